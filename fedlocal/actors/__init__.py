@@ -1,0 +1,35 @@
+"""Local actors: many addressable units with state of their own, run by a few worker processes.
+
+This room knows nothing of Flower, data or learning: it moves messages of bytes. Its guarantees and process
+rules are written where they are kept: delivery in :mod:`~fedlocal.actors.system`, the wire format in
+:mod:`~fedlocal.actors.wire`, shared memory in :mod:`~fedlocal.actors.memory`.
+"""
+
+from fedlocal.actors.batch import ActorSystemError, Batch, System
+from fedlocal.actors.inline import InlineSystem
+from fedlocal.actors.memory import Broadcast, Buffer, raw
+from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
+from fedlocal.actors.processes import warm_up
+from fedlocal.actors.system import ActorSystem
+from fedlocal.actors.threads import one_thread, threads, usable_cores
+
+__all__ = [
+    "ActorSystem",
+    "ActorSystemError",
+    "Batch",
+    "Behaviour",
+    "Broadcast",
+    "Buffer",
+    "Envelope",
+    "Failure",
+    "InlineSystem",
+    "Reply",
+    "Result",
+    "System",
+    "Wire",
+    "one_thread",
+    "raw",
+    "threads",
+    "usable_cores",
+    "warm_up",
+]

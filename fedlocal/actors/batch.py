@@ -1,0 +1,123 @@
+"""Messages posted together, their results, and what a system owes those who post them."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fedlocal.actors.memory import Broadcast, Buffer
+from fedlocal.actors.messages import Envelope, Failure, Result
+
+
+class ActorSystemError(RuntimeError):
+    """The system as a whole has failed: a worker died or could not start."""
+
+
+class Batch:
+    """The results of messages posted together, in the order of their envelopes.
+
+    The supervisor settles each message once; any thread may wait for all of them.
+    """
+
+    def __init__(self, envelopes: Sequence[Envelope]) -> None:
+        self.envelopes = envelopes
+        self._results: list[Result | None] = [None] * len(envelopes)
+        self._missing = len(envelopes)
+        self._finished = threading.Event()
+        self._error: ActorSystemError | None = None
+        if not envelopes:
+            self._finished.set()
+
+    def settle(self, index: int, result: Result) -> bool:
+        """Note the result of one message; return False for a second one, which is dropped."""
+        if self._results[index] is not None:
+            return False
+        self._results[index] = result
+        self._missing -= 1
+        if not self._missing:
+            self._finished.set()
+        return True
+
+    def settle_missing(self, cause: str, reason: str) -> None:
+        """Settle every message that has no result yet as failed."""
+        for index, envelope in enumerate(self.envelopes):
+            if self._results[index] is None:
+                self.settle(index, Failure(envelope.actor, cause, reason))
+
+    def fail(self, error: ActorSystemError) -> None:
+        """Give up on the whole batch."""
+        if not self._finished.is_set():
+            self._error = error
+            self._finished.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether every message has its result."""
+        return self._finished.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until every message has its result, at most `timeout` seconds; tell whether it has."""
+        return self._finished.wait(timeout)
+
+    def result(self, index: int) -> Result | None:
+        """Return the result of one message, if it is there.
+
+        Raises
+        ------
+        ActorSystemError
+            If the system failed before.
+        """
+        if self._error:
+            raise self._error
+        return self._results[index]
+
+    def results(self) -> list[Result]:
+        """Return one result per envelope, once `done`.
+
+        Raises
+        ------
+        ActorSystemError
+            If the system failed before.
+        """
+        if self._error:
+            raise self._error
+        return [result for result in self._results if result is not None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One message of a batch."""
+
+    batch: Batch
+    index: int
+
+    @property
+    def envelope(self) -> Envelope:
+        """The message itself."""
+        return self.batch.envelopes[self.index]
+
+
+class System(Protocol):
+    """What runs actors: worker processes, or this process itself."""
+
+    workers: int
+
+    def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
+        """Make content that many messages can name; give it back with `release`."""
+        ...
+
+    def release(self, content: Broadcast) -> None:
+        """Give shared content back, when every message that names it has its result."""
+        ...
+
+    def post(self, envelopes: Sequence[Envelope]) -> Batch:
+        """Send messages."""
+        ...
+
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Give up on the messages of a batch that have no result yet: they fail with cause ``"timeout"``."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...

@@ -1,0 +1,82 @@
+"""Actors without workers: this process and thread runs them one after another, for debuggers and small work."""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.memory import Broadcast, Buffer, raw
+from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
+from fedlocal.actors.threads import one_thread
+
+
+class InlineSystem:
+    """The interface and the guarantees of an `ActorSystem`, without its processes.
+
+    Parameters
+    ----------
+    start : callable
+        Builds the behaviour, here and now.
+    """
+
+    workers = 1
+
+    def __init__(self, start: Callable[[], Behaviour]) -> None:
+        with one_thread():
+            self._behaviour = start()
+        self._states: dict[int, bytes] = {}
+        self._closed = False
+
+    def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
+        """Make content that many messages can name."""
+        return Broadcast(header, arrays, private=True)
+
+    def release(self, content: Broadcast) -> None:
+        """Give shared content back."""
+        content.close()
+
+    def post(self, envelopes: Sequence[Envelope]) -> Batch:
+        """Handle the messages before returning, in their order."""
+        batch = Batch(envelopes)
+        if self._closed:
+            batch.fail(ActorSystemError("the actor system is closed"))
+            return batch
+        with one_thread():
+            for index, envelope in enumerate(envelopes):
+                batch.settle(index, self._handle(envelope))
+        return batch
+
+    def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:  # noqa: ARG002
+        """Handle the messages and return one result per envelope; nothing can interrupt one that takes long."""
+        return self.post(envelopes).results()
+
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Do nothing: whatever was posted has its result."""
+
+    def close(self) -> None:
+        """Accept no more messages."""
+        self._closed = True
+
+    def _handle(self, envelope: Envelope) -> Result:
+        actor, content = envelope.actor, envelope.content
+        message = Wire(content.header, envelope.body, content.inline) if content else Wire(body=envelope.body)
+        started = time.perf_counter()
+        try:
+            reply, state = self._behaviour.handle(actor, message, self._states.get(actor, b""))
+        except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
+            reason = "".join(traceback.format_exception_only(error)).strip()
+            return Failure(actor, "exception", reason, traceback.format_exc())
+        self._states[actor] = state
+        copies = [bytearray(raw(array)) for array in reply.arrays]  # the next call may reuse them
+        wire = Wire(reply.header, reply.body, copies)
+        return Reply(actor, wire, started, time.perf_counter(), worker=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

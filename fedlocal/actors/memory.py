@@ -1,0 +1,194 @@
+"""Shared memory between the supervisor and its workers: one copy of the model per worker and round.
+
+Down, a `Broadcast`: one sealed anonymous file per distinct content, mapped once per worker, which nobody can
+write again. Up, a `SlotPool`: preallocated slots, each owned by one message from its dispatch until the last
+view of its reply is gone; a slot is never handed out while its writer may still live. Neither has a name, so
+nothing can be left behind. Where there is no ``memfd`` (macOS, Windows), bytes go over the socket instead.
+
+This is safe from crashes and bad data, not from hostile code: a worker can write into any slot of its pool.
+"""
+
+import itertools
+import mmap
+import os
+import sys
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Buffer = bytes | bytearray | memoryview | NDArray[Any]
+Bytes = NDArray[np.uint8]
+
+ALIGNMENT = 64
+MIN_SHARED = 1 << 14  # bytes; smaller contents go over the socket: a mapping costs more than the copy
+HAS_MEMFD = sys.platform == "linux" and hasattr(os, "memfd_create")
+
+_numbers = itertools.count(1)
+
+
+def raw(buffer: Buffer) -> memoryview:
+    """Return the bytes of a C-contiguous buffer, not copied."""
+    view = memoryview(cast(bytes, buffer))  # NumPy's arrays are buffers too; type stubs know it from 3.12 on
+    return view.cast("B") if view.nbytes else memoryview(b"")
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def space(lengths: Sequence[int]) -> int:
+    """Bytes that :func:`split` needs for parts of these lengths."""
+    return sum(map(_aligned, lengths))
+
+
+def split(buffer: Bytes, lengths: Sequence[int]) -> list[Bytes]:
+    """Cut a buffer of shape (bytes,) into views of the given lengths, each at an aligned offset."""
+    starts = itertools.accumulate(map(_aligned, lengths), initial=0)
+    return [buffer[start : start + length] for start, length in zip(starts, lengths, strict=False)]
+
+
+class Broadcast:
+    """Content that many messages share: a header and arrays, immutable from now on.
+
+    Parameters
+    ----------
+    header : bytes
+        Opaque to this room.
+    arrays : sequence of buffers
+        C-contiguous; copied once, here.
+    private : bool
+        Whether the content stays in this process.
+    """
+
+    def __init__(self, header: bytes, arrays: Sequence[Buffer], *, private: bool = False) -> None:
+        self.number = next(_numbers)
+        self.header = header
+        views = [raw(array) for array in arrays]
+        self.lengths = [view.nbytes for view in views]
+        self.fd = -1
+        self.inline: list[bytes] = []
+        if HAS_MEMFD and not private and space(self.lengths) >= MIN_SHARED:
+            self.fd = _sealed_file(views)
+        else:
+            self.inline = [bytes(view) for view in views]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays take in shared memory: a reply of the same arrays fits in as many."""
+        return space(self.lengths)
+
+    def close(self) -> None:
+        """Give the memory back; a worker that has mapped it keeps it until it is told to release it."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _sealed_file(views: Sequence[memoryview]) -> int:
+    import fcntl  # not on Windows
+
+    fd = os.memfd_create("fedlocal-broadcast", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        offset = 0
+        for view in views:
+            done = 0
+            while done < view.nbytes:
+                done += os.pwrite(fd, view[done:], offset + done)
+            offset += _aligned(view.nbytes)
+        os.ftruncate(fd, offset)
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def map_broadcast(fd: int, lengths: Sequence[int]) -> list[Bytes]:
+    """Map a broadcast's arrays read-only in a worker, and close `fd`."""
+    try:
+        mapping = mmap.mmap(fd, space(lengths), prot=mmap.PROT_READ)
+    finally:
+        os.close(fd)
+    return split(np.frombuffer(mapping, dtype=np.uint8), lengths)
+
+
+class Slots:
+    """A worker's view of a pool: where it writes its replies.
+
+    Parameters
+    ----------
+    fd : int
+        The pool's file; it may be closed afterwards.
+    slot_bytes, slots : int
+        Size of a slot in bytes, and how many there are.
+    """
+
+    def __init__(self, fd: int, slot_bytes: int, slots: int) -> None:
+        self.slot_bytes = slot_bytes
+        self._mapping = mmap.mmap(fd, slot_bytes * slots)
+
+    def buffer(self, slot: int) -> Bytes:
+        """Return a new array on one slot, shape (slot_bytes,); all views taken of it keep it alive."""
+        start = slot * self.slot_bytes
+        return np.frombuffer(self._mapping, dtype=np.uint8, count=self.slot_bytes, offset=start)
+
+    def fits(self, lengths: Sequence[int]) -> bool:
+        """Tell whether arrays of these lengths, at least one, fit into a slot."""
+        return 0 < space(lengths) <= self.slot_bytes
+
+    def write(self, slot: int, arrays: Sequence[memoryview]) -> None:
+        """Copy `arrays` into one slot."""
+        lengths = [array.nbytes for array in arrays]
+        for part, array in zip(split(self.buffer(slot), lengths), arrays, strict=True):
+            part[:] = np.frombuffer(array, dtype=np.uint8)
+
+
+class SlotPool:
+    """The supervisor's side: slots of equal size in one anonymous file, and which of them are free."""
+
+    def __init__(self, slot_bytes: int, slots: int) -> None:
+        self.number = next(_numbers)
+        self.slot_bytes, self.slots = _aligned(slot_bytes), slots
+        self.fd = os.memfd_create("fedlocal-replies", os.MFD_CLOEXEC)
+        os.ftruncate(self.fd, self.slot_bytes * slots)
+        self._slots = Slots(self.fd, self.slot_bytes, slots)
+        self._free = deque(range(slots))
+
+    @staticmethod
+    def create(slot_bytes: int, wanted: int, budget: int) -> "SlotPool | None":
+        """Make a pool of at most `wanted` slots within `budget` bytes, or none where that cannot be."""
+        slots = min(wanted, budget // max(_aligned(slot_bytes), 1))
+        if slots < 1 or slot_bytes < MIN_SHARED or not HAS_MEMFD:
+            return None
+        return SlotPool(slot_bytes, slots)
+
+    def take(self) -> int:
+        """Return the number of a free slot, or -1."""
+        return self._free.popleft() if self._free else -1
+
+    def free(self, slot: int) -> None:
+        """Give a slot back whose writer has replied, or is dead."""
+        self._free.append(slot)
+
+    def read(self, slot: int, lengths: Sequence[int]) -> list[Bytes]:
+        """Return the arrays in a slot; the slot is free again when the last view of them is gone."""
+        buffer = self._slots.buffer(slot)
+        weakref.finalize(buffer, self.free, slot).atexit = False
+        return split(buffer, lengths)
+
+    def close(self) -> None:
+        """Close the file; its memory goes with the last view."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __del__(self) -> None:
+        self.close()

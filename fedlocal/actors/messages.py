@@ -1,0 +1,111 @@
+"""What actors are and what they exchange: plain values, no behaviour of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fedlocal.actors.memory import Broadcast, Buffer
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A message as it travels: bytes and buffers, never pickles.
+
+    Parameters
+    ----------
+    header : bytes
+        What many messages have in common; sent to a worker once.
+    body : bytes
+        What belongs to this message alone.
+    arrays : sequence of buffers
+        Raw C-contiguous bytes, out of band. Their names, shapes and dtypes are the sender's business and
+        stand in the header or the body.
+    """
+
+    header: bytes = b""
+    body: bytes = b""
+    arrays: Sequence[Buffer] = ()
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A message addressed to an actor.
+
+    Parameters
+    ----------
+    actor : int
+        The actor's address.
+    body : bytes
+        What belongs to this message alone.
+    content : Broadcast, optional
+        What it shares with other messages, from :meth:`ActorSystem.share`.
+    cost : float
+        Expected work in any unit; the longest goes first.
+    reply_bytes : int
+        Expected size of the reply's arrays in bytes, for which a slot of shared memory is set aside.
+    """
+
+    actor: int
+    body: bytes = b""
+    content: Broadcast | None = None
+    cost: float = 0.0
+    reply_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An actor's answer, with the times of its handling (``time.perf_counter`` seconds) and its worker."""
+
+    actor: int
+    wire: Wire
+    started: float
+    ended: float
+    worker: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a message has no answer: an exception in the actor, or a time-out.
+
+    Parameters
+    ----------
+    actor : int
+        The actor's address.
+    cause : str
+        ``"exception"`` or ``"timeout"``.
+    reason : str
+        One line for people.
+    traceback : str
+        The actor's traceback, if it raised.
+    """
+
+    actor: int
+    cause: str
+    reason: str
+    traceback: str = field(default="", repr=False)
+
+
+Result = Reply | Failure
+
+
+class Behaviour(Protocol):
+    """What the actors of a system do; one object per worker serves all actors that run there."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        """Handle one message.
+
+        Parameters
+        ----------
+        actor : int
+            The actor it is for.
+        message : Wire
+            The message; its arrays are read-only views of memory that may vanish after the reply.
+        state : bytes
+            The actor's state as its last handled message left it, ``b""`` at first.
+
+        Returns
+        -------
+        tuple of Wire and bytes
+            The reply and the actor's new state. They take effect together.
+        """
+        ...

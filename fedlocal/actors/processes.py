@@ -1,0 +1,90 @@
+"""Starting worker processes: never a plain fork, never the user's ``__main__``, one BLAS thread from birth.
+
+A plain fork of a process with BLAS threads can deadlock in the child; ``forkserver`` forks from a process that
+has none, and ``spawn`` stands in where it is missing. Both would run the user's ``__main__`` again in each
+child, so it is hidden while a process starts: a script needs no ``if __name__ == "__main__"``.
+"""
+
+import multiprocessing
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from types import ModuleType
+
+from fedlocal.actors import worker
+from fedlocal.actors.messages import Behaviour
+from fedlocal.actors.threads import ONE_THREAD
+
+START_METHODS = ("forkserver", "spawn")
+
+
+def _context(method: str | None) -> ForkServerContext | SpawnContext:
+    available = multiprocessing.get_all_start_methods()
+    chosen = method or next(name for name in START_METHODS if name in available)
+    if chosen == "forkserver":
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
+
+
+def warm_up(preload: Sequence[str]) -> None:
+    """Start the process that workers fork from, if there is one here, and return at once.
+
+    It imports `preload` while the caller goes on; workers start in milliseconds afterwards.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import forkserver
+
+    with _quiet_start():
+        forkserver.set_forkserver_preload([__name__, *preload])
+        forkserver.ensure_running()
+
+
+def start_worker(
+    generation: int, start: Callable[[], Behaviour], method: str | None = None
+) -> tuple[BaseProcess, socket.socket]:
+    """Start a worker process; return it and the supervisor's end of its private socket.
+
+    Parameters
+    ----------
+    generation : int
+        The number that the worker puts on all its frames.
+    start : callable
+        Builds the behaviour there; it must pickle.
+    method : {"forkserver", "spawn"}, optional
+        The start method; by default the first that this platform has.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = _context(method).Process(
+            target=worker.main, args=(theirs, generation, start), name=f"fedlocal-worker-{generation}"
+        )
+        with _quiet_start():
+            process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()  # or the end of the child would never show as the end of the stream
+    return process, ours
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Hide ``__main__`` from new processes, and have numeric libraries load there with one thread."""
+    main, environment = sys.modules["__main__"], {name: os.environ.get(name) for name in ONE_THREAD}
+    sys.modules["__main__"] = ModuleType("__main__")
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in environment.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

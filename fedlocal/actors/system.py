@@ -1,0 +1,116 @@
+"""The actor system, as its users see it: thread-safe, and gone when it is closed.
+
+Every message ends in exactly one result, a reply or a failure, in the order in which messages were posted,
+whatever the order of completion. Per actor: first in, first out, one message in flight.
+"""
+
+from collections.abc import Callable, Sequence
+from multiprocessing.util import Finalize
+from types import TracebackType
+from typing import Self
+
+from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.memory import Broadcast, Buffer
+from fedlocal.actors.messages import Behaviour, Envelope, Result
+from fedlocal.actors.supervisor import Supervisor
+
+GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop
+
+
+class ActorSystem:
+    """Actors 0, 1, 2, … with one behaviour, run by worker processes.
+
+    Parameters
+    ----------
+    start : callable
+        Builds the behaviour, once in each worker. It must pickle by reference to an importable module.
+    workers : int
+        Number of worker processes, at least 1.
+    method : {"forkserver", "spawn"}, optional
+        How processes start; by default the first that this platform has.
+
+    Raises
+    ------
+    ActorSystemError
+        If a worker cannot start; its traceback is in the message.
+
+    Examples
+    --------
+    >>> with ActorSystem(Echo, workers=2) as system:  # doctest: +SKIP
+    ...     [reply.wire.body for reply in system.ask([Envelope(0, b"hello"), Envelope(1, b"world")])]
+    [b'hello', b'world']
+    """
+
+    def __init__(self, start: Callable[[], Behaviour], *, workers: int, method: str | None = None) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        self.workers = workers
+        self._supervisor = Supervisor(start, workers, method)
+        # A forgotten system ends with its last reference, or before multiprocessing waits for its processes.
+        self._forgotten = Finalize(self, _stop, args=(self._supervisor, 0.0), exitpriority=10)
+        try:
+            self._supervisor.ready.wait()
+            if self._supervisor.error:
+                raise self._supervisor.error
+        except BaseException:
+            self.close(grace=0)
+            raise
+
+    def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
+        """Make content that many messages can name; each worker receives it once. Give it back with `release`."""
+        return Broadcast(header, arrays)
+
+    def release(self, content: Broadcast) -> None:
+        """Give shared content back, when every message that names it has its result."""
+        self._supervisor.call(lambda: self._supervisor.release(content))
+
+    def post(self, envelopes: Sequence[Envelope]) -> Batch:
+        """Send messages and return at once."""
+        batch = Batch(envelopes)
+        if not self._supervisor.call(lambda: self._supervisor.post(batch)):
+            batch.fail(self._supervisor.error or ActorSystemError("the actor system is closed"))
+        return batch
+
+    def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
+        """Send messages, wait, and return one result per envelope, in their order.
+
+        Parameters
+        ----------
+        envelopes : sequence of Envelope
+            The messages.
+        timeout : float, optional
+            Seconds to wait; a message without a result by then fails with cause ``"timeout"``, and what its
+            actor may still answer is dropped.
+
+        Raises
+        ------
+        ActorSystemError
+            If the system failed, or was closed, before every message had its result.
+        """
+        batch = self.post(envelopes)
+        if not batch.wait(timeout):
+            self.withdraw(batch, f"no reply within {timeout:g} s")
+            batch.wait()
+        return batch.results()
+
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Give up on the messages of a batch that have no result yet: they fail with cause ``"timeout"``."""
+        self._supervisor.call(lambda: self._supervisor.withdraw(batch, reason))
+
+    def close(self, grace: float = GRACE) -> None:
+        """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
+        self._forgotten.cancel()
+        _stop(self._supervisor, grace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(grace=0 if error else GRACE)
+
+
+def _stop(supervisor: Supervisor, grace: float) -> None:
+    supervisor.call(lambda: supervisor.stop(grace))
+    supervisor.thread.join()

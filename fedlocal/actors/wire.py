@@ -1,0 +1,158 @@
+"""Frames: how messages are laid out on a worker's socket.
+
+A frame is a fixed prefix, a JSON object (`fields`) and a payload of concatenated parts whose lengths stand in
+``fields["parts"]``. Lengths are checked before anything is allocated, and a CRC-32 covers all behind the
+prefix. No pickles: whatever a worker sends is data.
+"""
+
+import json
+import socket
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from fedlocal.actors.memory import Buffer, raw
+
+PREFIX = struct.Struct(
+    "!4sBxxxIQIQI"
+)  # magic, kind, generation, message id, fields length, payload length, crc
+MAGIC = b"fdl1"
+MAX_FIELDS = 1 << 20
+MAX_PAYLOAD = 1 << 31
+
+
+class Kind(IntEnum):
+    """What a frame is; the first four go to a worker, the others come from it."""
+
+    SHARE = 1
+    RELEASE = 2
+    POOL = 3
+    MESSAGE = 4
+    STOP = 5
+    READY = 16
+    REPLY = 17
+    ERROR = 18
+
+
+class ProtocolError(ValueError):
+    """The bytes on the socket are not a frame of this protocol."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame; `parts` are views of one buffer that belongs to this frame alone."""
+
+    kind: Kind
+    generation: int
+    message: int
+    fields: dict[str, Any]
+    parts: tuple[memoryview, ...]
+
+
+def encode(
+    kind: Kind,
+    generation: int,
+    message: int = 0,
+    fields: dict[str, Any] | None = None,
+    parts: Sequence[Buffer] = (),
+) -> list[memoryview]:
+    """Lay out a frame as buffers for one gathering write; `parts` are not copied."""
+    views = [raw(part) for part in parts]
+    described = json.dumps({**(fields or {}), "parts": [view.nbytes for view in views]}).encode()
+    crc = zlib.crc32(described)
+    for view in views:
+        crc = zlib.crc32(view, crc)
+    size = sum(view.nbytes for view in views)
+    prefix = PREFIX.pack(MAGIC, kind, generation, message, len(described), size, crc)
+    return [memoryview(prefix + described), *(view for view in views if view.nbytes)]
+
+
+class FrameReader:
+    """Puts frames together from bytes as they come; never blocks, never allocates an unchecked length."""
+
+    def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
+        self._max_payload = max_payload
+        self._prefix: tuple[Any, ...] | None = None
+        self._expect(PREFIX.size)
+
+    def _expect(self, size: int) -> None:
+        self._buffer = bytearray(size)
+        self._filled = 0
+
+    @property
+    def wanted(self) -> memoryview:
+        """Where the next bytes go; it may be empty once, when a frame ends with its prefix."""
+        return memoryview(self._buffer)[self._filled :]
+
+    def received(self, count: int) -> Frame | None:
+        """Take note of `count` bytes written to `wanted`; return the frame they complete, if any.
+
+        Raises
+        ------
+        ProtocolError
+            If they are not a frame: wrong magic, kind or checksum, or a length over the limit.
+        """
+        self._filled += count
+        if self._filled < len(self._buffer):
+            return None
+        if self._prefix is None:
+            self._prefix = self._checked_prefix()
+            self._expect(self._prefix[4] + self._prefix[5])
+            if self._buffer:
+                return None
+        frame = self._frame(self._prefix)
+        self._prefix = None
+        self._expect(PREFIX.size)
+        return frame
+
+    def _checked_prefix(self) -> tuple[Any, ...]:
+        prefix = PREFIX.unpack(self._buffer)
+        magic, kind, _, _, fields, payload, _ = prefix
+        if magic != MAGIC or kind not in set(Kind):
+            raise ProtocolError(f"not a frame: magic {magic!r}, kind {kind}")
+        if fields > MAX_FIELDS or payload > self._max_payload:
+            raise ProtocolError(
+                f"frame of {fields} + {payload} bytes is over the limit of {self._max_payload}"
+            )
+        return prefix
+
+    def _frame(self, prefix: tuple[Any, ...]) -> Frame:
+        _, kind, generation, message, length, _, crc = prefix
+        if zlib.crc32(self._buffer) != crc:
+            raise ProtocolError("checksum differs")
+        fields = json.loads(self._buffer[:length])
+        view = memoryview(self._buffer)
+        parts, end = [], length
+        for size in fields["parts"]:
+            parts.append(view[end : end + size])
+            end += size
+        return Frame(Kind(kind), generation, message, fields, tuple(parts))
+
+
+def frames(sock: socket.socket) -> Iterator[tuple[Frame, int]]:
+    """Yield frames from a blocking socket until it is closed, each with the file descriptor it brought or -1."""
+    reader, brought = FrameReader(), -1
+    can_bring = hasattr(sock, "recvmsg") and hasattr(socket, "SCM_RIGHTS")
+    while True:
+        wanted = reader.wanted
+        if can_bring:
+            count, brought_now = _receive(sock, wanted)
+            brought = brought if brought_now < 0 else brought_now
+        else:
+            count = sock.recv_into(wanted)
+        if count == 0 and wanted.nbytes:
+            return
+        if (frame := reader.received(count)) is not None:
+            yield frame, brought
+            brought = -1
+
+
+def _receive(sock: socket.socket, into: memoryview) -> tuple[int, int]:
+    count, ancillary, _, _ = sock.recvmsg_into([into], socket.CMSG_LEN(struct.calcsize("i")))
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            return count, int(struct.unpack("i", data[:4])[0])
+    return count, -1

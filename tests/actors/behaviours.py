@@ -1,0 +1,55 @@
+"""Behaviours for the tests, importable in workers."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from fedlocal.actors import Wire, raw
+
+
+class Echo:
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        return Wire(message.header, message.body, message.arrays), state
+
+
+class Count:
+    """Replies how many messages the actor has had, from its state."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        count = int(state or b"0") + 1
+        return Wire(body=str(count).encode()), str(count).encode()
+
+
+class Double:
+    """Replies twice the float32 array of the content, plus the actor's number."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        array = np.frombuffer(message.arrays[0], dtype=np.float32)
+        return Wire(arrays=(2 * array + np.float32(actor),)), b""
+
+
+class Obey:
+    """Does what the body says."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        order = message.body.decode()
+        if order == "raise":
+            raise ValueError(f"actor {actor} has a reason")
+        if order == "exit":
+            os._exit(3)
+        if order == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if order == "hang":
+            time.sleep(3600)
+        if order == "write":
+            raw(message.arrays[0])[0] = 1
+        if order == "pid":
+            return Wire(body=str(os.getpid()).encode()), b""
+        return Wire(body=b"ok"), b""
+
+
+class CannotStart:
+    def __init__(self) -> None:
+        raise RuntimeError("no such client")

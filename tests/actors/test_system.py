@@ -1,0 +1,251 @@
+"""One behavioural suite for every kind of system."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedlocal.actors import (
+    ActorSystem,
+    ActorSystemError,
+    Envelope,
+    Failure,
+    InlineSystem,
+    Reply,
+    Result,
+    System,
+)
+from tests.actors.behaviours import CannotStart, Count, Double, Echo, Obey
+
+Open = Callable[..., System]
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+def inline(start: Callable[[], object]) -> System:
+    return InlineSystem(start)  # type: ignore[arg-type]
+
+
+def forkserver(start: Callable[[], object]) -> System:
+    return ActorSystem(start, workers=2, method="forkserver")  # type: ignore[arg-type]
+
+
+def spawn(start: Callable[[], object]) -> System:
+    return ActorSystem(start, workers=2, method="spawn")  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=[inline, forkserver, pytest.param(spawn, marks=pytest.mark.slow)])
+def open_system(request: pytest.FixtureRequest) -> Iterator[Open]:
+    opened: list[System] = []
+
+    def open_(start: Callable[[], object]) -> System:
+        opened.append(request.param(start))
+        return opened[-1]
+
+    yield open_
+    for system in opened:
+        system.close()
+
+
+def ask(system: System, envelopes: list[Envelope], timeout: float | None = 60) -> list[Result]:
+    batch = system.post(envelopes)
+    if not batch.wait(timeout):
+        system.withdraw(batch, "too slow")
+        batch.wait()
+    return batch.results()
+
+
+def bodies(results: list[Result]) -> list[bytes]:
+    assert all(isinstance(result, Reply) for result in results), results
+    return [bytes(result.wire.body) for result in results if isinstance(result, Reply)]
+
+
+def test_each_message_has_one_reply_in_the_order_of_the_envelopes(open_system: Open) -> None:
+    results = ask(open_system(Echo), [Envelope(i % 7, str(i).encode(), cost=i % 3) for i in range(50)])
+    assert bodies(results) == [str(i).encode() for i in range(50)]
+    assert [result.actor for result in results] == [i % 7 for i in range(50)]
+
+
+def test_an_actor_keeps_its_state_wherever_it_runs_and_handles_messages_in_order(open_system: Open) -> None:
+    system = open_system(Count)
+    first = bodies(ask(system, [Envelope(actor) for _ in range(5) for actor in range(3)]))
+    second = bodies(ask(system, [Envelope(actor) for actor in (2, 1, 0)]))
+    assert first == [str(count).encode() for count in range(1, 6) for _ in range(3)]
+    assert second == [b"6", b"6", b"6"]
+
+
+@pytest.mark.parametrize("size", [1, 100, 1 << 18])
+def test_arrays_arrive_as_they_were_sent(open_system: Open, size: int) -> None:
+    system = open_system(Double)
+    sent = np.arange(size, dtype=np.float32)
+    content = system.share(b"", [sent])
+    results = ask(system, [Envelope(actor, b"", content, reply_bytes=sent.nbytes) for actor in range(5)])
+    for actor, result in enumerate(results):
+        assert isinstance(result, Reply)
+        np.testing.assert_array_equal(
+            np.frombuffer(result.wire.arrays[0], dtype=np.float32), 2 * sent + np.float32(actor)
+        )
+    system.release(content)
+
+
+def test_a_reply_that_is_kept_is_not_overwritten_by_later_ones(open_system: Open) -> None:
+    system = open_system(Double)
+    kept = []
+    for number in range(4):
+        content = system.share(b"", [np.full(1 << 16, number, dtype=np.float32)])
+        (result,) = ask(system, [Envelope(0, b"", content, reply_bytes=content.nbytes)])
+        assert isinstance(result, Reply)
+        kept.append(np.frombuffer(result.wire.arrays[0], dtype=np.float32))
+        system.release(content)
+        del result
+    assert [float(array[0]) for array in kept] == [0, 2, 4, 6]
+
+
+def test_shared_content_cannot_be_written_by_an_actor(open_system: Open) -> None:
+    system = open_system(Obey)
+    content = system.share(b"", [np.zeros(1 << 16, dtype=np.float32)])
+    (result,) = ask(system, [Envelope(0, b"write", content)])
+    assert isinstance(result, Failure)
+    assert "read-only" in result.reason
+    system.release(content)
+
+
+def test_an_exception_is_that_messages_result_and_the_actor_lives_on(open_system: Open) -> None:
+    system = open_system(Obey)
+    failed, fine = ask(system, [Envelope(3, b"raise"), Envelope(3, b"go on")])
+    assert isinstance(failed, Failure)
+    assert (failed.actor, failed.cause) == (3, "exception")
+    assert failed.reason == "ValueError: actor 3 has a reason"
+    assert 'raise ValueError(f"actor {actor} has a reason")' in failed.traceback
+    assert isinstance(fine, Reply)
+
+
+def test_a_closed_system_refuses_messages(open_system: Open) -> None:
+    system = open_system(Echo)
+    system.close()
+    with pytest.raises(ActorSystemError, match="closed"):
+        ask(system, [Envelope(0)])
+
+
+def test_a_batch_of_nothing_is_done(open_system: Open) -> None:
+    assert ask(open_system(Echo), []) == []
+
+
+def test_many_threads_may_ask_at_the_same_time(open_system: Open) -> None:
+    system = open_system(Echo)
+    answers: dict[int, list[bytes]] = {}
+
+    def caller(number: int) -> None:
+        answers[number] = bodies(ask(system, [Envelope(i, f"{number}.{i}".encode()) for i in range(20)]))
+
+    threads = [threading.Thread(target=caller, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {number: [f"{number}.{i}".encode() for i in range(20)] for number in range(8)}
+
+
+# What only worker processes can do
+
+
+@pytest.mark.parametrize(
+    ("order", "how"), [(b"exit", "exited with code 3"), (b"kill", "was killed by signal 9")]
+)
+def test_a_worker_that_dies_fails_the_system_loudly(order: bytes, how: str) -> None:
+    with (
+        pytest.raises(ActorSystemError, match=f"{how} while actor 1 handled"),
+        ActorSystem(Obey, workers=2) as system,
+    ):
+        system.ask([Envelope(0, b"fine"), Envelope(1, order), Envelope(2, b"fine")], timeout=60)
+
+
+def test_a_system_that_failed_says_so_again() -> None:
+    with ActorSystem(Obey, workers=1) as system:
+        for _ in range(2):
+            with pytest.raises(ActorSystemError, match="signal 9"):
+                system.ask([Envelope(0, b"kill")], timeout=60)
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    with pytest.raises(ActorSystemError, match="no such client"):
+        ActorSystem(CannotStart, workers=2)  # type: ignore[arg-type]
+
+
+def test_no_workers_are_refused() -> None:
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        ActorSystem(Echo, workers=0)
+
+
+def test_a_message_without_an_answer_in_time_fails_and_its_late_answer_is_dropped() -> None:
+    with ActorSystem(Obey, workers=1) as system:
+        hung, waiting = system.ask([Envelope(0, b"hang"), Envelope(1, b"fine")], timeout=0.2)
+        assert isinstance(hung, Failure)
+        assert isinstance(waiting, Failure)
+        assert (hung.cause, waiting.cause) == ("timeout", "timeout")
+        assert "no reply within 0.2 s" in hung.reason
+        system.close(grace=0)
+
+
+def test_workers_are_gone_when_the_system_is_closed() -> None:
+    with ActorSystem(Obey, workers=2) as system:
+        pids = {int(body) for body in bodies(system.ask([Envelope(i, b"pid") for i in range(20)]))}
+        assert all(Path(f"/proc/{pid}").exists() for pid in pids) or sys.platform != "linux"
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_forgotten_system_ends_its_workers() -> None:
+    system = ActorSystem(Obey, workers=1)
+    (body,) = bodies(system.ask([Envelope(0, b"pid")]))
+    del system
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(body), 0)
+
+
+SCRIPT = """
+import time
+from fedlocal.actors import ActorSystem, Envelope
+from tests.actors.behaviours import Obey
+system = ActorSystem(Obey, workers=2)  # no __main__ guard, no close
+pids = {bytes(r.wire.body).decode() for r in system.ask([Envelope(i, b"pid") for i in range(20)])}
+print(*pids, flush=True)
+"""
+
+
+def _gone(pid: int, within: float) -> bool:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)  # another process's child: nothing to wait on
+    return False
+
+
+def test_a_script_needs_no_main_guard_and_may_forget_to_close() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
+    assert all(_gone(int(pid), within=5) for pid in done.stdout.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_no_worker_outlives_a_supervisor_that_is_killed() -> None:
+    script = SCRIPT + "system.ask([Envelope(0, b'hang')])\n"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        pids = process.stdout.readline().split()
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+    assert pids
+    assert all(_gone(int(pid), within=5) for pid in pids)
