@@ -1,0 +1,38 @@
+"""What a run leaves behind: its history, its arrays, its tables and figures.
+
+The room takes numbers and names. It knows nothing of Flower, of data sets and models, or of the
+configuration.
+"""
+
+from fedlocal.results.environment import environment
+from fedlocal.results.figures import comparison, label_distribution, learning_curves, target_distribution
+from fedlocal.results.files import ResultsError, write_json
+from fedlocal.results.history import TIMED, History, Round
+from fedlocal.results.progress import progress
+from fedlocal.results.runs import SweepRow, collect
+from fedlocal.results.sweep import sweep_table, write_sweep
+from fedlocal.results.table import Arm, comparison_table
+from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
+
+__all__ = [
+    "TIMED",
+    "Arm",
+    "History",
+    "ResultsError",
+    "Round",
+    "SweepRow",
+    "collect",
+    "comparison",
+    "comparison_table",
+    "environment",
+    "label_distribution",
+    "learning_curves",
+    "load_arrays",
+    "progress",
+    "save_arrays",
+    "sweep_table",
+    "target_distribution",
+    "weights_hash",
+    "write_json",
+    "write_sweep",
+]

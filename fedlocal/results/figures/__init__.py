@@ -1,0 +1,11 @@
+"""The figures of a run and of a sweep, as PNG files.
+
+Each function draws one figure and writes it atomically. Matplotlib is loaded when the first one is drawn.
+"""
+
+from fedlocal.results.figures.comparison import comparison
+from fedlocal.results.figures.curves import learning_curves
+from fedlocal.results.figures.labels import label_distribution
+from fedlocal.results.figures.targets import target_distribution
+
+__all__ = ["comparison", "label_distribution", "learning_curves", "target_distribution"]

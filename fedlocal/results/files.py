@@ -1,0 +1,99 @@
+"""Write result files so that a reader never meets half of one.
+
+A file is written under a temporary name in the folder it belongs to, forced to disk, and renamed over the old
+one: after a crash or on a full disk there is the old file or the new one, nothing between.
+"""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+
+class ResultsError(ValueError):
+    """A result that cannot be written, or a file that does not hold the result it should."""
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to create or replace. Its folder must exist.
+
+    Yields
+    ------
+    BinaryIO
+        A binary stream. If the block raises, what was written is removed and `path` is left as it was.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be written, because of the folder or the disk.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as stream:  # not tempfile: its files are readable by their owner alone
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    finally:
+        with suppress(OSError):  # gone already when all went well
+            temporary.unlink()
+
+
+def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:
+    """Write a value as strict JSON, atomically.
+
+    JSON has no word for numbers that are not finite; they are written as the strings ``"nan"``, ``"inf"`` and
+    ``"-inf"``, which ``float`` reads back.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to create or replace.
+    value : Any
+        Mappings, sequences, strings, numbers, booleans, None, paths, and NumPy's scalars and arrays.
+    indent : int or None, default 2
+        Spaces a level; None writes one line.
+
+    Raises
+    ------
+    ResultsError
+        If `value` holds something that JSON cannot say, or the file cannot be written.
+    """
+    text = json.dumps(_strict(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    with replacing(path) as stream:
+        stream.write(text.encode() + b"\n")
+
+
+def _strict(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return float(value) if math.isfinite(value) else str(float(value))
+        case Mapping():
+            return {str(key): _strict(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_strict(item) for item in value]
+        case np.ndarray() | np.generic():
+            return _strict(value.tolist())
+        case Path():
+            return str(value)
+    kind = type(value).__name__
+    msg = f"{value!r} ({kind}) cannot be written as JSON: give numbers, strings, lists or mappings"
+    raise ResultsError(msg)

@@ -1,0 +1,215 @@
+"""The history of a run: its rounds, in memory and in the run's folder.
+
+``metrics.csv`` grows with each round (its rows are described in `fedlocal.results.rounds`); ``history.json``
+holds the same when the run ends, one object a round, with numbers that are not finite as strings.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from fedlocal.results.files import ResultsError, write_json
+from fedlocal.results.metrics import MetricsFile, read_metrics
+from fedlocal.results.rounds import HEADER, TIMED, Round, round_from_json, round_to_json, rounds_from_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["TIMED", "History", "Round"]
+
+
+class History:
+    """The rounds of one run.
+
+    Used as a context manager it is closed, and so saved, at the end of the block, also after an error.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where ``metrics.csv`` is written as the run goes on, and ``history.json`` at its end; None keeps the
+        history in memory. Both files of an earlier run in the same folder are replaced. To go on with one,
+        load it first and record its rounds again.
+
+    Attributes
+    ----------
+    rounds : list of Round
+        In ascending order of their numbers.
+
+    Raises
+    ------
+    ResultsError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.record(Round(0, metrics={"accuracy": 0.1}))
+    >>> history.record(Round(1, seconds={"training": 0.5}, metrics={"accuracy": 0.9}))
+    >>> history.series("accuracy")
+    ([0, 1], [0.1, 0.9])
+    >>> history.seconds
+    0.5
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.rounds: list[Round] = []
+        self._folder = folder
+        self._metrics = None
+        if folder is not None:
+            self._metrics = MetricsFile(folder / "metrics.csv")
+            (folder / "history.json").unlink(missing_ok=True)
+
+    def record(self, round: Round) -> None:  # noqa: A002  (Flower's and everyone's word for it)
+        """Append a round and write its rows.
+
+        A disk that is full or gone does not stop a run: the first failure is logged as a warning, then no
+        more rows are written.
+
+        Parameters
+        ----------
+        round : Round
+            Its number must be above that of the last one.
+
+        Raises
+        ------
+        ResultsError
+            If rounds come out of order.
+        """
+        if self.rounds and round.number <= self.rounds[-1].number:
+            msg = f"round {round.number} recorded after round {self.rounds[-1].number}: rounds must ascend"
+            raise ResultsError(msg)
+        self.rounds.append(round)
+        if self._metrics is not None:
+            self._metrics.append(round.rows())
+
+    def series(self, metric: str) -> tuple[list[int], list[float]]:
+        """Return the numbers of the rounds that have a global metric, and its values."""
+        pairs = [(one.number, one.metrics[metric]) for one in self.rounds if metric in one.metrics]
+        return [number for number, _ in pairs], [value for _, value in pairs]
+
+    def final(self, metric: str) -> float | None:
+        """Return the last value of a global metric, None if no round has it."""
+        values = self.series(metric)[1]
+        return values[-1] if values else None
+
+    def best(self, metric: str, mode: Literal["min", "max"] | None = None) -> float | None:
+        """Return the best value of a global metric, NaN left out; None if there is none.
+
+        Parameters
+        ----------
+        metric : str
+            A global metric.
+        mode : {"min", "max"} or None
+            Whether low or high is good; None means low for names that end in ``loss`` or ``error``.
+        """
+        values = [value for value in self.series(metric)[1] if not math.isnan(value)]
+        low_is_good = metric.endswith(("loss", "error")) if mode is None else mode == "min"
+        choose: Callable[[list[float]], float] = min if low_is_good else max
+        return choose(values) if values else None
+
+    def total(self, span: str) -> float:
+        """Return the seconds of one span, summed over the rounds."""
+        return sum(one.seconds.get(span, 0.0) for one in self.rounds)
+
+    @property
+    def seconds(self) -> float:
+        """The training time: dispatch, training, collection and aggregation of all rounds, in seconds."""
+        return sum(one.timed for one in self.rounds)
+
+    @property
+    def idle_share(self) -> float | None:
+        """The part of the workers' time within rounds they spent idle, None if not measured."""
+        idle, busy = self.total("idle"), self.total("busy")
+        return idle / (idle + busy) if idle + busy > 0 else None
+
+    def save(self) -> None:
+        """Write ``history.json`` with what was recorded so far, atomically; without a folder do nothing.
+
+        Raises
+        ------
+        ResultsError
+            If it cannot be written.
+        """
+        if self._folder is not None:
+            rounds = [round_to_json(one) for one in self.rounds]
+            write_json(self._folder / "history.json", {"rounds": rounds}, indent=None)
+
+    def close(self) -> None:
+        """Save and close the files; closing twice is allowed.
+
+        Raises
+        ------
+        ResultsError
+            If ``history.json`` cannot be written.
+        """
+        if self._metrics is not None:
+            self._metrics.close()
+        self.save()
+        self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except ResultsError as error:
+            if kind is None:
+                raise
+            logger.warning("%s", error)  # what ended the run is the news, not this
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the history of an earlier run; recording into it writes nothing.
+
+        Parameters
+        ----------
+        folder : Path
+            The run's folder. Where ``history.json`` is missing, because the run was killed, ``metrics.csv``
+            is read, without a last round that was not written to its end.
+
+        Raises
+        ------
+        ResultsError
+            If neither file is there, or the one found is damaged.
+        """
+        history = cls()
+        stored = folder / "history.json"
+        if stored.exists():
+            history.rounds = _read_json(stored)
+        else:
+            history.rounds = rounds_from_rows(read_metrics(folder / "metrics.csv"))
+        return history
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the rows of ``metrics.csv`` as a data frame; ``actor`` is a nullable integer.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            msg = "History.to_frame needs pandas: pip install pandas, or read metrics.csv with what you have"
+            raise ImportError(msg) from error
+        frame = pd.DataFrame([row for one in self.rounds for row in one.rows()], columns=list(HEADER))
+        return frame.astype({"round": "int64", "actor": "Int64", "value": "float64"})
+
+
+def _read_json(path: Path) -> list[Round]:
+    try:
+        stored = json.loads(path.read_bytes())
+        return [round_from_json(one) for one in stored["rounds"]]
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{path} is damaged ({error}); delete it to read the history from metrics.csv"
+        raise ResultsError(msg) from error

@@ -1,0 +1,199 @@
+"""What a person sees while a run goes on: a bar on a terminal, a line now and then elsewhere.
+
+All of it goes to standard error, so that standard output holds results alone.
+"""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+
+from fedlocal.results.rounds import Round
+from fedlocal.results.text import duration, fixed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Mode = Literal["auto", "plain", "off"]
+
+
+class Show(Protocol):
+    """What `progress` hands out."""
+
+    def __call__(self, round: Round) -> None:  # noqa: A002
+        """Show a round that is done."""
+
+
+@contextmanager
+def progress(
+    total_rounds: int, name: str, mode: Mode = "auto", stream: TextIO | None = None
+) -> Iterator[Show]:
+    """Show the progress of one scheme until the block ends.
+
+    A terminal or pipe that goes away silences the display; the run goes on.
+
+    Parameters
+    ----------
+    total_rounds : int
+        The number of the last round.
+    name : str
+        The scheme, as in the table of results.
+    mode : {"auto", "plain", "off"}
+        ``auto`` draws a bar where the stream is a terminal and writes plain lines elsewhere: for the first
+        round, at about every tenth part, and for the last.
+    stream : TextIO or None
+        Where to write; None means standard error.
+
+    Yields
+    ------
+    Show
+        A function of one `Round`.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is none of the three.
+
+    Examples
+    --------
+    >>> with progress(1, "federated", "plain", sys.stdout) as show:
+    ...     show(Round(1, metrics={"loss": 0.25, "accuracy": 0.9}))  # doctest: +ELLIPSIS
+    federated  round 1/1  loss 0.2500  accuracy 0.9000  took ...
+    """
+    if mode not in ("auto", "plain", "off"):
+        msg = f"progress mode {mode!r} is not known: choose auto, plain or off"
+        raise ValueError(msg)
+    forgiving = _Forgiving(stream or sys.stderr)
+    if mode == "off":
+        yield _silent
+    elif mode == "auto" and forgiving.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        with _bar(forgiving) as bar:
+            yield _BarShow(bar, total_rounds, name)
+    else:
+        yield _PlainShow(forgiving, total_rounds, name)
+
+
+def _silent(round: Round) -> None:  # noqa: A002
+    """Show nothing."""
+
+
+class _Forgiving:
+    """A text stream that falls silent when its reader is gone, instead of ending the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        try:
+            if self._stream is not None:
+                self._stream.write(text)
+        except (OSError, ValueError):  # ValueError: closed, or a character that its encoding lacks
+            self._stream = None
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            if self._stream is not None:
+                self._stream.flush()
+        except (OSError, ValueError):
+            self._stream = None
+
+    def isatty(self) -> bool:
+        try:
+            return self._stream is not None and self._stream.isatty()
+        except ValueError:
+            return False
+
+
+class _PlainShow:
+    """Lines for a log file or a pipe."""
+
+    def __init__(self, stream: _Forgiving, total: int, name: str) -> None:
+        self._stream = stream
+        self._total = total
+        self._name = name
+        self._began = time.perf_counter()
+        self._next = 0.0  # the first round from here on is shown
+
+    def __call__(self, round: Round) -> None:  # noqa: A002
+        if round.number < self._next and round.number < self._total:
+            return
+        self._next = round.number + max(1.0, self._total / 10)
+        words = [
+            self._name,
+            f"round {round.number}/{self._total}",
+            *_scores(round),
+            self._times(round.number),
+        ]
+        self._stream.write("  ".join(filter(None, words)) + "\n")
+        self._stream.flush()
+
+    def _times(self, number: int) -> str:
+        passed = time.perf_counter() - self._began
+        if number >= self._total:
+            return f"took {duration(passed)}"
+        return f"about {duration(passed / number * (self._total - number))} left" if number else ""
+
+
+class _BarShow:
+    """A bar with the round, the last scores, and the time passed and left."""
+
+    def __init__(self, bar: "Progress", total: int, name: str) -> None:
+        self._bar = bar
+        self._task = bar.add_task(name, total=total, scores="")
+        self._scores: dict[str, float] = {}
+
+    def __call__(self, round: Round) -> None:  # noqa: A002
+        self._scores |= round.metrics  # rounds between evaluations keep the last scores in sight
+        shown = Round(round.number, metrics=self._scores)
+        self._bar.update(self._task, completed=round.number, scores=" ".join(_scores(shown)))
+
+
+def _scores(one: Round) -> list[str]:
+    loss = "loss" if "loss" in one.metrics else "train-loss"
+    return [
+        f"{metric} {fixed(one.metrics[metric])}" for metric in (loss, "accuracy") if metric in one.metrics
+    ]
+
+
+@contextmanager
+def _bar(stream: _Forgiving) -> Iterator["Progress"]:
+    import rich.progress as parts
+    from rich.console import Console
+
+    columns = (
+        parts.TextColumn("{task.description}", markup=False),
+        parts.BarColumn(bar_width=None),
+        parts.MofNCompleteColumn(),
+        parts.TextColumn("{task.fields[scores]}", markup=False),
+        parts.TimeElapsedColumn(),
+        parts.TimeRemainingColumn(compact=True),
+        parts.TextColumn("left"),
+    )
+    console = Console(file=stream)  # type: ignore[arg-type]  # rich asks no more of a file than this one has
+    bar = parts.Progress(
+        *columns, console=console, expand=True, redirect_stdout=False, speed_estimate_period=3600
+    )
+    with bar, _logs_above():
+        yield bar
+
+
+@contextmanager
+def _logs_above() -> Iterator[None]:
+    """Let log lines that go to the terminal pass through the bar, which would be torn by them."""
+    terminals = [
+        stream for stream in (sys.__stderr__, sys.__stdout__) if stream is not None and stream.isatty()
+    ]
+    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    before = [(each, each.stream) for each in handlers if each.stream in terminals]
+    for handler, _ in before:
+        handler.setStream(sys.stderr)  # by now rich's, which prints above the bar
+    try:
+        yield
+    finally:
+        for handler, stream in before:
+            handler.setStream(stream)

@@ -1,0 +1,144 @@
+"""What one round leaves behind, and the tidy rows it is written as.
+
+A row of ``metrics.csv`` is ``round,phase,actor,metric,value``: one number each, so that
+``pandas.read_csv("metrics.csv").query("phase == 'evaluate'")`` is all a reader needs.
+
+============  =========  ==========================================  =====================================
+phase         actor      metric                                      value
+============  =========  ==========================================  =====================================
+a span        empty      ``seconds``                                 wall seconds of the span (see `Round`)
+``train``     empty      ``train-loss`` and other ``train-…``        of the global model
+``evaluate``  empty      ``loss``, ``accuracy``, …                   of the global model, on the test set
+``train``     its index  ``num-examples``, ``train-loss``, …         of this actor's training
+``evaluate``  its index  ``loss``, ``accuracy``, ``evaluate-…``      on this actor's held-out rows
+``error``     its index  the reason, on one line                     1
+============  =========  ==========================================  =====================================
+
+``actor`` is empty where a row is of the whole round. Numbers that are not finite are ``nan``, ``inf``,
+``-inf``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+TIMED = ("dispatch", "training", "collection", "aggregation")
+"""The spans that follow one another through a round and that speed-up counts."""
+
+HEADER = ("round", "phase", "actor", "metric", "value")
+
+
+class Row(NamedTuple):
+    """One number of a run, as ``metrics.csv`` holds it."""
+
+    round: int
+    phase: str
+    actor: int | None
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """Everything that was measured in one round.
+
+    Parameters
+    ----------
+    number : int
+        From 1; round 0 is the evaluation of the initial model, before any training.
+    seconds : Mapping[str, float]
+        Wall seconds of ``dispatch``, ``training``, ``collection`` and ``aggregation``, which follow one
+        another and make up the round; apart from them ``evaluation``, and the worker-seconds ``busy`` and
+        ``idle`` within the round.
+    metrics : Mapping[str, float]
+        Of the global model: ``loss`` and ``accuracy`` on the test set where this round was evaluated, and
+        ``train-loss``, the actors' mean weighted by their samples.
+    actors : Mapping[int, Mapping[str, float]]
+        Per actor: ``num-examples``, ``train-loss``, ``seconds``, ``started`` (seconds since the round's
+        start), ``worker``, and ``loss`` and ``accuracy`` where clients evaluate.
+    errors : Mapping[int, str]
+        Actor to reason, for each message that ended in an error.
+    """
+
+    number: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    actors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def timed(self) -> float:
+        """Seconds of the spans that speed-up counts."""
+        return sum(self.seconds.get(span, 0.0) for span in TIMED)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the round as rows of ``metrics.csv``, actors in ascending order."""
+        for span, value in self.seconds.items():
+            yield Row(self.number, span, None, "seconds", value)
+        for metric, value in self.metrics.items():
+            phase = "train" if metric.startswith("train-") else "evaluate"
+            yield Row(self.number, phase, None, metric, value)
+        for actor, measured in sorted(self.actors.items()):
+            for metric, value in measured.items():
+                yield Row(self.number, _phase_of_actor(metric), actor, metric, value)
+        for actor, reason in sorted(self.errors.items()):
+            yield Row(self.number, "error", actor, " ".join(reason.split()), 1.0)
+
+
+def _phase_of_actor(metric: str) -> str:
+    evaluated = metric in ("loss", "accuracy") or metric.startswith("evaluate-")
+    return "evaluate" if evaluated else "train"
+
+
+def rounds_from_rows(rows: Iterable[Row]) -> list[Round]:
+    """Put rows together to rounds again, in the order of their numbers."""
+    rounds: dict[int, _Parts] = {}
+    for row in rows:
+        rounds.setdefault(row.round, _Parts()).add(row)
+    return [Round(number, **vars(parts)) for number, parts in sorted(rounds.items())]
+
+
+@dataclass
+class _Parts:
+    """The mappings of a round while its rows come in."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    actors: dict[int, dict[str, float]] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        if row.actor is None and row.phase not in ("train", "evaluate"):
+            self.seconds[row.phase] = row.value
+        elif row.actor is None:
+            self.metrics[row.metric] = row.value
+        elif row.phase == "error":
+            self.errors[row.actor] = row.metric
+        else:
+            self.actors.setdefault(row.actor, {})[row.metric] = row.value
+
+
+def round_to_json(one: Round) -> dict[str, Any]:
+    """Return a round as plain mappings for ``history.json``."""
+    return {
+        "number": one.number,
+        "seconds": one.seconds,
+        "metrics": one.metrics,
+        "actors": one.actors,
+        "errors": one.errors,
+    }
+
+
+def round_from_json(value: Mapping[str, Any]) -> Round:
+    """Read a round as `round_to_json` wrote it; JSON turned the actors' numbers into strings."""
+    return Round(
+        number=int(value["number"]),
+        seconds=_floats(value["seconds"]),
+        metrics=_floats(value["metrics"]),
+        actors={int(actor): _floats(measured) for actor, measured in value["actors"].items()},
+        errors={int(actor): str(reason) for actor, reason in value["errors"].items()},
+    )
+
+
+def _floats(values: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in values.items()}

@@ -1,0 +1,115 @@
+"""The one table and the one figure over the runs of a sweep."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedlocal.results.figures import comparison
+from fedlocal.results.files import replacing
+from fedlocal.results.runs import SweepRow, collect, differing
+from fedlocal.results.table import Arm, plain_table
+from fedlocal.results.text import duration, fixed, ratio
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def sweep_table(rows: Sequence[SweepRow], title: str | None = None) -> "Table":
+    """Lay out the runs of a sweep as a table, one line each.
+
+    Parameters
+    ----------
+    rows : sequence of SweepRow
+        As `collect` returns them.
+    title : str or None
+        A line above the table.
+
+    Returns
+    -------
+    rich.table.Table
+        Of the overrides only those that differ between runs are columns. Runs that did not complete have
+        their reason in a last column.
+    """
+    from rich.text import Text
+
+    keys = differing(rows)
+    baselines = list(dict.fromkeys(name for row in rows for name in row.speed_ups))
+    accurate = any(row.main is not None and row.main.accuracy is not None for row in rows)
+    table = plain_table(title)
+    for name in ("run", *keys):
+        table.add_column(Text(name), overflow="fold", min_width=min(len(name), 4))
+    for name in ("accuracy" if accurate else "loss", "training\ntime", *map(_over, baselines)):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for row in rows:
+        settings = [row.overrides.get(key, "") for key in keys]
+        table.add_row(*map(Text, (row.run, *settings, *_results(row, baselines, accurate=accurate))))
+    reasons = [f"run {row.run} {_reason(row)}" for row in rows if row.status != "completed"]
+    table.caption = Text("\n".join(reasons)) if reasons else None
+    return table
+
+
+def _over(baseline: str) -> str:
+    """Return a column's header, broken so that it stays narrow."""
+    return "speed-up\nover\n" + baseline.replace(", ", ",\n")
+
+
+def _results(row: SweepRow, baselines: Sequence[str], *, accurate: bool) -> list[str]:
+    arm = row.main
+    if arm is None:
+        return [row.status, *["-"] * (1 + len(baselines))]
+    quality = arm.accuracy if accurate else arm.loss
+    return [fixed(quality), duration(arm.seconds), *(ratio(row.speed_ups.get(name)) for name in baselines)]
+
+
+def _reason(row: SweepRow) -> str:
+    lines = (row.error or "").strip().splitlines()
+    return f"{row.status}: {lines[0]}" if lines else row.status
+
+
+def write_sweep(folder: Path) -> list[SweepRow]:
+    """Write ``comparison.csv`` and ``comparison.png`` over the runs that a sweep has so far.
+
+    Called after each run; each file is replaced in one go, so a reader never meets half of one.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's folder. The table is tidy: one line a run and arm, a line without an arm for a run that
+        has none. The figure is drawn once a run has completed.
+
+    Returns
+    -------
+    list of SweepRow
+        The runs, as `collect` returns them.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    ResultsError
+        If a file cannot be written.
+    """
+    rows = collect(folder)
+    with replacing(folder / "comparison.csv") as stream:
+        stream.write(_csv(rows).encode())
+    if any(row.main is not None for row in rows):
+        comparison(rows, folder / "comparison.png")
+    return rows
+
+
+def _csv(rows: Sequence[SweepRow]) -> str:
+    keys = list(dict.fromkeys(key for row in rows for key in row.overrides))
+    results = [f"arm_{each.name}" if each.name == "name" else each.name for each in fields(Arm)]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["run", "status", "error", "rounds", "duration", "hash", *keys, *results])
+    for row in rows:
+        run = [row.run, row.status, row.error, row.rounds, row.duration, row.hash]
+        settings = [row.overrides.get(key) for key in keys]
+        for arm in row.arms or (None,):
+            measured = asdict(arm).values() if arm else [None] * len(results)
+            writer.writerow([*run, *settings, *measured])
+    return text.getvalue()

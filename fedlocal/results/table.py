@@ -1,0 +1,104 @@
+"""The table at the end of a run: the schemes beside one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fedlocal.results.text import duration, fixed, ratio, share
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One scheme's result. In a comparison the first arm is the one that the run is about.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``federated`` or ``sequential, 1 thread``.
+    accuracy, loss : float or None
+        Of the final model on the test set.
+    seconds : float
+        Training time: dispatch, training, collection and aggregation of all rounds.
+    speed_up : float or None
+        How many times faster the first arm trained than this one: this arm's `seconds` over those of the
+        first. None for the first arm itself, and where the times were not taken together.
+    end_to_end : float or None
+        The same ratio of the whole times, with start-up and evaluation.
+    idle_share : float or None
+        The part of the workers' time within rounds in which they had nothing to do.
+    """
+
+    name: str
+    accuracy: float | None
+    loss: float | None
+    seconds: float
+    speed_up: float | None = None
+    end_to_end: float | None = None
+    idle_share: float | None = None
+
+
+def comparison_table(arms: Sequence[Arm], title: str | None = None) -> "Table":
+    """Lay out the arms as a table of at most 80 columns.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        The scheme that the run is about first, then what it is compared with.
+    title : str or None
+        A line above the table.
+
+    Returns
+    -------
+    rich.table.Table
+        A column in which no arm has a value is left out.
+    """
+    from rich.text import Text
+
+    columns = [
+        ("accuracy", [fixed(arm.accuracy) for arm in arms]),
+        ("loss", [fixed(arm.loss) for arm in arms]),
+        ("training\ntime", [duration(arm.seconds) for arm in arms]),
+        ("speed-up", [ratio(arm.speed_up) for arm in arms]),
+        ("end to\nend", [ratio(arm.end_to_end) for arm in arms]),
+        ("idle", [share(arm.idle_share) for arm in arms]),
+    ]
+    columns = [(name, cells) for name, cells in columns if any(cell != "-" for cell in cells)]
+    table = plain_table(title)
+    table.add_column("scheme", overflow="fold")
+    for name, _ in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for index, arm in enumerate(arms):
+        style = "bold" if index == 0 and len(arms) > 1 else None
+        table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
+    if any(arm.speed_up is not None for arm in arms):
+        table.caption = _meaning(arms)
+    return table
+
+
+def _meaning(arms: Sequence[Arm]) -> str:
+    text = "speed-up: training time of a row / training time of the first row"
+    if any(arm.end_to_end is not None for arm in arms):
+        text += "\nend to end: the same ratio of whole times, with start-up and evaluation"
+    return text
+
+
+def plain_table(title: str | None) -> "Table":
+    """Return an empty table in the style of all tables here: one rule under the header, nothing else."""
+    from rich.box import Box
+    from rich.table import Table
+
+    rule = "    \n    \n -- \n" + 5 * "    \n"  # ASCII, so that it is the same wherever it goes
+    return Table(
+        title=title,
+        box=Box(rule, ascii=True),
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        caption_style="dim",
+    )

@@ -1,0 +1,58 @@
+"""How numbers are written for people: short, and of one width in a column."""
+
+import math
+
+
+def fixed(value: float | None) -> str:
+    """Write an accuracy or a loss: four decimals, ``-`` where there is none.
+
+    Examples
+    --------
+    >>> fixed(0.97222), fixed(123456.0), fixed(None)
+    ('0.9722', '1.235e+05', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < 1000 or not math.isfinite(value) else f"{value:.4g}"
+
+
+def ratio(value: float | None) -> str:
+    """Write a ratio such as a speed-up.
+
+    Examples
+    --------
+    >>> ratio(1.8349), ratio(0.82), ratio(None)
+    ('1.83x', '0.82x', '-')
+    """
+    return "-" if value is None else f"{value:.2f}x"
+
+
+def share(value: float | None) -> str:
+    """Write a part of a whole in percent.
+
+    Examples
+    --------
+    >>> share(0.042), share(None)
+    ('4 %', '-')
+    """
+    return "-" if value is None else f"{100 * value:.0f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time in the two units that matter.
+
+    Examples
+    --------
+    >>> duration(0.0123), duration(4.567), duration(83), duration(4000)
+    ('12 ms', '4.57 s', '1 min 23 s', '1 h 07 min')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    if seconds < 3570:
+        return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

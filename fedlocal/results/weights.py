@@ -1,0 +1,137 @@
+"""Named arrays as a file, and the fingerprint by which two runs are told to be the same."""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from fedlocal.results.files import ResultsError, replacing
+
+
+def weights_hash(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of named arrays, in hexadecimal.
+
+    It covers the name, dtype, shape and C-order little-endian bytes of each array, in the order of the names.
+    Each part is preceded by its length, so that no two sets of arrays give the same bytes: ``len(name) name
+    len(dtype) dtype ndim dim… nbytes bytes``, where numbers are unsigned, 64 bits, little-endian, text is
+    UTF-8, and dtype is NumPy's string such as ``<f4``. Insertion order, strides and the machine's byte order
+    do not matter.
+
+    Parameters
+    ----------
+    arrays : Mapping[str, NDArray]
+        Booleans, integers, floats or complex numbers, of any shape.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    ResultsError
+        If an array has a dtype whose bytes do not determine its values, such as object or long double.
+
+    Examples
+    --------
+    >>> weights_hash({"bias": np.zeros(2, np.float32)})[:16]
+    '120c690fcaf4aea6'
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        # Long double (g, G) has padding of undefined content.
+        if array.dtype.kind not in "biufc" or array.dtype.char in "gG":
+            msg = f"array {name!r} has dtype {array.dtype}, whose bytes are not portable: use float32"
+            raise ResultsError(msg)
+        array = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        for text in (name.encode(), array.dtype.str.encode()):
+            digest.update(_number(len(text)) + text)
+        digest.update(b"".join(map(_number, (array.ndim, *array.shape, array.nbytes))))
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(8, "little")
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays as an uncompressed ``.npz``, atomically; equal arrays give equal files.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to create or replace; its folder must exist. No suffix is added.
+    arrays : Mapping[str, NDArray]
+        Arrays of any plain dtype.
+
+    Raises
+    ------
+    ResultsError
+        If an array holds Python objects, which only pickle could write, or the file cannot be written.
+    """
+    # Not np.savez: it stamps the time into the file and takes no array of the name "file".
+    with replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            if np.asarray(array).dtype.hasobject:
+                msg = f"array {name!r} holds Python objects; only plain numbers and text can be saved"
+                raise ResultsError(msg)
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def load_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read the named arrays of an ``.npz``; pickled objects are refused.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save_arrays` or ``numpy.savez`` wrote.
+
+    Returns
+    -------
+    dict of str to NDArray
+        In the order of the file.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or holds something else.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            stored = np.load(stream, allow_pickle=False)
+            if isinstance(stored, NpzFile):
+                return {name: _array(name, stored[name]) for name in stored}
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        msg = f"{path} is not a readable .npz of plain arrays: {error}"
+        raise ResultsError(msg) from error
+    msg = f"{path} is not an .npz: it holds a single array"
+    raise ResultsError(msg)
+
+
+def _array(name: str, value: Any) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray):  # NumPy hands out members of another kind as bytes
+        msg = f"its member {name!r} is not an array"
+        raise TypeError(msg)
+    return value

@@ -1,0 +1,34 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fedlocal.results import environment
+
+
+def test_the_environment_is_ready_for_json() -> None:
+    found = json.loads(json.dumps(environment(), allow_nan=False))
+    assert found["versions"]["numpy"] == np.__version__
+    assert found["versions"]["python"].count(".") == 2
+    assert 1 <= found["cores"]["usable"] <= found["cores"]["logical"]
+    assert found["cpu"]
+
+
+def test_libraries_and_threads_are_named_without_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    found = environment()
+    assert found["threads"]["OMP_NUM_THREADS"] == "3"
+    assert all("filepath" not in library for library in found["libraries"])
+    assert all(library["num_threads"] >= 1 for library in found["libraries"])
+
+
+def test_the_room_is_cheap_to_import() -> None:
+    heavy = "{'matplotlib', 'rich', 'pandas', 'scipy', 'threadpoolctl', 'flwr', 'hydra', 'sklearn'}"
+    code = f"import sys, fedlocal.results; print(sorted({heavy} & set(sys.modules)))"
+    paths = os.pathsep.join(filter(None, sys.path))
+    env = os.environ | {"PYTHONPATH": paths}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert shown.stdout.strip() == "[]"

@@ -1,0 +1,168 @@
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fedlocal.results import (
+    Arm,
+    History,
+    ResultsError,
+    Round,
+    SweepRow,
+    comparison,
+    label_distribution,
+    learning_curves,
+    target_distribution,
+)
+
+
+def pixels(path: Path) -> NDArray[np.float64]:
+    from matplotlib.image import imread
+
+    return np.asarray(imread(path), dtype=np.float64)[..., :3]
+
+
+def assert_drawn(path: Path) -> None:
+    """Assert that a figure has content, and none at its very edge, where something would be cut off."""
+    image = pixels(path)
+    assert min(image.shape[:2]) > 200
+    assert (image < 0.9).any(axis=2).mean() > 0.003
+    for edge in (image[:2], image[-2:], image[:, :2], image[:, -2:]):
+        assert (edge > 0.99).all()
+
+
+def history(rounds: int, metrics: Callable[[int], dict[str, float]]) -> History:
+    made = History()
+    for number in range(rounds):
+        made.record(Round(number, metrics=metrics(number)))
+    return made
+
+
+def good(number: int) -> dict[str, float]:
+    return {"loss": 2.3 / (number + 1), "accuracy": 1 - 0.9 / (number + 1)}
+
+
+@pytest.mark.parametrize(
+    "histories",
+    [
+        {"federated": history(21, good), "sequential, 1 thread": history(21, good)},
+        {"one point": history(1, good)},
+        {"regression": history(5, lambda n: {"loss": 1000.0**-n})},
+        {"gaps": history(9, lambda n: {"loss": math.nan if n in (3, 4) else math.inf if n == 5 else 1.0})},
+        {"nothing finite": history(3, lambda _: {"loss": math.nan, "accuracy": math.nan})},
+        {"$a$ [b]": history(200, good)},
+        {f"local, actor {index}": history(5, good) for index in range(9)},
+        {"never evaluated": history(3, lambda _: {"train-loss": 1.0})},
+        {},
+    ],
+    ids=lambda histories: next(iter(histories), "none"),
+)
+def test_learning_curves_are_drawn(tmp_path: Path, histories: dict[str, History]) -> None:
+    learning_curves(histories, tmp_path / "curves.png")
+    assert_drawn(tmp_path / "curves.png")
+
+
+@pytest.mark.parametrize(
+    ("actors", "classes"), [(4, 10), (1, 2), (24, 16), (100, 10), (4, 100), (1000, 100), (2000, 3)]
+)
+def test_labels_are_drawn_at_all_sizes(tmp_path: Path, actors: int, classes: int) -> None:
+    rng = np.random.default_rng([actors, classes])
+    counts = rng.multinomial(100_000, rng.dirichlet(np.full(classes, 0.3), actors))
+    counts[0] = 0 if actors > 1 else counts[0]
+    label_distribution(counts, [f"class {index}" for index in range(classes)], tmp_path / "labels.png")
+    assert_drawn(tmp_path / "labels.png")
+
+
+@pytest.mark.parametrize(("actors", "classes", "names"), [(4, 10, 9), (0, 3, 3), (3, 0, 0)])
+def test_labels_without_sense_are_refused(tmp_path: Path, actors: int, classes: int, names: int) -> None:
+    with pytest.raises(ResultsError, match=r"expected \(actors, classes\)"):
+        label_distribution(np.zeros((actors, classes), np.int64), ["x"] * names, tmp_path / "labels.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("actors", [1, 4, 40, 1000])
+def test_targets_are_drawn_at_all_sizes(tmp_path: Path, actors: int) -> None:
+    rng = np.random.default_rng(actors)
+    quantiles = np.sort(rng.normal(size=(actors, 5)), axis=1)
+    sizes = rng.integers(1, 400, actors)
+    if actors > 1:
+        quantiles[0], sizes[0] = np.nan, 0
+    target_distribution(quantiles, sizes, tmp_path / "targets.png")
+    assert_drawn(tmp_path / "targets.png")
+
+
+def test_targets_without_sense_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"expected \(actors, 5\)"):
+        target_distribution(np.zeros((3, 4)), np.ones(3, np.int64), tmp_path / "targets.png")
+
+
+def run(number: int, accuracy: float | None = 0.9, speed_up: float | None = 1.5, **keys: object) -> SweepRow:
+    arms = (Arm("federated", accuracy, 0.1, 2.0), Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up))
+    return SweepRow(str(number), "completed", None, {key: str(value) for key, value in keys.items()}, arms)
+
+
+ALPHAS_AND_SEEDS = list(product((0.1, 1, 10), (0, 1)))
+SWEEPS = {
+    "one": [run(0, actors=4)],
+    "many values": [run(n, 0.9, actors=n) for n in range(1, 33)],
+    "lines": [run(0, actors=a, partition=p) for a, p in product((1, 2, 4, 8), ("iid", "shards"))],
+    "lines over seeds": [run(0, 0.8 + seed / 50, alpha=alpha, seed=seed) for alpha, seed in ALPHAS_AND_SEEDS],
+    "only seeds": [run(n, 0.8 + n / 50, seed=n) for n in range(3)],
+    "names": [run(n, 0.5 + n / 40, partition=f"partition_{n}", seed=0) for n in range(16)],
+    "long names": [run(n, 0.9, a=f"{n} {'long ' * 10}", b=n % 2, c=n % 3) for n in range(12)],
+    "very many": [run(n, 0.9, kind=f"kind {n}") for n in range(150)],
+    "regression": [run(n, None, None, actors=n + 1) for n in range(4)],
+    "diverged": [run(n, math.nan, math.nan, model=f"m{n}") for n in range(2)],
+    "failures": [
+        run(0, model="a"),
+        SweepRow("1", "failed"),
+        SweepRow("2", "unreadable"),
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", SWEEPS.values(), ids=SWEEPS.keys())
+def test_sweeps_are_drawn(tmp_path: Path, rows: list[SweepRow]) -> None:
+    comparison(rows, tmp_path / "comparison.png")
+    assert_drawn(tmp_path / "comparison.png")
+
+
+def test_a_sweep_without_a_result_has_no_figure(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="none of 1 runs has completed"):
+        comparison([SweepRow("0", "failed")], tmp_path / "comparison.png")
+
+
+def test_drawing_leaves_the_style_as_it_was(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    before = mpl.rcParams.copy()
+    learning_curves({"federated": history(3, good)}, tmp_path / "curves.png")
+    assert mpl.rcParams.copy() == before
+
+
+def test_drawing_needs_no_pyplot(tmp_path: Path) -> None:
+    code = """
+import sys, numpy as np
+from fedlocal.results import *
+learning_curves({}, "c.png")
+label_distribution(np.ones((2, 2), np.int64), "ab", "l.png")
+target_distribution(np.ones((2, 5)), np.ones(2, np.int64), "t.png")
+comparison([SweepRow("0", "completed", arms=(Arm("federated", 0.5, 0.5, 1.0),))], "s.png")
+print("matplotlib.pyplot" in sys.modules)
+"""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))}
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env, cwd=tmp_path)
+    assert shown.stdout.strip() == "False"
+
+
+def test_a_figure_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="cannot write"):
+        learning_curves({}, tmp_path / "missing" / "curves.png")

@@ -1,0 +1,137 @@
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fedlocal.results import SweepRow, collect, sweep_table, write_sweep
+from fedlocal.results.runs import differing
+
+WriteRun = Callable[..., Path]
+
+
+def printed(rows: list[SweepRow]) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(sweep_table(rows, "the sweep"))
+    return stream.getvalue()
+
+
+def test_runs_come_in_the_order_of_their_numbers(tmp_path: Path, write_run: WriteRun) -> None:
+    for name in ("10", "9", "named", "0"):
+        write_run(name, ["actors=4"])
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "comparison.csv").touch()
+    (tmp_path / "3").touch()
+    assert [row.run for row in collect(tmp_path)] == ["0", "9", "10", "named"]
+
+
+def test_a_run_is_read_whole(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run("0", ["actors=4", "+partition.alpha=0.3", "~tracker", "model.hidden=[512,256]"])
+    (row,) = collect(tmp_path)
+    assert row.status == "completed"
+    assert row.overrides == {
+        "actors": "4",
+        "partition.alpha": "0.3",
+        "tracker": "removed",
+        "model.hidden": "[512,256]",
+    }
+    assert row.main is not None
+    assert (row.main.name, row.main.accuracy, row.main.speed_up) == ("federated", 0.9, None)
+    assert row.speed_ups == {"sequential, 1 thread": 1.5, "sequential, all cores": 1.2}
+    assert (row.rounds, row.duration, row.hash) == (20, 7.5, "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"status": "completed", "arms": 3}',
+        '{"status": "completed", "arms": [{}]}',
+    ],
+)
+def test_a_damaged_summary_is_a_row_with_the_reason(tmp_path: Path, content: str) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "summary.json").write_text(content)
+    (row,) = collect(tmp_path)
+    assert row.status == "unreadable"
+    assert "damaged" in str(row.error)
+    assert row.main is None
+
+
+def test_a_missing_summary_is_a_row_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (row,) = collect(tmp_path)
+    assert (row.status, row.main) == ("unreadable", None)
+    assert "still running, or killed" in str(row.error)
+
+
+def test_only_what_differs_between_known_runs_counts(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run("0", ["actors=1", "dataset=digits"])
+    write_run("1", ["actors=2", "dataset=digits"])
+    write_run("2", ["actors=2", "dataset=digits", "seed=1"])
+    (tmp_path / "3").mkdir()
+    assert differing(collect(tmp_path)) == ["actors", "seed"]
+
+
+def test_the_table_shows_results_and_reasons(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run("0", ["actors=2", "dataset=digits"])
+    write_run(
+        "1", ["actors=2000", "dataset=digits"], status="failed", error="more actors\nTraceback", arms=[]
+    )
+    text = printed(collect(tmp_path))
+    assert "the sweep" in text
+    assert "actors" in text
+    assert "dataset" not in text
+    assert "0.9000" in text
+    assert "1.50x" in text
+    assert "1.20x" in text
+    assert "run 1 failed: more actors" in text
+    assert "Traceback" not in text
+
+
+def test_a_regression_is_compared_by_its_loss(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run("0", ["actors=2"], accuracy=None, arms=[{"name": "local", "loss": "nan", "seconds": 1.0}])
+    text = printed(collect(tmp_path))
+    assert "nan" in text
+    assert "accuracy" not in text
+
+
+def test_an_empty_sweep_is_an_empty_table(tmp_path: Path) -> None:
+    assert "run" in printed(write_sweep(tmp_path))
+    assert (tmp_path / "comparison.csv").exists()
+
+
+def test_the_files_grow_with_the_sweep(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run("0", ["actors=1"], status="failed", error='no, "really"\nnot', arms=[])
+    write_sweep(tmp_path)
+    assert not (tmp_path / "comparison.png").exists()
+    write_run("1", ["actors=2"])
+    write_sweep(tmp_path)
+    assert (tmp_path / "comparison.png").stat().st_size > 5_000
+    with (tmp_path / "comparison.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert [(line["run"], line["arm_name"]) for line in lines] == [
+        ("0", ""),
+        ("1", "federated"),
+        ("1", "sequential, 1 thread"),
+        ("1", "sequential, all cores"),
+    ]
+    assert lines[0]["error"] == 'no, "really"\nnot'
+    assert (lines[2]["actors"], lines[2]["speed_up"], lines[1]["accuracy"]) == ("2", "1.5", "0.9")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "comparison.csv", "comparison.png"]
+
+
+def test_a_run_that_failed_after_training_is_not_compared(tmp_path: Path, write_run: WriteRun) -> None:
+    run = write_run("0", ["actors=1"], status="interrupted")
+    assert json.loads((run / "summary.json").read_text())["arms"]
+    (row,) = write_sweep(tmp_path)
+    assert row.main is None
+    assert not (tmp_path / "comparison.png").exists()
