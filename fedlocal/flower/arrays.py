@@ -1,0 +1,57 @@
+"""Arrays that Flower can carry without serialising them.
+
+Flower's ``Array`` keeps the bytes of an ``.npy`` file, written and parsed again at every hop: that is most of
+what a round through Flower costs. A `LocalArray` keeps the ndarray, and writes those bytes only if asked.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from flwr.app import Array, ArrayRecord
+from numpy.typing import NDArray
+
+from fedlocal.flower.private import NUMPY
+
+
+class LocalArray(Array):
+    """A Flower ``Array`` on top of an ndarray that stays where it is.
+
+    Parameters
+    ----------
+    ndarray : NDArray
+        Of any shape and of a dtype without Python objects. It is not copied.
+    """
+
+    def __init__(self, ndarray: NDArray[Any]) -> None:
+        if ndarray.dtype.hasobject:
+            raise TypeError(f"arrays of Python objects cannot travel, got dtype {ndarray.dtype}")
+        described = {"dtype": str(ndarray.dtype), "shape": ndarray.shape, "stype": NUMPY, "ndarray": ndarray}
+        self.__dict__.update(described)
+
+    ndarray: NDArray[Any]
+
+    @cached_property
+    def data(self) -> bytes:  # type: ignore[override]
+        """The bytes of an ``.npy`` file, as Flower's own arrays hold them."""
+        return Array.from_numpy_ndarray(self.ndarray).data
+
+    def numpy(self) -> NDArray[Any]:
+        """Return a copy that is the caller's to change, as Flower's own arrays do."""
+        return self.ndarray.copy()
+
+
+def ndarrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
+    """Return a record's arrays by name: not copied, and not to be written to, where they are local."""
+    return {
+        name: array.ndarray if isinstance(array, LocalArray) else array.numpy()
+        for name, array in record.items()
+    }
+
+
+def array_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
+    """Return a record of the same arrays, not copied."""
+    record = ArrayRecord()
+    for name, array in arrays.items():
+        record[name] = LocalArray(array)  # ArrayRecord({...}) would make plain arrays of them
+    return record

@@ -1,0 +1,156 @@
+"""fedlocal's own client app: trains the run's model on the rows of its partition."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+
+from fedlocal.data import Slices
+from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.models import Evaluation, Model, ModelFactory, train
+from fedlocal.seeds import Stream, generator
+
+OPTIMIZER = "optimizer"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a client trains.
+
+    Parameters
+    ----------
+    seed : int
+        Of the run.
+    batch_size : int
+        Rows in a batch.
+    local_epochs : int
+        Passes over the partition in a round.
+    accumulate : int
+        Batches whose gradients make one update.
+    keep_optimizer : bool
+        Whether a client's optimiser state lives on from round to round; else it starts anew.
+    """
+
+    seed: int
+    batch_size: int
+    local_epochs: int = 1
+    accumulate: int = 1
+    keep_optimizer: bool = False
+
+    def run(self, model: Model, x: Any, y: Any, *, partition: int, number: int) -> float:
+        """Train `model` on rows for one round; return the mean loss.
+
+        Parameters
+        ----------
+        model : Model
+            Trained in place.
+        x, y : array
+            The rows, and their targets.
+        partition, number : int
+            Whose rows, and the number of the round: they choose the order of the rows.
+        """
+        return train(
+            model,
+            x,
+            y,
+            batch_size=self.batch_size,
+            epochs=self.local_epochs,
+            rng=generator(self.seed, Stream.BATCHES, partition, number),
+            accumulate=self.accumulate,
+        )
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """Makes the run's model with its initial parameters, the same in every process.
+
+    Parameters
+    ----------
+    factory : ModelFactory
+        What the configuration chose.
+    inputs, outputs : int
+        Features, and classes or targets.
+    classes : bool
+        Whether targets are class codes.
+    seed : int
+        Of the run.
+    """
+
+    factory: ModelFactory
+    inputs: int
+    outputs: int
+    classes: bool
+    seed: int
+
+    def __call__(self) -> Model:
+        """Make one."""
+        rng = generator(self.seed, Stream.MODEL)
+        return self.factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
+
+
+def client_app(slices: Slices, new_model: Callable[[], Model], training: Training) -> ClientApp:
+    """Make the client app.
+
+    It answers ``train`` with the trained arrays, ``num-examples`` and ``train-loss``, and ``evaluate`` on the
+    rows that the partition holds out with ``num-examples``, ``loss`` and ``accuracy``. Arrays in its replies
+    are the model's own memory: whoever calls the app copies them before the next call.
+
+    Parameters
+    ----------
+    slices : Slices
+        The partitions' rows.
+    new_model : callable
+        Makes the one model that serves all clients of this process in turn.
+    training : Training
+        How to train.
+    """
+    app, model = ClientApp(), new_model()
+
+    @app.train()
+    def train_on_partition(message: Message, context: Context) -> Message:
+        partition, rows = _partition(context), slices.open(_partition(context)).training
+        arrays, config = _instruction(message)
+        model.load(arrays)
+        model.load_optimizer(_optimizer(context) if training.keep_optimizer else None)
+        model.anchor(cast(float, config.get("proximal-mu", 0.0)), arrays)
+        number = cast(int, config["server-round"])
+        loss = training.run(model, rows.x, rows.y, partition=partition, number=number)
+        if training.keep_optimizer and model.optimizer_arrays:
+            context.state[OPTIMIZER] = array_record(model.optimizer_arrays)
+        metrics = MetricRecord({"num-examples": len(rows), "train-loss": loss})
+        return Message(
+            RecordDict({"arrays": array_record(model.arrays), "metrics": metrics}), reply_to=message
+        )
+
+    @app.evaluate()
+    def evaluate_on_held_out(message: Message, context: Context) -> Message:
+        rows = slices.open(_partition(context)).held_out
+        model.load(_instruction(message)[0])
+        metrics = MetricRecord({"num-examples": len(rows)})
+        metrics.update(as_metrics(model.evaluate(rows.x, rows.y)))
+        return Message(RecordDict({"metrics": metrics}), reply_to=message)
+
+    return app
+
+
+def as_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Return an evaluation by the names that metrics have; no accuracy where there are no classes."""
+    if evaluation.accuracy is None:
+        return {"loss": evaluation.loss}
+    return {"loss": evaluation.loss, "accuracy": evaluation.accuracy}
+
+
+def _partition(context: Context) -> int:
+    return int(context.node_config["partition-id"])
+
+
+def _instruction(message: Message) -> tuple[dict[str, Any], ConfigRecord]:
+    record = cast(ArrayRecord, message.content["arrays"])
+    return ndarrays(record), cast(ConfigRecord, message.content["config"])
+
+
+def _optimizer(context: Context) -> dict[str, Any] | None:
+    record = context.state.get(OPTIMIZER)
+    return ndarrays(record) if isinstance(record, ArrayRecord) else None

@@ -1,0 +1,109 @@
+"""Where client apps run: any node's call, in this process or inside a worker, with nothing left of the last one."""
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from fedlocal.actors import Wire
+from fedlocal.flower.codec import decode_request, encode_reply, pack_state, unpack_state
+from fedlocal.flower.private import SERVER_NODE
+from fedlocal.seeds import Stream, generator
+
+FIRST_NODE = SERVER_NODE + 1
+
+
+def node_of(partition: int) -> int:
+    """Return the node that owns a partition: fixed, and in the order of the partitions."""
+    return FIRST_NODE + partition
+
+
+def partition_of(node: int) -> int:
+    """Return the partition that a node owns."""
+    return node - FIRST_NODE
+
+
+@dataclass(frozen=True)
+class Host:
+    """Runs the client app of a run for whichever node a message is for.
+
+    Parameters
+    ----------
+    app : ClientApp
+        The app.
+    nodes : int
+        How many nodes the run has.
+    seed : int
+        Each call starts with global generators (Python's, NumPy's, PyTorch's) seeded from it, from the node
+        and from the number of the node's message, and leaves them as it found them.
+    run_id : int
+        Of the run.
+    run_config : mapping
+        What the app finds in its context.
+    """
+
+    app: ClientApp
+    nodes: int
+    seed: int
+    run_id: int
+    run_config: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, request: Message, state: RecordDict) -> Message:
+        """Have the app answer one request; `state` is the node's, and may be changed."""
+        partition, count = request.metadata.message_id.split(":")
+        own: dict[str, bool | float | int | str] = {
+            "partition-id": int(partition),
+            "num-partitions": self.nodes,
+        }
+        node = request.metadata.dst_node_id
+        context = Context(self.run_id, node, own, state, dict(self.run_config))
+        with _seeded_globals(self.seed, int(partition), int(count)):
+            reply = self.app(request, context)
+        if not isinstance(reply, Message):
+            raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
+        return reply
+
+
+class ClientActors:
+    """The behaviour of actors that are Flower nodes: actor i owns partition i.
+
+    Parameters
+    ----------
+    start : callable
+        Makes the host; called once, in the worker.
+    """
+
+    def __init__(self, start: Callable[[], Host]) -> None:
+        self._host = start()
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        """Answer one request with the app's reply and the node's new state."""
+        records = unpack_state(state)
+        reply = self._host.run(decode_request(message), records)
+        return encode_reply(reply), pack_state(records)
+
+
+@contextmanager
+def _seeded_globals(seed: int, partition: int, count: int) -> Iterator[None]:
+    """Seed the generators that apps share by accident, and restore them."""
+    entropy = int(generator(seed, Stream.CLIENT, partition, count).integers(2**32))
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - others use it, we guard it
+    torch = sys.modules.get("torch")
+    torch_state = torch.get_rng_state() if torch else None
+    random.seed(entropy)
+    np.random.seed(entropy)  # noqa: NPY002
+    if torch:
+        torch.manual_seed(entropy)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        if torch:
+            torch.set_rng_state(torch_state)

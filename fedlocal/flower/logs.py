@@ -1,0 +1,28 @@
+"""Flower's log, quiet: its warnings and errors reach the root logger, once; its information does not."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Flower warns of this setting, which is fedlocal's default: evaluation is central.
+CHOSEN = "fraction_evaluate is set to 0.0"
+
+
+def _unexpected(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(CHOSEN)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Have Flower log warnings only, through the root logger, for the time of the context."""
+    logger = logging.getLogger("flwr")
+    before = logger.level, logger.propagate, logger.handlers[:]
+    logger.setLevel(logging.WARNING)
+    logger.propagate = True
+    logger.handlers.clear()
+    logger.addFilter(_unexpected)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_unexpected)
+        logger.level, logger.propagate, logger.handlers[:] = before

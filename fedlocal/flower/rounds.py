@@ -1,0 +1,189 @@
+"""fedlocal's own round loop over a Flower strategy.
+
+It calls what ``Strategy.start`` calls, in the same order, and ends with the same bits; but it can be watched,
+timed and stopped after each round, which ``Strategy.start`` cannot.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy as Strategy
+from numpy.typing import NDArray
+
+from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.grid import Exchange, LocalGrid
+from fedlocal.flower.host import partition_of
+from fedlocal.seeds import Stream, generator
+
+Arrays = Mapping[str, NDArray[Any]]
+Evaluate = Callable[[int, Arrays], Mapping[str, float]]
+Admit = Callable[[Sequence[Message], ArrayRecord], list[Message]]
+
+
+class QuorumError(RuntimeError):
+    """Too few clients replied in a round for the run to go on."""
+
+
+@dataclass(frozen=True)
+class FederatedRound:
+    """What one round left behind; round 0 is the evaluation of the initial arrays.
+
+    Parameters
+    ----------
+    number : int
+        The round.
+    arrays : mapping of str to NDArray
+        The global model after it; not to be written to.
+    train_metrics, evaluate_metrics : mapping of str to float
+        The clients' metrics as the strategy aggregated them.
+    server_metrics : mapping of str to float
+        The central evaluation's.
+    client_metrics : mapping of int to mapping of str to float
+        Each partition's own metrics.
+    errors : mapping of int to str
+        The reasons of the partitions that have no reply.
+    exchange : Exchange, optional
+        The times of the training messages, if the grid is a local one.
+    spans : mapping of str to float
+        Seconds: ``configure``, ``exchange``, ``aggregation``, ``evaluation``.
+    """
+
+    number: int
+    arrays: Arrays
+    train_metrics: Mapping[str, float] = field(default_factory=dict)
+    evaluate_metrics: Mapping[str, float] = field(default_factory=dict)
+    server_metrics: Mapping[str, float] = field(default_factory=dict)
+    client_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    errors: Mapping[int, str] = field(default_factory=dict)
+    exchange: Exchange | None = None
+    spans: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RoundLoop:
+    """The loop's settings.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        Any of Flower's message-API strategies.
+    rounds : int
+        How many.
+    seed : int
+        Chooses the nodes of each round: Flower samples from Python's global generator.
+    evaluate : callable
+        Central evaluation: the round's number and the model's arrays, to metrics; empty where it does not
+        evaluate.
+    admit : callable
+        Turns bad replies into errors.
+    min_results : int, optional
+        How many clients must reply in a round; by default all that were asked.
+    timeout : float, optional
+        Seconds for a round's training, and for its evaluation.
+    """
+
+    strategy: Strategy
+    rounds: int
+    seed: int
+    evaluate: Evaluate
+    admit: Admit
+    min_results: int | None = None
+    timeout: float | None = None
+
+    def run(self, grid: Grid, initial: Arrays) -> Iterator[FederatedRound]:
+        """Yield round 0, and each further round when it is done.
+
+        Raises
+        ------
+        QuorumError
+            If fewer than `min_results` clients replied; the first client's traceback is in the message.
+        """
+        arrays = array_record(initial)
+        yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
+        train_config, evaluate_config = ConfigRecord(), ConfigRecord()
+        for number in range(1, self.rounds + 1):
+            marks = [time.perf_counter()]
+            with self._sampling(number):
+                messages = list(self.strategy.configure_train(number, arrays, train_config, grid))
+            marks.append(time.perf_counter())
+            replies = self.admit(list(grid.send_and_receive(messages, timeout=self.timeout)), arrays)
+            exchange = grid.last_exchange if isinstance(grid, LocalGrid) else None
+            marks.append(time.perf_counter())
+            self._check_quorum(number, replies)
+            clients, errors = _by_partition(replies)
+            aggregated, train_metrics = self.strategy.aggregate_train(number, replies)
+            if aggregated is not None:
+                arrays = _without_copies(aggregated)
+            marks.append(time.perf_counter())
+            evaluate_metrics, evaluated = self._evaluate_on_clients(number, arrays, evaluate_config, grid)
+            server_metrics = self.evaluate(number, ndarrays(arrays))
+            marks.append(time.perf_counter())
+            spans = ("configure", "exchange", "aggregation", "evaluation")
+            yield FederatedRound(
+                number,
+                ndarrays(arrays),
+                _floats(train_metrics),
+                evaluate_metrics,
+                server_metrics,
+                {partition: {**clients[partition], **evaluated.get(partition, {})} for partition in clients},
+                errors,
+                exchange,
+                {span: end - begin for span, begin, end in zip(spans, marks, marks[1:], strict=False)},
+            )
+
+    def _evaluate_on_clients(
+        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
+        with self._sampling(-number):
+            messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
+        if not messages:
+            return {}, {}
+        replies = list(grid.send_and_receive(messages, timeout=self.timeout))
+        metrics = self.strategy.aggregate_evaluate(number, replies)
+        return _floats(metrics), _by_partition(replies)[0]
+
+    @contextmanager
+    def _sampling(self, number: int) -> Iterator[None]:
+        before = random.getstate()
+        phase, number = int(number < 0), abs(number)
+        random.seed(int(generator(self.seed, Stream.SAMPLING, phase, number).integers(2**63)))
+        try:
+            yield
+        finally:
+            random.setstate(before)
+
+    def _check_quorum(self, number: int, replies: Sequence[Message]) -> None:
+        failed = [reply for reply in replies if reply.has_error()]
+        needed = len(replies) if self.min_results is None else self.min_results
+        if failed and len(replies) - len(failed) < needed:
+            raise QuorumError(
+                f"round {number}: {len(failed)} of {len(replies)} clients failed, {needed} must reply "
+                f"(min_results). {failed[0].error.reason}"
+            )
+
+
+def _without_copies(record: ArrayRecord) -> ArrayRecord:
+    """Strategies return arrays as serialised bytes: parse them once, not once per client."""
+    return array_record(ndarrays(record))
+
+
+def _by_partition(replies: Sequence[Message]) -> tuple[dict[int, dict[str, float]], dict[int, str]]:
+    metrics: dict[int, dict[str, float]] = {}
+    errors: dict[int, str] = {}
+    for reply in replies:
+        partition = partition_of(reply.metadata.src_node_id)
+        if reply.has_error():
+            errors[partition] = reply.error.reason or ""
+        else:
+            metrics[partition] = _floats(next(iter(reply.content.metric_records.values()), None))
+    return metrics, errors
+
+
+def _floats(record: MetricRecord | None) -> dict[str, float]:
+    return {key: float(value) for key, value in (record or {}).items() if isinstance(value, int | float)}

@@ -1,0 +1,36 @@
+"""fedlocal's own server app: a round loop over a strategy, watched from outside."""
+
+from collections.abc import Callable
+
+from flwr.app import Context, RecordDict
+from flwr.serverapp import Grid, ServerApp
+
+from fedlocal.flower.private import RUN_ID, SERVER_NODE
+from fedlocal.flower.rounds import Arrays, FederatedRound, RoundLoop
+
+
+def server_app(loop: RoundLoop, initial: Arrays, on_round: Callable[[FederatedRound], None]) -> ServerApp:
+    """Make the server app.
+
+    Parameters
+    ----------
+    loop : RoundLoop
+        The strategy and its rounds.
+    initial : mapping of str to NDArray
+        The global model at the start.
+    on_round : callable
+        Called with round 0 before training and with each round when it is done; its time is nobody's.
+    """
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:  # noqa: ARG001 - Flower's signature
+        for one in loop.run(grid, initial):
+            on_round(one)
+
+    return app
+
+
+def run_server(app: ServerApp, grid: Grid) -> None:
+    """Run a server app on a grid of this process."""
+    app(grid, Context(RUN_ID, SERVER_NODE, {}, RecordDict(), {}))

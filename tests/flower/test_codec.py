@@ -1,0 +1,111 @@
+"""Messages survive as bytes, and bytes that lie are refused."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fedlocal.actors import Wire, raw
+from fedlocal.flower import private
+from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.codec import (
+    CodecError,
+    decode_content,
+    decode_reply,
+    decode_request,
+    encode_content,
+    encode_reply,
+    encode_request,
+    pack_state,
+    unpack_state,
+)
+
+ARRAYS = hnp.arrays(
+    dtype=st.sampled_from(["<f4", ">f4", "<f8", "<i8", "?", "<c8", "<f2", "u1"]),
+    shape=hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+)
+
+
+def content(arrays: dict[str, np.ndarray[Any, Any]]) -> RecordDict:
+    return RecordDict(
+        {
+            "config": ConfigRecord({"server-round": 3, "lr": 0.1, "tags": ["a", "b"]}),
+            "arrays": array_record(arrays),
+            "metrics": MetricRecord({"loss": 0.5, "counts": [1, 2]}),
+            "none": ArrayRecord(),
+        }
+    )
+
+
+@given(st.dictionaries(st.text(max_size=5), ARRAYS, max_size=4))
+def test_any_content_survives(arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    header, buffers = encode_content(content(arrays))
+    again = decode_content(header, [bytes(raw(buffer)) for buffer in buffers])
+    assert list(again) == ["config", "arrays", "metrics", "none"]
+    assert again["config"] == content({})["config"]
+    assert again["metrics"] == content({})["metrics"]
+    for name, array in ndarrays(again.array_records["arrays"]).items():
+        assert array.dtype == arrays[name].dtype
+        assert array.tobytes() == arrays[name].tobytes()
+        assert array.shape == arrays[name].shape
+
+
+@given(st.dictionaries(st.text(max_size=5), ARRAYS, max_size=4))
+def test_any_state_survives(arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    again = unpack_state(pack_state(content(arrays)))
+    assert again["config"] == content({})["config"]
+    assert {name: array.tobytes() for name, array in ndarrays(again.array_records["arrays"]).items()} == {
+        name: array.tobytes() for name, array in arrays.items()
+    }
+
+
+def test_an_empty_state_is_no_bytes() -> None:
+    assert pack_state(RecordDict()) == b""
+    assert unpack_state(b"") == RecordDict()
+
+
+def test_flowers_own_arrays_travel_as_they_are() -> None:
+    sent = RecordDict({"model": ArrayRecord({"trees": Array("", (), "xgboost", b"\1\2\3")})})
+    header, buffers = encode_content(sent)
+    assert decode_content(header, buffers) == sent
+
+
+def test_arrays_that_are_not_contiguous_arrive_in_their_logical_order() -> None:
+    array = np.arange(12, dtype=np.float32).reshape(3, 4).T
+    header, buffers = encode_content(RecordDict({"arrays": array_record({"w": array})}))
+    np.testing.assert_array_equal(ndarrays(decode_content(header, buffers).array_records["arrays"])["w"], array)
+
+
+def _request() -> Message:
+    private.become_server(1)
+    request = Message(content({"w": np.ones(3, dtype=np.float32)}), 2, "train.custom", group_id="5")
+    private.set_message_id(request, "0:1")
+    return request
+
+
+def test_requests_and_replies_survive() -> None:
+    request = _request()
+    again = decode_request(Wire(*encode_content(request.content)[:1], encode_request(request), encode_content(request.content)[1]))
+    assert private.metadata_fields(again) == private.metadata_fields(request)
+    reply = decode_reply(encode_reply(Message(content({}), reply_to=again)), request)
+    assert reply.metadata.src_node_id == 2
+    assert reply.metadata.reply_to_message_id == "0:1"
+    assert reply.content["metrics"] == content({})["metrics"]
+
+
+def test_an_error_survives() -> None:
+    request = _request()
+    reply = decode_reply(encode_reply(Message(Error(2, "why"), reply_to=request)), request)
+    assert (reply.error.code, reply.error.reason) == (2, "why")
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("<f4", [10**13]), ("<f4", [4]), ("|O", [1]), ("<f8", [3])])
+def test_an_array_that_claims_other_than_its_bytes_is_refused(dtype: str, shape: list[int]) -> None:
+    layout = json.dumps({"arrays": [["w", dtype, shape, None]]}).encode()
+    with pytest.raises(CodecError, match="claims"):
+        decode_content(len(layout).to_bytes(4, "big") + layout, [b"\0" * 12])

@@ -1,0 +1,36 @@
+"""Flower's private names that fedlocal needs: if one changes, this fails first and says which."""
+
+import pytest
+from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
+
+from fedlocal.flower import private
+
+
+def test_a_run_can_be_made_without_a_superlink() -> None:
+    assert private.empty_run(5).run_id == 5
+
+
+def test_messages_need_an_identity_and_take_an_identifier() -> None:
+    private.become_server(3)
+    message = Message(RecordDict(), 9, "train")
+    private.set_message_id(message, "0:1")
+    assert message.metadata.run_id == 3
+    assert message.metadata.src_node_id == private.SERVER_NODE
+    assert Message(RecordDict(), reply_to=message).metadata.reply_to_message_id == "0:1"
+
+
+def test_metadata_survives_as_plain_values() -> None:
+    private.become_server(3)
+    message = Message(RecordDict(), 9, "train.custom", ttl=12.5, group_id="g")
+    again = private.message_from(RecordDict(), private.metadata_fields(message))
+    assert private.metadata_fields(again) == private.metadata_fields(message)
+
+
+def test_small_records_survive_as_bytes() -> None:
+    records = {"m": MetricRecord({"a": 1, "b": [0.5]}), "c": ConfigRecord({"x": "y", "z": b"\0", "t": True})}
+    assert private.small_records_from_bytes(private.small_records_to_bytes(records)) == RecordDict(records)
+
+
+def test_bytes_that_are_no_records_are_refused() -> None:
+    with pytest.raises(Exception, match="parsing"):
+        private.small_records_from_bytes(b"\xff\xff\xff")
