@@ -1,0 +1,38 @@
+"""Copying named arrays into a model, with an error that names the first difference."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.models.protocol import Arrays, ModelError
+
+
+def copy_arrays(into: dict[str, NDArray[Any]], arrays: Arrays) -> None:
+    """Copy ``arrays`` into the arrays of the same names, or into none of them.
+
+    Raises
+    ------
+    ModelError
+        If names, shapes or dtypes differ.
+    """
+    check_arrays(into, arrays)
+    for name, target in into.items():
+        np.copyto(target, arrays[name])
+
+
+def check_arrays(expected: Arrays, arrays: Arrays) -> None:
+    """Raise :class:`ModelError` at the first name, shape or dtype that differs from the expected one."""
+    for name, want in expected.items():
+        if name not in arrays:
+            raise ModelError(
+                f"array {name!r} is missing; this model has {list(expected)}, got {list(arrays)}"
+            )
+        got = arrays[name]
+        if got.shape != want.shape:
+            raise ModelError(f"array {name!r} has shape {got.shape}; this model's has {want.shape}")
+        if got.dtype != want.dtype:
+            raise ModelError(f"array {name!r} is {got.dtype}; this model's is {want.dtype}: convert it first")
+    for name in arrays:
+        if name not in expected:
+            raise ModelError(f"array {name!r} is not one of this model's: {list(expected)}")

@@ -1,0 +1,116 @@
+"""What a model is to the rest of fedlocal: named arrays that learn from batches.
+
+The room knows nothing of Flower, of actors or of where its rows come from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Named arrays, in an order that does not change: a model's parameters, or its optimiser's state."""
+
+
+class ModelError(ValueError):
+    """A model was configured or called in a way that it cannot serve."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model does on some rows.
+
+    Attributes
+    ----------
+    loss : float
+        Mean data loss per row; NaN over no rows.
+    accuracy : float or None
+        Share of rows whose likeliest class is the true one; NaN over no rows, None for real-valued targets.
+    """
+
+    loss: float
+    accuracy: float | None
+
+
+class Model(Protocol):
+    """Parameters, an optimiser, and two ways to train: a fused step, or a gradient applied later.
+
+    Rows ``x`` are float32[n, inputs]; ``y`` is int64[n] of class codes or float32[n, outputs] of real
+    targets. A loss that is not finite is returned like any other: the caller decides what it means.
+    """
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Views of the current parameters by name: writing to one changes the model."""
+
+    def load(self, arrays: Arrays) -> None:
+        """Copy parameters in; the optimiser's state and the anchor stay as they are.
+
+        Raises
+        ------
+        ModelError
+            If names, shapes or dtypes differ from the model's; the message names the first difference.
+        """
+
+    @property
+    def optimizer_arrays(self) -> dict[str, NDArray[Any]]:
+        """Views of the optimiser's state by name; empty where it has none."""
+
+    def load_optimizer(self, arrays: Arrays | None) -> None:
+        """Copy the optimiser's state in; None or nothing resets it to that of a new model."""
+
+    def anchor(self, mu: float, arrays: Arrays | None) -> None:
+        """Add ``mu / 2 * ||w - arrays||^2`` to what is minimised from now on; ``mu=0`` or None ends it.
+
+        It is the proximal term of FedProx, arXiv:1812.06127, eq. 2. The arrays are copied.
+
+        Raises
+        ------
+        ModelError
+            If mu is negative or not finite, the arrays do not fit, or the model has no such term.
+        """
+
+    def train_step(self, x: NDArray[Any], y: NDArray[Any]) -> float:
+        """Make one update from one batch; return the batch's mean data loss before it."""
+
+    def gradient(self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32]) -> float:
+        """Write the mean gradient of the data loss into ``out``, float32[size]; return the mean data loss."""
+
+    def apply(self, gradient: NDArray[np.float32]) -> None:
+        """Make one update from a mean gradient, float32[size]."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters, which is the length of a gradient."""
+
+    def predict(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the outputs for any number of rows: probabilities or real values, [n, outputs]."""
+
+    def evaluate(self, x: NDArray[Any], y: NDArray[Any]) -> Evaluation:
+        """Return mean loss and accuracy over any number of rows."""
+
+
+class ModelFactory(Protocol):
+    """What a configuration builds: a model that still lacks the shape of the data and its random start."""
+
+    def __call__(self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator) -> Model:
+        """Build a model.
+
+        Parameters
+        ----------
+        inputs : int
+            Features per row.
+        outputs : int
+            Number of classes, or of real targets.
+        classes : bool
+            Whether targets are class codes (int64[n]) rather than real values (float32[n, outputs]).
+        rng : numpy.random.Generator
+            The only source of the initial parameters.
+
+        Raises
+        ------
+        ModelError
+            If the configured model does not suit such data.
+        """
