@@ -26,8 +26,21 @@ Evaluate = Callable[[int, Arrays], Mapping[str, float]]
 Admit = Callable[[Sequence[Message], ArrayRecord], list[Message]]
 
 
+class _Stopwatch:
+    """Cuts time into named laps, in seconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a lap."""
+        now = time.perf_counter()
+        self.laps[name], self._last = now - self._last, now
+
+
 class QuorumError(RuntimeError):
-    """Too few clients replied in a round for the run to go on."""
+    """Too few clients replied in a round for it to give a model."""
 
 
 @dataclass(frozen=True)
@@ -102,40 +115,49 @@ class RoundLoop:
         Raises
         ------
         QuorumError
-            If fewer than `min_results` clients replied; the first client's traceback is in the message.
+            If fewer than `min_results` clients replied (the first client's traceback is in the message), or the
+            strategy gave no model.
         """
         arrays = array_record(initial)
         yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
         train_config, evaluate_config = ConfigRecord(), ConfigRecord()
         for number in range(1, self.rounds + 1):
-            marks = [time.perf_counter()]
+            watch = _Stopwatch()
             with self._sampling(number):
                 messages = list(self.strategy.configure_train(number, arrays, train_config, grid))
-            marks.append(time.perf_counter())
+            watch.lap("configure")
             replies = self.admit(list(grid.send_and_receive(messages, timeout=self.timeout)), arrays)
             exchange = grid.last_exchange if isinstance(grid, LocalGrid) else None
-            marks.append(time.perf_counter())
-            self._check_quorum(number, replies)
+            watch.lap("exchange")
             clients, errors = _by_partition(replies)
-            aggregated, train_metrics = self.strategy.aggregate_train(number, replies)
-            if aggregated is not None:
-                arrays = _without_copies(aggregated)
-            marks.append(time.perf_counter())
+            arrays, train_metrics = self._aggregate(number, replies, arrays)
+            watch.lap("aggregation")
             evaluate_metrics, evaluated = self._evaluate_on_clients(number, arrays, evaluate_config, grid)
             server_metrics = self.evaluate(number, ndarrays(arrays))
-            marks.append(time.perf_counter())
-            spans = ("configure", "exchange", "aggregation", "evaluation")
+            watch.lap("evaluation")
+            for partition, metrics in evaluated.items():
+                clients[partition] = {**metrics, **clients.get(partition, {})}
             yield FederatedRound(
                 number,
                 ndarrays(arrays),
-                _floats(train_metrics),
+                train_metrics,
                 evaluate_metrics,
                 server_metrics,
-                {partition: {**clients[partition], **evaluated.get(partition, {})} for partition in clients},
+                clients,
                 errors,
                 exchange,
-                {span: end - begin for span, begin, end in zip(spans, marks, marks[1:], strict=False)},
+                watch.laps,
             )
+
+    def _aggregate(
+        self, number: int, replies: Sequence[Message], before: ArrayRecord
+    ) -> tuple[ArrayRecord, dict[str, float]]:
+        self._check_quorum(number, replies)
+        arrays, metrics = self.strategy.aggregate_train(number, replies)
+        if arrays is None:
+            name = type(self.strategy).__name__
+            raise QuorumError(f"round {number}: {name} gave no model; its warnings may say why")
+        return _as_sent(arrays, before), _floats(metrics)
 
     def _evaluate_on_clients(
         self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -168,9 +190,15 @@ class RoundLoop:
             )
 
 
-def _without_copies(record: ArrayRecord) -> ArrayRecord:
-    """Strategies return arrays as serialised bytes: parse them once, not once per client."""
-    return array_record(ndarrays(record))
+def _as_sent(record: ArrayRecord, before: ArrayRecord) -> ArrayRecord:
+    """Return a strategy's arrays with the dtypes of the model.
+
+    Strategies return serialised bytes, parsed here once rather than once per client; and FedAdam and its kin
+    compute in float64.
+    """
+    dtypes = {name: array.dtype for name, array in ndarrays(before).items()}
+    arrays = {name: array.astype(dtypes[name], copy=False) for name, array in ndarrays(record).items()}
+    return array_record(arrays)
 
 
 def _by_partition(replies: Sequence[Message]) -> tuple[dict[int, dict[str, float]], dict[int, str]]:

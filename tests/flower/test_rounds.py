@@ -1,0 +1,157 @@
+"""fedlocal's round loop does what Flower's does, and what Flower's cannot."""
+
+import random
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from flwr.app import MetricRecord
+from flwr.serverapp import strategy as flower
+
+from fedlocal.actors import InlineSystem
+from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.fedavg import FedAvg
+from fedlocal.flower.grid import LocalGrid
+from fedlocal.flower.host import ClientActors
+from fedlocal.flower.logs import quiet
+from fedlocal.flower.rounds import Arrays, FederatedRound, QuorumError, RoundLoop
+from tests.flower.apps import start
+
+ROUNDS = 3
+INITIAL = {"w": np.linspace(-1, 1, 7, dtype=np.float32), "b": np.zeros((2, 2), dtype=np.float32)}
+ALL = {"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_available_nodes": 1}
+
+
+@pytest.fixture
+def grid() -> Iterator[LocalGrid]:
+    with quiet(), LocalGrid(InlineSystem(partial(ClientActors, start)), [1.0] * 5) as opened:
+        yield opened
+
+
+def loop(strategy: flower.Strategy, **settings: Any) -> RoundLoop:
+    defaults: dict[str, Any] = {"rounds": ROUNDS, "seed": 1, "evaluate": evaluate, "admit": lambda replies, _: replies}
+    return RoundLoop(strategy, **{**defaults, **settings})
+
+
+def evaluate(number: int, arrays: Arrays) -> Mapping[str, float]:
+    return {"mean": float(np.mean(arrays["w"])), "number": float(number)}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: flower.FedAvg(**ALL),
+        lambda: FedAvg(**ALL),
+        lambda: flower.FedAvgM(**ALL, server_learning_rate=0.5, server_momentum=0.9),
+        lambda: flower.FedMedian(**ALL),
+        lambda: flower.FedTrimmedAvg(**ALL),
+        lambda: flower.FedProx(**ALL, proximal_mu=0.1),
+        lambda: flower.Krum(**ALL, num_malicious_nodes=1),
+        lambda: flower.MultiKrum(**ALL, num_malicious_nodes=1, num_nodes_to_select=2),
+        lambda: flower.Bulyan(**ALL),
+    ],
+)
+def test_it_ends_with_the_bits_and_metrics_of_strategy_start(grid: LocalGrid, make: Any) -> None:
+    def evaluate_record(number: int, record: Any) -> MetricRecord:
+        return MetricRecord(dict(evaluate(number, ndarrays(record))))
+
+    expected = make().start(grid, array_record(INITIAL), num_rounds=ROUNDS, evaluate_fn=evaluate_record)
+    ours = list(loop(make()).run(grid, INITIAL))
+    for name, array in ndarrays(expected.arrays).items():
+        assert ours[-1].arrays[name].tobytes() == array.astype(np.float32).tobytes(), name
+    for one in ours:
+        assert dict(one.server_metrics) == dict(expected.evaluate_metrics_serverapp[one.number])
+    for one in ours[1:]:
+        assert dict(one.train_metrics) == dict(expected.train_metrics_clientapp[one.number])
+        assert dict(one.evaluate_metrics) == dict(expected.evaluate_metrics_clientapp[one.number])
+
+
+def test_round_0_is_the_initial_model(grid: LocalGrid) -> None:
+    first = next(loop(FedAvg(**ALL)).run(grid, INITIAL))
+    assert first.number == 0
+    assert first.server_metrics["number"] == 0
+    np.testing.assert_array_equal(first.arrays["w"], INITIAL["w"])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: flower.FedAdam(**ALL),
+        lambda: flower.FedYogi(**ALL),
+        lambda: flower.FedAdagrad(**ALL),
+        lambda: flower.QFedAvg(client_learning_rate=0.1, train_loss_key="train-loss", **ALL),
+    ],
+)
+def test_the_dtype_of_the_model_is_kept_where_a_strategy_computes_in_float64(grid: LocalGrid, make: Any) -> None:
+    expected = make().start(grid, array_record(INITIAL), num_rounds=ROUNDS)
+    *_, last = loop(make()).run(grid, INITIAL)
+    for name, array in ndarrays(expected.arrays).items():
+        assert last.arrays[name].dtype == np.float32
+        np.testing.assert_allclose(last.arrays[name], array, rtol=1e-5, atol=1e-6)
+
+
+def _sampled(grid: LocalGrid, seed: int) -> list[list[int]]:
+    strategy = FedAvg(**ALL, fraction_train=0.4, fraction_evaluate=0.0)
+    return [sorted(one.client_metrics) for one in loop(strategy, seed=seed, rounds=8).run(grid, INITIAL)][1:]
+
+
+def test_the_seed_chooses_the_clients_and_nothing_else_does(grid: LocalGrid) -> None:
+    first = _sampled(grid, 1)
+    random.seed(99)
+    before = random.getstate()
+    assert _sampled(grid, 1) == first
+    assert random.getstate() == before
+    assert _sampled(grid, 2) != first
+    assert {len(clients) for clients in first} == {2}
+    assert len({tuple(clients) for clients in first}) > 1
+
+
+class Failing(flower.FedAvg):
+    """Asks for an action that fails on odd partitions."""
+
+    def configure_train(self, *args: Any, **kwargs: Any) -> Any:
+        messages = list(super().configure_train(*args, **kwargs))
+        for message in messages:
+            message.metadata.message_type = "train.fail_on_odd"
+        return messages
+
+    def aggregate_train(self, server_round: int, replies: Any) -> Any:
+        return array_record(INITIAL), None
+
+
+def test_a_failed_client_ends_the_run_with_its_traceback(grid: LocalGrid) -> None:
+    rounds = loop(Failing(**ALL)).run(grid, INITIAL)
+    next(rounds)
+    with pytest.raises(QuorumError, match="round 1: 2 of 5 clients failed, 5 must reply") as caught:
+        next(rounds)
+    assert "client 1: RuntimeError: odd partitions fail" in str(caught.value)
+    assert "Traceback" in str(caught.value)
+
+
+def test_a_quorum_lets_the_run_go_on_and_names_the_errors(grid: LocalGrid) -> None:
+    *_, last = loop(Failing(**ALL, fraction_evaluate=0.0), min_results=3).run(grid, INITIAL)
+    assert last.number == ROUNDS
+    assert sorted(last.errors) == [1, 3]
+    assert sorted(last.client_metrics) == [0, 2, 4]
+
+
+class Losing(flower.FedAvg):
+    """Returns no model."""
+
+    def aggregate_train(self, server_round: int, replies: Any) -> Any:
+        return None, None
+
+
+def test_a_strategy_that_gives_no_model_ends_the_run(grid: LocalGrid) -> None:
+    with pytest.raises(QuorumError, match="Losing gave no model"):
+        list(loop(Losing(**ALL)).run(grid, INITIAL))
+
+
+def test_what_the_round_took_is_told(grid: LocalGrid) -> None:
+    *_, last = loop(FedAvg(**ALL)).run(grid, INITIAL)
+    assert isinstance(last, FederatedRound)
+    assert last.exchange
+    assert set(last.spans) == {"configure", "exchange", "aggregation", "evaluation"}
+    assert min(last.spans.values()) >= 0
