@@ -1,0 +1,28 @@
+"""fedlocal: a local federated network on one device, compared with sequential training."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fedlocal.config import Config, compose
+    from fedlocal.experiment import Run, run
+    from fedlocal.results import History
+
+__version__ = "0.1.0"
+__all__ = ["Config", "History", "Run", "compose", "run"]
+
+_HOMES = {
+    "Config": "fedlocal.config",
+    "compose": "fedlocal.config",
+    "Run": "fedlocal.experiment",
+    "run": "fedlocal.experiment",
+    "History": "fedlocal.results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: workers and `--help` need few of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fedlocal' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,233 @@
+"""The configuration: its typed schema, where its groups lie, and how objects are built from it.
+
+Options at the top level are typed by `Config`. The options of a group are typed by the signature of what the
+group's ``_target_`` names, so that there is one place for a parameter, its type and its documentation.
+"""
+
+import inspect
+import math
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, cast
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import MISSING, OmegaConf
+
+GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "backend")
+
+
+class ConfigError(ValueError):
+    """The configuration asks for what cannot be; every problem is named."""
+
+
+class OptimizerState(Enum):
+    """What becomes of a client's optimiser state between rounds."""
+
+    reset = "reset"
+    keep = "keep"
+
+
+class Display(Enum):
+    """How a run shows its progress."""
+
+    auto = "auto"
+    plain = "plain"
+    off = "off"
+
+
+@dataclass
+class Config:
+    """The options of a run; ``conf/config.yaml`` holds their defaults and says what they are for."""
+
+    dataset: Any = MISSING
+    partition: Any = MISSING
+    skew: Any = MISSING
+    model: Any = MISSING
+    scheme: Any = MISSING
+    strategy: Any = MISSING
+    backend: Any = MISSING
+    seed: int = MISSING
+    actors: int = MISSING
+    workers: int | str = MISSING
+    rounds: int = MISSING
+    local_epochs: int = MISSING
+    batch_size: int = MISSING
+    accumulate: int = MISSING
+    optimizer_state: OptimizerState = MISSING
+    evaluate_every: int = MISSING
+    validation_fraction: float = MISSING
+    min_results: int | None = MISSING
+    baseline: bool = MISSING
+    display: Display = MISSING
+
+
+ConfigStore.instance().store(name="schema", node=Config)
+
+
+def folder() -> Path:
+    """Return the folder of the groups: in the package if it was installed from a wheel, else the checkout's."""
+    package = Path(__file__).resolve().parent
+    return next(place for place in (package / "conf", package.parent / "conf") if place.is_dir())
+
+
+def compose(*overrides: str) -> Config:
+    """Compose a configuration as the command line does.
+
+    Parameters
+    ----------
+    *overrides : str
+        As on the command line: ``"dataset=digits"``, ``"partition.alpha=0.1"``.
+
+    Raises
+    ------
+    hydra.errors.HydraException
+        If an override names what does not exist, or gives a value of a wrong type.
+
+    Examples
+    --------
+    >>> compose("actors=8", "partition=dirichlet").actors
+    8
+    """
+    with initialize_config_dir(str(folder()), version_base="1.3"):
+        return cast(Config, hydra_compose("config", overrides=list(overrides)))
+
+
+def check(config: Config) -> None:
+    """Check all that can be checked before data are loaded.
+
+    Raises
+    ------
+    ConfigError
+        Naming every option that is wrong, the value it has, and what was expected.
+    """
+    problems = _range_problems(config)
+    for group in GROUPS:
+        problems += _target_problems(group, config[group])  # type: ignore[index]
+    problems += _sampling_problems(config.strategy, config.actors)
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _range_problems(config: Config) -> list[str]:
+    at_least = {"seed": 0, "actors": 1, "rounds": 1, "local_epochs": 1, "batch_size": 1, "accumulate": 1}
+    at_least["evaluate_every"] = 1
+    problems = [
+        f"{name}={getattr(config, name)}: must be at least {least}"
+        for name, least in at_least.items()
+        if getattr(config, name) < least
+    ]
+    if config.workers != "auto" and not (isinstance(config.workers, int) and config.workers >= 1):
+        problems.append(f"workers={config.workers}: must be a number of at least 1, or auto")
+    if config.min_results is not None and not 1 <= config.min_results <= config.actors:
+        problems.append(
+            f"min_results={config.min_results}: must be from 1 to actors={config.actors}, or null"
+        )
+    if not 0 <= config.validation_fraction < 1:
+        problems.append(f"validation_fraction={config.validation_fraction}: must be at least 0 and below 1")
+    return problems
+
+
+def _sampling_problems(strategy: Any, actors: int) -> list[str]:
+    """Find what would have Flower wait for ever for more nodes than there are, or skip training in silence."""
+    problems = [
+        f"strategy.{name}={strategy[name]}: must be at most actors={actors}"
+        for name in ("min_train_nodes", "min_evaluate_nodes", "min_available_nodes")
+        if isinstance(strategy.get(name), int) and strategy[name] > max(actors, 1)
+    ]
+    train, evaluate = strategy.get("fraction_train", 1), strategy.get("fraction_evaluate", 0)
+    if _is_number(train) and not 0 < train <= 1:
+        problems.append(f"strategy.fraction_train={train}: must be above 0 and at most 1")
+    if _is_number(evaluate) and not 0 <= evaluate <= 1:
+        problems.append(f"strategy.fraction_evaluate={evaluate}: must be at least 0 and at most 1")
+    return problems
+
+
+def _target_problems(group: str, node: Any) -> list[str]:
+    """Compare a group's options with the signature of its target."""
+    options = OmegaConf.to_container(node, resolve=True)
+    if not isinstance(options, dict) or "_target_" not in options:
+        return [f"{group}: expected options with a _target_, got {options!r}"]
+    try:
+        target = get_object(options["_target_"])
+        parameters, hints = inspect.signature(target).parameters, _hints(target)
+    except Exception as error:  # noqa: BLE001 - whatever an import raises, the option is what is wrong
+        return [f"{group}._target_={options['_target_']}: {error}"]
+    problems = []
+    for key, value in options.items():
+        if not isinstance(key, str) or key.startswith("_"):
+            continue
+        if value == MISSING:
+            problems.append(f"{group}.{key}: must be given, as {group}.{key}=…")
+        elif key not in parameters:
+            problems.append(f"{group}.{key}: {options['_target_']} has no such parameter")
+        elif problem := _type_problem(value, hints.get(key, Any)):
+            problems.append(f"{group}.{key}={value}: {problem}")
+    return problems
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    function = target.__init__ if inspect.isclass(target) else target
+    return typing.get_type_hints(function)
+
+
+def _type_problem(value: Any, hint: Any) -> str | None:
+    """Say what is wrong with a value for a parameter of this type; types beyond plain ones are not checked."""
+    origin, choices = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return None if value in choices else f"must be one of {', '.join(map(str, choices))}"
+    if origin in (UnionType, typing.Union):
+        problems = [_type_problem(value, choice) for choice in choices]
+        return None if None in problems else " or ".join(dict.fromkeys(problem or "" for problem in problems))
+    if hint is NoneType:
+        return None if value is None else "must be null"
+    if hint is float:
+        return None if _is_number(value) else "must be a number"
+    if hint in (int, bool, str):
+        wrong = not isinstance(value, hint) or (hint is int and isinstance(value, bool))
+        return f"must be of type {hint.__name__}" if wrong else None
+    if origin is list:
+        return _list_problem(value, choices[0])
+    return None
+
+
+def _list_problem(value: Any, hint: Any) -> str | None:
+    if not isinstance(value, list):
+        return "must be a list"
+    return next((f"each {problem}" for item in value if (problem := _type_problem(item, hint))), None)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def build(config: Config, group: str, **given: Any) -> Any:
+    """Build what a group of the configuration describes.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    group : str
+        One of `GROUPS`.
+    **given
+        Arguments that the configuration cannot know.
+
+    Raises
+    ------
+    Exception
+        Whatever the target raises, unwrapped, with the group's name as a note.
+    """
+    try:
+        return instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        cause.add_note(f"while building {group}: {OmegaConf.to_container(config[group])}")  # type: ignore[index]
+        raise cause from None

@@ -1,0 +1,210 @@
+"""A run, from its configuration to its results: data, partition, scheme, figures."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from fedlocal.actors import usable_cores
+from fedlocal.config import Config, OptimizerState, build, check
+from fedlocal.data import Dataset, Partition, Shards, Slices, traits
+from fedlocal.results import Arm, History, environment, save_arrays, write_json
+from fedlocal.results.progress import progress
+from fedlocal.seeds import Stream, generator
+
+if TYPE_CHECKING:
+    from fedlocal.flower.backends import Backend
+    from fedlocal.schemes import Setting
+    from fedlocal.schemes.comparison import Comparison
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where its files lie.
+    arms : list of Arm
+        The lines of the final table, the scheme's first.
+    histories : dict of str to History
+        The rounds of each arm.
+    hashes : dict of str to str
+        Of each arm's final weights.
+    models : dict of str to dict
+        The final arrays: ``{"model": …}``, or one entry per actor for ``scheme=local``.
+    """
+
+    folder: Path | None
+    arms: list[Arm]
+    histories: dict[str, History]
+    hashes: dict[str, str]
+    models: dict[str, Any] = field(repr=False)
+
+
+def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = ()) -> Run:
+    """Run one experiment.
+
+    Parameters
+    ----------
+    config : Config
+        From `fedlocal.compose`, or Hydra.
+    folder : Path, optional
+        An existing folder for the results; without it nothing is written.
+    overrides : sequence of str
+        What was asked for on the command line, for the summary.
+
+    Returns
+    -------
+    Run
+        Histories, final arrays and their hashes.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong, before anything is loaded or written.
+    """
+    check(config)
+    backend = build(config, "backend")
+    backend.prepare()  # workers start while data are loaded
+    from fedlocal.flower.logs import quiet
+    from fedlocal.schemes.comparison import Comparison
+
+    with quiet():  # strategies log what they were built with
+        scheme, strategy = build(config, "scheme"), build(config, "strategy")
+    setting = prepare(config, strategy, backend)
+    comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
+    with _recorded(config, comparison, overrides):
+        with setting.slices.shards, progress(config.rounds, comparison.name, config.display.value) as show:
+            trained = comparison.run(scheme, show)
+        if folder:
+            for name, arrays in trained.models.items():
+                save_arrays(folder / f"{name}.npz", arrays)
+    models = {name: dict(arrays) for name, arrays in trained.models.items()}
+    return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models)
+
+
+def prepare(config: Config, strategy: Any, backend: "Backend") -> "Setting":
+    """Load the data, divide them among the actors, and put together what every scheme is given.
+
+    Raises
+    ------
+    DataError, PartitionError, SkewError, ModelError
+        If the data, or what is asked of them, cannot be.
+    """
+    from fedlocal.flower.client_app import NewModel, Training
+    from fedlocal.schemes import Setting
+
+    seed = config.seed
+    divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
+    dataset: Dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
+    new_model = NewModel(factory, dataset.inputs, dataset.outputs, dataset.classes is not None, seed)
+    new_model()  # a model that does not suit the data is refused here
+    partition = divide(traits(dataset), config.actors, generator(seed, Stream.PARTITION))
+    slices = Slices(
+        shards=Shards.create(dataset.train, partition),
+        skew=skew,
+        shape=dataset.shape,
+        held_out=config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0,
+        skew_draw=partial(generator, seed, Stream.SKEW),
+        held_out_draw=partial(generator, seed, Stream.HELD_OUT),
+    )
+    slices.open(0)  # a skew that does not suit the data is refused here
+    keep = config.optimizer_state is OptimizerState.keep
+    training = Training(seed, config.batch_size, config.local_epochs, config.accumulate, keep)
+    return Setting(
+        dataset=dataset,
+        partition=partition,
+        slices=slices,
+        new_model=new_model,
+        training=training,
+        rounds=config.rounds,
+        evaluate_every=config.evaluate_every,
+        strategy=strategy,
+        backend=backend,
+        workers=usable_cores() if config.workers == "auto" else int(config.workers),
+        min_results=config.min_results,
+    )
+
+
+@contextmanager
+def _recorded(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> Iterator[None]:
+    """Write what is known before training, and afterwards, however it ended, what it gave."""
+    folder, begun = comparison.folder, time.perf_counter()
+    if folder is None:
+        yield
+        return
+    OmegaConf.save(config, folder / "config.yaml", resolve=True)
+    write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
+    status, error = "failed", None
+    try:
+        yield
+        status = "completed"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+        raise
+    finally:
+        summary = {
+            "status": status,
+            "error": error,
+            "overrides": list(overrides),
+            "arms": [asdict(arm) for arm in comparison.arms()],
+            "hash": comparison.hashes.get(comparison.name),
+            "hashes": comparison.hashes,
+            "rounds": config.rounds,
+            "duration": time.perf_counter() - begun,
+        }
+        write_json(folder / "summary.json", summary)
+        _draw(folder, comparison)
+
+
+def _draw(folder: Path, comparison: "Comparison") -> None:
+    """Draw the run's figures; a figure that fails does not take the run with it."""
+    from fedlocal.results import figures
+
+    dataset, partition = comparison.setting.dataset, comparison.setting.partition
+    try:
+        figures.learning_curves(comparison.histories, folder / "learning_curves.png")
+        if dataset.classes is None:
+            figures.target_distribution(
+                target_quantiles(dataset, partition), partition.sizes, folder / "partition.png"
+            )
+        else:
+            counts = label_counts(dataset, partition)
+            figures.label_distribution(
+                counts, [str(label) for label in dataset.classes], folder / "partition.png"
+            )
+    except Exception:
+        logger.exception("the figures could not be drawn")
+
+
+def label_counts(dataset: Dataset, partition: Partition) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Count the training rows of each class that each actor owns; int64, shape (actors, classes)."""
+    owner = np.empty(len(dataset.train), dtype=np.int64)
+    owner[partition.order] = np.repeat(np.arange(len(partition)), partition.sizes)
+    flat = np.bincount(owner * dataset.outputs + dataset.train.y, minlength=len(partition) * dataset.outputs)
+    return flat.reshape(len(partition), dataset.outputs)
+
+
+def target_quantiles(
+    dataset: Dataset, partition: Partition
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return the five quartiles of each actor's first real target; float64, shape (actors, 5)."""
+    target = dataset.train.y[:, 0]
+    parts = (target[partition.indices(actor)] for actor in range(len(partition)))
+    return np.array(
+        [np.quantile(part, [0, 0.25, 0.5, 0.75, 1]) if len(part) else [np.nan] * 5 for part in parts]
+    )

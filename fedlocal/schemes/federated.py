@@ -1,0 +1,29 @@
+"""The federated scheme: actors train on their own partitions, a Flower strategy aggregates their models."""
+
+from collections.abc import Mapping
+
+from fedlocal.flower.client_app import as_metrics
+from fedlocal.flower.rounds import Arrays, FederatedRound
+from fedlocal.results import Round
+from fedlocal.schemes.federation import federate
+from fedlocal.schemes.setting import OnRound, Setting, Trained
+
+
+def federated(setting: Setting, on_round: OnRound) -> Trained:
+    """Train with the setting's strategy on its backend."""
+    model = setting.new_model()
+    trained = Trained({"model": model.arrays})
+
+    def evaluate(number: int, arrays: Arrays) -> Mapping[str, float]:
+        if not setting.is_evaluated(number):
+            return {}
+        model.load(arrays)
+        return as_metrics(setting.evaluate(model))
+
+    def observe(one: FederatedRound, recorded: Round) -> None:
+        nonlocal trained
+        trained = Trained({"model": one.arrays})
+        on_round(recorded)
+
+    federate(setting, setting.strategy, evaluate, observe)
+    return trained

@@ -1,0 +1,103 @@
+"""What the schemes with actors share: a strategy's rounds on a backend, and the times of a round."""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+
+from fedlocal.data import Slices
+from fedlocal.flower.admission import Strict
+from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.host import Host
+from fedlocal.flower.logs import quiet
+from fedlocal.flower.private import RUN_ID
+from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
+from fedlocal.flower.server_app import run_server, server_app
+from fedlocal.results import Round
+from fedlocal.schemes.setting import Setting
+
+
+def federate(
+    setting: Setting,
+    strategy: Strategy,
+    evaluate: Evaluate,
+    on_round: Callable[[FederatedRound, Round], None],
+) -> None:
+    """Run a strategy's rounds over the setting's actors.
+
+    Parameters
+    ----------
+    setting : Setting
+        Of the run.
+    strategy : Strategy
+        Configures and aggregates.
+    evaluate : callable
+        Central evaluation: a round's number and the global arrays, to metrics.
+    on_round : callable
+        Called with each round as the loop and as the results room know it.
+    """
+    slices, training = setting.slices, setting.training
+    sizes = [len(slices.training_positions(actor)) for actor in range(len(slices))]
+    costs = [math.ceil(size / training.batch_size) for size in sizes]
+    loop = RoundLoop(strategy, setting.rounds, training.seed, evaluate, Strict(sizes), setting.min_results)
+    begun = time.perf_counter()
+    with (
+        quiet(),
+        setting.backend.open(
+            partial(start_host, slices, setting.new_model, training), costs, setting.workers
+        ) as grid,
+    ):
+        start_up = time.perf_counter() - begun
+
+        def observe(one: FederatedRound) -> None:
+            seconds = {"start-up": start_up} if one.number == 0 else times(one)
+            on_round(one, as_round(one, seconds))
+
+        run_server(server_app(loop, setting.new_model().arrays, observe), grid)
+
+
+def start_host(slices: Slices, new_model: NewModel, training: Training) -> Host:
+    """Make the host of fedlocal's client app; runs wherever the clients do."""
+    return Host(client_app(slices, new_model, training), len(slices), training.seed, RUN_ID)
+
+
+def times(one: FederatedRound) -> dict[str, float]:
+    """Return the seconds of a round: four spans that follow one another, and what lies beside them.
+
+    Dispatch ends when the first actor starts, training when the last one ends, collection when all replies are
+    decoded and admitted. `busy` and `idle` are worker-seconds within the four.
+    """
+    exchange, spans = one.exchange, one.spans
+    seconds = {"dispatch": spans["configure"] + spans["exchange"], "training": 0.0, "collection": 0.0}
+    busy = 0.0
+    if exchange and exchange.handlings:
+        first = min(handling.started for handling in exchange.handlings)
+        last = max(handling.ended for handling in exchange.handlings)
+        before, training = first - exchange.begun, last - first
+        busy = sum(handling.ended - handling.started for handling in exchange.handlings)
+        seconds = {
+            "dispatch": spans["configure"] + before,
+            "training": training,
+            "collection": spans["exchange"] - before - training,
+        }
+    seconds["aggregation"] = spans["aggregation"]
+    workers = exchange.workers if exchange else 1
+    idle = max(0.0, workers * sum(seconds.values()) - busy)
+    return {**seconds, "evaluation": spans["evaluation"], "busy": busy, "idle": idle}
+
+
+def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
+    """Return a round as the results room records it."""
+    actors = {partition: dict(metrics) for partition, metrics in one.client_metrics.items()}
+    if one.exchange:
+        begun = one.exchange.begun - one.spans["configure"]
+        for handling in one.exchange.handlings:
+            if handling.partition in actors:
+                actors[handling.partition] |= {
+                    "seconds": handling.ended - handling.started,
+                    "started": handling.started - begun,
+                    "worker": handling.worker,
+                }
+    clients = {f"client-{metric}": value for metric, value in one.evaluate_metrics.items()}
+    metrics = {**one.train_metrics, **clients, **one.server_metrics}
+    return Round(one.number, seconds, metrics, actors, one.errors)

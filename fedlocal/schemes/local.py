@@ -1,0 +1,48 @@
+"""The local scheme: every actor trains alone on its own partition, and nobody aggregates.
+
+It shows what the federation is worth: the metrics of a round are the means over the actors' own models.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from fedlocal.flower.alone import Alone
+from fedlocal.flower.arrays import ndarrays
+from fedlocal.flower.client_app import as_metrics
+from fedlocal.flower.host import node_of
+from fedlocal.flower.rounds import Arrays, FederatedRound
+from fedlocal.results import Round
+from fedlocal.schemes.federation import federate
+from fedlocal.schemes.setting import OnRound, Setting, Trained
+
+
+def local(setting: Setting, on_round: OnRound) -> Trained:
+    """Train one model per actor on the setting's backend."""
+    model, alone = setting.new_model(), Alone()
+    evaluated: dict[int, dict[str, float]] = {}
+    actors = range(len(setting.slices))
+
+    def own_arrays(actor: int, initial: Arrays) -> Arrays:
+        record = alone.models.get(node_of(actor))
+        return initial if record is None else ndarrays(record)
+
+    def evaluate(number: int, initial: Arrays) -> Mapping[str, float]:
+        evaluated.clear()
+        if not setting.is_evaluated(number):
+            return {}
+        for actor in actors:
+            model.load(own_arrays(actor, initial))
+            evaluated[actor] = as_metrics(setting.evaluate(model))
+        return {
+            metric: float(np.mean([own[metric] for own in evaluated.values()])) for metric in evaluated[0]
+        }
+
+    def observe(one: FederatedRound, recorded: Round) -> None:
+        measured = {actor: {**recorded.actors.get(actor, {}), **evaluated.get(actor, {})} for actor in actors}
+        on_round(replace(recorded, actors=measured))
+
+    federate(setting, alone, evaluate, observe)
+    initial = setting.new_model().arrays
+    return Trained({f"actor-{actor}": own_arrays(actor, initial) for actor in actors})

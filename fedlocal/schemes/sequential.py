@@ -1,0 +1,58 @@
+"""The sequential scheme: plain SGD on all data in one process. It is also everybody's baseline."""
+
+import time
+
+from fedlocal.actors import threads
+from fedlocal.flower.client_app import as_metrics
+from fedlocal.results import Round
+from fedlocal.schemes.setting import OnRound, Setting, Trained
+
+
+class SequentialRun:
+    """Sequential training, one round at a time, so that it can alternate with another scheme.
+
+    A round is as many epochs as a client's, over all the rows that the actors train on. With one actor and one
+    local epoch it draws, computes and ends exactly as the federated scheme does under ``fedavg``.
+
+    Parameters
+    ----------
+    setting : Setting
+        The same as of the scheme that it is compared with.
+    blas_threads : int
+        How many threads a matrix product may use.
+    """
+
+    def __init__(self, setting: Setting, blas_threads: int = 1) -> None:
+        self._setting, self._threads = setting, blas_threads
+        self._rows = setting.training_rows()
+        self.model = setting.new_model()
+        self.number = 0
+
+    def start(self) -> Round:
+        """Return round 0: the evaluation of the initial model."""
+        return Round(0, metrics=as_metrics(self._setting.evaluate(self.model)))
+
+    def step(self) -> Round:
+        """Train for one round."""
+        self.number += 1
+        training = self._setting.training
+        begun = time.perf_counter()
+        with threads(self._threads):
+            if not training.keep_optimizer:
+                self.model.load_optimizer(None)
+            loss = training.run(self.model, self._rows.x, self._rows.y, partition=0, number=self.number)
+        trained = time.perf_counter()
+        metrics = {"train-loss": loss}
+        if self._setting.is_evaluated(self.number):
+            metrics |= as_metrics(self._setting.evaluate(self.model))
+        seconds = {"training": trained - begun, "evaluation": time.perf_counter() - trained}
+        return Round(self.number, seconds, metrics)
+
+
+def sequential(setting: Setting, on_round: OnRound) -> Trained:
+    """Train on all rows with one BLAS thread."""
+    run = SequentialRun(setting)
+    on_round(run.start())
+    for _ in range(setting.rounds):
+        on_round(run.step())
+    return Trained({"model": run.model.arrays})

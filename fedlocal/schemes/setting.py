@@ -1,0 +1,122 @@
+"""What every scheme is given, and what it gives back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import one_thread
+from fedlocal.data import Dataset, Partition, Rows, Slices
+from fedlocal.models import Evaluation, Model
+from fedlocal.results import Round
+
+if TYPE_CHECKING:
+    from fedlocal.flower.backends import Backend
+    from fedlocal.flower.client_app import NewModel, Training
+    from fedlocal.flower.rounds import Strategy
+
+Arrays = Mapping[str, NDArray[Any]]
+OnRound = Callable[[Round], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a scheme gives back: arrays by model.
+
+    Parameters
+    ----------
+    models : mapping of str to mapping of str to NDArray
+        ``{"model": arrays}``, or one entry per actor where each has its own.
+    """
+
+    models: Mapping[str, Arrays]
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays under one name each; the names of several models begin with the model's."""
+        if len(self.models) == 1:
+            return dict(next(iter(self.models.values())))
+        return {
+            f"{model}/{name}": array
+            for model, arrays in self.models.items()
+            for name, array in arrays.items()
+        }
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained, on what, and how: the same for every scheme.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With its held-out test rows.
+    partition : Partition
+        Which training row belongs to which actor.
+    slices : Slices
+        The actors' rows, as they see them.
+    new_model : NewModel
+        Makes the model with its initial parameters.
+    training : Training
+        Batch size, epochs, and the seed of all orders.
+    rounds : int
+        How many rounds.
+    evaluate_every : int
+        Rounds from one central evaluation to the next; the last round is always evaluated.
+    strategy : Strategy
+        Of the federated scheme.
+    backend : Backend
+        Where clients run.
+    workers : int
+        How many worker processes, where the backend has any.
+    min_results : int, optional
+        How many clients must reply in a round; by default all that were asked.
+    """
+
+    dataset: Dataset
+    partition: Partition
+    slices: Slices
+    new_model: "NewModel"
+    training: "Training"
+    rounds: int
+    evaluate_every: int
+    strategy: "Strategy"
+    backend: "Backend"
+    workers: int
+    min_results: int | None = None
+
+    def is_evaluated(self, number: int) -> bool:
+        """Tell whether the model is evaluated after this round; 0 is before the first."""
+        return number % self.evaluate_every == 0 or number == self.rounds
+
+    def evaluate(self, model: Model) -> Evaluation:
+        """Evaluate a model on the test rows, with one BLAS thread."""
+        with one_thread():
+            return model.evaluate(self.dataset.test.x, self.dataset.test.y)
+
+    def training_rows(self) -> Rows:
+        """Return what all actors train on, as they see it, in the data set's order."""
+        train = self.dataset.train
+        owned = [
+            (
+                self.partition.indices(actor)[self.slices.training_positions(actor)],
+                self.slices.open(actor).training,
+            )
+            for actor in range(len(self.partition))
+        ]
+        rows = np.concatenate([indices for indices, _ in owned])
+        x, y = np.empty_like(train.x), np.empty_like(train.y)
+        for indices, part in owned:
+            x[indices], y[indices] = part.x, part.y
+        kept = np.sort(rows)
+        return Rows(x, y) if len(kept) == len(x) else Rows(x[kept], y[kept])
+
+
+class Scheme(Protocol):
+    """A way to train a model."""
+
+    def __call__(self, setting: Setting, on_round: OnRound) -> Trained:
+        """Train, and tell `on_round` about round 0 and each round as it is done."""
+        ...

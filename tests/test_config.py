@@ -1,0 +1,109 @@
+"""The configuration: every preset composes, and what is wrong is named before anything runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.errors import HydraException
+
+from fedlocal.config import GROUPS, ConfigError, build, check, compose, folder
+from fedlocal.seeds import Stream, generator
+
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((folder() / group).glob("*.yaml"))]
+NEEDS = {
+    "npz": ["dataset.path=data.npz"],
+    "openml": ["dataset.name=iris"],
+    "sizes": ["partition.proportions=[1,1,1,1]"],
+    "distribution": ["partition.proportions=[[0.5,0.5],[0.5,0.5]]"],
+}
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{group}={option}" for group, option in OPTIONS])
+def test_every_option_of_every_group_is_valid(group: str, option: str) -> None:
+    check(compose(f"{group}={option}", *NEEDS.get(option, [])))
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in (folder() / "experiment").glob("*.yaml")))
+def test_every_preset_is_valid(preset: str) -> None:
+    check(compose(f"experiment={preset}"))
+
+
+def test_the_groups_lie_where_they_are_read() -> None:
+    assert (folder() / "config.yaml").is_file()
+    assert Path(__file__).parent.parent / "conf" == folder() or folder().parent.name == "fedlocal"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("roundz=3", "roundz"),
+        ("partition.alhpa=1", "alhpa"),
+        ("partition=dirichlett", "dirichlett"),
+        ("rounds=many", "many"),
+        ("seed=1.5", "1.5"),
+        ("baseline=perhaps", "perhaps"),
+        ("display=loud", "loud"),
+        ("optimizer_state=forget", "forget"),
+    ],
+)
+def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: str, named: str) -> None:
+    with pytest.raises(HydraException) as caught:
+        compose(override)
+    assert named in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("actors=0", "actors=0: must be at least 1"),
+        ("rounds=-1", "rounds=-1: must be at least 1"),
+        ("seed=-1", "seed=-1: must be at least 0"),
+        ("workers=0", "workers=0: must be a number of at least 1, or auto"),
+        ("workers=some", "workers=some: must be a number"),
+        ("min_results=9", "min_results=9: must be from 1 to actors=4"),
+        ("validation_fraction=1", "validation_fraction=1.0: must be at least 0 and below 1"),
+        ("model.learning_rate=fast", "model.learning_rate=fast: must be a number"),
+        ("model.learning_rate=nan", "model.learning_rate=nan: must be a number"),
+        ("model.hidden=512", "model.hidden=512: must be a list"),
+        ("model.hidden=[512,wide]", r"model.hidden=\[512, 'wide'\]"),
+        ("model.activation=gelu", "model.activation=gelu: must be one of relu, tanh"),
+        ("strategy.fraction_train=1.5", "strategy.fraction_train=1.5: must be above 0 and at most 1"),
+        ("strategy.fraction_train=0", "strategy.fraction_train=0: must be above 0"),
+        ("strategy.min_available_nodes=5", "strategy.min_available_nodes=5: must be at most actors=4"),
+        ("backend.start_method=fork", "backend.start_method=fork: must be one of forkserver, spawn or must be null"),
+        ("+strategy.pizza=1", "strategy.pizza: fedlocal.flower.fedavg.FedAvg has no such parameter"),
+        ("model._target_=fedlocal.models.Nothing", "model._target_=fedlocal.models.Nothing"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_was_expected(override: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        check(compose(override))
+
+
+def test_an_option_without_a_default_must_be_given() -> None:
+    with pytest.raises(ConfigError, match=r"dataset\.path: must be given, as dataset\.path=…"):
+        check(compose("dataset=npz"))
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check(compose("actors=0", "batch_size=0", "model.momentum=high"))
+    named = {line.split("=")[0] for line in str(caught.value).splitlines()}
+    assert named == {"actors", "batch_size", "model.momentum"}
+
+
+def test_what_a_target_refuses_is_told_with_its_group() -> None:
+    with pytest.raises(ValueError, match="alpha") as caught:
+        build(compose("partition=dirichlet", "partition.alpha=0"), "partition")
+    assert "while building partition" in caught.value.__notes__[0]
+
+
+def _draws(*key: Any) -> list[int]:
+    return generator(*key).integers(1000, size=5).tolist()
+
+
+def test_streams_are_independent_and_repeatable() -> None:
+    keys = [(0, Stream.BATCHES, 0, 0), (1, Stream.BATCHES, 0, 0), (0, Stream.SKEW, 0, 0), (0, Stream.BATCHES, 1, 0)]
+    keys.append((0, Stream.BATCHES, 0, 1))
+    assert len({tuple(_draws(*key)) for key in keys}) == len(keys)
+    assert all(_draws(*key) == _draws(*key) for key in keys)
