@@ -1,0 +1,163 @@
+"""From arrays as they were found to a `Dataset`: checks, class codes, the held-out rows, the scale."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data.dataset import Dataset, Rows, check_finite
+from fedlocal.data.errors import DataError
+from fedlocal.data.sources.holdout import hold_out
+from fedlocal.data.sources.scaling import Scale, scaling
+
+Task = Literal["auto", "classification", "regression"]
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Examples as a source found them.
+
+    Parameters
+    ----------
+    x : ndarray of numbers, shape (n, ...)
+        Features.
+    y : ndarray, shape (n,), (n, 1) or (n, t)
+        Labels of any type, or real-valued targets.
+    groups : ndarray of shape (n,) or None
+        Natural group ids.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    groups: NDArray[Any] | None = None
+
+
+def assemble(
+    name: str,
+    raw: Raw,
+    test: Raw | None,
+    rng: np.random.Generator,
+    *,
+    task: Task = "auto",
+    scale: Scale = "standard",
+    white: float = 1.0,
+    test_fraction: float = 0.2,
+) -> Dataset:
+    """Build a data set, holding out a test set where there is none.
+
+    Parameters
+    ----------
+    name : str
+        Begins every message.
+    raw : Raw
+        The training rows, or all rows if `test` is None.
+    test : Raw or None
+        The test rows.
+    rng : numpy.random.Generator
+        Draws the test rows.
+    task : {"auto", "classification", "regression"}
+        What y means; "auto": floating-point numbers are real-valued targets, all else are class labels.
+    scale : {"unit", "standard", "none"}
+        How features are scaled, see `scaling`.
+    white : float
+        For "unit" of images: the value that becomes 1; 0 scales each column to [0, 1] by the training rows.
+    test_fraction : float
+        Part of the rows held out, stratified by class, if `test` is None.
+
+    Raises
+    ------
+    DataError
+        If the arrays cannot make a data set; the message names which and why.
+    """
+    parts = [raw] if test is None else [raw, test]
+    _check(name, parts)
+    labelled = _is_labelled(name, raw.y, task)
+    x, groups = [part.x for part in parts], raw.groups
+    classes, y = encode(name, *(part.y for part in parts)) if labelled else (None, _targets(name, parts))
+    if test is None:
+        strata = y[0] if labelled else np.zeros(len(raw.y), np.int64)
+        train, held = hold_out(strata, test_fraction, rng)
+        x, y = [raw.x[train], raw.x[held]], [y[0][train], y[0][held]]
+        groups = None if groups is None else groups[train]
+    scaled = scaling(x[0], scale, white)
+    shape = tuple(int(side) for side in raw.x.shape[1:])
+    return Dataset(name, Rows(scaled(x[0]), y[0]), Rows(scaled(x[1]), y[1]), classes, shape, groups)
+
+
+def encode(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
+    """Turn labels of any sortable type into codes.
+
+    Parameters
+    ----------
+    name : str
+        Begins the message.
+    *parts : ndarray of shape (n,) or (n, 1)
+        Labels, of the training and the test rows for instance.
+
+    Returns
+    -------
+    classes : ndarray of shape (k,)
+        The labels of all parts, ascending.
+    codes : list of ndarray of int64
+        For each part, the position of each label in `classes`.
+
+    Raises
+    ------
+    DataError
+        If labels have more than one column, are missing, or cannot be ordered.
+    """
+    labels = np.concatenate([part.reshape(len(part)) if part.size == len(part) else part for part in parts])
+    if labels.ndim != 1:
+        raise DataError(f"{name}: class labels must be one column, y has shape {parts[0].shape}")
+    if labels.dtype.kind == "f":
+        check_finite(labels, f"{name}, labels")
+    try:
+        classes, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise DataError(
+            f"{name}: labels of different types cannot be ordered ({error}); use one type"
+        ) from error
+    ends = np.cumsum([len(part) for part in parts])
+    return classes, np.split(codes.astype(np.int64, copy=False), ends[:-1])
+
+
+def _check(name: str, parts: list[Raw]) -> None:
+    for where, part in zip((name, f"{name}, test set"), parts, strict=False):
+        _check_raw(part, where)
+    if len({part.x.shape[1:] for part in parts}) > 1:
+        shapes = " and ".join(str(part.x.shape[1:]) for part in parts)
+        raise DataError(f"{name}: training and test examples have different shapes, {shapes}")
+
+
+def _check_raw(raw: Raw, where: str) -> None:
+    if raw.x.ndim < 2:
+        raise DataError(f"{where}: x has {raw.x.ndim} dimension(s), expected [examples, features...]")
+    if raw.x.dtype.kind not in "fiub":
+        raise DataError(f"{where}: x holds {raw.x.dtype}, expected real numbers")
+    if len(raw.x) != len(raw.y):
+        raise DataError(f"{where}: x has {len(raw.x)} rows but y has {len(raw.y)}")
+    if len(raw.x) == 0 or math.prod(raw.x.shape[1:]) == 0:
+        raise DataError(f"{where}: no rows or no features, x has shape {raw.x.shape}")
+    if raw.groups is not None and raw.groups.shape != (len(raw.x),):
+        raise DataError(f"{where}: groups has shape {raw.groups.shape}, expected ({len(raw.x)},)")
+    if raw.x.dtype.kind == "f":
+        check_finite(raw.x, f"{where}, features")
+
+
+def _is_labelled(name: str, y: NDArray[Any], task: Task) -> bool:
+    if task not in ("auto", "classification", "regression"):
+        raise DataError(f"{name}: task={task!r}, expected one of auto, classification, regression")
+    return task == "classification" or (task == "auto" and y.dtype.kind != "f")
+
+
+def _targets(name: str, parts: list[Raw]) -> list[NDArray[Any]]:
+    for y in (part.y for part in parts):
+        if y.ndim > 2 or y.dtype.kind not in "fiub":
+            raise DataError(
+                f"{name}: real-valued targets must be numbers [n] or [n, t], got {y.dtype} {y.shape}"
+            )
+        if y.dtype.kind == "f":
+            check_finite(y, f"{name}, targets")
+    return [np.ascontiguousarray(part.y.reshape(len(part.y), -1), np.float32) for part in parts]

@@ -1,0 +1,71 @@
+"""A person's own arrays."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data.dataset import Dataset
+from fedlocal.data.errors import DataError
+from fedlocal.data.sources.arrays import read_npz
+from fedlocal.data.sources.assemble import Raw, Task, assemble
+from fedlocal.data.sources.scaling import Scale
+
+
+def npz(
+    *,
+    rng: np.random.Generator,
+    path: str,
+    task: Task = "auto",
+    scale: Literal["auto", "unit", "standard", "none"] = "auto",
+    test_fraction: float = 0.2,
+) -> Dataset:
+    """Load arrays from an npz file: ``x``, ``y``, and optionally ``x_test``, ``y_test`` and ``groups``.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the test rows, if the file has none.
+    path : str
+        The file, as `numpy.savez` writes it. ``x`` is [n, d], or images [n, h, w] or [n, h, w, channels];
+        ``y`` is labels [n] of any type but object, or real-valued targets [n] or [n, t]; ``groups`` is a
+        natural id [n].
+    task : {"auto", "classification", "regression"}
+        What ``y`` means; "auto": floating-point numbers are real-valued targets, all else are class labels.
+    scale : {"auto", "unit", "standard", "none"}
+        "unit": bytes are divided by 255, of other numbers each column is brought to [0, 1]; "standard": each
+        column to mean 0 and deviation 1, by the training rows; "auto": "unit" for bytes, else "standard".
+    test_fraction : float
+        Part of the rows that is held out, stratified by class, if the file has no test set.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, not an npz file, holds pickled objects, or its arrays make no data set.
+    """
+    arrays = _read(Path(path).expanduser())
+    if ("x_test" in arrays) != ("y_test" in arrays):
+        raise DataError(f"{path}: x_test and y_test go together, only one of them is there")
+    raw = Raw(arrays["x"], arrays["y"], arrays.get("groups"))
+    test = Raw(arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
+    grey = raw.x.dtype == np.uint8
+    chosen: Scale = ("unit" if grey else "standard") if scale == "auto" else scale
+    return assemble(
+        Path(path).stem,
+        raw,
+        test,
+        rng,
+        task=task,
+        scale=chosen,
+        white=255 if grey else 0,
+        test_fraction=test_fraction,
+    )
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    arrays = read_npz(path, "dataset.path=FILE.npz takes what numpy.savez writes of x and y")
+    missing = [name for name in ("x", "y") if name not in arrays]
+    if missing:
+        raise DataError(f"{path}: holds {sorted(arrays)}, lacks {' and '.join(missing)}")
+    return arrays

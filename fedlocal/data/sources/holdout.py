@@ -1,0 +1,46 @@
+"""A held-out test set for data that have none."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data.errors import DataError
+
+
+def hold_out(
+    strata: NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw the rows of a test set, the same fraction of each stratum.
+
+    Parameters
+    ----------
+    strata : ndarray of int64, shape (n,)
+        Class codes 0..k-1; each class keeps at least one training row. All 0: a plain random sample.
+    fraction : float
+        Part that is held out, between 0 and 1.
+    rng : numpy.random.Generator
+        Draws the rows.
+
+    Returns
+    -------
+    train, test : ndarray of int64
+        Row numbers, ascending, neither empty.
+
+    Raises
+    ------
+    DataError
+        If no row is left for one of them.
+    """
+    if not 0 < fraction < 1:
+        raise DataError(f"test_fraction={fraction}, expected a number between 0 and 1")
+    counts = np.bincount(strata)
+    held = np.clip(np.rint(fraction * counts), 0, counts - 1).astype(np.int64)
+    if not held.any():
+        raise DataError(
+            f"test_fraction={fraction} of classes with at most {counts.max()} rows leaves no test row"
+        )
+    shuffled = rng.permutation(len(strata))
+    by_class = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    rank = np.arange(len(strata)) - np.repeat(np.cumsum(counts) - counts, counts)
+    chosen = np.zeros(len(strata), bool)
+    chosen[by_class[rank < np.repeat(held, counts)]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)

@@ -1,0 +1,197 @@
+"""MNIST and Fashion-MNIST: from IDX files where there are any, otherwise downloaded once."""
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data.dataset import Dataset, Rows
+from fedlocal.data.errors import DataError
+from fedlocal.data.sources.arrays import read_npz
+from fedlocal.data.sources.assemble import encode
+from fedlocal.data.sources.download import fetch
+from fedlocal.data.sources.idx import read_idx
+from fedlocal.data.sources.scaling import scaling
+
+SYSTEM = Path("/usr/share/datasets")  # where Debian's dataset packages install
+PARTS = ("train", "t10k")
+TRAIN_ROWS = 60_000
+
+Bytes = NDArray[np.uint8]
+Labelled = tuple[Bytes, NDArray[Any]]
+
+
+def mnist(
+    *,
+    rng: np.random.Generator,  # noqa: ARG001 - sources are called alike, this test set is given
+    folder: str | None = None,
+    cache: str | None = None,
+) -> Dataset:
+    """Load MNIST: 70,000 handwritten digits of 28 x 28 pixels, 10,000 of them for testing.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Not used: training and test set are fixed.
+    folder : str or None
+        Where the four IDX files are (``train-images-idx3-ubyte`` and so on, plain or ``.gz``); None: they are
+        looked for where the system keeps data sets, else downloaded from openml.org once.
+    cache : str or None
+        Folder for the download; None: scikit-learn's ``data_home``.
+
+    Returns
+    -------
+    Dataset
+        Shape (28, 28), grey values divided by 255 to [0, 1], classes 0..9.
+
+    Raises
+    ------
+    DataError
+        If files are missing or corrupt, or the download fails; the message says how else to get them.
+    """
+    return _load(_Published("mnist", "mnist_784"), folder, cache)
+
+
+def fashion_mnist(
+    *,
+    rng: np.random.Generator,  # noqa: ARG001 - sources are called alike, this test set is given
+    folder: str | None = None,
+    cache: str | None = None,
+) -> Dataset:
+    """Load Fashion-MNIST: 70,000 articles of clothing of 28 x 28 pixels, 10,000 of them for testing.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Not used: training and test set are fixed.
+    folder : str or None
+        Where the four IDX files are, plain or ``.gz``; None: they are looked for where Debian's package
+        ``dataset-fashion-mnist`` puts them, else downloaded from openml.org once.
+    cache : str or None
+        Folder for the download; None: scikit-learn's ``data_home``.
+
+    Returns
+    -------
+    Dataset
+        Shape (28, 28), grey values divided by 255 to [0, 1], classes 0..9.
+
+    Raises
+    ------
+    DataError
+        If files are missing or corrupt, or the download fails; the message says how else to get them.
+
+    References
+    ----------
+    .. [1] H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
+       Learning Algorithms", 2017.
+    """
+    return _load(_Published("fashion_mnist", "Fashion-MNIST", "dataset-fashion-mnist"), folder, cache)
+
+
+@dataclass(frozen=True)
+class _Published:
+    """Under which names a data set is to be had: here, at openml.org, as a package of Debian."""
+
+    name: str
+    openml: str
+    package: str | None = None
+
+    @property
+    def system(self) -> Path:
+        return SYSTEM / self.name.replace("_", "-")
+
+
+def _load(published: _Published, folder: str | None, cache: str | None) -> Dataset:
+    name = published.name
+    if folder is not None:
+        train, test = (_read(Path(folder).expanduser(), part) for part in PARTS)
+    elif _find(published.system, *_file_names("train")[0]):
+        train, test = (_read(published.system, part) for part in PARTS)
+    else:
+        train, test = _downloaded(published, cache)
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise DataError(f"{name}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}")
+    classes, (train_y, test_y) = encode(name, train[1], test[1])
+    scaled = scaling(train[0], "unit", white=255)
+    shape = (int(train[0].shape[1]), int(train[0].shape[2]))
+    return Dataset(name, Rows(scaled(train[0]), train_y), Rows(scaled(test[0]), test_y), classes, shape)
+
+
+def _file_names(part: str) -> list[tuple[str, ...]]:
+    """Return the names that images and labels of a part go by."""
+    return [
+        tuple(f"{part}-{kind}{dot}idx{dims}-ubyte{end}" for end in ("", ".gz") for dot in "-.")
+        for kind, dims in (("images", 3), ("labels", 1))
+    ]
+
+
+def _find(folder: Path, *names: str) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _read(folder: Path, part: str) -> Labelled:
+    paths = []
+    for names in _file_names(part):
+        path = _find(folder, *names)
+        if path is None:
+            raise DataError(
+                f"{folder}: there is no {names[0]}, nor with .gz; give the folder that holds the IDX files"
+            )
+        paths.append(path)
+    images, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
+    if len(images) != len(labels):
+        raise DataError(f"{paths[0]} has {len(images)} images, {paths[1]} {len(labels)} labels")
+    return images, labels
+
+
+def _downloaded(published: _Published, cache: str | None) -> tuple[Labelled, Labelled]:
+    """Return the OpenML copy, kept as one npz file: scikit-learn keeps the ARFF text, slow to read again."""
+    from sklearn.datasets import get_data_home
+
+    try:
+        kept = Path(get_data_home(cache)) / "fedlocal" / f"{published.name}.npz"
+        if not kept.is_file():
+            _keep(kept, *_fetched(published, kept, cache))
+    except OSError as error:
+        raise DataError(
+            f"{published.name}: the download cannot be kept ({error}); set dataset.cache=FOLDER"
+        ) from error
+    arrays = read_npz(kept, "the kept download is damaged, delete it and run again")
+    images, labels = arrays["images"], arrays["labels"]
+    return (images[:TRAIN_ROWS], labels[:TRAIN_ROWS]), (images[TRAIN_ROWS:], labels[TRAIN_ROWS:])
+
+
+def _fetched(published: _Published, kept: Path, cache: str | None) -> Labelled:
+    package = f" (Debian's package {published.package} does that)" if published.package else ""
+    otherwise = (
+        "Without network: put the four IDX files, train-images-idx3-ubyte.gz and so on, into a folder and "
+        f"set dataset.folder=FOLDER, or into {published.system}{package}. With network: run once where "
+        f"openml.org can be reached; the copy is kept as {kept}."
+    )
+    parser = "auto" if find_spec("pandas") else "liac-arff"
+    bunch = fetch(published.name, otherwise, name=published.openml, version=1, parser=parser, data_home=cache)
+    return _from_openml(published.name, bunch)
+
+
+def _from_openml(name: str, bunch: Any) -> Labelled:
+    table, labels = np.asarray(bunch.data), np.asarray(bunch.target)
+    if table.shape != (70_000, 784) or labels.shape != (70_000,):
+        raise DataError(
+            f"{name}: OpenML sent {table.shape} and {labels.shape}, expected 70000 images of 784 pixels"
+        )
+    return table.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.int64)
+
+
+def _keep(path: Path, images: Bytes, labels: NDArray[Any]) -> None:
+    """Write the file whole or not at all, whoever else writes it at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+    try:
+        np.savez(part, images=images, labels=labels)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""Arrays of any kind become codes, float32 features and a held-out test set, or are refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal.data import DataError, Dataset
+from fedlocal.data.sources.assemble import Raw, assemble, encode
+from fedlocal.data.sources.holdout import hold_out
+from fedlocal.data.sources.scaling import scaling
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def build(x: Any, y: Any, test: Raw | None = None, **options: Any) -> Dataset:
+    return assemble("mine", Raw(np.asarray(x), np.asarray(y)), test, rng(), **options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["cat", "ant", "cat", "bee"], ["ant", "bee", "cat"]),
+        ([True, False, True, True], [False, True]),
+        ([700, -3, 700, 12], [-3, 12, 700]),
+        (np.array(["x", "y", "x", "y"], dtype=object), ["x", "y"]),
+        (np.array([1, 0, 1, 0], np.uint8), [0, 1]),
+    ],
+)
+def test_labels_of_any_type_become_codes(labels: Any, classes: list[Any]) -> None:
+    labels = np.asarray(labels)
+    found, (codes,) = encode("mine", labels)
+    assert found.tolist() == classes
+    assert codes.dtype == np.int64
+    assert found[codes].tolist() == labels.tolist()
+
+
+def test_codes_are_common_to_training_and_test_rows() -> None:
+    dataset = build(np.eye(4), [5, 9, 5, 9], Raw(np.eye(4), np.array([[9], [7], [9], [5]])))
+    assert dataset.classes is not None
+    assert dataset.classes.tolist() == [5, 7, 9]
+    assert dataset.train.y.tolist() == [0, 2, 0, 2]
+    assert dataset.test.y.tolist() == [2, 1, 2, 0]
+
+
+def test_floating_point_labels_are_targets_unless_said_otherwise() -> None:
+    y = np.array([1.0, 2.0] * 10)
+    assert build(np.eye(20), y).classes is None
+    classes = build(np.eye(20), y, task="classification").classes
+    assert classes is not None
+    assert classes.tolist() == [1.0, 2.0]
+    assert build(np.eye(20), y.astype(int), task="regression").train.y.dtype == np.float32
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=80), st.floats(0.05, 0.95), st.integers(0, 99))
+def test_held_out_rows_are_stratified(labels: list[int], fraction: float, seed: int) -> None:
+    _, (codes,) = encode("mine", np.array(labels))
+    counts = np.bincount(codes)
+    expected = np.clip(np.rint(fraction * counts), 0, counts - 1)
+    if not expected.any():
+        with pytest.raises(DataError, match="leaves no test row"):
+            hold_out(codes, fraction, np.random.default_rng(seed))
+        return
+    train, test = hold_out(codes, fraction, np.random.default_rng(seed))
+    assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(len(codes)))
+    assert np.all(np.diff(train) > 0)
+    assert np.bincount(codes[test], minlength=len(counts)).tolist() == expected.tolist()
+    assert np.array_equal(test, hold_out(codes, fraction, np.random.default_rng(seed))[1])
+
+
+def test_groups_follow_the_training_rows() -> None:
+    x = np.arange(40.0).reshape(20, 2)
+    raw = Raw(x, np.arange(20) % 2, np.arange(20))
+    dataset = assemble("mine", raw, None, rng(), scale="none")
+    assert dataset.groups is not None
+    assert dataset.train.x[:, 0].tolist() == (2 * dataset.groups).tolist()
+
+
+def test_standard_scale_is_that_of_the_training_rows() -> None:
+    x = np.random.default_rng(1).normal(1e6, 50, (300, 3))
+    x[:, 1] = 0.1
+    scaled = scaling(x, "standard")
+    assert np.allclose(scaled(x).mean(axis=0), 0, atol=1e-4)
+    assert np.allclose(scaled(x).std(axis=0), [1, 0, 1], atol=1e-4)
+    assert scaled(x + 50)[:, 0].mean() == pytest.approx(1, abs=0.1)
+
+
+def test_unit_scale_is_by_the_white_value_or_by_column() -> None:
+    x = np.array([[0, 10], [255, 20]], np.uint8)
+    assert scaling(x, "unit", 255)(x).tolist() == [[0, np.float32(10 / 255)], [1, np.float32(20 / 255)]]
+    assert scaling(x, "unit", 0)(x).tolist() == [[0, 0], [1, 1]]
+    assert scaling(x, "none")(x).tolist() == x.tolist()
+
+
+def test_large_tables_are_scaled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(1).standard_normal((100, 3))
+    whole = scaling(x, "standard")(x)
+    monkeypatch.setattr("fedlocal.data.sources.scaling.CHUNK", 20)
+    assert np.allclose(scaling(x, "standard")(x), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: build(np.zeros(4), [0, 1, 0, 1]), r"mine: x has 1 dimension\(s\)"),
+        (lambda: build(np.zeros((3, 2)), [0, 1]), "mine: x has 3 rows but y has 2"),
+        (lambda: build(np.zeros((0, 2)), []), "no rows"),
+        (lambda: build(np.zeros((2, 0)), [0, 1]), "no features"),
+        (lambda: build(np.array([["a"], ["b"]]), [0, 1]), "x holds <U1"),
+        (lambda: build([[np.nan, 0], [0, 0]], [0, 1]), r"mine, features: nan at index \[0, 0\]"),
+        (lambda: build([[0, 0], [0, np.inf]], [0, 1]), r"inf at index \[1, 1\] \(1 such values\)"),
+        (lambda: build([[0, 1e300]] * 10, [0, 1] * 5, scale="none"), "train set, features: inf"),
+        (lambda: build(np.eye(10), [np.nan] * 10, task="classification"), "mine, labels: nan"),
+        (lambda: build(np.eye(10), [np.nan] * 10), "mine, targets: nan"),
+        (lambda: build(np.eye(4), np.zeros((4, 2), int)), "one column"),
+        (lambda: build(np.eye(4), ["a", "b"] * 2, task="regression"), "must be numbers"),
+        (lambda: build(np.eye(4), np.array([1, "b"] * 2, object)), "different types"),
+        (lambda: build(np.eye(4), [0, 1] * 2, task="clustering"), "task='clustering'"),
+        (lambda: build(np.eye(10), [0, 1] * 5, scale="log"), "scale='log'"),
+        (lambda: build(np.eye(10), [3] * 10), "fewer than 2 classes"),
+        (lambda: build(np.eye(10), [0, 1] * 5, test_fraction=1.0), r"test_fraction=1\.0"),
+        (lambda: build(np.eye(4), [0, 1] * 2, Raw(np.eye(3), np.arange(3))), r"\(4,\) and \(3,\)"),
+        (lambda: build(np.eye(4), [0, 1] * 2, Raw(np.eye(4), np.arange(3))), "mine, test set: x has 4 rows"),
+        (
+            lambda: assemble("mine", Raw(np.eye(4), np.arange(4), np.arange(3)), None, rng()),
+            r"groups has shape \(3,\)",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_arrays_that_make_no_data_set_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        make()

@@ -1,0 +1,96 @@
+"""A person's own arrays are loaded as they are meant, and no code in them is run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fedlocal.data import DataError, Dataset
+from fedlocal.data.sources import npz
+
+
+def load(path: Path, **options: Any) -> Dataset:
+    return npz(rng=np.random.default_rng(0), path=str(path), **options)
+
+
+def save(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "mine.npz", **arrays)
+    return folder / "mine.npz"
+
+
+def test_images_keep_their_shape_and_are_scaled_to_one(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).integers(0, 256, (20, 3, 4, 2), np.uint8)
+    dataset = load(save(tmp_path, x=x, y=np.arange(20) % 2))
+    assert (dataset.name, dataset.shape, dataset.inputs) == ("mine", (3, 4, 2), 24)
+    assert dataset.train.x.max() <= 1
+    assert (len(dataset.train), len(dataset.test)) == (16, 4)
+
+
+def test_tables_are_standardised(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).normal(5, 3, (100, 4))
+    dataset = load(save(tmp_path, x=x, y=np.array(["a", "b"] * 50)))
+    assert np.allclose(dataset.train.x.mean(axis=0), 0, atol=1e-6)
+    assert np.allclose(dataset.train.x.std(axis=0), 1, atol=1e-6)
+    assert dataset.classes is not None
+    assert dataset.classes.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(("scale", "least", "greatest"), [("unit", 0, 1), ("none", 2, 11)])
+def test_the_scale_can_be_chosen(tmp_path: Path, scale: str, least: float, greatest: float) -> None:
+    path = save(tmp_path, x=np.arange(2, 12.0)[:, None], y=np.arange(10) % 2, x_test=[[2.0]], y_test=[0])
+    train = load(path, scale=scale).train.x
+    assert (train.min(), train.max()) == (least, greatest)
+
+
+def test_a_given_test_set_and_groups_are_used(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        x=np.eye(4),
+        y=np.arange(4) % 2,
+        x_test=np.eye(4)[:3],
+        y_test=[0, 1, 1],
+        groups=["u", "v"] * 2,
+    )
+    dataset = load(path)
+    assert dataset.test.y.tolist() == [0, 1, 1]
+    assert dataset.groups is not None
+    assert dataset.groups.tolist() == ["u", "v", "u", "v"]
+
+
+def test_real_valued_targets_stay_real(tmp_path: Path) -> None:
+    dataset = load(save(tmp_path, x=np.eye(10), y=np.linspace(0, 1, 20).reshape(10, 2)))
+    assert (dataset.classes, dataset.outputs, dataset.train.y.shape) == (None, 2, (8, 2))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.eye(3)}, r"holds \['x'\], lacks y"),
+        ({"a": np.eye(3)}, "lacks x and y"),
+        ({"x": np.eye(3), "y": np.arange(2)}, "x has 3 rows but y has 2"),
+        ({"x": np.eye(3), "y": np.arange(3), "x_test": np.eye(3)}, "x_test and y_test go together"),
+        (
+            {"x": np.eye(3), "y": np.array([1, "a", None], object)},
+            "cannot be read as plain arrays",
+        ),
+    ],
+)
+def test_a_file_with_the_wrong_arrays_is_refused(tmp_path: Path, arrays: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(save(tmp_path, **arrays))
+
+
+def test_a_file_that_is_not_npz_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("x,y")
+    with pytest.raises(DataError, match=r"cannot be read as plain arrays"):
+        load(tmp_path / "text.npz")
+    np.save(tmp_path / "one.npy", np.eye(2))
+    with pytest.raises(DataError, match=r"is a single array"):
+        load(tmp_path / "one.npy")
+    with pytest.raises(DataError, match=r"there is no such file; dataset.path"):
+        load(tmp_path / "none.npz")
+    cut = save(tmp_path, x=np.eye(50), y=np.arange(50))
+    cut.write_bytes(cut.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"cannot be read"):
+        load(cut)
