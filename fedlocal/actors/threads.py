@@ -19,6 +19,7 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+SHORT_SPIN = "OPENBLAS_THREAD_TIMEOUT"  # log2 of the cycles that an idle thread spins; 26 unless set
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 
 
@@ -46,8 +47,18 @@ def limit_this_process() -> None:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Give every numeric library that is loaded now `count` threads for the time of the context."""
-    with ThreadpoolController().limit(limits=count):
+    """Give the numeric libraries that are loaded now `count` threads for the time of the context.
+
+    NumPy and SciPy each bring an OpenBLAS, whose idle threads spin for milliseconds: with several threads in
+    both, each pool waits for cores on which the other spins, and a product takes as long as a time slice. So
+    only NumPy's gets more than one thread, unless `SHORT_SPIN` is set in the environment from the start.
+    """
+    controller = ThreadpoolController()
+    with controller.limit(limits=count):
+        if count > 1 and SHORT_SPIN not in os.environ:
+            blas = [library for library in controller.lib_controllers if library.internal_api == "openblas"]
+            for library in sorted(blas, key=lambda library: "numpy" not in library.filepath)[1:]:
+                library.set_num_threads(1)
         yield
 
 

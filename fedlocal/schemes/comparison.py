@@ -59,7 +59,7 @@ class Comparison:
             def on_round(one: Round) -> None:
                 history.record(one)
                 show(one)
-                for baseline, run in runs.values():
+                for baseline, run in reversed(runs.values()):
                     baseline.record(run.start() if one.number == 0 else run.step())
 
             trained = scheme(self.setting, on_round)
@@ -78,16 +78,15 @@ class Comparison:
         ]
 
     def _baseline_threads(self) -> dict[str, int]:
-        """Return the number of BLAS threads of each baseline, in the order in which they take turns.
+        """Return the number of BLAS threads of each baseline.
 
-        A library's threads go on spinning for some milliseconds: the baseline with one thread takes its turn
-        after the one with all, so that only it shares the machine with them.
+        They take turns in the reverse order: a library's threads go on spinning when they are done, and then it
+        is the baseline with one thread that shares the machine with them, on another core.
         """
         if not self.baselines:
             return {}
-        cores = usable_cores()
-        single = {"sequential, 1 thread": 1}
-        return single if cores == 1 else {f"sequential, {cores} threads": cores, **single}
+        counts = sorted({1, usable_cores()})
+        return {f"sequential, {count} thread{'s' if count > 1 else ''}": count for count in counts}
 
     def _history(self, name: str, folder: Path | None) -> History:
         self.histories[name] = History(folder)

@@ -1,0 +1,154 @@
+"""A run leaves behind what was promised, also when it fails."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from fedlocal import History, compose, run
+from fedlocal.actors import usable_cores
+from fedlocal.config import ConfigError
+from fedlocal.data import DataError, PartitionError
+from fedlocal.flower.rounds import QuorumError
+from fedlocal.results import TIMED, load_arrays, weights_hash
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+SMALL = ["dataset=synthetic", "dataset.train=200", "dataset.test=50", "dataset.shape=[4,4]", "rounds=3", "display=off"]
+TINY_MODEL = ["model.hidden=[8]"]
+INLINE = "backend=inline"
+
+
+def small(*overrides: str) -> Any:
+    return compose(*SMALL, *TINY_MODEL, *overrides)
+
+
+def test_a_run_writes_its_results(tmp_path: Path) -> None:
+    outcome = run(small(), tmp_path, ["actors=4"])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["status"] == "completed"
+    assert summary["overrides"] == ["actors=4"]
+    assert summary["hash"] == weights_hash(load_arrays(tmp_path / "model.npz")) == outcome.hashes["federated"]
+    assert OmegaConf.load(tmp_path / "config.yaml").actors == 4
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert {"versions", "cores", "libraries", "threads", "workers"} <= set(environment)
+    for figure in ("learning_curves.png", "partition.png"):
+        assert (tmp_path / figure).read_bytes().startswith(b"\x89PNG")
+    assert History.load(tmp_path).final("accuracy") == outcome.histories["federated"].final("accuracy")
+
+
+def test_the_metrics_are_tidy(tmp_path: Path) -> None:
+    run(small(INLINE, "baseline=false"), tmp_path)
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) == {"round", "phase", "actor", "metric", "value"}
+    assert all(np.isfinite(float(row["value"])) for row in rows)
+    accuracies = [row["round"] for row in rows if (row["phase"], row["metric"]) == ("evaluate", "accuracy")]
+    assert accuracies == ["0", "1", "2", "3"]
+    trained = {(row["round"], row["actor"]) for row in rows if row["metric"] == "num-examples"}
+    assert trained == {(str(number), str(actor)) for number in (1, 2, 3) for actor in range(4)}
+
+
+def test_the_spans_of_a_round_follow_one_another(tmp_path: Path) -> None:
+    outcome = run(small("baseline=false", "workers=2"))
+    assert outcome.folder is None
+    for one in outcome.histories["federated"].rounds[1:]:
+        assert all(one.seconds[span] >= 0 for span in TIMED)
+        whole = sum(one.seconds[span] for span in TIMED)
+        assert one.seconds["busy"] + one.seconds["idle"] == pytest.approx(2 * whole)
+        for measured in one.actors.values():
+            assert 0 <= measured["started"] <= measured["started"] + measured["seconds"] <= whole
+
+
+def test_baselines_take_turns_and_are_compared(tmp_path: Path) -> None:
+    outcome = run(small(), tmp_path)
+    threads = sorted({1, usable_cores()})
+    names = ["federated", *(f"sequential, {count} thread{'s' * (count > 1)}" for count in threads)]
+    assert [arm.name for arm in outcome.arms] == names
+    main, *baselines = outcome.arms
+    assert main.speed_up is None
+    for arm in baselines:
+        assert arm.speed_up == pytest.approx(arm.seconds / main.seconds)
+        assert [one.number for one in outcome.histories[arm.name].rounds] == [0, 1, 2, 3]
+        assert (tmp_path / arm.name.replace(", ", "-").replace(" ", "-") / "metrics.csv").exists()
+
+
+def test_evaluation_can_be_rarer_and_always_comes_at_the_end() -> None:
+    outcome = run(small(INLINE, "baseline=false", "rounds=5", "evaluate_every=2"))
+    assert outcome.histories["federated"].series("accuracy")[0] == [0, 2, 4, 5]
+
+
+def test_clients_evaluate_on_rows_that_they_hold_out() -> None:
+    config = small(INLINE, "strategy.fraction_evaluate=1.0", "validation_fraction=0.5", "baseline=false")
+    last = run(config).histories["federated"].rounds[-1]
+    assert "client-accuracy" in last.metrics
+    assert all(measured["num-examples"] == 25 for measured in last.actors.values())
+    assert all("accuracy" in measured for measured in last.actors.values())
+
+
+def test_local_models_are_saved_one_by_one(tmp_path: Path) -> None:
+    outcome = run(small(INLINE, "scheme=local", "actors=3", "baseline=false"), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.npz")) == ["actor-0.npz", "actor-1.npz", "actor-2.npz"]
+    last = outcome.histories["local"].rounds[-1]
+    assert last.metrics["accuracy"] == pytest.approx(np.mean([last.actors[actor]["accuracy"] for actor in range(3)]))
+
+
+def test_real_targets_are_learnt(tmp_path: Path) -> None:
+    config = compose(*SMALL, "dataset.task=regression", "model=paper", "model.hidden=[8]", INLINE, "rounds=10")
+    outcome = run(config, tmp_path)
+    _, losses = outcome.histories["federated"].series("loss")
+    assert losses[-1] < losses[0]
+    assert outcome.arms[0].accuracy is None
+    assert (tmp_path / "partition.png").exists()
+
+
+@pytest.mark.parametrize("strategy", sorted(path.stem for path in Path("conf/strategy").glob("*.yaml")))
+def test_every_strategy_learns(strategy: str) -> None:
+    config = compose("rounds=4", "baseline=false", "display=off", INLINE, f"strategy={strategy}")
+    rounds, accuracies = run(config).histories["federated"].series("accuracy")
+    assert rounds[-1] == 4
+    assert accuracies[-1] > 0.5
+
+
+def test_a_strategy_cannot_hang_on_one_actor() -> None:
+    assert run(small(INLINE, "actors=1", "baseline=false")).arms[0].accuracy is not None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "reason"),
+    [
+        (["actors=0"], ConfigError, "actors=0"),
+        (["actors=500"], PartitionError, "500"),
+        (["partition=group"], PartitionError, "group"),
+        (["skew=rotation", "dataset.shape=[16]"], ValueError, "image"),
+        (["model.hidden=[0]"], ValueError, "hidden"),
+        (["dataset.task=regression"], ValueError, "real values"),
+        (["model.learning_rate=1e30", "model.loss=cross_entropy"], QuorumError, "smaller learning rate"),
+        (["strategy=fedprox", "model=sgd_classifier"], QuorumError, "strategy"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["inline", "actors"])
+def test_what_cannot_be_ends_with_the_reason(backend: str, overrides: list[str], error: Any, reason: str) -> None:
+    narrow = [] if any(override.startswith("model=") for override in overrides) else TINY_MODEL
+    with pytest.raises(error, match=reason):
+        run(compose(*SMALL, *narrow, *overrides, f"backend={backend}"))
+
+
+def test_a_run_that_fails_keeps_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(QuorumError):
+        run(small(INLINE, "model.learning_rate=1e30"), tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["status"] == "failed"
+    assert summary["error"].startswith("QuorumError: round 1")
+    assert (tmp_path / "metrics.csv").read_text().count("\n") > 1
+    assert (tmp_path / "partition.png").exists()
+    assert not (tmp_path / "model.npz").exists()
+
+
+def test_data_that_are_not_there_say_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent\.npz"):
+        run(compose("dataset=npz", f"dataset.path={tmp_path}/absent.npz", "display=off"))
