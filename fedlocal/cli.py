@@ -162,14 +162,10 @@ def check_output_folder(arguments: Sequence[str]) -> None:
     wanted = Path(re.split(r"\$\{", chosen[-1].strip("'\""))[0] if chosen else ".").absolute()
     existing = next(path for path in (wanted, *wanted.parents) if path.exists())
     if not existing.is_dir():
-        _say(
-            f"error: results cannot be written to {wanted}: {existing} is not a folder. Set hydra.run.dir=FOLDER"
-        )
+        _say(f"error: results cannot be written to {wanted}: {existing} is not a folder; set hydra.run.dir")
         sys.exit(1)
     if not os.access(existing, os.W_OK | os.X_OK):
-        _say(
-            f"error: results cannot be written to {wanted}: {existing} is read-only. Set hydra.run.dir=FOLDER"
-        )
+        _say(f"error: results cannot be written to {wanted}: {existing} is read-only; set hydra.run.dir")
         sys.exit(1)
 
 

@@ -73,7 +73,7 @@ ConfigStore.instance().store(name="schema", node=Config)
 
 
 def folder() -> Path:
-    """Return the folder of the groups: in the package if it was installed from a wheel, else the checkout's."""
+    """Return the folder of the groups: in the package if it came in a wheel, else the checkout's."""
     package = Path(__file__).resolve().parent
     return next(place for place in (package / "conf", package.parent / "conf") if place.is_dir())
 
@@ -136,7 +136,7 @@ def _range_problems(config: Config) -> list[str]:
 
 
 def _sampling_problems(strategy: Any, actors: int) -> list[str]:
-    """Find what would have Flower wait for ever for more nodes than there are, or skip training in silence."""
+    """Find what would have Flower wait for ever for nodes that are not there, or skip training in silence."""
     problems = [
         f"strategy.{name}={strategy[name]}: must be at most actors={actors}"
         for name in ("min_train_nodes", "min_evaluate_nodes", "min_available_nodes")
@@ -179,7 +179,7 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _type_problem(value: Any, hint: Any) -> str | None:
-    """Say what is wrong with a value for a parameter of this type; types beyond plain ones are not checked."""
+    """Say what is wrong with a value for a parameter of this type; only plain types are checked."""
     origin, choices = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return None if value in choices else f"must be one of {', '.join(map(str, choices))}"

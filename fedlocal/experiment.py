@@ -150,7 +150,7 @@ def _recorded(config: Config, comparison: "Comparison", overrides: Sequence[str]
     try:
         yield
         status = "completed"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         raise
     except Exception as problem:

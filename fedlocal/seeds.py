@@ -1,7 +1,7 @@
 """One seed, many independent streams: every random draw of a run comes from `generator`.
 
-A stream is named by what it is for, by the partition it serves and by the round it serves it in, so that a draw
-depends on neither the order of events nor the number of workers, and can be repeated.
+A stream is named by what it is for, by the partition it serves and by the round it serves it in, so that a
+draw depends on neither the order of events nor the number of workers, and can be repeated.
 """
 
 from enum import IntEnum

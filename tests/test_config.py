@@ -70,7 +70,10 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
         ("strategy.fraction_train=1.5", "strategy.fraction_train=1.5: must be above 0 and at most 1"),
         ("strategy.fraction_train=0", "strategy.fraction_train=0: must be above 0"),
         ("strategy.min_available_nodes=5", "strategy.min_available_nodes=5: must be at most actors=4"),
-        ("backend.start_method=fork", "backend.start_method=fork: must be one of forkserver, spawn or must be null"),
+        (
+            "backend.start_method=fork",
+            "backend.start_method=fork: must be one of forkserver, spawn or must be null",
+        ),
         ("+strategy.pizza=1", "strategy.pizza: fedlocal.flower.fedavg.FedAvg has no such parameter"),
         ("model._target_=fedlocal.models.Nothing", "model._target_=fedlocal.models.Nothing"),
     ],
@@ -103,7 +106,12 @@ def _draws(*key: Any) -> list[int]:
 
 
 def test_streams_are_independent_and_repeatable() -> None:
-    keys = [(0, Stream.BATCHES, 0, 0), (1, Stream.BATCHES, 0, 0), (0, Stream.SKEW, 0, 0), (0, Stream.BATCHES, 1, 0)]
+    keys = [
+        (0, Stream.BATCHES, 0, 0),
+        (1, Stream.BATCHES, 0, 0),
+        (0, Stream.SKEW, 0, 0),
+        (0, Stream.BATCHES, 1, 0),
+    ]
     keys.append((0, Stream.BATCHES, 0, 1))
     assert len({tuple(_draws(*key)) for key in keys}) == len(keys)
     assert all(_draws(*key) == _draws(*key) for key in keys)

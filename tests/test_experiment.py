@@ -18,7 +18,14 @@ from fedlocal.results import TIMED, load_arrays, weights_hash
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
-SMALL = ["dataset=synthetic", "dataset.train=200", "dataset.test=50", "dataset.shape=[4,4]", "rounds=3", "display=off"]
+SMALL = [
+    "dataset=synthetic",
+    "dataset.train=200",
+    "dataset.test=50",
+    "dataset.shape=[4,4]",
+    "rounds=3",
+    "display=off",
+]
 TINY_MODEL = ["model.hidden=[8]"]
 INLINE = "backend=inline"
 
@@ -92,13 +99,21 @@ def test_clients_evaluate_on_rows_that_they_hold_out() -> None:
 
 def test_local_models_are_saved_one_by_one(tmp_path: Path) -> None:
     outcome = run(small(INLINE, "scheme=local", "actors=3", "baseline=false"), tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.npz")) == ["actor-0.npz", "actor-1.npz", "actor-2.npz"]
+    assert sorted(path.name for path in tmp_path.glob("*.npz")) == [
+        "actor-0.npz",
+        "actor-1.npz",
+        "actor-2.npz",
+    ]
     last = outcome.histories["local"].rounds[-1]
-    assert last.metrics["accuracy"] == pytest.approx(np.mean([last.actors[actor]["accuracy"] for actor in range(3)]))
+    assert last.metrics["accuracy"] == pytest.approx(
+        np.mean([last.actors[actor]["accuracy"] for actor in range(3)])
+    )
 
 
 def test_real_targets_are_learnt(tmp_path: Path) -> None:
-    config = compose(*SMALL, "dataset.task=regression", "model=paper", "model.hidden=[8]", INLINE, "rounds=10")
+    config = compose(
+        *SMALL, "dataset.task=regression", "model=paper", "model.hidden=[8]", INLINE, "rounds=10"
+    )
     outcome = run(config, tmp_path)
     _, losses = outcome.histories["federated"].series("loss")
     assert losses[-1] < losses[0]
@@ -132,7 +147,9 @@ def test_a_strategy_cannot_hang_on_one_actor() -> None:
     ],
 )
 @pytest.mark.parametrize("backend", ["inline", "actors"])
-def test_what_cannot_be_ends_with_the_reason(backend: str, overrides: list[str], error: Any, reason: str) -> None:
+def test_what_cannot_be_ends_with_the_reason(
+    backend: str, overrides: list[str], error: Any, reason: str
+) -> None:
     narrow = [] if any(override.startswith("model=") for override in overrides) else TINY_MODEL
     with pytest.raises(error, match=reason):
         run(compose(*SMALL, *narrow, *overrides, f"backend={backend}"))

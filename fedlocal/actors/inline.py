@@ -1,4 +1,4 @@
-"""Actors without workers: this process and thread runs them one after another, for debuggers and small work."""
+"""Actors without workers: this process runs them one after another, for debuggers and small work."""
 
 import time
 import traceback
@@ -49,7 +49,7 @@ class InlineSystem:
         return batch
 
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:  # noqa: ARG002
-        """Handle the messages and return one result per envelope; nothing can interrupt one that takes long."""
+        """Handle the messages and return one result per envelope; nothing interrupts one that takes long."""
         return self.post(envelopes).results()
 
     def withdraw(self, batch: Batch, reason: str) -> None:

@@ -1,8 +1,8 @@
 """Starting worker processes: never a plain fork, never the user's ``__main__``, one BLAS thread from birth.
 
-A plain fork of a process with BLAS threads can deadlock in the child; ``forkserver`` forks from a process that
-has none, and ``spawn`` stands in where it is missing. Both would run the user's ``__main__`` again in each
-child, so it is hidden while a process starts: a script needs no ``if __name__ == "__main__"``.
+A plain fork of a process with BLAS threads can deadlock in the child; ``forkserver`` forks from a process
+that has none, and ``spawn`` stands in where it is missing. Both would run the user's ``__main__`` again in
+each child, so it is hidden while a process starts: a script needs no ``if __name__ == "__main__"``.
 """
 
 import multiprocessing

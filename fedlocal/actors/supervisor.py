@@ -1,10 +1,10 @@
 """The supervisor: the one thread that owns the workers, the mailboxes and the memory of replies.
 
-It waits on the workers' sockets and ends, and on its own wake-up socket; nothing polls. A worker pulls its next
-message when its last has its result. All methods but `call` run in this thread.
+It waits on the workers' sockets and ends, and on its own wake-up socket; nothing polls. A worker pulls its
+next message when its last has its result. All methods but `call` run in this thread.
 
-A worker that dies fails every message of the system, loudly: no result of a run that lost a part is offered as
-if it were whole. Restart, retry and deadlines have their place in `_on_death`.
+A worker that dies fails every message of the system, loudly: no result of a run that lost a part is offered
+as if it were whole. Restart, retry and deadlines have their place in `_on_death`.
 """
 
 import itertools

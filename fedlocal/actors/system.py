@@ -50,14 +50,15 @@ class ActorSystem:
         self._forgotten = Finalize(self, _stop, args=(self._supervisor, 0.0), exitpriority=10)
         try:
             self._supervisor.ready.wait()
-            if self._supervisor.error:
-                raise self._supervisor.error
         except BaseException:
             self.close(grace=0)
             raise
+        if self._supervisor.error:
+            self.close(grace=0)
+            raise self._supervisor.error
 
     def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
-        """Make content that many messages can name; each worker receives it once. Give it back with `release`."""
+        """Make content that many messages can name; each worker receives it once. `release` gives it back."""
         return Broadcast(header, arrays)
 
     def release(self, content: Broadcast) -> None:

@@ -1,8 +1,8 @@
 """Cores and threads: how many workers fit, and one BLAS thread for each computation of a reply.
 
-A matrix product may give other bits with another number of threads, and two workers with two threads each are
-slower than one: so one thread is a promise, kept twice (environment for libraries loaded later, and a limit on
-those already loaded, since an environment variable does not reach a forkserver that already runs).
+A matrix product may give other bits with another number of threads, and two workers with two threads each
+are slower than one: so one thread is a promise, kept twice (environment for libraries loaded later, and a
+limit on those already loaded, since an environment variable does not reach a forkserver that already runs).
 """
 
 import os

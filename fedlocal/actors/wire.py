@@ -133,7 +133,7 @@ class FrameReader:
 
 
 def frames(sock: socket.socket) -> Iterator[tuple[Frame, int]]:
-    """Yield frames from a blocking socket until it is closed, each with the file descriptor it brought or -1."""
+    """Yield frames from a blocking socket until it is closed, each with the descriptor it brought or -1."""
     reader, brought = FrameReader(), -1
     can_bring = hasattr(sock, "recvmsg") and hasattr(socket, "SCM_RIGHTS")
     while True:

@@ -1,7 +1,7 @@
 """Admission of replies: a bad reply is that client's error, never the run's.
 
-Flower's strategies check neither shapes nor dtypes nor finiteness nor weights. `Strict` admits what fedlocal's
-own client may send, and turns all else into an error of that client.
+Flower's strategies check neither shapes nor dtypes nor finiteness nor weights. `Strict` admits what
+fedlocal's own client may send, and turns all else into an error of that client.
 """
 
 import math

@@ -18,7 +18,9 @@ class FedAvg(FlowerFedAvg):
     """
 
     def aggregate_train(
-        self, server_round: int, replies: Iterable[Message]
+        self,
+        server_round: int,  # noqa: ARG002 - Flower's signature
+        replies: Iterable[Message],
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Average the arrays of all replies without an error, weighted by ``weighted_by_key``."""
         valid, _ = self._check_and_log_replies(replies, is_train=True)

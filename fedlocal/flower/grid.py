@@ -1,7 +1,7 @@
 """The local grid: Flower's seam between a server app and its clients, filled with actors.
 
-Its nodes are always there; every request ends in exactly one reply or error; replies come sorted by partition,
-whatever the order of requests and of completion.
+Its nodes are always there; every request ends in exactly one reply or error; replies come sorted by
+partition, whatever the order of requests and of completion.
 """
 
 import time

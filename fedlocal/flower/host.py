@@ -1,4 +1,4 @@
-"""Where client apps run: any node's call, in this process or inside a worker, with nothing left of the last one."""
+"""Where client apps run: any node's call, here or in a worker, with nothing left of the last one."""
 
 import random
 import sys
@@ -82,7 +82,7 @@ class ClientActors:
     def __init__(self, start: Callable[[], Host]) -> None:
         self._host = start()
 
-    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:  # noqa: ARG002
         """Answer one request with the app's reply and the node's new state."""
         records = unpack_state(state)
         reply = self._host.run(decode_request(message), records)

@@ -1,4 +1,4 @@
-"""The few names of Flower's that are not public API, all here, guarded by ``tests/flower/test_private.py``."""
+"""The few names of Flower's that are not public API, guarded by ``tests/flower/test_private.py``."""
 
 from typing import Any
 

@@ -115,8 +115,8 @@ class RoundLoop:
         Raises
         ------
         QuorumError
-            If fewer than `min_results` clients replied (the first client's traceback is in the message), or the
-            strategy gave no model.
+            If fewer than `min_results` clients replied (the first client's traceback is in the message), or
+            the strategy gave no model.
         """
         arrays = array_record(initial)
         yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))

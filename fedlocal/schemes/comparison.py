@@ -80,8 +80,8 @@ class Comparison:
     def _baseline_threads(self) -> dict[str, int]:
         """Return the number of BLAS threads of each baseline.
 
-        They take turns in the reverse order: a library's threads go on spinning when they are done, and then it
-        is the baseline with one thread that shares the machine with them, on another core.
+        They take turns in the reverse order: a library's threads go on spinning when they are done, and then
+        it is the baseline with one thread that shares the machine with them, on another core.
         """
         if not self.baselines:
             return {}

@@ -64,8 +64,8 @@ def start_host(slices: Slices, new_model: NewModel, training: Training) -> Host:
 def times(one: FederatedRound) -> dict[str, float]:
     """Return the seconds of a round: four spans that follow one another, and what lies beside them.
 
-    Dispatch ends when the first actor starts, training when the last one ends, collection when all replies are
-    decoded and admitted. `busy` and `idle` are worker-seconds within the four.
+    Dispatch ends when the first actor starts, training when the last one ends, collection when all replies
+    are decoded and admitted. `busy` and `idle` are worker-seconds within the four.
     """
     exchange, spans = one.exchange, one.spans
     seconds = {"dispatch": spans["configure"] + spans["exchange"], "training": 0.0, "collection": 0.0}

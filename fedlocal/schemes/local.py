@@ -39,7 +39,7 @@ def local(setting: Setting, on_round: OnRound) -> Trained:
             metric: float(np.mean([own[metric] for own in evaluated.values()])) for metric in evaluated[0]
         }
 
-    def observe(one: FederatedRound, recorded: Round) -> None:
+    def observe(_: FederatedRound, recorded: Round) -> None:
         measured = {actor: {**recorded.actors.get(actor, {}), **evaluated.get(actor, {})} for actor in actors}
         on_round(replace(recorded, actors=measured))
 

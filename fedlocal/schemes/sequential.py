@@ -11,8 +11,8 @@ from fedlocal.schemes.setting import OnRound, Setting, Trained
 class SequentialRun:
     """Sequential training, one round at a time, so that it can alternate with another scheme.
 
-    A round is as many epochs as a client's, over all the rows that the actors train on. With one actor and one
-    local epoch it draws, computes and ends exactly as the federated scheme does under ``fedavg``.
+    A round is as many epochs as a client's, over all the rows that the actors train on. With one actor and
+    one local epoch it draws, computes and ends exactly as the federated scheme does under ``fedavg``.
 
     Parameters
     ----------

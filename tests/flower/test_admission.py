@@ -20,7 +20,9 @@ def reply(arrays: dict[str, NDArray[Any]], metrics: dict[str, Any] | None = None
     private.become_server(1)
     request = Message(RecordDict({"arrays": array_record(SENT)}), node_of(1), "train")
     found = MetricRecord(metrics if metrics is not None else {"num-examples": 5})
-    return Message(RecordDict({"arrays": array_record(arrays), "metrics": found, **records}), reply_to=request)
+    return Message(
+        RecordDict({"arrays": array_record(arrays), "metrics": found, **records}), reply_to=request
+    )
 
 
 def admit(message: Message) -> Message:

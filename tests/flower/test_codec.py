@@ -78,7 +78,9 @@ def test_flowers_own_arrays_travel_as_they_are() -> None:
 def test_arrays_that_are_not_contiguous_arrive_in_their_logical_order() -> None:
     array = np.arange(12, dtype=np.float32).reshape(3, 4).T
     header, buffers = encode_content(RecordDict({"arrays": array_record({"w": array})}))
-    np.testing.assert_array_equal(ndarrays(decode_content(header, buffers).array_records["arrays"])["w"], array)
+    np.testing.assert_array_equal(
+        ndarrays(decode_content(header, buffers).array_records["arrays"])["w"], array
+    )
 
 
 def _request() -> Message:
@@ -90,7 +92,11 @@ def _request() -> Message:
 
 def test_requests_and_replies_survive() -> None:
     request = _request()
-    again = decode_request(Wire(*encode_content(request.content)[:1], encode_request(request), encode_content(request.content)[1]))
+    again = decode_request(
+        Wire(
+            *encode_content(request.content)[:1], encode_request(request), encode_content(request.content)[1]
+        )
+    )
     assert private.metadata_fields(again) == private.metadata_fields(request)
     reply = decode_reply(encode_reply(Message(content({}), reply_to=again)), request)
     assert reply.metadata.src_node_id == 2

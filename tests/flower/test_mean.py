@@ -13,7 +13,10 @@ from fedlocal.flower.mean import GROUP, SHARD, weighted_mean
 
 def replies(count: int, size: int, dtype: str = "float32", seed: int = 0) -> list[dict[str, NDArray[Any]]]:
     rng = np.random.default_rng(seed)
-    return [{"w": rng.normal(size=size).astype(dtype), "b": rng.normal(size=(2, 3)).astype(dtype)} for _ in range(count)]
+    return [
+        {"w": rng.normal(size=size).astype(dtype), "b": rng.normal(size=(2, 3)).astype(dtype)}
+        for _ in range(count)
+    ]
 
 
 @pytest.mark.parametrize("count", [2, GROUP, GROUP + 1, 3 * GROUP + 5])

@@ -21,7 +21,7 @@ from tests.flower.apps import start
 
 ROUNDS = 3
 INITIAL = {"w": np.linspace(-1, 1, 7, dtype=np.float32), "b": np.zeros((2, 2), dtype=np.float32)}
-ALL = {"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_available_nodes": 1}
+ALL: dict[str, Any] = {"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_available_nodes": 1}
 
 
 @pytest.fixture
@@ -31,7 +31,12 @@ def grid() -> Iterator[LocalGrid]:
 
 
 def loop(strategy: flower.Strategy, **settings: Any) -> RoundLoop:
-    defaults: dict[str, Any] = {"rounds": ROUNDS, "seed": 1, "evaluate": evaluate, "admit": lambda replies, _: replies}
+    defaults: dict[str, Any] = {
+        "rounds": ROUNDS,
+        "seed": 1,
+        "evaluate": evaluate,
+        "admit": lambda replies, _: replies,
+    }
     return RoundLoop(strategy, **{**defaults, **settings})
 
 
@@ -84,7 +89,9 @@ def test_round_0_is_the_initial_model(grid: LocalGrid) -> None:
         lambda: flower.QFedAvg(client_learning_rate=0.1, train_loss_key="train-loss", **ALL),
     ],
 )
-def test_the_dtype_of_the_model_is_kept_where_a_strategy_computes_in_float64(grid: LocalGrid, make: Any) -> None:
+def test_the_dtype_of_the_model_is_kept_where_a_strategy_computes_in_float64(
+    grid: LocalGrid, make: Any
+) -> None:
     expected = make().start(grid, array_record(INITIAL), num_rounds=ROUNDS)
     *_, last = loop(make()).run(grid, INITIAL)
     for name, array in ndarrays(expected.arrays).items():

@@ -83,7 +83,9 @@ def test_the_baseline_has_the_bits_of_the_sequential_scheme() -> None:
 
 
 def test_other_seeds_and_settings_give_other_bits() -> None:
-    hashes = [final_hash("backend=inline", *other) for other in ([], ["seed=1"], ["accumulate=2"], ["rounds=2"])]
+    hashes = [
+        final_hash("backend=inline", *other) for other in ([], ["seed=1"], ["accumulate=2"], ["rounds=2"])
+    ]
     assert len(set(hashes)) == len(hashes)
 
 

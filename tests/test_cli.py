@@ -1,0 +1,152 @@
+"""The command, as a person uses it: in a shell, with nonsense, and with Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SMALL = [
+    "dataset=synthetic",
+    "dataset.train=200",
+    "dataset.test=50",
+    "dataset.shape=[4,4]",
+    "model.hidden=[8]",
+    "rounds=2",
+]
+Fedlocal = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def fedlocal(tmp_path: Path) -> Fedlocal:
+    def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        line = [sys.executable, "-m", "fedlocal", *arguments]
+        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    return command
+
+
+def run_folder(place: Path) -> Path:
+    (folder,) = (place / "outputs").glob("*/*")
+    return folder
+
+
+def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    done = fedlocal(*SMALL)
+    assert done.returncode == 0, done.stderr
+    for word in ("federated", "sequential, 1 thread", "accuracy", "speed-up", "idle", "weights"):
+        assert word in done.stdout
+    folder = run_folder(tmp_path)
+    assert str(folder) in done.stdout
+    assert "round 2/2" in done.stderr
+    assert {path.name for path in folder.iterdir()} >= {
+        "config.yaml",
+        "environment.json",
+        "history.json",
+        "learning_curves.png",
+        "metrics.csv",
+        "model.npz",
+        "partition.png",
+        "summary.json",
+    }
+
+
+def test_help_teaches_by_example(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    done = fedlocal("--help")
+    assert done.returncode == 0
+    for word in (
+        "fedlocal -m actors=1,2,4,8 partition=iid,dirichlet",
+        "dirichlet, distribution",
+        "rounds: 20",
+    ):
+        assert word in done.stdout
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["dataset=cats"], "cats"),
+        (["roundz=3"], "roundz"),
+        (["rounds=many"], "many"),
+        (["actors=0"], "error: actors=0: must be at least 1"),
+        (["actors=1000"], "1000"),
+        (["partition=dirichlet", "partition.alpha=0"], "alpha"),
+        (["dataset=npz", "dataset.path=absent.npz"], "absent.npz"),
+        (["hydra.run.dir=file/run"], "file is not a folder"),
+    ],
+)
+def test_nonsense_is_one_clear_error(
+    fedlocal: Fedlocal, tmp_path: Path, arguments: list[str], named: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = fedlocal(*(SMALL if not any("dataset=" in argument for argument in arguments) else []), *arguments)
+    assert done.returncode == 1
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_failing_client_is_told_with_its_traceback_and_fails_the_run(
+    fedlocal: Fedlocal, tmp_path: Path
+) -> None:
+    done = fedlocal(*SMALL[:4], "rounds=2", "strategy=fedprox", "model=sgd_classifier")
+    assert done.returncode == 1
+    assert "client 0: fedlocal.models.protocol.ModelError" in done.stderr
+    assert "Traceback" in done.stderr
+
+
+def test_a_sweep_ends_with_a_table_and_a_figure_though_one_run_failed(
+    fedlocal: Fedlocal, tmp_path: Path
+) -> None:
+    done = fedlocal("-m", *SMALL, "actors=1,500,2", "baseline=false", "display=off")
+    assert done.returncode == 1
+    assert "PartitionError" in done.stdout
+    assert "0." in done.stdout
+    (sweep,) = (tmp_path / "multirun").glob("*/*")
+    assert {path.name for path in sweep.iterdir()} >= {"0", "1", "2", "comparison.csv", "comparison.png"}
+    statuses = [json.loads((sweep / job / "summary.json").read_text())["status"] for job in "012"]
+    assert statuses == ["completed", "failed", "completed"]
+
+
+def test_a_sweep_in_which_all_went_well_is_a_success(fedlocal: Fedlocal) -> None:
+    done = fedlocal("-m", *SMALL, "actors=1,2", "baseline=false", "display=off", "backend=inline")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_interrupted_keeps_its_results(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    line = [sys.executable, "-m", "fedlocal", *SMALL[:-1], "rounds=1000000", "display=off"]
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    _await(
+        lambda: any(path.read_text().count("\n") > 20 for path in tmp_path.glob("outputs/*/*/metrics.csv"))
+    )
+    os.killpg(process.pid, sent)  # as a terminal does: to all
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "interrupted; the results so far are in" in errors
+    assert "Traceback" not in errors
+    folder = run_folder(tmp_path)
+    assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
+    assert len(json.loads((folder / "history.json").read_text())["rounds"]) > 1
+    assert (folder / "learning_curves.png").exists()
+
+
+def _await(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # another process's file: nothing to wait on
+
+
+def test_the_same_command_gives_the_same_weights(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    lines = [fedlocal(*SMALL, "baseline=false", f"workers={workers}").stdout for workers in (1, 2)]
+    hashes = {line.split("weights ")[1].split()[0] for line in lines}
+    assert len(hashes) == 1
