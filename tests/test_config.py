@@ -102,7 +102,7 @@ def test_what_a_target_refuses_is_told_with_its_group() -> None:
 
 
 def _draws(*key: Any) -> list[int]:
-    return generator(*key).integers(1000, size=5).tolist()
+    return list(generator(*key).integers(1000, size=5))
 
 
 def test_streams_are_independent_and_repeatable() -> None:

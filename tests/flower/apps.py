@@ -70,8 +70,8 @@ def wrong(message: Message, context: Context) -> Message:
 @app.query("draw")
 def draw(message: Message, context: Context) -> Message:
     """Draw from the generators that everybody shares."""
-    drawn = {"python": random.random(), "numpy": float(np.random.random())}  # noqa: NPY002
-    return Message(RecordDict({"metrics": MetricRecord(drawn)}), reply_to=message)
+    drawn = MetricRecord({"python": random.random(), "numpy": float(np.random.random())})  # noqa: NPY002
+    return Message(RecordDict({"metrics": drawn}), reply_to=message)
 
 
 def start() -> Host:

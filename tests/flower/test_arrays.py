@@ -1,5 +1,7 @@
 """Local arrays are Flower's arrays to all who look, and serialise only when asked."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord
@@ -24,7 +26,7 @@ def test_numpy_gives_a_copy_of_its_own() -> None:
 
 
 def test_records_hand_the_same_arrays_back() -> None:
-    arrays = {"b": np.ones(2), "a": np.zeros((2, 2), dtype=np.float32)}
+    arrays: dict[str, Any] = {"b": np.ones(2), "a": np.zeros((2, 2), dtype=np.float32)}
     again = ndarrays(array_record(arrays))
     assert list(again) == ["b", "a"]
     assert all(again[name] is arrays[name] for name in arrays)

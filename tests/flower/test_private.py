@@ -1,5 +1,7 @@
 """Flower's private names that fedlocal needs: if one changes, this fails first and says which."""
 
+from typing import Any
+
 import pytest
 from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
 
@@ -27,7 +29,10 @@ def test_metadata_survives_as_plain_values() -> None:
 
 
 def test_small_records_survive_as_bytes() -> None:
-    records = {"m": MetricRecord({"a": 1, "b": [0.5]}), "c": ConfigRecord({"x": "y", "z": b"\0", "t": True})}
+    records: dict[str, Any] = {
+        "m": MetricRecord({"a": 1, "b": [0.5]}),
+        "c": ConfigRecord({"x": "y", "z": b"\0", "t": True}),
+    }
     assert private.small_records_from_bytes(private.small_records_to_bytes(records)) == RecordDict(records)
 
 
