@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import Any
 from fedlocal.actors.memory import Broadcast, Buffer, SlotPool
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.processes import start_worker
-from fedlocal.actors.wire import Frame, FrameReader, Kind, encode
+from fedlocal.actors.wire import Frame, FrameReader, Kind, encode, send
 
 EXIT_GRACE = (
     0.2  # seconds that a worker whose socket closed has to end by itself, so that its exit code is its own
@@ -41,7 +40,7 @@ class Link:
         self.process, self.sock = start_worker(generation, start, method)
         self.sock.setblocking(False)
         self._reader = FrameReader()
-        self._outgoing: deque[tuple[memoryview, int]] = deque()
+        self._outgoing: deque[tuple[list[memoryview], int]] = deque()
         self._contents: set[int] = {0}
         self._pool = 0
 
@@ -59,24 +58,22 @@ class Link:
         fd: int = -1,
     ) -> None:
         """Queue a frame, and a file descriptor with it; write what the socket takes now."""
-        first, *others = encode(kind, self.generation, message, fields, parts)
-        self._outgoing.append((first, fd))
-        self._outgoing.extend((buffer, -1) for buffer in others)
+        self._outgoing.append((encode(kind, self.generation, message, fields, parts), fd))
         self.write()
 
     def write(self) -> None:
         """Write as much as the socket takes without blocking."""
         while self._outgoing:
-            buffer, fd = self._outgoing[0]
+            buffers, fd = self._outgoing[0]
             try:
-                sent = socket.send_fds(self.sock, [buffer], [fd]) if fd >= 0 else self.sock.send(buffer)
+                rest = send(self.sock, buffers, fd)
             except BlockingIOError:
                 return
             except (BrokenPipeError, ConnectionResetError):
                 self._outgoing.clear()  # the worker is gone; reading the socket will tell
                 return
-            if sent < buffer.nbytes:
-                self._outgoing[0] = (buffer[sent:], -1)
+            if rest:
+                self._outgoing[0] = rest, -1
             else:
                 self._outgoing.popleft()
 

@@ -132,6 +132,25 @@ class FrameReader:
         return Frame(Kind(kind), generation, message, fields, tuple(parts))
 
 
+def send(sock: socket.socket, buffers: Sequence[memoryview], fd: int = -1) -> list[memoryview]:
+    """Send what one system call takes of a frame, and a descriptor with its first byte; return the rest.
+
+    One call wakes the other side once: with a call per buffer it would wake to find half a frame.
+    """
+    if fd >= 0:
+        sent = socket.send_fds(sock, buffers, [fd])
+    elif hasattr(sock, "sendmsg"):
+        sent = sock.sendmsg(buffers)
+    else:
+        sent = sock.send(buffers[0])
+    rest = list(buffers)
+    while rest and sent >= rest[0].nbytes:
+        sent -= rest.pop(0).nbytes
+    if rest and sent:
+        rest[0] = rest[0][sent:]
+    return rest
+
+
 def frames(sock: socket.socket) -> Iterator[tuple[Frame, int]]:
     """Yield frames from a blocking socket until it is closed, each with the descriptor it brought or -1."""
     reader, brought = FrameReader(), -1

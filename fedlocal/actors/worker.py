@@ -17,7 +17,7 @@ from typing import Any
 from fedlocal.actors.memory import Slots, map_broadcast, raw
 from fedlocal.actors.messages import Behaviour, Wire
 from fedlocal.actors.threads import limit_this_process
-from fedlocal.actors.wire import Frame, Kind, encode, frames
+from fedlocal.actors.wire import Frame, Kind, encode, frames, send
 
 MAX_ERROR = 20_000  # characters of a traceback that travel; the end of it says most
 
@@ -66,8 +66,9 @@ class _Worker:
         self._pool: Slots | None = None
 
     def send(self, kind: Kind, message: int = 0, *, fields: dict[str, Any], parts: Any = ()) -> None:
-        for buffer in encode(kind, self._generation, message, fields, parts):
-            self._sock.sendall(buffer)
+        rest = encode(kind, self._generation, message, fields, parts)
+        while rest:
+            rest = send(self._sock, rest)
 
     def on_frame(self, frame: Frame, fd: int) -> None:
         fields = frame.fields

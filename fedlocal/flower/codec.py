@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import Buffer, Wire, raw
 from fedlocal.flower.arrays import LocalArray
 from fedlocal.flower.private import (
+    AcyclicRecordDict,
     message_from,
     metadata_fields,
     small_records_from_bytes,
@@ -67,7 +68,7 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
     layout = json.loads(header[_LENGTH.size : end])
     small = small_records_from_bytes(header[end:])
     remaining = iter(buffers)
-    content = RecordDict()
+    content = AcyclicRecordDict()
     for name, arrays in layout.items():
         if arrays is None:
             content[name] = small[name]

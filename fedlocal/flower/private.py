@@ -60,6 +60,41 @@ def message_from(content: RecordDict, fields: dict[str, Any]) -> Message:
     return message
 
 
+class AcyclicRecordDict(RecordDict):
+    """A ``RecordDict`` that is freed with its last reference.
+
+    Flower's views of one (``array_records`` and its kin) hold a method of their own, and with it themselves
+    and the content: a reply's arrays would keep their shared memory until the garbage collector comes by.
+    """
+
+    @property
+    def array_records(self) -> Any:
+        """Dictionary holding only ArrayRecord instances."""
+        return _without_cycle(super().array_records)
+
+    @property
+    def metric_records(self) -> Any:
+        """Dictionary holding only MetricRecord instances."""
+        return _without_cycle(super().metric_records)
+
+    @property
+    def config_records(self) -> Any:
+        """Dictionary holding only ConfigRecord instances."""
+        return _without_cycle(super().config_records)
+
+
+AcyclicRecordDict.__qualname__ = RecordDict.__qualname__  # Flower writes it into what it serialises
+
+
+def _without_cycle(view: Any) -> Any:
+    def check(value: object, kind: type = view.allowed_type) -> None:
+        if not isinstance(value, kind):
+            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+
+    view.__dict__["_check_value_fn"] = check
+    return view
+
+
 def small_records_to_bytes(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:
     """Serialise metric and config records with Flower's protobuf."""
     return recorddict_to_proto(RecordDict(dict(records))).SerializeToString(deterministic=True)

@@ -79,6 +79,15 @@ class FederatedRound:
 
 
 @dataclass(frozen=True)
+class _TrainingPhase:
+    arrays: ArrayRecord
+    metrics: dict[str, float]
+    clients: dict[int, dict[str, float]]
+    errors: dict[int, str]
+    exchange: Exchange | None
+
+
+@dataclass(frozen=True)
 class RoundLoop:
     """The loop's settings.
 
@@ -123,41 +132,45 @@ class RoundLoop:
         train_config, evaluate_config = ConfigRecord(), ConfigRecord()
         for number in range(1, self.rounds + 1):
             watch = _Stopwatch()
-            with self._sampling(number):
-                messages = list(self.strategy.configure_train(number, arrays, train_config, grid))
-            watch.lap("configure")
-            replies = self.admit(list(grid.send_and_receive(messages, timeout=self.timeout)), arrays)
-            exchange = grid.last_exchange if isinstance(grid, LocalGrid) else None
-            watch.lap("exchange")
-            clients, errors = _by_partition(replies)
-            arrays, train_metrics = self._aggregate(number, replies, arrays)
-            watch.lap("aggregation")
+            trained = self._train(number, arrays, train_config, grid, watch)
+            arrays = trained.arrays
             evaluate_metrics, evaluated = self._evaluate_on_clients(number, arrays, evaluate_config, grid)
             server_metrics = self.evaluate(number, ndarrays(arrays))
             watch.lap("evaluation")
+            clients = trained.clients
             for partition, metrics in evaluated.items():
                 clients[partition] = {**metrics, **clients.get(partition, {})}
             yield FederatedRound(
                 number,
                 ndarrays(arrays),
-                train_metrics,
+                trained.metrics,
                 evaluate_metrics,
                 server_metrics,
                 clients,
-                errors,
-                exchange,
+                trained.errors,
+                trained.exchange,
                 watch.laps,
             )
 
-    def _aggregate(
-        self, number: int, replies: Sequence[Message], before: ArrayRecord
-    ) -> tuple[ArrayRecord, dict[str, float]]:
+    def _train(
+        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid, watch: _Stopwatch
+    ) -> _TrainingPhase:
+        """Train and aggregate. The replies end here: the shared memory they lie in is the next round's."""
+        with self._sampling(number):
+            messages = list(self.strategy.configure_train(number, arrays, config, grid))
+        watch.lap("configure")
+        replies = self.admit(list(grid.send_and_receive(messages, timeout=self.timeout)), arrays)
+        exchange = grid.last_exchange if isinstance(grid, LocalGrid) else None
+        watch.lap("exchange")
         self._check_quorum(number, replies)
-        arrays, metrics = self.strategy.aggregate_train(number, replies)
-        if arrays is None:
+        clients, errors = _by_partition(replies)
+        aggregated, metrics = self.strategy.aggregate_train(number, replies)
+        if aggregated is None:
             name = type(self.strategy).__name__
             raise QuorumError(f"round {number}: {name} gave no model; its warnings may say why")
-        return _as_sent(arrays, before), _floats(metrics)
+        phase = _TrainingPhase(_as_sent(aggregated, arrays), _floats(metrics), clients, errors, exchange)
+        watch.lap("aggregation")
+        return phase
 
     def _evaluate_on_clients(
         self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from fedlocal.actors import one_thread
 from fedlocal.data import Slices
 from fedlocal.flower.admission import Strict
 from fedlocal.flower.client_app import NewModel, Training, client_app
@@ -43,6 +44,7 @@ def federate(
     begun = time.perf_counter()
     with (
         quiet(),
+        one_thread(),  # aggregation is a product of matrices too
         setting.backend.open(
             partial(start_host, slices, setting.new_model, training), costs, setting.workers
         ) as grid,

@@ -1,9 +1,11 @@
 """Flower's private names that fedlocal needs: if one changes, this fails first and says which."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
-from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 
 from fedlocal.flower import private
 
@@ -39,3 +41,25 @@ def test_small_records_survive_as_bytes() -> None:
 def test_bytes_that_are_no_records_are_refused() -> None:
     with pytest.raises(Exception, match="parsing"):
         private.small_records_from_bytes(b"\xff\xff\xff")
+
+
+def test_a_content_is_freed_with_its_last_reference_though_flower_looked_at_it() -> None:
+    content = private.AcyclicRecordDict({"metrics": MetricRecord({"n": 1}), "arrays": ArrayRecord()})
+    gone = weakref.ref(content)
+    gc.disable()
+    try:
+        assert list(content.metric_records) == ["metrics"]
+        assert list(content.array_records) == ["arrays"]
+        assert list(content.config_records) == []
+        del content
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_its_views_are_still_in_step_with_it_and_typed() -> None:
+    content = private.AcyclicRecordDict()
+    content.metric_records["m"] = MetricRecord({"n": 1})
+    assert content == RecordDict({"m": MetricRecord({"n": 1})})
+    with pytest.raises(TypeError, match="expected MetricRecord, got ArrayRecord"):
+        content.metric_records["a"] = ArrayRecord()
