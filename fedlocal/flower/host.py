@@ -14,7 +14,7 @@ from flwr.clientapp import ClientApp
 from fedlocal.actors import Wire
 from fedlocal.flower.codec import decode_request, encode_reply, pack_state, unpack_state
 from fedlocal.flower.private import SERVER_NODE
-from fedlocal.seeds import Stream, generator
+from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
 
@@ -92,7 +92,7 @@ class ClientActors:
 @contextmanager
 def _seeded_globals(seed: int, partition: int, count: int) -> Iterator[None]:
     """Seed the generators that apps share by accident, and restore them."""
-    entropy = int(generator(seed, Stream.CLIENT, partition, count).integers(2**32))
+    entropy = int(np.random.SeedSequence([seed, Stream.CLIENT, partition, count]).generate_state(1)[0])
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - others use it, we guard it
     torch = sys.modules.get("torch")
     torch_state = torch.get_rng_state() if torch else None
