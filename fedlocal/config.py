@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, cast
@@ -226,8 +227,11 @@ def build(config: Config, group: str, **given: Any) -> Any:
         Whatever the target raises, unwrapped, with the group's name as a note.
     """
     try:
-        return instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
+        built = instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
     except InstantiationException as error:
         cause = error.__cause__ or error
         cause.add_note(f"while building {group}: {OmegaConf.to_container(config[group])}")  # type: ignore[index]
         raise cause from None
+    if isinstance(built, partial):  # Hydra's own kind of partial would have every worker import Hydra
+        return partial(built.func, *built.args, **built.keywords)
+    return built

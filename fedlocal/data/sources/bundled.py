@@ -1,6 +1,11 @@
 """Data sets that come with scikit-learn: no download."""
 
+import gzip
+import importlib.util
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.sources.assemble import Raw, assemble
@@ -21,8 +26,28 @@ def digits(*, rng: np.random.Generator, test_fraction: float = 0.2) -> Dataset:
     Dataset
         Shape (8, 8), grey values divided by 16 to [0, 1], classes 0..9.
     """
+    pixels, labels = _digits_from_file() or _digits_from_sklearn()
+    raw = Raw(pixels.reshape(-1, 8, 8), labels)
+    return assemble("digits", raw, None, rng, scale="unit", white=16, test_fraction=test_fraction)
+
+
+Table = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+def _digits_from_file() -> Table | None:
+    """Read the file that scikit-learn would read; to import all of scikit-learn for it takes a second."""
+    found = importlib.util.find_spec("sklearn")
+    for place in (found.submodule_search_locations or []) if found else []:
+        file = Path(place) / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():
+            with gzip.open(file, "rt") as lines:
+                table = np.loadtxt(lines, delimiter=",")
+            return table[:, :-1], table[:, -1].astype(np.int64)
+    return None
+
+
+def _digits_from_sklearn() -> Table:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    raw = Raw(bunch.images, bunch.target)
-    return assemble("digits", raw, None, rng, scale="unit", white=16, test_fraction=test_fraction)
+    return bunch.data, bunch.target
