@@ -53,3 +53,13 @@ class Obey:
 class CannotStart:
     def __init__(self) -> None:
         raise RuntimeError("no such client")
+
+
+class Threads:
+    """Replies the number of threads of each numeric library, one byte each; one is loaded late."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        import scipy.linalg.blas  # noqa: F401
+        from threadpoolctl import threadpool_info
+
+        return Wire(body=bytes(pool["num_threads"] for pool in threadpool_info())), b""

@@ -40,9 +40,16 @@ def spawn(start: Callable[[], object]) -> System:
     return ActorSystem(start, workers=2, method="spawn")  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=[inline, forkserver, pytest.param(spawn, marks=pytest.mark.slow)])
-def open_system(request: pytest.FixtureRequest) -> Iterator[Open]:
+def without_memfd(start: Callable[[], object]) -> System:
+    """As on macOS and Windows: all bytes go over the sockets."""
+    return forkserver(start)
+
+
+@pytest.fixture(params=[inline, forkserver, without_memfd, pytest.param(spawn, marks=pytest.mark.slow)])
+def open_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     opened: list[System] = []
+    if request.param is without_memfd:
+        monkeypatch.setattr("fedlocal.actors.memory.HAS_MEMFD", False)
 
     def open_(start: Callable[[], object]) -> System:
         opened.append(request.param(start))
