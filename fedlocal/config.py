@@ -230,7 +230,7 @@ def build(config: Config, group: str, **given: Any) -> Any:
         built = instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
     except InstantiationException as error:
         cause = error.__cause__ or error
-        cause.add_note(f"while building {group}: {OmegaConf.to_container(config[group])}")  # type: ignore[index]
+        cause.add_note(f"while building {group}")
         raise cause from None
     if isinstance(built, partial):  # Hydra's own kind of partial would have every worker import Hydra
         return partial(built.func, *built.args, **built.keywords)

@@ -97,7 +97,8 @@ def _without_cycle(view: Any) -> Any:
 
 def small_records_to_bytes(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:
     """Serialise metric and config records with Flower's protobuf."""
-    return recorddict_to_proto(RecordDict(dict(records))).SerializeToString(deterministic=True)
+    data: bytes = recorddict_to_proto(RecordDict(dict(records))).SerializeToString(deterministic=True)
+    return data
 
 
 def small_records_from_bytes(data: bytes) -> RecordDict:
