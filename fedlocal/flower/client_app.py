@@ -118,7 +118,8 @@ def client_app(slices: Slices, new_model: Callable[[], Model], training: Trainin
         number = cast(int, config["server-round"])
         loss = training.run(model, rows.x, rows.y, partition=partition, number=number)
         if training.keep_optimizer and model.optimizer_arrays:
-            context.state[OPTIMIZER] = array_record(model.optimizer_arrays)
+            copies = {name: array.copy() for name, array in model.optimizer_arrays.items()}
+            context.state[OPTIMIZER] = array_record(copies)
         metrics = MetricRecord({"num-examples": len(rows), "train-loss": loss})
         return Message(
             RecordDict({"arrays": array_record(model.arrays), "metrics": metrics}), reply_to=message
