@@ -5,13 +5,16 @@ what a round through Flower costs. A `LocalArray` keeps the ndarray, and writes 
 """
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
 from fedlocal.flower.private import NUMPY
+
+
+_name = lru_cache(maxsize=64)(str)  # NumPy puts a dtype's name together anew each time
 
 
 class LocalArray(Array):
@@ -26,7 +29,12 @@ class LocalArray(Array):
     def __init__(self, ndarray: NDArray[Any]) -> None:
         if ndarray.dtype.hasobject:
             raise TypeError(f"arrays of Python objects cannot travel, got dtype {ndarray.dtype}")
-        described = {"dtype": str(ndarray.dtype), "shape": ndarray.shape, "stype": NUMPY, "ndarray": ndarray}
+        described = {
+            "dtype": _name(ndarray.dtype),
+            "shape": ndarray.shape,
+            "stype": NUMPY,
+            "ndarray": ndarray,
+        }
         self.__dict__.update(described)
 
     ndarray: NDArray[Any]

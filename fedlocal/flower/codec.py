@@ -9,7 +9,8 @@ import json
 import math
 import struct
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
@@ -65,22 +66,40 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
         If header and buffers do not belong together, or an array claims other than its bytes.
     """
     end = _LENGTH.size + _LENGTH.unpack_from(header)[0]
-    layout = json.loads(header[_LENGTH.size : end])
     small = small_records_from_bytes(header[end:])
     remaining = iter(buffers)
     content = AcyclicRecordDict()
-    for name, arrays in layout.items():
+    for name, arrays in _layout(header[_LENGTH.size : end]):
         if arrays is None:
             content[name] = small[name]
             continue
         record = ArrayRecord()
-        for key, dtype, shape, stype in arrays:
-            record[key] = _restore(next(remaining, b""), dtype, tuple(shape), stype)
+        for described in arrays:
+            record[described.key] = _restore(next(remaining, b""), described)
         content[name] = record
     return content
 
 
-def _restore(buffer: Buffer, dtype: str, shape: tuple[int, ...], stype: str | None) -> Array:
+class _Described(NamedTuple):
+    key: str
+    dtype: str
+    shape: tuple[int, ...]
+    stype: str | None
+
+
+@lru_cache(maxsize=64)  # the clients of a run all send the same
+def _layout(described: bytes) -> list[tuple[str, list[_Described] | None]]:
+    return [
+        (
+            name,
+            arrays and [_Described(key, dtype, tuple(shape), stype) for key, dtype, shape, stype in arrays],
+        )
+        for name, arrays in json.loads(described).items()
+    ]
+
+
+def _restore(buffer: Buffer, described: _Described) -> Array:
+    _, dtype, shape, stype = described
     if stype is not None:
         return Array(dtype=dtype, shape=shape, stype=stype, data=bytes(buffer))
     kind = np.dtype(dtype)
