@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from fedlocal.flower.private import NUMPY
 
-
 _name = lru_cache(maxsize=64)(str)  # NumPy puts a dtype's name together anew each time
 
 
