@@ -65,10 +65,15 @@ class Schedule(Generic[T]):
         mailbox.busy, mailbox.last_worker = True, worker
         return mailbox.waiting.popleft()[1], moved
 
-    def done(self, actor: int) -> None:
-        """Note that the actor's message in flight has its result; offer its next one."""
+    def done(self, actor: int, *, forget: bool = False) -> None:
+        """Note that the actor's message in flight has its result; offer its next one.
+
+        With `forget`, no worker counts as the one that last ran the actor.
+        """
         mailbox = self._mailboxes[actor]
         mailbox.busy = False
+        if forget:
+            mailbox.last_worker = None
         if mailbox.waiting:
             self._offer(actor, mailbox)
 

@@ -14,18 +14,19 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from fedlocal.actors.batch import ActorSystemError, Batch, Task
 from fedlocal.actors.link import Link
-from fedlocal.actors.memory import Broadcast, SlotPool
-from fedlocal.actors.messages import Behaviour, Failure, Reply, Wire
+from fedlocal.actors.memory import Broadcast, Buffer, SlotPool
+from fedlocal.actors.messages import Behaviour, Failure, Reply, Result, Wire
 from fedlocal.actors.schedule import Schedule
-from fedlocal.actors.wire import Frame, Kind, ProtocolError
+from fedlocal.actors.wire import STATE, Frame, Kind
 
 POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
+WATCHES_PROCESSES = sys.platform != "win32"  # as well as sockets, which a worker's child may keep open
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class Supervisor:
             arrived, still_open = link.read()  # also of a process that has ended: what it said counts
             for frame in arrived:
                 self._on_frame(link, frame)
-        except (ProtocolError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:  # no frame, or not one of ours
             self._on_death(link, f"broke the protocol: {error}")
             return
         if ended or not still_open:
@@ -176,15 +177,13 @@ class Supervisor:
     def _connect(self, link: Link) -> None:
         self._links[link.worker] = link
         self._selector.register(link.sock, selectors.EVENT_READ, link)
-        if (
-            sys.platform != "win32"
-        ):  # a grandchild may hold the socket open: the process itself is watched too
+        if WATCHES_PROCESSES:
             self._selector.register(link.process.sentinel, selectors.EVENT_READ, link)
 
     def _disconnect(self, link: Link) -> None:
         del self._links[link.worker]
         self._selector.unregister(link.sock)
-        if sys.platform != "win32":
+        if WATCHES_PROCESSES:
             self._selector.unregister(link.process.sentinel)
         link.end()
         if (flight := self._in_flight.pop(link.worker, None)) and flight.pool:
@@ -230,10 +229,10 @@ class Supervisor:
 
     def _send(self, link: Link, task: Task, ran_elsewhere: bool) -> None:
         envelope = task.envelope
-        pool = self._pool if envelope.reply_bytes else None
-        flight = _InFlight(next(self._messages), task, pool, pool.take() if pool else -1)
+        slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
+        flight = _InFlight(next(self._messages), task, self._pool if slot >= 0 else None, slot)
         self._in_flight[link.worker] = flight
-        link.give(envelope.content, pool)
+        link.give(envelope.content, flight.pool)
         fields = {
             "actor": envelope.actor,
             "content": envelope.content.number if envelope.content else 0,
@@ -257,27 +256,29 @@ class Supervisor:
             self._on_result(link, flight, frame)
 
     def _on_result(self, link: Link, flight: _InFlight, frame: Frame) -> None:
-        del self._in_flight[link.worker]
         task, fields = flight.task, frame.fields
         actor = task.envelope.actor
         if frame.kind is Kind.REPLY:
-            header, body, state, *inline = frame.parts
-            if fields["state_changed"]:
-                self._states[actor] = bytes(state)
-            arrays = (
-                flight.pool.read(flight.slot, fields["lengths"])
-                if fields["in_slot"] and flight.pool
-                else inline
-            )
-            wire = Wire(bytes(header), bytes(body), arrays)
-            task.batch.settle(task.index, Reply(actor, wire, fields["started"], fields["ended"], link.worker))
+            result: Result = self._reply(link, flight, frame)
         else:
-            task.batch.settle(task.index, Failure(actor, "exception", fields["reason"], fields["traceback"]))
+            result = Failure(actor, "exception", fields["reason"], fields["traceback"])
+        del self._in_flight[link.worker]
         if flight.pool and not fields.get("in_slot"):
             flight.pool.free(flight.slot)
-        self._schedule.done(actor)
+        in_time = task.batch.settle(task.index, result)
+        if in_time and fields.get("state_changed"):
+            self._states[actor] = bytes(frame.parts[STATE])
+        self._schedule.done(actor, forget=not in_time)  # its worker holds a state that does not count
         if task.batch.done:
             self._batches.discard(task.batch)
+
+    def _reply(self, link: Link, flight: _InFlight, frame: Frame) -> Reply:
+        fields, (header, body, _, *inline) = frame.fields, frame.parts
+        arrays: Sequence[Buffer] = inline
+        if flight.pool and fields["in_slot"]:
+            arrays = flight.pool.read(flight.slot, fields["lengths"])
+        wire = Wire(bytes(header), bytes(body), arrays)
+        return Reply(flight.task.envelope.actor, wire, fields["started"], fields["ended"], link.worker)
 
     def _grow_pool(self, batch: Batch) -> None:
         sizes = [envelope.reply_bytes for envelope in batch.envelopes if envelope.reply_bytes]

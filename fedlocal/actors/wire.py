@@ -21,6 +21,7 @@ PREFIX = struct.Struct(
 )  # magic, kind, generation, message id, fields length, payload length, crc
 MAGIC = b"fdl1"
 MAX_FIELDS = 1 << 20
+STATE = 2  # the part of a reply that is the actor's new state, behind header and body
 MAX_PAYLOAD = 1 << 31
 
 

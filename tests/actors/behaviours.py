@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,15 @@ class Count:
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         count = int(state or b"0") + 1
         return Wire(body=str(count).encode()), str(count).encode()
+
+
+class CountAtGate(Count):
+    """Counts too, once the file that the body names exists."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        while message.body and not Path(message.body.decode()).exists():
+            time.sleep(0.01)  # in another process: nothing to wait on
+        return super().handle(actor, message, state)
 
 
 class Double:

@@ -22,7 +22,7 @@ from fedlocal.actors import (
     Result,
     System,
 )
-from tests.actors.behaviours import CannotStart, Count, Double, Echo, Obey
+from tests.actors.behaviours import CannotStart, Count, CountAtGate, Double, Echo, Obey
 
 Open = Callable[..., System]
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -198,6 +198,15 @@ def test_a_message_without_an_answer_in_time_fails_and_its_late_answer_is_droppe
         assert (hung.cause, waiting.cause) == ("timeout", "timeout")
         assert "no reply within 0.2 s" in hung.reason
         system.close(grace=0)
+
+
+def test_a_late_answer_leaves_no_trace_in_the_actors_state(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ActorSystem(CountAtGate, workers=1) as system:
+        (late,) = system.ask([Envelope(0, str(gate).encode())], timeout=0.2)
+        assert isinstance(late, Failure)
+        gate.touch()  # now it may answer, and count
+        assert bodies(system.ask([Envelope(0), Envelope(0)], timeout=60)) == [b"1", b"2"]
 
 
 def test_workers_are_gone_when_the_system_is_closed() -> None:
