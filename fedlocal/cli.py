@@ -1,6 +1,6 @@
 """The command ``fedlocal``: Hydra composes the configuration, a run makes the results, a table shows them.
 
-Exit codes: 0 if all that was asked for was done, 1 if it was not, 130 after Ctrl-C, 143 after SIGTERM.
+Exit codes: 0 if all that was asked for was done, 1 if it was not, 128 + the signal after one (Ctrl-C: 130).
 """
 
 import logging
@@ -10,7 +10,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,8 +21,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
+from hydra.utils import to_absolute_path
 
-from fedlocal.config import Config, folder
+from fedlocal.config import Config, folder, is_ours
 
 if TYPE_CHECKING:
     from fedlocal.experiment import Run
@@ -42,12 +44,15 @@ class NoteSweep(Callback):
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Note where the sweep's runs will lie."""
-        _Session.sweep_folder = Path(config.hydra.sweep.dir)
+        _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
 
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
     code: int | str | None = 1
     try:
         check_output_folder(sys.argv[1:])
@@ -64,8 +69,8 @@ def main() -> NoReturn:
 def _conclude(code: int | str | None) -> None:
     """Say what is left to say when Hydra is done, however it ended."""
     if _Session.sweep_folder and _Session.sweep_folder.is_dir():
-        _print_sweep(_Session.sweep_folder)
-    elif code in (130, 128 + signal.SIGTERM) and _Session.run_folder:
+        _show(partial(_print_sweep, _Session.sweep_folder))
+    elif isinstance(code, int) and code > 128 and _Session.run_folder:
         _say(f"interrupted; the results so far are in {_Session.run_folder}")
 
 
@@ -81,22 +86,38 @@ def run_job(config: Config) -> float:
     """
     job = HydraConfig.get()
     _Session.run_folder = place = Path(job.runtime.output_dir)
-    objective = math.nan
+    sweep = Path(to_absolute_path(job.sweep.dir))
+    objective, outcome = math.nan, None
+    for stale in (*place.glob("*.npz"), place / "summary.json"):  # of an earlier run in the same folder
+        stale.unlink(missing_ok=True)
     try:
         from fedlocal.experiment import run
 
         outcome = run(config, place, list(job.overrides.task))
         objective = _objective(outcome)
-        if job.mode is RunMode.RUN:
-            _print_run(outcome)
     except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
         _Session.failed = True
         _report(error, place, list(job.overrides.task))
     if job.mode is RunMode.MULTIRUN:
         from fedlocal.results.sweep import write_sweep
 
-        write_sweep(Path(job.sweep.dir))
+        write_sweep(sweep)
+    elif outcome:
+        _show(partial(_print_run, outcome))
     return objective
+
+
+def _show(print_: Callable[[], None]) -> None:
+    """Print results; a reader that has gone away (`| head`) is no failure of the run."""
+    try:
+        print_()
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # Rich makes the one into the other
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _Session.failed = True
+        _say(f"error: the results could not be printed: {error}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _objective(outcome: "Run") -> float:
@@ -135,7 +156,7 @@ def _report(error: Exception, place: Path, overrides: list[str]) -> None:
     from fedlocal.results import write_json
 
     logger.info("the run failed", exc_info=error)
-    if type(error).__module__.startswith("fedlocal."):
+    if is_ours(error):
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         _say(f"error: {error}{notes}")
     else:

@@ -7,7 +7,7 @@ group's ``_target_`` names, so that there is one place for a parameter, its type
 import inspect
 import math
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -21,6 +21,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "backend")
 
@@ -79,6 +80,11 @@ def folder() -> Path:
     return next(place for place in (package / "conf", package.parent / "conf") if place.is_dir())
 
 
+def is_ours(error: BaseException) -> bool:
+    """Tell whether an error is one of fedlocal's own: its message is for people, without a traceback."""
+    return type(error).__module__.startswith("fedlocal.")
+
+
 def compose(*overrides: str) -> Config:
     """Compose a configuration as the command line does.
 
@@ -112,7 +118,7 @@ def check(config: Config) -> None:
     problems = _range_problems(config)
     for group in GROUPS:
         problems += _target_problems(group, config[group])  # type: ignore[index]
-    problems += _sampling_problems(config.strategy, config.actors)
+    problems += sampling_problems(config.strategy, config.actors)
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -136,13 +142,24 @@ def _range_problems(config: Config) -> list[str]:
     return problems
 
 
-def _sampling_problems(strategy: Any, actors: int) -> list[str]:
-    """Find what would have Flower wait for ever for nodes that are not there, or skip training in silence."""
+def sampling_problems(strategy: Mapping[str, Any], actors: int) -> list[str]:
+    """Find what would have Flower wait for ever for nodes that are not there, or skip training in silence.
+
+    Parameters
+    ----------
+    strategy : mapping of str to Any
+        A strategy's options, or the attributes of one that was built: defaults count too.
+    actors : int
+        How many nodes there are.
+    """
     problems = [
         f"strategy.{name}={strategy[name]}: must be at most actors={actors}"
         for name in ("min_train_nodes", "min_evaluate_nodes", "min_available_nodes")
         if isinstance(strategy.get(name), int) and strategy[name] > max(actors, 1)
     ]
+    asked = strategy.get("min_train_nodes", 1)
+    if isinstance(asked, int) and asked < 1:
+        problems.append(f"strategy.min_train_nodes={asked}: must be at least 1")
     train, evaluate = strategy.get("fraction_train", 1), strategy.get("fraction_evaluate", 0)
     if _is_number(train) and not 0 < train <= 1:
         problems.append(f"strategy.fraction_train={train}: must be above 0 and at most 1")
@@ -153,7 +170,10 @@ def _sampling_problems(strategy: Any, actors: int) -> list[str]:
 
 def _target_problems(group: str, node: Any) -> list[str]:
     """Compare a group's options with the signature of its target."""
-    options = OmegaConf.to_container(node, resolve=True)
+    try:
+        options = OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException as error:
+        return [f"{group}: {str(error).splitlines()[0]}"]
     if not isinstance(options, dict) or "_target_" not in options:
         return [f"{group}: expected options with a _target_, got {options!r}"]
     try:
@@ -161,13 +181,13 @@ def _target_problems(group: str, node: Any) -> list[str]:
         parameters, hints = inspect.signature(target).parameters, _hints(target)
     except Exception as error:  # noqa: BLE001 - whatever an import raises, the option is what is wrong
         return [f"{group}._target_={options['_target_']}: {error}"]
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    given = ((str(key), value) for key, value in options.items() if not str(key).startswith("_"))
     problems = []
-    for key, value in options.items():
-        if not isinstance(key, str) or key.startswith("_"):
-            continue
+    for key, value in given:
         if value == MISSING:
             problems.append(f"{group}.{key}: must be given, as {group}.{key}=…")
-        elif key not in parameters:
+        elif key not in parameters and not takes_any:
             problems.append(f"{group}.{key}: {options['_target_']} has no such parameter")
         elif problem := _type_problem(value, hints.get(key, Any)):
             problems.append(f"{group}.{key}={value}: {problem}")
@@ -223,13 +243,17 @@ def build(config: Config, group: str, **given: Any) -> Any:
 
     Raises
     ------
+    ConfigError
+        If the target is another library's and refuses its options.
     Exception
-        Whatever the target raises, unwrapped, with the group's name as a note.
+        Whatever a target of ours raises, unwrapped, with the group's name as a note.
     """
     try:
         built = instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
     except InstantiationException as error:
         cause = error.__cause__ or error
+        if isinstance(cause, ValueError | TypeError) and not is_ours(cause):
+            raise ConfigError(f"{group}: {cause}") from cause
         cause.add_note(f"while building {group}")
         raise cause from None
     if isinstance(built, partial):  # Hydra's own kind of partial would have every worker import Hydra

@@ -1,6 +1,7 @@
 """A run, from its configuration to its results: data, partition, scheme, figures."""
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
-from fedlocal.config import Config, OptimizerState, build, check
+from fedlocal.config import Config, ConfigError, OptimizerState, build, check, sampling_problems
 from fedlocal.data import Dataset, Partition, Shards, Slices, traits
 from fedlocal.results import Arm, History, environment, save_arrays, write_json
 from fedlocal.results.progress import progress
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
+
+# BLAS threads, Flower's log and its identity are the process's: runs in several threads take turns.
+_one_at_a_time = threading.RLock()
+
+
+class DivergedError(RuntimeError):
+    """Training ended with weights that are not finite."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,15 @@ def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = (
     ------
     ConfigError
         If the configuration is wrong, before anything is loaded or written.
+    DivergedError
+        If the final weights are not finite.
     """
     check(config)
+    with _one_at_a_time:
+        return _run(config, folder, overrides)
+
+
+def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
     backend = build(config, "backend")
     backend.prepare()  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
@@ -82,11 +97,15 @@ def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = (
 
     with quiet():  # strategies log what they were built with
         scheme, strategy = build(config, "scheme"), build(config, "strategy")
+    if problems := sampling_problems(vars(strategy), config.actors):
+        raise ConfigError("\n".join(problems))
     setting = prepare(config, strategy, backend)
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
     with _recorded(config, comparison, overrides):
         with setting.slices.shards, progress(config.rounds, comparison.name, config.display.value) as show:
             trained = comparison.run(scheme, show)
+        if not all(np.isfinite(array).all() for array in trained.arrays.values()):
+            raise DivergedError("the final weights are not finite; a smaller learning rate may help")
         if folder:
             for name, arrays in trained.models.items():
                 save_arrays(folder / f"{name}.npz", arrays)

@@ -65,7 +65,7 @@ class InlineSystem:
         started = time.perf_counter()
         try:
             reply, state = self._behaviour.handle(actor, message, self._states.get(actor, b""))
-        except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the actor lives on; its error is the answer
             reason = "".join(traceback.format_exception_only(error)).strip()
             return Failure(actor, "exception", reason, traceback.format_exc())
         self._states[actor] = state

@@ -15,6 +15,7 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
@@ -70,11 +71,10 @@ class Broadcast:
         views = [raw(array) for array in arrays]
         self.lengths = [view.nbytes for view in views]
         self.fd = -1
-        self.inline: list[bytes] = []
         if HAS_MEMFD and not private and space(self.lengths) >= MIN_SHARED:
-            self.fd = _sealed_file(views)
-        else:
-            self.inline = [bytes(view) for view in views]
+            with suppress(OSError):  # out of descriptors or of memory for files: then as bytes
+                self.fd = _sealed_file(views)
+        self.inline = [bytes(view) for view in views] if self.fd < 0 else []
 
     @property
     def nbytes(self) -> int:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -73,9 +74,17 @@ def start_worker(
     return process, ours
 
 
+_starting = threading.Lock()
+
+
 @contextmanager
 def _quiet_start() -> Iterator[None]:
     """Hide ``__main__`` from new processes, and have numeric libraries load there with one thread."""
+    with _starting:
+        yield from _hidden()
+
+
+def _hidden() -> Iterator[None]:
     main, environment = sys.modules["__main__"], {name: os.environ.get(name) for name in ONE_THREAD}
     sys.modules["__main__"] = ModuleType("__main__")
     os.environ.update(ONE_THREAD)

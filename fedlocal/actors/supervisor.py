@@ -268,7 +268,8 @@ class Supervisor:
         in_time = task.batch.settle(task.index, result)
         if in_time and fields.get("state_changed"):
             self._states[actor] = bytes(frame.parts[STATE])
-        self._schedule.done(actor, forget=not in_time)  # its worker holds a state that does not count
+        # After an error or a late answer its worker may hold a state that does not count.
+        self._schedule.done(actor, forget=not in_time or isinstance(result, Failure))
         if task.batch.done:
             self._batches.discard(task.batch)
 

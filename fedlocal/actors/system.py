@@ -63,13 +63,14 @@ class ActorSystem:
 
     def release(self, content: Broadcast) -> None:
         """Give shared content back, when every message that names it has its result."""
-        self._supervisor.call(lambda: self._supervisor.release(content))
+        supervisor = self._supervisor  # a command must not hold the last reference to the system
+        supervisor.call(lambda: supervisor.release(content))
 
     def post(self, envelopes: Sequence[Envelope]) -> Batch:
         """Send messages and return at once."""
-        batch = Batch(envelopes)
-        if not self._supervisor.call(lambda: self._supervisor.post(batch)):
-            batch.fail(self._supervisor.error or ActorSystemError("the actor system is closed"))
+        supervisor, batch = self._supervisor, Batch(envelopes)
+        if not supervisor.call(lambda: supervisor.post(batch)):
+            batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
         return batch
 
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
@@ -96,7 +97,8 @@ class ActorSystem:
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages of a batch that have no result yet: they fail with cause ``"timeout"``."""
-        self._supervisor.call(lambda: self._supervisor.withdraw(batch, reason))
+        supervisor = self._supervisor
+        supervisor.call(lambda: supervisor.withdraw(batch, reason))
 
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""

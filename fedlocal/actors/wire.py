@@ -23,6 +23,7 @@ MAGIC = b"fdl1"
 MAX_FIELDS = 1 << 20
 STATE = 2  # the part of a reply that is the actor's new state, behind header and body
 MAX_PAYLOAD = 1 << 31
+MAX_BUFFERS = 512  # of one system call; POSIX systems take 1024 or a little less
 
 
 class Kind(IntEnum):
@@ -138,13 +139,13 @@ def send(sock: socket.socket, buffers: Sequence[memoryview], fd: int = -1) -> li
 
     One call wakes the other side once: with a call per buffer it would wake to find half a frame.
     """
+    rest, now = list(buffers), buffers[:MAX_BUFFERS]
     if fd >= 0:
-        sent = socket.send_fds(sock, buffers, [fd])
+        sent = socket.send_fds(sock, now, [fd])
     elif hasattr(sock, "sendmsg"):
-        sent = sock.sendmsg(buffers)
+        sent = sock.sendmsg(now)
     else:
-        sent = sock.send(buffers[0])
-    rest = list(buffers)
+        sent = sock.send(now[0])
     while rest and sent >= rest[0].nbytes:
         sent -= rest.pop(0).nbytes
     if rest and sent:

@@ -4,6 +4,7 @@ It calls what ``Strategy.start`` calls, in the same order, and ends with the sam
 timed and stopped after each round, which ``Strategy.start`` cannot.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,7 +135,9 @@ class RoundLoop:
             watch = _Stopwatch()
             trained = self._train(number, arrays, train_config, grid, watch)
             arrays = trained.arrays
-            evaluate_metrics, evaluated = self._evaluate_on_clients(number, arrays, evaluate_config, grid)
+            evaluate_metrics, evaluated, failed = self._evaluate_on_clients(
+                number, arrays, evaluate_config, grid
+            )
             server_metrics = self.evaluate(number, ndarrays(arrays))
             watch.lap("evaluation")
             clients = trained.clients
@@ -147,7 +150,7 @@ class RoundLoop:
                 evaluate_metrics,
                 server_metrics,
                 clients,
-                trained.errors,
+                {**failed, **trained.errors},
                 trained.exchange,
                 watch.laps,
             )
@@ -165,23 +168,26 @@ class RoundLoop:
         self._check_quorum(number, replies)
         clients, errors = _by_partition(replies)
         aggregated, metrics = self.strategy.aggregate_train(number, replies)
-        if aggregated is None:
-            name = type(self.strategy).__name__
-            raise QuorumError(f"round {number}: {name} gave no model; its warnings may say why")
+        if aggregated is None or list(aggregated) != list(arrays):
+            name, gave = type(self.strategy).__name__, "no model" if not aggregated else f"{list(aggregated)}"
+            raise QuorumError(f"round {number}: {name} gave {gave}; its options or warnings may say why")
         phase = _TrainingPhase(_as_sent(aggregated, arrays), _floats(metrics), clients, errors, exchange)
         watch.lap("aggregation")
         return phase
 
     def _evaluate_on_clients(
         self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
-    ) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
+    ) -> tuple[dict[str, float], dict[int, dict[str, float]], dict[int, str]]:
         with self._sampling(-number):
             messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
         if not messages:
-            return {}, {}
+            return {}, {}, {}
         replies = list(grid.send_and_receive(messages, timeout=self.timeout))
-        metrics = self.strategy.aggregate_evaluate(number, replies)
-        return _floats(metrics), _by_partition(replies)[0]
+        evaluated, errors = _by_partition(replies)
+        # A partition too small to hold anything out has nothing to say, and would make NaN of all others.
+        useful = [reply for reply in replies if _says_something(reply)]
+        metrics = self.strategy.aggregate_evaluate(number, useful) if useful else None
+        return _floats(metrics), evaluated, errors
 
     @contextmanager
     def _sampling(self, number: int) -> Iterator[None]:
@@ -196,11 +202,19 @@ class RoundLoop:
     def _check_quorum(self, number: int, replies: Sequence[Message]) -> None:
         failed = [reply for reply in replies if reply.has_error()]
         needed = len(replies) if self.min_results is None else self.min_results
-        if failed and len(replies) - len(failed) < needed:
+        if len(replies) - len(failed) < needed:
+            reason = failed[0].error.reason if failed else "No more were asked (strategy.fraction_train)."
             raise QuorumError(
                 f"round {number}: {len(failed)} of {len(replies)} clients failed, {needed} must reply "
-                f"(min_results). {failed[0].error.reason}"
+                f"(min_results). {reason}"
             )
+
+
+def _says_something(reply: Message) -> bool:
+    if reply.has_error():
+        return False
+    metrics = _floats(next(iter(reply.content.metric_records.values()), None))
+    return metrics.get("num-examples", 1) > 0 and all(map(math.isfinite, metrics.values()))
 
 
 def _as_sent(record: ArrayRecord, before: ArrayRecord) -> ArrayRecord:
