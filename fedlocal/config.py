@@ -6,6 +6,7 @@ group's ``_target_`` names, so that there is one place for a parameter, its type
 
 import inspect
 import math
+import threading
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+_composing = threading.Lock()  # Hydra keeps what it composes in one global place
 GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "backend")
 
 
@@ -103,7 +105,7 @@ def compose(*overrides: str) -> Config:
     >>> compose("actors=8", "partition=dirichlet").actors
     8
     """
-    with initialize_config_dir(str(folder()), version_base="1.3"):
+    with _composing, initialize_config_dir(str(folder()), version_base="1.3"):
         return cast(Config, hydra_compose("config", overrides=list(overrides)))
 
 

@@ -146,6 +146,37 @@ def _await(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)  # another process's file: nothing to wait on
 
 
+def test_what_targets_name_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from fedlocal.data.partition import Iid\n\n\nclass Mine(Iid): ...\n")
+    done = fedlocal(*SMALL, "partition._target_=mine.Mine", "baseline=false", "display=off")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_failed_run_leaves_no_results_of_an_earlier_one(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    common = [*SMALL, "baseline=false", "display=off", "backend=inline", "hydra.run.dir=same"]
+    assert fedlocal(*common).returncode == 0
+    assert fedlocal(*common, "actors=500").returncode == 1
+    assert json.loads((tmp_path / "same" / "summary.json").read_text())["status"] == "failed"
+    assert not (tmp_path / "same" / "model.npz").exists()
+
+
+def test_a_sweep_may_change_the_folder_of_its_jobs(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    done = fedlocal("-m", *SMALL, "actors=1,2", "baseline=false", "display=off", "hydra.job.chdir=true")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "multirun").glob("*/*/comparison.csv"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX shell")
+def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
+    line = " ".join(
+        [sys.executable, "-m", "fedlocal", *(f"'{word}'" for word in SMALL), "baseline=false", "display=off"]
+    )
+    shell = ["bash", "-o", "pipefail", "-c", f"{line} | true"]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_same_command_gives_the_same_weights(fedlocal: Fedlocal, tmp_path: Path) -> None:
     lines = [fedlocal(*SMALL, "baseline=false", f"workers={workers}").stdout for workers in (1, 2)]
     hashes = {line.split("weights ")[1].split()[0] for line in lines}

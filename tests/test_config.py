@@ -69,6 +69,7 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
         ("model.activation=gelu", "model.activation=gelu: must be one of relu, tanh"),
         ("strategy.fraction_train=1.5", "strategy.fraction_train=1.5: must be above 0 and at most 1"),
         ("strategy.fraction_train=0", "strategy.fraction_train=0: must be above 0"),
+        ("strategy.min_train_nodes=0", "strategy.min_train_nodes=0: must be at least 1"),
         ("strategy.min_available_nodes=5", "strategy.min_available_nodes=5: must be at most actors=4"),
         (
             "backend.start_method=fork",
@@ -93,6 +94,29 @@ def test_all_problems_are_named_at_once() -> None:
         check(compose("actors=0", "batch_size=0", "model.momentum=high"))
     named = {line.split("=")[0] for line in str(caught.value).splitlines()}
     assert named == {"actors", "batch_size", "model.momentum"}
+
+
+class Free:
+    """A target that takes whatever it is given, as subclasses of strategies do."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+
+
+def test_a_target_may_take_any_option() -> None:
+    config = compose("strategy._target_=tests.test_config.Free")
+    check(config)
+    assert build(config, "strategy").options["fraction_train"] == 1.0
+
+
+def test_what_another_library_refuses_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match=r"strategy: .*beta"):
+        build(compose("strategy=fedtrimmedavg", "strategy.beta=0.6"), "strategy")
+
+
+def test_a_value_taken_from_a_group_that_does_not_have_it_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"strategy: .*model\.learning_rate"):
+        check(compose("strategy=qfedavg", "model=sgd_classifier"))
 
 
 def test_what_a_target_refuses_is_told_with_its_group() -> None:

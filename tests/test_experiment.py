@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores
 from fedlocal.config import ConfigError
 from fedlocal.data import DataError, PartitionError
+from fedlocal.experiment import DivergedError
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import TIMED, load_arrays, weights_hash
 
@@ -97,6 +101,32 @@ def test_clients_evaluate_on_rows_that_they_hold_out() -> None:
     assert all("accuracy" in measured for measured in last.actors.values())
 
 
+def test_clients_that_hold_nothing_out_have_no_say_in_the_evaluation() -> None:
+    sizes = ["partition=sizes", "partition.counts=[197,1,1,1]", "strategy.fraction_evaluate=1.0"]
+    last = run(small(INLINE, "baseline=false", *sizes)).histories["federated"].rounds[-1]
+    assert np.isfinite(last.metrics["client-loss"])
+    nobody = run(small(INLINE, "baseline=false", "dataset.train=4", "dataset.classes=2", sizes[2]))
+    assert "client-loss" not in nobody.histories["federated"].rounds[-1].metrics
+
+
+def test_runs_in_several_threads_take_turns_and_leave_the_process_as_it_was() -> None:
+    before, main = dict(os.environ), sys.modules["__main__"]
+    hashes: list[str] = []
+
+    def one() -> None:
+        hashes.extend(run(small("baseline=false", "rounds=1")).hashes.values())
+
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(hashes) == 3
+    assert len(set(hashes)) == 1
+    assert dict(os.environ) == before
+    assert sys.modules["__main__"] is main
+
+
 def test_local_models_are_saved_one_by_one(tmp_path: Path) -> None:
     outcome = run(small(INLINE, "scheme=local", "actors=3", "baseline=false"), tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.npz")) == [
@@ -144,6 +174,14 @@ def test_a_strategy_cannot_hang_on_one_actor() -> None:
         (["dataset.task=regression"], ValueError, "real values"),
         (["model.learning_rate=1e30", "model.loss=cross_entropy"], QuorumError, "smaller learning rate"),
         (["strategy=fedprox", "model=sgd_classifier"], QuorumError, "strategy"),
+        (
+            ["actors=1", "~strategy.min_available_nodes"],
+            ConfigError,
+            "min_available_nodes=2: must be at most",
+        ),
+        (["strategy.fraction_train=0.5", "min_results=4"], QuorumError, "4 must reply"),
+        (["strategy=multikrum", "strategy.num_nodes_to_select=0"], QuorumError, "MultiKrum gave"),
+        (["scheme=sequential", "model.learning_rate=1e6"], DivergedError, "smaller learning rate"),
     ],
 )
 @pytest.mark.parametrize("backend", ["inline", "actors"])

@@ -27,6 +27,8 @@ class CountAtGate(Count):
     """Counts too, once the file that the body names exists."""
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        if message.body == b"raise":
+            raise ValueError("asked to")
         while message.body and not Path(message.body.decode()).exists():
             time.sleep(0.01)  # in another process: nothing to wait on
         return super().handle(actor, message, state)

@@ -51,6 +51,15 @@ def test_small_and_private_contents_stay_bytes() -> None:
         assert [len(part) for part in content.inline] == content.lengths
 
 
+@linux
+def test_without_descriptors_contents_stay_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    assert Broadcast(b"", [LARGE]).inline == [LARGE.tobytes()]
+
+
 def test_later_changes_do_not_reach_what_was_shared() -> None:
     array = LARGE.copy()
     content = Broadcast(b"", [array], private=True)

@@ -21,6 +21,7 @@ from fedlocal.actors import (
     Reply,
     Result,
     System,
+    raw,
 )
 from tests.actors.behaviours import CannotStart, Count, CountAtGate, Double, Echo, Obey
 
@@ -198,6 +199,33 @@ def test_a_message_without_an_answer_in_time_fails_and_its_late_answer_is_droppe
         assert (hung.cause, waiting.cause) == ("timeout", "timeout")
         assert "no reply within 0.2 s" in hung.reason
         system.close(grace=0)
+
+
+def test_an_error_on_another_worker_does_not_lose_the_actors_state(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ActorSystem(CountAtGate, workers=2) as system:
+        assert bodies(system.ask([Envelope(0), Envelope(0)])) == [b"1", b"2"]
+        blocked = system.post([Envelope(1, str(gate).encode())])  # keeps the worker that holds the state
+        (failed,) = system.ask([Envelope(0, b"raise")], timeout=60)
+        assert isinstance(failed, Failure)
+        assert bodies(system.ask([Envelope(0)], timeout=60)) == [b"3"]
+        gate.touch()
+        assert blocked.wait(60)
+
+
+def test_the_last_reference_may_die_with_commands_under_way() -> None:
+    system = ActorSystem(Echo, workers=1)
+    system.release(system.share(b"", [b"x"]))
+    system.post([Envelope(0)])
+    del system
+
+
+def test_more_arrays_than_one_system_call_takes(open_system: Open) -> None:
+    system = open_system(Echo)
+    content = system.share(b"", [bytes([i % 256]) for i in range(3000)])
+    (result,) = ask(system, [Envelope(0, b"", content)])
+    assert isinstance(result, Reply)
+    assert [bytes(raw(part))[0] for part in result.wire.arrays] == [i % 256 for i in range(3000)]
 
 
 def test_a_late_answer_leaves_no_trace_in_the_actors_state(tmp_path: Path) -> None:
