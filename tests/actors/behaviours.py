@@ -29,7 +29,10 @@ class CountAtGate(Count):
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         if message.body == b"raise":
             raise ValueError("asked to")
-        while message.body and not Path(message.body.decode()).exists():
+        gate = Path(message.body.decode())
+        if message.body:
+            gate.with_suffix(".waiting").touch()
+        while message.body and not gate.exists():
             time.sleep(0.01)  # in another process: nothing to wait on
         return super().handle(actor, message, state)
 

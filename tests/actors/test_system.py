@@ -206,6 +206,8 @@ def test_an_error_on_another_worker_does_not_lose_the_actors_state(tmp_path: Pat
     with ActorSystem(CountAtGate, workers=2) as system:
         assert bodies(system.ask([Envelope(0), Envelope(0)])) == [b"1", b"2"]
         blocked = system.post([Envelope(1, str(gate).encode())])  # keeps the worker that holds the state
+        while not gate.with_suffix(".waiting").exists():
+            time.sleep(0.01)  # in another process: nothing to wait on
         (failed,) = system.ask([Envelope(0, b"raise")], timeout=60)
         assert isinstance(failed, Failure)
         assert bodies(system.ask([Envelope(0)], timeout=60)) == [b"3"]
