@@ -88,8 +88,9 @@ def run_job(config: Config) -> float:
     _Session.run_folder = place = Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir))
     objective, outcome = math.nan, None
-    for stale in (*place.glob("*.npz"), place / "summary.json"):  # of an earlier run in the same folder
-        stale.unlink(missing_ok=True)
+    for name in ("summary.json", "model.npz", "actor-*.npz"):  # of an earlier run in the same folder
+        for stale in place.glob(name):
+            stale.unlink()
     try:
         from fedlocal.experiment import run
 

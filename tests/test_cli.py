@@ -155,9 +155,11 @@ def test_what_targets_name_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp
 def test_a_failed_run_leaves_no_results_of_an_earlier_one(fedlocal: Fedlocal, tmp_path: Path) -> None:
     common = [*SMALL, "baseline=false", "display=off", "backend=inline", "hydra.run.dir=same"]
     assert fedlocal(*common).returncode == 0
+    (tmp_path / "same" / "mine.npz").touch()
     assert fedlocal(*common, "actors=500").returncode == 1
     assert json.loads((tmp_path / "same" / "summary.json").read_text())["status"] == "failed"
     assert not (tmp_path / "same" / "model.npz").exists()
+    assert (tmp_path / "same" / "mine.npz").exists()
 
 
 def test_a_sweep_may_change_the_folder_of_its_jobs(fedlocal: Fedlocal, tmp_path: Path) -> None:
