@@ -52,9 +52,6 @@ class InlineSystem:
         """Handle the messages and return one result per envelope; nothing interrupts one that takes long."""
         return self.post(envelopes).results()
 
-    def withdraw(self, batch: Batch, reason: str) -> None:
-        """Do nothing: whatever was posted has its result."""
-
     def close(self) -> None:
         """Accept no more messages."""
         self._closed = True

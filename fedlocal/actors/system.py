@@ -89,16 +89,11 @@ class ActorSystem:
         ActorSystemError
             If the system failed, or was closed, before every message had its result.
         """
-        batch = self.post(envelopes)
+        supervisor, batch = self._supervisor, self.post(envelopes)
         if not batch.wait(timeout):
-            self.withdraw(batch, f"no reply within {timeout:g} s")
+            supervisor.call(lambda: supervisor.withdraw(batch, f"no reply within {timeout:g} s"))
             batch.wait()
         return batch.results()
-
-    def withdraw(self, batch: Batch, reason: str) -> None:
-        """Give up on the messages of a batch that have no result yet: they fail with cause ``"timeout"``."""
-        supervisor = self._supervisor
-        supervisor.call(lambda: supervisor.withdraw(batch, reason))
 
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""

@@ -103,7 +103,8 @@ class LocalGrid(Grid):
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers at once."""
         requests = self._stamped(messages)
-        batch, contents = self._post(requests)
+        envelopes, contents = self._envelopes(requests)
+        batch = self._system.post(envelopes)
         for index, request in enumerate(requests):
             self._pushed[request.metadata.message_id] = _Pushed(batch, index, request, contents)
         return [request.metadata.message_id for request in requests]
@@ -130,11 +131,8 @@ class LocalGrid(Grid):
         """
         begun = time.perf_counter()
         requests = self._stamped(messages)
-        batch, contents = self._post(requests)
-        if not batch.wait(timeout):
-            self._system.withdraw(batch, f"no reply within {timeout:g} s")
-            batch.wait()
-        results = batch.results()
+        envelopes, contents = self._envelopes(requests)
+        results = self._system.ask(envelopes, timeout)
         self._release(contents)
         replies = [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
         handlings = tuple(
@@ -161,8 +159,8 @@ class LocalGrid(Grid):
             set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
         return requests
 
-    def _post(self, requests: Sequence[Message]) -> tuple[Batch, list[Broadcast]]:
-        """Send requests; a content that several of them carry is encoded and shared once."""
+    def _envelopes(self, requests: Sequence[Message]) -> tuple[list[Envelope], list[Broadcast]]:
+        """Address requests; a content that several of them carry is encoded and shared once."""
         shared: dict[int, Broadcast] = {}
         envelopes = []
         for request in requests:
@@ -172,7 +170,7 @@ class LocalGrid(Grid):
             partition = partition_of(request.metadata.dst_node_id)
             body, cost = encode_request(request), self._costs[partition]
             envelopes.append(Envelope(partition, body, content, cost, reply_bytes=content.nbytes))
-        return self._system.post(envelopes), list(shared.values())
+        return envelopes, list(shared.values())
 
     def _release(self, contents: Iterable[Broadcast]) -> None:
         for content in contents:
@@ -184,7 +182,7 @@ class LocalGrid(Grid):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._system.close()
+        self.close()
 
 
 def _as_message(result: Result, request: Message) -> Message:

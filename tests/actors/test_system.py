@@ -62,11 +62,7 @@ def open_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def ask(system: System, envelopes: list[Envelope], timeout: float | None = 60) -> list[Result]:
-    batch = system.post(envelopes)
-    if not batch.wait(timeout):
-        system.withdraw(batch, "too slow")
-        batch.wait()
-    return batch.results()
+    return system.ask(envelopes, timeout)
 
 
 def bodies(results: list[Result]) -> list[bytes]:
