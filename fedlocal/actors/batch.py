@@ -114,6 +114,10 @@ class System(Protocol):
         """Send messages."""
         ...
 
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Give up on the messages that have no result yet: they fail, with cause ``"timeout"``."""
+        ...
+
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
         """Send messages, wait at most `timeout` seconds, and return one result per envelope, in order."""
         ...

@@ -48,6 +48,9 @@ class InlineSystem:
                 batch.settle(index, self._handle(envelope))
         return batch
 
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Do nothing: a posted message has been handled."""
+
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:  # noqa: ARG002
         """Handle the messages and return one result per envelope; nothing interrupts one that takes long."""
         return self.post(envelopes).results()

@@ -52,13 +52,12 @@ class Link:
     def send(
         self,
         kind: Kind,
-        message: int = 0,
         fields: dict[str, Any] | None = None,
         parts: Sequence[Buffer] = (),
         fd: int = -1,
     ) -> None:
         """Queue a frame, and a file descriptor with it; write what the socket takes now."""
-        self._outgoing.append((encode(kind, self.generation, message, fields, parts), fd))
+        self._outgoing.append((encode(kind, self.generation, fields, parts), fd))
         self.write()
 
     def write(self) -> None:
@@ -97,7 +96,7 @@ class Link:
         """Make sure that the worker has this content and this pool."""
         if pool and pool.number != self._pool:
             self._pool = pool.number
-            self.send(Kind.POOL, fields={"slot_bytes": pool.slot_bytes, "slots": pool.slots}, fd=pool.fd)
+            self.send(Kind.POOL, {"slot_bytes": pool.slot_bytes, "slots": pool.slots}, fd=pool.fd)
         if content and content.number not in self._contents:
             self._contents.add(content.number)
             fields = {"content": content.number, "lengths": content.lengths}

@@ -13,7 +13,6 @@ import mmap
 import os
 import sys
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -25,6 +24,7 @@ Buffer = bytes | bytearray | memoryview | NDArray[Any]
 Bytes = NDArray[np.uint8]
 
 ALIGNMENT = 64
+MAX_SLOTS = 1 << 12
 MIN_SHARED = 1 << 14  # bytes; smaller contents go over the socket: a mapping costs more than the copy
 HAS_MEMFD = sys.platform == "linux" and hasattr(os, "memfd_create")
 
@@ -160,19 +160,22 @@ class SlotPool:
         self.fd = os.memfd_create("fedlocal-replies", os.MFD_CLOEXEC)
         os.ftruncate(self.fd, self.slot_bytes * slots)
         self._slots = Slots(self.fd, self.slot_bytes, slots)
-        self._free = deque(range(slots))
+        self._free = list(reversed(range(slots)))
 
     @staticmethod
-    def create(slot_bytes: int, wanted: int, budget: int) -> "SlotPool | None":
-        """Make a pool of at most `wanted` slots within `budget` bytes, or none where that cannot be."""
-        slots = min(wanted, budget // max(_aligned(slot_bytes), 1))
+    def create(slot_bytes: int, budget: int) -> "SlotPool | None":
+        """Make a pool of as many slots as fit in `budget` bytes, or none where that cannot be.
+
+        A slot that was never used takes no memory.
+        """
+        slots = min(MAX_SLOTS, budget // max(_aligned(slot_bytes), 1))
         if slots < 1 or slot_bytes < MIN_SHARED or not HAS_MEMFD:
             return None
         return SlotPool(slot_bytes, slots)
 
     def take(self) -> int:
-        """Return the number of a free slot, or -1."""
-        return self._free.popleft() if self._free else -1
+        """Return the number of a free slot, the one last given back (it may be in a cache yet), or -1."""
+        return self._free.pop() if self._free else -1
 
     def free(self, slot: int) -> None:
         """Give a slot back whose writer has replied, or is dead."""

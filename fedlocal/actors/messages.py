@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fedlocal.actors.memory import Broadcast, Buffer
 
@@ -86,6 +86,8 @@ class Failure:
 
 
 Result = Reply | Failure
+Outcome = tuple[Wire, bytes]
+"""A reply and the actor's new state."""
 
 
 class Behaviour(Protocol):
@@ -107,5 +109,30 @@ class Behaviour(Protocol):
         -------
         tuple of Wire and bytes
             The reply and the actor's new state. They take effect together.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """One message, as the actor it is for receives it: the arguments of :meth:`Behaviour.handle`."""
+
+    actor: int
+    message: Wire
+    state: bytes
+
+
+@runtime_checkable
+class Stacking(Behaviour, Protocol):
+    """A behaviour that is faster with several messages at once, and replies to each as if it were alone."""
+
+    def together(self, requests: Sequence[Request]) -> int:
+        """Return how many of these waiting messages, from the first on, to handle at once; 1 is alone."""
+        ...
+
+    def handle_together(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Handle messages for different actors; return a reply and a new state for each.
+
+        If it raises, each message is handled alone.
         """
         ...

@@ -17,7 +17,6 @@ T = TypeVar("T")
 class _Mailbox(Generic[T]):
     waiting: deque[tuple[float, T]] = field(default_factory=deque)
     busy: bool = False
-    last_worker: int | None = None
 
 
 class Schedule(Generic[T]):
@@ -28,19 +27,34 @@ class Schedule(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._mailboxes: dict[int, _Mailbox[T]] = {}
+        self.ready = 0  # messages that could be taken now, and what they cost together
+        self.ready_cost = 0.0
+        self._mailboxes: dict[int, _Mailbox[T]] = {}  # of actors that have messages
+        self._last_workers: dict[int, int] = {}
         self._costs: list[float] = []  # a heap of negated costs: the longest is on top
         self._ready: dict[float, dict[int | None, deque[int]]] = {}  # cost -> last worker -> actors
 
     def put(self, actor: int, cost: float, item: T) -> None:
         """Add a message to an actor's mailbox."""
-        mailbox = self._mailboxes.setdefault(actor, _Mailbox())
+        mailbox = self._mailboxes.get(actor)
+        if mailbox is None:
+            mailbox = self._mailboxes[actor] = _Mailbox()
         mailbox.waiting.append((cost, item))
         if not mailbox.busy and len(mailbox.waiting) == 1:
             self._offer(actor, mailbox)
 
+    @property
+    def longest(self) -> float:
+        """The cost of the message that is next; 0 if there is none."""
+        return -self._costs[0] if self._costs else 0.0
+
+    def peek(self) -> T:
+        """Return a message that costs as much as the next one; there must be one."""
+        actors = next(iter(self._ready[self.longest].values()))
+        return self._mailboxes[actors[0]].waiting[0][1]
+
     def take(self, worker: int) -> tuple[T, bool] | None:
-        """Return the next message for an idle worker, and whether another worker ran its actor last.
+        """Return the next message for a worker, and whether another worker ran its actor last.
 
         None if there is nothing to do.
         """
@@ -60,9 +74,12 @@ class Schedule(Generic[T]):
         if not by_worker:
             del self._ready[cost]
             heapq.heappop(self._costs)
+        self.ready -= 1
+        self.ready_cost -= cost
         mailbox = self._mailboxes[actor]
-        moved = mailbox.last_worker != worker
-        mailbox.busy, mailbox.last_worker = True, worker
+        mailbox.busy = True
+        moved = self._last_workers.get(actor) != worker
+        self._last_workers[actor] = worker
         return mailbox.waiting.popleft()[1], moved
 
     def done(self, actor: int, *, forget: bool = False) -> None:
@@ -73,25 +90,33 @@ class Schedule(Generic[T]):
         mailbox = self._mailboxes[actor]
         mailbox.busy = False
         if forget:
-            mailbox.last_worker = None
+            del self._last_workers[actor]
         if mailbox.waiting:
             self._offer(actor, mailbox)
+        else:
+            del self._mailboxes[actor]
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
         """Withdraw every waiting message for which `unwanted` holds."""
         removed: list[T] = []
         self._costs.clear()
         self._ready.clear()
-        for actor, mailbox in self._mailboxes.items():
+        self.ready, self.ready_cost = 0, 0.0
+        for actor, mailbox in list(self._mailboxes.items()):
             removed += [item for _, item in mailbox.waiting if unwanted(item)]
             mailbox.waiting = deque(pair for pair in mailbox.waiting if not unwanted(pair[1]))
-            if mailbox.waiting and not mailbox.busy:
-                self._offer(actor, mailbox)
+            if not mailbox.busy:
+                if mailbox.waiting:
+                    self._offer(actor, mailbox)
+                else:
+                    del self._mailboxes[actor]
         return removed
 
     def _offer(self, actor: int, mailbox: _Mailbox[T]) -> None:
         cost = mailbox.waiting[0][0]
+        self.ready += 1
+        self.ready_cost += cost
         if cost not in self._ready:
             self._ready[cost] = {}
             heapq.heappush(self._costs, -cost)
-        self._ready[cost].setdefault(mailbox.last_worker, deque()).append(actor)
+        self._ready[cost].setdefault(self._last_workers.get(actor), deque()).append(actor)

@@ -1,7 +1,7 @@
 """The supervisor: the one thread that owns the workers, the mailboxes and the memory of replies.
 
-It waits on the workers' sockets and ends, and on its own wake-up socket; nothing polls. A worker pulls its
-next message when its last has its result. All methods but `call` run in this thread.
+It waits on the workers' sockets and ends, and on its own wake-up socket; nothing polls. What a worker is
+given, :mod:`~fedlocal.actors.dispatch` decides. All methods but `call` run in this thread.
 
 A worker that dies fails every message of the system, loudly: no result of a run that lost a part is offered
 as if it were whole. Restart, retry and deadlines have their place in `_on_death`.
@@ -14,16 +14,16 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fedlocal.actors.batch import ActorSystemError, Batch, Task
+from fedlocal.actors.dispatch import Dispatcher
 from fedlocal.actors.link import Link
 from fedlocal.actors.memory import Broadcast, Buffer, SlotPool
 from fedlocal.actors.messages import Behaviour, Failure, Reply, Result, Wire
-from fedlocal.actors.schedule import Schedule
-from fedlocal.actors.wire import STATE, Frame, Kind
+from fedlocal.actors.wire import Addressed, Frame, Handled, Kind
 
 POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
 WATCHES_PROCESSES = sys.platform != "win32"  # as well as sockets, which a worker's child may keep open
@@ -31,7 +31,6 @@ WATCHES_PROCESSES = sys.platform != "win32"  # as well as sockets, which a worke
 
 @dataclass(frozen=True)
 class _InFlight:
-    message: int
     task: Task
     pool: SlotPool | None
     slot: int
@@ -54,9 +53,9 @@ class Supervisor:
         self.ready = threading.Event()
         self.error: ActorSystemError | None = None
         self._commands: deque[Callable[[], None]] = deque()
-        self._schedule: Schedule[Task] = Schedule()
+        self._dispatcher = Dispatcher()
         self._states: dict[int, bytes] = {}
-        self._in_flight: dict[int, _InFlight] = {}  # by worker
+        self._in_flight: dict[int, dict[int, _InFlight]] = {}  # by worker and message, in the worker's order
         self._batches: set[Batch] = set()
         self._pool: SlotPool | None = None
         self._messages = itertools.count(1)
@@ -94,12 +93,12 @@ class Supervisor:
             return
         self._batches.add(batch)
         self._grow_pool(batch)
-        for index, envelope in enumerate(batch.envelopes):
-            self._schedule.put(envelope.actor, envelope.cost, Task(batch, index))
+        for index in range(len(batch.envelopes)):
+            self._dispatcher.put(Task(batch, index))
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages of a batch that have no result yet; late answers will be dropped."""
-        self._schedule.remove(lambda task: task.batch is batch)
+        self._dispatcher.schedule.remove(lambda task: task.batch is batch)
         batch.settle_missing("timeout", reason)
         self._batches.discard(batch)
 
@@ -107,6 +106,7 @@ class Supervisor:
         """Forget a content that no message will name again."""
         for link in self._links.values():
             link.release(content.number)
+        self._dispatcher.forget_content(content.number)
         content.close()
 
     def stop(self, grace: float) -> None:
@@ -176,6 +176,7 @@ class Supervisor:
 
     def _connect(self, link: Link) -> None:
         self._links[link.worker] = link
+        self._in_flight[link.worker] = {}
         self._selector.register(link.sock, selectors.EVENT_READ, link)
         if WATCHES_PROCESSES:
             self._selector.register(link.process.sentinel, selectors.EVENT_READ, link)
@@ -186,11 +187,13 @@ class Supervisor:
         if WATCHES_PROCESSES:
             self._selector.unregister(link.process.sentinel)
         link.end()
-        if (flight := self._in_flight.pop(link.worker, None)) and flight.pool:
-            flight.pool.free(flight.slot)  # its writer is reaped
+        self._dispatcher.forget_worker(link.worker)
+        for flight in self._in_flight.pop(link.worker).values():
+            if flight.pool:
+                flight.pool.free(flight.slot)  # its writer is reaped
 
     def _on_death(self, link: Link, how: str) -> None:
-        flight = self._in_flight.get(link.worker)
+        flight = next(iter(self._in_flight[link.worker].values()), None)
         doing = f" while actor {flight.task.envelope.actor} handled a message" if flight else ""
         self._disconnect(link)
         if self._kill_at is None:
@@ -219,73 +222,74 @@ class Supervisor:
     # Messages ------------------------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
-        for link in self._links.values():
-            if (
-                link.ready
-                and link.worker not in self._in_flight
-                and (taken := self._schedule.take(link.worker))
-            ):
-                self._send(link, *taken)
+        ready = [worker for worker, link in self._links.items() if link.ready]
+        for worker, messages in self._dispatcher.assign(ready).items():
+            self._send(self._links[worker], messages)
 
-    def _send(self, link: Link, task: Task, ran_elsewhere: bool) -> None:
-        envelope = task.envelope
-        slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
-        flight = _InFlight(next(self._messages), task, self._pool if slot >= 0 else None, slot)
-        self._in_flight[link.worker] = flight
-        link.give(envelope.content, flight.pool)
-        fields = {
-            "actor": envelope.actor,
-            "content": envelope.content.number if envelope.content else 0,
-            "slot": flight.slot,
-        }
-        state = [self._states.get(envelope.actor, b"")] if ran_elsewhere else []
-        link.send(Kind.MESSAGE, flight.message, fields, [envelope.body, *state])
+    def _send(self, link: Link, messages: Sequence[tuple[Task, bool]]) -> None:
+        """Send a worker messages in one frame, after the contents and the pool that they name."""
+        described, parts = [], []
+        for task, ran_elsewhere in messages:
+            envelope = task.envelope
+            slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
+            flight = _InFlight(task, self._pool if slot >= 0 else None, slot)
+            number = next(self._messages)
+            self._in_flight[link.worker][number] = flight
+            link.give(envelope.content, flight.pool)
+            content = envelope.content.number if envelope.content else 0
+            described.append(Addressed(number, envelope.actor, content, slot, ran_elsewhere))
+            state = self._states.get(envelope.actor, b"") if ran_elsewhere else b""
+            parts += [envelope.body, state]
+        link.send(Kind.MESSAGES, {"messages": described}, parts)
         self._watch(link)
 
     def _on_frame(self, link: Link, frame: Frame) -> None:
         if frame.generation != link.generation:
             return
-        flight = self._in_flight.get(link.worker)
         if frame.kind is Kind.READY:
             link.ready = True
             if all(other.ready for other in self._links.values()):
                 self.ready.set()
-        elif frame.kind is Kind.ERROR and not link.ready:
+        elif frame.kind is Kind.BROKEN:
             self._fail(f"worker {link.worker} could not start: {frame.fields['traceback']}")
-        elif flight and frame.message == flight.message:
-            self._on_result(link, flight, frame)
+        elif frame.kind is Kind.REPLIES:
+            parts = iter(frame.parts)
+            for described in frame.fields["replies"]:
+                self._on_reply(link, Handled(*described), parts)
+        elif frame.kind is Kind.ERROR:
+            fields = frame.fields
+            flight = self._in_flight[link.worker].pop(fields["message"])
+            failure = Failure(flight.task.envelope.actor, "exception", fields["reason"], fields["traceback"])
+            self._settle(link, flight, failure)
 
-    def _on_result(self, link: Link, flight: _InFlight, frame: Frame) -> None:
-        task, fields = flight.task, frame.fields
-        actor = task.envelope.actor
-        if frame.kind is Kind.REPLY:
-            result: Result = self._reply(link, flight, frame)
+    def _on_reply(self, link: Link, handled: Handled, parts: Iterator[memoryview]) -> None:
+        flight = self._in_flight[link.worker].pop(handled.message)
+        header, body, state = (bytes(next(parts)) for _ in range(3))
+        if flight.pool and handled.in_slot:
+            arrays: Sequence[Buffer] = flight.pool.read(flight.slot, handled.lengths)
+            flight = replace(flight, pool=None)  # the slot is free when the reader is done
         else:
-            result = Failure(actor, "exception", fields["reason"], fields["traceback"])
-        del self._in_flight[link.worker]
-        if flight.pool and not fields.get("in_slot"):
+            arrays = [next(parts) for _ in handled.lengths]
+        actor, wire = flight.task.envelope.actor, Wire(header, body, arrays)
+        result = Reply(actor, wire, handled.started, handled.ended, link.worker)
+        self._settle(link, flight, result, state if handled.state_changed else None)
+
+    def _settle(self, link: Link, flight: _InFlight, result: Result, state: bytes | None = None) -> None:
+        """Commit a result and the state that comes with it."""
+        task, actor = flight.task, result.actor
+        if flight.pool:
             flight.pool.free(flight.slot)
         in_time = task.batch.settle(task.index, result)
-        if in_time and fields.get("state_changed"):
-            self._states[actor] = bytes(frame.parts[STATE])
+        if in_time and state is not None:
+            self._states[actor] = state
+        seconds = result.ended - result.started if isinstance(result, Reply) else None
+        self._dispatcher.done(link.worker, task, seconds)
         # After an error or a late answer its worker may hold a state that does not count.
-        self._schedule.done(actor, forget=not in_time or isinstance(result, Failure))
+        self._dispatcher.schedule.done(actor, forget=not in_time or isinstance(result, Failure))
         if task.batch.done:
             self._batches.discard(task.batch)
 
-    def _reply(self, link: Link, flight: _InFlight, frame: Frame) -> Reply:
-        fields, (header, body, _, *inline) = frame.fields, frame.parts
-        arrays: Sequence[Buffer] = inline
-        if flight.pool and fields["in_slot"]:
-            arrays = flight.pool.read(flight.slot, fields["lengths"])
-        wire = Wire(bytes(header), bytes(body), arrays)
-        return Reply(flight.task.envelope.actor, wire, fields["started"], fields["ended"], link.worker)
-
     def _grow_pool(self, batch: Batch) -> None:
-        sizes = [envelope.reply_bytes for envelope in batch.envelopes if envelope.reply_bytes]
-        pool, largest = self._pool, max(sizes, default=0)
-        if not sizes or (
-            pool and pool.slot_bytes >= largest and pool.slots >= min(len(sizes), POOL_BUDGET // largest)
-        ):
-            return
-        self._pool = SlotPool.create(largest, len(sizes), POOL_BUDGET) or pool
+        largest = max((envelope.reply_bytes for envelope in batch.envelopes), default=0)
+        if largest and not (self._pool and self._pool.slot_bytes >= largest):
+            self._pool = SlotPool.create(largest, POOL_BUDGET) or self._pool

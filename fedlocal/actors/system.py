@@ -73,6 +73,12 @@ class ActorSystem:
             batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
         return batch
 
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Give up on the messages that have no result yet; what their actors may still answer is dropped."""
+        supervisor = self._supervisor
+        supervisor.call(lambda: supervisor.withdraw(batch, reason))
+        batch.wait()
+
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
         """Send messages, wait, and return one result per envelope, in their order.
 
@@ -89,10 +95,9 @@ class ActorSystem:
         ActorSystemError
             If the system failed, or was closed, before every message had its result.
         """
-        supervisor, batch = self._supervisor, self.post(envelopes)
+        batch = self.post(envelopes)
         if not batch.wait(timeout):
-            supervisor.call(lambda: supervisor.withdraw(batch, f"no reply within {timeout:g} s"))
-            batch.wait()
+            self.withdraw(batch, f"no reply within {timeout:g} s")
         return batch.results()
 
     def close(self, grace: float = GRACE) -> None:

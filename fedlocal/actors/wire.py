@@ -12,31 +12,53 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from fedlocal.actors.memory import Buffer, raw
 
-PREFIX = struct.Struct(
-    "!4sBxxxIQIQI"
-)  # magic, kind, generation, message id, fields length, payload length, crc
-MAGIC = b"fdl1"
+PREFIX = struct.Struct("!4sBxxxIIQI")  # magic, kind, generation, fields length, payload length, crc
+MAGIC = b"fdl2"
 MAX_FIELDS = 1 << 20
-STATE = 2  # the part of a reply that is the actor's new state, behind header and body
 MAX_PAYLOAD = 1 << 31
 MAX_BUFFERS = 512  # of one system call; POSIX systems take 1024 or a little less
 
 
 class Kind(IntEnum):
-    """What a frame is; the first four go to a worker, the others come from it."""
+    """What a frame is; the first five go to a worker, the others come from it."""
 
     SHARE = 1
     RELEASE = 2
     POOL = 3
-    MESSAGE = 4
+    MESSAGES = 4
     STOP = 5
     READY = 16
-    REPLY = 17
-    ERROR = 18
+    BROKEN = 17
+    REPLIES = 18
+    ERROR = 19
+
+
+class Addressed(NamedTuple):
+    """One message of a frame of MESSAGES; its parts are its body and its actor's state.
+
+    The state counts where the actor last ran elsewhere; a worker knows those of the actors it last ran.
+    """
+
+    message: int
+    actor: int
+    content: int
+    slot: int
+    with_state: bool
+
+
+class Handled(NamedTuple):
+    """One reply of a frame of REPLIES; its parts are header, body, new state, and arrays not in a slot."""
+
+    message: int
+    started: float
+    ended: float
+    lengths: list[int]
+    in_slot: bool
+    state_changed: bool
 
 
 class ProtocolError(ValueError):
@@ -49,7 +71,6 @@ class Frame:
 
     kind: Kind
     generation: int
-    message: int
     fields: dict[str, Any]
     parts: tuple[memoryview, ...]
 
@@ -57,7 +78,6 @@ class Frame:
 def encode(
     kind: Kind,
     generation: int,
-    message: int = 0,
     fields: dict[str, Any] | None = None,
     parts: Sequence[Buffer] = (),
 ) -> list[memoryview]:
@@ -68,7 +88,7 @@ def encode(
     for view in views:
         crc = zlib.crc32(view, crc)
     size = sum(view.nbytes for view in views)
-    prefix = PREFIX.pack(MAGIC, kind, generation, message, len(described), size, crc)
+    prefix = PREFIX.pack(MAGIC, kind, generation, len(described), size, crc)
     return [memoryview(prefix + described), *(view for view in views if view.nbytes)]
 
 
@@ -102,7 +122,7 @@ class FrameReader:
             return None
         if self._prefix is None:
             self._prefix = self._checked_prefix()
-            self._expect(self._prefix[4] + self._prefix[5])
+            self._expect(self._prefix[3] + self._prefix[4])
             if self._buffer:
                 return None
         frame = self._frame(self._prefix)
@@ -112,7 +132,7 @@ class FrameReader:
 
     def _checked_prefix(self) -> tuple[Any, ...]:
         prefix = PREFIX.unpack(self._buffer)
-        magic, kind, _, _, fields, payload, _ = prefix
+        magic, kind, _, fields, payload, _ = prefix
         if magic != MAGIC or kind not in set(Kind):
             raise ProtocolError(f"not a frame: magic {magic!r}, kind {kind}")
         if fields > MAX_FIELDS or payload > self._max_payload:
@@ -122,7 +142,7 @@ class FrameReader:
         return prefix
 
     def _frame(self, prefix: tuple[Any, ...]) -> Frame:
-        _, kind, generation, message, length, _, crc = prefix
+        _, kind, generation, length, _, crc = prefix
         if zlib.crc32(self._buffer) != crc:
             raise ProtocolError("checksum differs")
         fields = json.loads(self._buffer[:length])
@@ -131,7 +151,7 @@ class FrameReader:
         for size in fields["parts"]:
             parts.append(view[end : end + size])
             end += size
-        return Frame(Kind(kind), generation, message, fields, tuple(parts))
+        return Frame(Kind(kind), generation, fields, tuple(parts))
 
 
 def send(sock: socket.socket, buffers: Sequence[memoryview], fd: int = -1) -> list[memoryview]:

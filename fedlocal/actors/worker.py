@@ -1,7 +1,7 @@
 """A worker: one process that runs actors, one message at a time. This module is all that runs there.
 
-It holds no queue and takes no decision: the supervisor sends it one message, it answers, and it ends when its
-socket closes. Its process group is its own, so that whatever a client starts can be ended with it.
+It takes no decision: it handles what the supervisor sends it, in that order, and it ends when its socket
+closes. Its process group is its own, so that whatever a client starts can be ended with it.
 """
 
 import os
@@ -10,15 +10,17 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing import parent_process
 from typing import Any
 
-from fedlocal.actors.memory import Slots, map_broadcast, raw
-from fedlocal.actors.messages import Behaviour, Wire
+from fedlocal.actors.memory import Buffer, Slots, map_broadcast, raw
+from fedlocal.actors.messages import Behaviour, Outcome, Request, Stacking, Wire
 from fedlocal.actors.threads import limit_this_process
-from fedlocal.actors.wire import Frame, Kind, encode, frames, send
+from fedlocal.actors.wire import Addressed, Frame, Handled, Kind, encode, frames, send
 
+PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
 MAX_ERROR = 20_000  # characters of a traceback that travel; the end of it says most
 
 
@@ -31,9 +33,9 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour]) -
         worker.behaviour = start()
         limit_this_process()
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
-        worker.send(Kind.ERROR, fields=_described(error))
+        worker.send(Kind.BROKEN, _described(error))
         return
-    worker.send(Kind.READY, fields={"pid": os.getpid()})
+    worker.send(Kind.READY, {"pid": os.getpid()})
     for frame, fd in frames(sock):
         if frame.kind is Kind.STOP:
             return
@@ -64,15 +66,17 @@ class _Worker:
         self._contents: dict[int, tuple[bytes, tuple[memoryview, ...]]] = {0: (b"", ())}
         self._states: dict[int, bytes] = {}
         self._pool: Slots | None = None
+        self._replies: list[Handled] = []  # not yet sent
+        self._parts: list[Buffer] = []
 
-    def send(self, kind: Kind, message: int = 0, *, fields: dict[str, Any], parts: Any = ()) -> None:
-        rest = encode(kind, self._generation, message, fields, parts)
+    def send(self, kind: Kind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
+        rest = encode(kind, self._generation, fields, parts)
         while rest:
             rest = send(self._sock, rest)
 
     def on_frame(self, frame: Frame, fd: int) -> None:
         fields = frame.fields
-        if frame.kind is Kind.MESSAGE:
+        if frame.kind is Kind.MESSAGES:
             self._handle(frame)
         elif frame.kind is Kind.SHARE:
             header, *inline = frame.parts
@@ -86,33 +90,78 @@ class _Worker:
             os.close(fd)
 
     def _handle(self, frame: Frame) -> None:
-        fields, actor = frame.fields, frame.fields["actor"]
-        body, *sent_state = frame.parts
-        before = bytes(sent_state[0]) if sent_state else self._states.get(actor, b"")
-        header, arrays = self._contents[fields["content"]]
+        """Handle the messages of a frame in their order; replies share frames, but none waits long."""
+        described = (Addressed(*fields) for fields in frame.fields["messages"])
+        parts = iter(frame.parts)
+        waiting = [(one, self._request(one, next(parts), next(parts))) for one in described]
+        sent = time.perf_counter()
+        while waiting:
+            count = self._together([request for _, request in waiting])
+            self._answer(waiting[:count])
+            waiting = waiting[count:]
+            if not waiting or time.perf_counter() - sent > PATIENCE:
+                self._send_replies()
+                sent = time.perf_counter()
+
+    def _request(self, one: Addressed, body: memoryview, state: memoryview) -> Request:
+        before = bytes(state) if one.with_state else self._states.get(one.actor, b"")
+        header, arrays = self._contents[one.content]
+        return Request(one.actor, Wire(header, bytes(body), arrays), before)
+
+    def _together(self, requests: Sequence[Request]) -> int:
+        if len(requests) > 1 and isinstance(self.behaviour, Stacking):
+            return self.behaviour.together(requests)
+        return 1
+
+    def _answer(self, some: Sequence[tuple[Addressed, Request]]) -> None:
         started = time.perf_counter()
+        outcomes = self._outcomes([request for _, request in some])
+        share = (time.perf_counter() - started) / len(some)
+        for index, ((one, request), outcome) in enumerate(zip(some, outcomes, strict=True)):
+            if isinstance(outcome, Exception):
+                self._send_replies()
+                self.send(Kind.ERROR, {"message": one.message, **_described(outcome)})
+            else:
+                begun = started + index * share
+                self._note(one, request, outcome, (begun, begun + share))
+
+    def _outcomes(self, requests: Sequence[Request]) -> Sequence[Outcome | Exception]:
+        if len(requests) > 1 and isinstance(self.behaviour, Stacking):
+            with suppress(Exception):  # then each message has its own reply or error
+                return self.behaviour.handle_together(requests)
+        return [self._outcome(request) for request in requests]
+
+    def _outcome(self, request: Request) -> Outcome | Exception:
         try:
-            reply, after = self.behaviour.handle(actor, Wire(header, bytes(body), arrays), before)
-            views = [raw(array) for array in reply.arrays]
+            reply, after = self.behaviour.handle(request.actor, request.message, request.state)
+            return Wire(reply.header, reply.body, [raw(array) for array in reply.arrays]), after
         except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
-            self.send(Kind.ERROR, frame.message, fields=_described(error))
-            return
+            return error
+
+    def _note(self, one: Addressed, request: Request, outcome: Outcome, times: tuple[float, float]) -> None:
+        """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
+        reply, after = outcome
         if after:
-            self._states[actor] = after
+            self._states[one.actor] = after
         else:
-            self._states.pop(actor, None)
-        lengths, slot = [view.nbytes for view in views], fields["slot"]
-        if slot >= 0 and self._pool and self._pool.fits(lengths):
-            self._pool.write(slot, views)
-            views = []
-        times = {"started": started, "ended": time.perf_counter()}
-        described = {**times, "lengths": lengths, "in_slot": not views, "state_changed": after != before}
-        state = after if after != before else b""
-        self.send(
-            Kind.REPLY, frame.message, fields=described, parts=[reply.header, reply.body, state, *views]
-        )
+            self._states.pop(one.actor, None)
+        views = [raw(array) for array in reply.arrays]
+        lengths = [view.nbytes for view in views]
+        in_slot = one.slot >= 0 and self._pool is not None and self._pool.fits(lengths)
+        if in_slot and self._pool:
+            self._pool.write(one.slot, views)
+        changed = after != request.state
+        self._replies.append(Handled(one.message, *times, lengths, in_slot, changed))
+        self._parts += [reply.header, reply.body, after if changed else b""]
+        self._parts += [] if in_slot else [bytes(view) for view in views]
+
+    def _send_replies(self) -> None:
+        if self._replies:
+            self.send(Kind.REPLIES, {"replies": self._replies}, self._parts)
+            self._replies, self._parts = [], []
 
 
 def _described(error: BaseException) -> dict[str, str]:
     reason = "".join(traceback.format_exception_only(error)).strip()
-    return {"reason": reason[-MAX_ERROR:], "traceback": traceback.format_exc()[-MAX_ERROR:]}
+    trace = "".join(traceback.format_exception(error)).strip()
+    return {"reason": reason[-MAX_ERROR:], "traceback": trace[-MAX_ERROR:]}

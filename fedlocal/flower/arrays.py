@@ -11,7 +11,7 @@ from typing import Any
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
-from fedlocal.flower.private import NUMPY
+from fedlocal.flower.private import NUMPY, record_of
 
 _name = lru_cache(maxsize=64)(str)  # NumPy puts a dtype's name together anew each time
 
@@ -48,6 +48,13 @@ class LocalArray(Array):
         return self.ndarray.copy()
 
 
+def twin(array: Array) -> Array:
+    """Return another array with the same data behind it."""
+    other = type(array).__new__(type(array))
+    other.__dict__.update(array.__dict__)
+    return other
+
+
 def ndarrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
     """Return a record's arrays by name: not copied, and not to be written to, where they are local."""
     return {
@@ -58,7 +65,5 @@ def ndarrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
 
 def array_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
     """Return a record of the same arrays, not copied."""
-    record = ArrayRecord()
-    for name, array in arrays.items():
-        record[name] = LocalArray(array)  # ArrayRecord({...}) would make plain arrays of them
-    return record
+    # ArrayRecord({...}) would make plain arrays of them.
+    return record_of(ArrayRecord, {name: LocalArray(array) for name, array in arrays.items()})

@@ -49,9 +49,9 @@ class Inline:
     def open(self, start: "Callable[[], Host]", costs: Sequence[float], workers: int) -> "LocalGrid":  # noqa: ARG002
         """Open the grid; `workers` makes no difference."""
         from fedlocal.flower.grid import LocalGrid
-        from fedlocal.flower.host import ClientActors
+        from fedlocal.flower.host import GuestActors
 
-        return LocalGrid(InlineSystem(partial(ClientActors, start)), costs)
+        return LocalGrid(InlineSystem(partial(GuestActors, start)), costs)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ partition, whatever the order of requests and of completion.
 """
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -24,8 +24,11 @@ from fedlocal.flower.private import (
     Run,
     become_server,
     empty_run,
+    reply_to,
     set_message_id,
 )
+
+AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class _Pushed:
     batch: Batch
     index: int
     request: Message
-    contents: list[Broadcast]
+    contents: dict[int, Broadcast]
 
 
 class LocalGrid(Grid):
@@ -100,11 +103,15 @@ class LocalGrid(Grid):
         """Return all node ids, in the order of the partitions."""
         return self._node_ids
 
+    def cost(self, node: int) -> float:
+        """Return the expected work of a message to a node."""
+        return float(self._costs[partition_of(node)])
+
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers at once."""
         requests = self._stamped(messages)
-        envelopes, contents = self._envelopes(requests)
-        batch = self._system.post(envelopes)
+        contents = self._shared(requests)
+        batch = self._post(requests, contents)
         for index, request in enumerate(requests):
             self._pushed[request.metadata.message_id] = _Pushed(batch, index, request, contents)
         return [request.metadata.message_id for request in requests]
@@ -118,7 +125,7 @@ class LocalGrid(Grid):
                 replies.append(_as_message(result, pushed.request))
                 del self._pushed[identifier]
                 if pushed.batch.done:
-                    self._release(pushed.contents)
+                    self._release(pushed.contents.values())
         return _sorted(replies)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
@@ -129,19 +136,69 @@ class LocalGrid(Grid):
         ActorSystemError
             If a worker died.
         """
+        requests = list(messages)
+        groups = [range(len(requests))] if requests else []
+        return _sorted([reply for group in self.exchange(requests, groups, timeout) for reply in group])
+
+    def exchange(
+        self, messages: Sequence[Message], groups: Sequence[Sequence[int]], timeout: float | None = None
+    ) -> Generator[list[Message], None, None]:
+        """Send messages and yield their replies a group at a time, each as soon as it is complete.
+
+        Only `AHEAD` groups are under way at once: that much memory their replies take, if the caller lets go
+        of each group before the next.
+
+        Parameters
+        ----------
+        messages : sequence of Message
+            The requests.
+        groups : sequence of sequence of int
+            Which requests make a group; they are sent and yielded in this order.
+        timeout : float, optional
+            Seconds for all of it; a message without a reply by then has an error instead.
+
+        Raises
+        ------
+        ActorSystemError
+            If a worker died.
+        """
         begun = time.perf_counter()
         requests = self._stamped(messages)
-        envelopes, contents = self._envelopes(requests)
-        results = self._system.ask(envelopes, timeout)
-        self._release(contents)
-        replies = [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
-        handlings = tuple(
+        contents = self._shared(requests)
+        handlings: list[Handling] = []
+        waiting = deque([requests[index] for index in group] for group in groups)
+        under_way: deque[tuple[list[Message], Batch]] = deque()
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < AHEAD:
+                    group = waiting.popleft()
+                    under_way.append((group, self._post(group, contents)))
+                yield self._received(*under_way.popleft(), handlings, begun, timeout)
+        finally:
+            for _, batch in under_way:
+                self._system.withdraw(batch, "nobody waits for it any more")
+            self._release(contents.values())
+        self.last_exchange = Exchange(begun, time.perf_counter(), self._system.workers, tuple(handlings))
+
+    def _received(
+        self,
+        requests: list[Message],
+        batch: Batch,
+        handlings: list[Handling],
+        begun: float,
+        timeout: float | None,
+    ) -> list[Message]:
+        """Wait for a batch and decode it; no reply outlives the call here, for it lies in shared memory."""
+        left = None if timeout is None else max(0.0, begun + timeout - time.perf_counter())
+        if not batch.wait(left):
+            self._system.withdraw(batch, f"no reply within {timeout:g} s")
+        results = batch.results()
+        handlings += [
             Handling(result.actor, result.worker, result.started, result.ended)
             for result in results
             if isinstance(result, Reply)
-        )
-        self.last_exchange = Exchange(begun, time.perf_counter(), self._system.workers, handlings)
-        return _sorted(replies)
+        ]
+        return [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
 
     def close(self) -> None:
         """End the system that runs the nodes."""
@@ -159,18 +216,19 @@ class LocalGrid(Grid):
             set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
         return requests
 
-    def _envelopes(self, requests: Sequence[Message]) -> tuple[list[Envelope], list[Broadcast]]:
-        """Address requests; a content that several of them carry is encoded and shared once."""
-        shared: dict[int, Broadcast] = {}
+    def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:
+        """Share the contents of requests, by identity: one that several carry is encoded once."""
+        contents = {id(request.content): request.content for request in requests}
+        return {key: self._system.share(*encode_content(content)) for key, content in contents.items()}
+
+    def _post(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> Batch:
         envelopes = []
         for request in requests:
-            content = shared.get(id(request.content))
-            if content is None:
-                content = shared[id(request.content)] = self._system.share(*encode_content(request.content))
-            partition = partition_of(request.metadata.dst_node_id)
-            body, cost = encode_request(request), self._costs[partition]
-            envelopes.append(Envelope(partition, body, content, cost, reply_bytes=content.nbytes))
-        return envelopes, list(shared.values())
+            content = contents[id(request.content)]
+            node = request.metadata.dst_node_id
+            body, actor = encode_request(request), partition_of(node)
+            envelopes.append(Envelope(actor, body, content, self.cost(node), content.nbytes))
+        return self._system.post(envelopes)
 
     def _release(self, contents: Iterable[Broadcast]) -> None:
         for content in contents:
@@ -190,7 +248,7 @@ def _as_message(result: Result, request: Message) -> Message:
         return decode_reply(result.wire, request)
     code = NODE_UNAVAILABLE if result.cause == "timeout" else CLIENT_APP_RAISED
     reason = f"client {result.actor}: {result.reason}"
-    return Message(Error(code, f"{reason}\n{result.traceback}".strip()), reply_to=request)
+    return reply_to(request, None, Error(code, f"{reason}\n{result.traceback}".strip()))
 
 
 def _sorted(replies: list[Message]) -> list[Message]:

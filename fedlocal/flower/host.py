@@ -2,9 +2,9 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedlocal.actors import Wire
-from fedlocal.flower.codec import decode_request, encode_reply, pack_state, unpack_state
+from fedlocal.flower.codec import Contents, decode_request, encode_reply, pack_state, unpack_state
 from fedlocal.flower.private import SERVER_NODE
 from fedlocal.seeds import Stream
 
@@ -41,7 +41,7 @@ class Host:
         How many nodes the run has.
     seed : int
         Each call starts with global generators (Python's, NumPy's, PyTorch's) seeded from it, from the node
-        and from the number of the node's message, and leaves them as it found them.
+        and from the number of the node's message.
     run_id : int
         Of the run.
     run_config : mapping
@@ -63,8 +63,8 @@ class Host:
         }
         node = request.metadata.dst_node_id
         context = Context(self.run_id, node, own, state, dict(self.run_config))
-        with _seeded_globals(self.seed, int(partition), int(count)):
-            reply = self.app(request, context)
+        _seed_globals(self.seed, int(partition), int(count))
+        reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
         return reply
@@ -81,29 +81,37 @@ class ClientActors:
 
     def __init__(self, start: Callable[[], Host]) -> None:
         self._host = start()
+        self._contents = Contents()
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:  # noqa: ARG002
         """Answer one request with the app's reply and the node's new state."""
         records = unpack_state(state)
-        reply = self._host.run(decode_request(message), records)
+        reply = self._host.run(decode_request(message.body, self._contents.decode(message)), records)
         return encode_reply(reply), pack_state(records)
 
 
-@contextmanager
-def _seeded_globals(seed: int, partition: int, count: int) -> Iterator[None]:
-    """Seed the generators that apps share by accident, and restore them."""
-    entropy = int(np.random.SeedSequence([seed, Stream.CLIENT, partition, count]).generate_state(1)[0])
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - others use it, we guard it
-    torch = sys.modules.get("torch")
-    torch_state = torch.get_rng_state() if torch else None
+class GuestActors(ClientActors):
+    """The same in a process that has other work: its global generators are left as they were found."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        """Answer one request."""
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - apps use it, we guard it
+        torch = sys.modules.get("torch")
+        torch_state = torch.get_rng_state() if torch else None
+        try:
+            return super().handle(actor, message, state)
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+            if torch:
+                torch.set_rng_state(torch_state)
+
+
+def _seed_globals(seed: int, partition: int, count: int) -> None:
+    """Seed the generators that apps share by accident."""
+    key = f"{seed} {Stream.CLIENT:d} {partition} {count}".encode()
+    entropy = int.from_bytes(blake2b(key, digest_size=4).digest())  # a SeedSequence takes ten times as long
     random.seed(entropy)
     np.random.seed(entropy)  # noqa: NPY002
-    if torch:
+    if torch := sys.modules.get("torch"):
         torch.manual_seed(entropy)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        if torch:
-            torch.set_rng_state(torch_state)

@@ -1,8 +1,11 @@
 """The few names of Flower's that are not public API, guarded by ``tests/flower/test_private.py``."""
 
-from typing import Any
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeVar
 
-from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 from flwr.app.metadata import Metadata
 from flwr.common.constant import ErrorCode, SType
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
@@ -18,17 +21,7 @@ NODE_UNAVAILABLE = ErrorCode.NODE_UNAVAILABLE
 
 __all__ = ["Run"]
 
-METADATA = (
-    "run_id",
-    "message_id",
-    "src_node_id",
-    "dst_node_id",
-    "reply_to_message_id",
-    "group_id",
-    "created_at",
-    "ttl",
-    "message_type",
-)
+Record = TypeVar("Record", ArrayRecord, MetricRecord, ConfigRecord)
 
 
 def empty_run(run_id: int) -> Run:
@@ -48,19 +41,65 @@ def set_message_id(message: Message, message_id: str) -> None:
     message.metadata.__dict__["_message_id"] = message_id
 
 
-def metadata_fields(message: Message) -> dict[str, Any]:
-    """Return a message's metadata as plain values."""
-    return {name: getattr(message.metadata, name) for name in METADATA}
+# Messages and records without the checks of their constructors, which cost more than all else that happens to
+# a small message here, for what is known to be right: it was checked where it was made.
 
 
-def message_from(content: RecordDict, fields: dict[str, Any]) -> Message:
-    """Put a message together from its content and the metadata of `metadata_fields`."""
-    message: Message = Message(content=content, metadata=Metadata(**fields))  # type: ignore[call-overload]
+def request_from(content: RecordDict, **fields: Any) -> Message:
+    """Put a request to a node together.
+
+    Parameters
+    ----------
+    content : RecordDict
+        Its content.
+    **fields
+        ``message_id``, ``dst_node_id``, ``group_id``, ``created_at``, ``ttl`` and ``message_type``.
+    """
+    own = {f"_{name}": value for name, value in fields.items()}
+    return _message({**_FROM_SERVER, **own}, content, None)
+
+
+def reply_to(request: Message, content: RecordDict | None, error: Error | None = None) -> Message:
+    """Put the reply to a request together; it comes from whom the request went to."""
+    asked, now = request.metadata.__dict__, time.time()
+    turned = {
+        "_message_id": "",
+        "_reply_to_message_id": asked["_message_id"],
+        "_src_node_id": asked["_dst_node_id"],
+        "_dst_node_id": asked["_src_node_id"],
+        "_src_task_id": asked["_dst_task_id"],
+        "_dst_task_id": asked["_src_task_id"],
+        "_created_at": now,
+        "_ttl": asked["_ttl"] - (now - asked["_created_at"]),
+    }
+    return _message({**asked, **turned}, content, error)
+
+
+def _message(fields: dict[str, Any], content: RecordDict | None, error: Error | None) -> Message:
+    metadata, message = Metadata.__new__(Metadata), Message.__new__(Message)
+    metadata.__dict__.update(fields)
+    message.__dict__.update(_metadata=metadata, _content=content, _error=error)
     return message
 
 
+_FROM_SERVER = {
+    **Metadata(RUN_ID, "", SERVER_NODE, SERVER_NODE, "", "", 0.0, 0.0, "train", 0, None).__dict__,
+    "_delivered_at": "",
+}
+
+
+def record_of(kind: type[Record], data: dict[str, Any]) -> Record:
+    """Return a record that holds `data` itself, whose keys and values are known to be right."""
+    record = kind.__new__(kind)
+    record.__dict__.update(_CHECKS[kind], _data=data)
+    return record
+
+
+_CHECKS = {kind: dict(kind().__dict__) for kind in (ArrayRecord, MetricRecord, ConfigRecord)}
+
+
 class AcyclicRecordDict(RecordDict):
-    """A ``RecordDict`` that is freed with its last reference.
+    """A ``RecordDict`` that is freed with its last reference, and whose views are cheap.
 
     Flower's views of one (``array_records`` and its kin) hold a method of their own, and with it themselves
     and the content: a reply's arrays would keep their shared memory until the garbage collector comes by.
@@ -69,29 +108,49 @@ class AcyclicRecordDict(RecordDict):
     @property
     def array_records(self) -> Any:
         """Dictionary holding only ArrayRecord instances."""
-        return _without_cycle(super().array_records)
+        return _view(self, ArrayRecord)
 
     @property
     def metric_records(self) -> Any:
         """Dictionary holding only MetricRecord instances."""
-        return _without_cycle(super().metric_records)
+        return _view(self, MetricRecord)
 
     @property
     def config_records(self) -> Any:
         """Dictionary holding only ConfigRecord instances."""
-        return _without_cycle(super().config_records)
+        return _view(self, ConfigRecord)
 
 
 AcyclicRecordDict.__qualname__ = RecordDict.__qualname__  # Flower writes it into what it serialises
 
 
-def _without_cycle(view: Any) -> Any:
-    def check(value: object, kind: type = view.allowed_type) -> None:
-        if not isinstance(value, kind):
-            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
-
-    view.__dict__["_check_value_fn"] = check
+def _view(content: RecordDict, kind: type) -> Any:
+    view = _View.__new__(_View)
+    view.__dict__.update(
+        _check_key_fn=_check_key,
+        _check_value_fn=partial(_check_kind, kind),
+        _data={name: record for name, record in content.items() if isinstance(record, kind)},
+        recorddict=content,
+        allowed_type=kind,
+    )
     return view
+
+
+_View = type(RecordDict().array_records)
+_check_key = RecordDict().__dict__["_check_key_fn"]
+_check_record = RecordDict().__dict__["_check_value_fn"]
+
+
+def _check_kind(kind: type, value: object) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+
+
+def content_of(records: Mapping[str, ArrayRecord | MetricRecord | ConfigRecord]) -> AcyclicRecordDict:
+    """Return a content of records that are known to be such."""
+    content = AcyclicRecordDict.__new__(AcyclicRecordDict)
+    content.__dict__.update(_check_key_fn=_check_key, _check_value_fn=_check_record, _data=dict(records))
+    return content
 
 
 def small_records_to_bytes(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:

@@ -7,9 +7,9 @@ timed and stopped after each round, which ``Strategy.start`` cannot.
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
@@ -17,14 +17,16 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy as Strategy
 from numpy.typing import NDArray
 
+from fedlocal.flower.admission import Admission
 from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.averaging import Span, Trained, train_and_average
+from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import Exchange, LocalGrid
 from fedlocal.flower.host import partition_of
 from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
 Evaluate = Callable[[int, Arrays], Mapping[str, float]]
-Admit = Callable[[Sequence[Message], ArrayRecord], list[Message]]
 
 
 class _Stopwatch:
@@ -64,6 +66,8 @@ class FederatedRound:
         The reasons of the partitions that have no reply.
     exchange : Exchange, optional
         The times of the training messages, if the grid is a local one.
+    averaging : sequence of (float, float)
+        When replies were averaged during the exchange, in ``time.perf_counter`` seconds.
     spans : mapping of str to float
         Seconds: ``configure``, ``exchange``, ``aggregation``, ``evaluation``.
     """
@@ -76,6 +80,7 @@ class FederatedRound:
     client_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     errors: Mapping[int, str] = field(default_factory=dict)
     exchange: Exchange | None = None
+    averaging: Sequence[Span] = ()
     spans: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -86,6 +91,7 @@ class _TrainingPhase:
     clients: dict[int, dict[str, float]]
     errors: dict[int, str]
     exchange: Exchange | None
+    averaging: Sequence[Span]
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ class RoundLoop:
     evaluate : callable
         Central evaluation: the round's number and the model's arrays, to metrics; empty where it does not
         evaluate.
-    admit : callable
+    admission : Admission
         Turns bad replies into errors.
     min_results : int, optional
         How many clients must reply in a round; by default all that were asked.
@@ -115,7 +121,7 @@ class RoundLoop:
     rounds: int
     seed: int
     evaluate: Evaluate
-    admit: Admit
+    admission: Admission
     min_results: int | None = None
     timeout: float | None = None
 
@@ -152,6 +158,7 @@ class RoundLoop:
                 clients,
                 {**failed, **trained.errors},
                 trained.exchange,
+                trained.averaging,
                 watch.laps,
             )
 
@@ -162,18 +169,32 @@ class RoundLoop:
         with self._sampling(number):
             messages = list(self.strategy.configure_train(number, arrays, config, grid))
         watch.lap("configure")
-        replies = self.admit(list(grid.send_and_receive(messages, timeout=self.timeout)), arrays)
-        exchange = grid.last_exchange if isinstance(grid, LocalGrid) else None
+        if isinstance(self.strategy, FedAvg) and isinstance(grid, LocalGrid):
+            trained = train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
+        else:
+            trained = Trained(self._admitted(grid.send_and_receive(messages, timeout=self.timeout), arrays))
         watch.lap("exchange")
-        self._check_quorum(number, replies)
-        clients, errors = _by_partition(replies)
-        aggregated, metrics = self.strategy.aggregate_train(number, replies)
-        if aggregated is None or list(aggregated) != list(arrays):
-            name, gave = type(self.strategy).__name__, "no model" if not aggregated else f"{list(aggregated)}"
+        self._check_quorum(number, trained.replies)
+        clients, errors = _by_partition(trained.replies)
+        if not trained.averaging:
+            aggregated, metrics = self.strategy.aggregate_train(number, trained.replies)
+            trained = replace(trained, arrays=aggregated, metrics=metrics)
+        if trained.arrays is None or list(trained.arrays) != list(arrays):
+            name, gave = type(self.strategy).__name__, list(trained.arrays) if trained.arrays else "no model"
             raise QuorumError(f"round {number}: {name} gave {gave}; its options or warnings may say why")
-        phase = _TrainingPhase(_as_sent(aggregated, arrays), _floats(metrics), clients, errors, exchange)
+        phase = _TrainingPhase(
+            _as_sent(trained.arrays, arrays),
+            _floats(trained.metrics),
+            clients,
+            errors,
+            grid.last_exchange if isinstance(grid, LocalGrid) else None,
+            trained.averaging,
+        )
         watch.lap("aggregation")
         return phase
+
+    def _admitted(self, replies: Iterable[Message], sent: ArrayRecord) -> list[Message]:
+        return self.admission.values(self.admission.structure(list(replies), sent))
 
     def _evaluate_on_clients(
         self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

@@ -82,11 +82,11 @@ def test_a_slot_is_free_when_the_last_view_of_its_reply_is_gone() -> None:
 
 @linux
 def test_a_pool_keeps_to_its_budget_or_is_not_made() -> None:
-    pool = SlotPool.create(1 << 16, wanted=100, budget=1 << 18)
+    pool = SlotPool.create(1 << 16, budget=1 << 18)
     assert pool
     assert pool.slots == 4
-    assert SlotPool.create(1 << 20, wanted=1, budget=1 << 18) is None
-    assert SlotPool.create(16, wanted=1, budget=1 << 18) is None
+    assert SlotPool.create(1 << 20, budget=1 << 18) is None
+    assert SlotPool.create(16, budget=1 << 18) is None
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (), (2, 3)])

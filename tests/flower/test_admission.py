@@ -26,7 +26,8 @@ def reply(arrays: dict[str, NDArray[Any]], metrics: dict[str, Any] | None = None
 
 
 def admit(message: Message) -> Message:
-    (admitted,) = Strict([10, 5])([message], array_record(SENT))
+    strict = Strict([10, 5])
+    (admitted,) = strict.values(strict.structure([message], array_record(SENT)))
     return admitted
 
 

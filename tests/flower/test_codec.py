@@ -15,6 +15,7 @@ from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.codec import (
     CodecError,
+    Contents,
     decode_content,
     decode_reply,
     decode_request,
@@ -92,16 +93,39 @@ def _request() -> Message:
 
 def test_requests_and_replies_survive() -> None:
     request = _request()
-    again = decode_request(
-        Wire(
-            *encode_content(request.content)[:1], encode_request(request), encode_content(request.content)[1]
-        )
-    )
-    assert private.metadata_fields(again) == private.metadata_fields(request)
+    again = decode_request(encode_request(request), content({}))
+    assert vars(again.metadata) == vars(request.metadata)
     reply = decode_reply(encode_reply(Message(content({}), reply_to=again)), request)
     assert reply.metadata.src_node_id == 2
     assert reply.metadata.reply_to_message_id == "0:1"
     assert reply.content["metrics"] == content({})["metrics"]
+
+
+def test_values_that_json_does_not_have_survive() -> None:
+    sent = RecordDict(
+        {
+            "config": ConfigRecord({"bytes": b"\0\1", "text": "ü", "true": True}),
+            "metrics": MetricRecord(
+                {"nan": float("nan"), "inf": float("-inf"), "large": 2**62, "tiny": 5e-324}
+            ),
+        }
+    )
+    again = decode_content(*encode_content(sent))
+    assert again["config"] == sent["config"]
+    assert repr(again["metrics"]) == repr(sent["metrics"])
+
+
+def test_requests_with_one_content_share_its_memory_and_nothing_else() -> None:
+    header, buffers = encode_content(content({"w": np.ones(3, dtype=np.float32)}))
+    contents, wire = Contents(), Wire(header, b"", buffers)
+    first, second = contents.decode(wire), contents.decode(wire)
+    assert first == second
+    assert np.shares_memory(*(ndarrays(one.array_records["arrays"])["w"] for one in (first, second)))
+    first["config"]["server-round"] = 9
+    first.array_records["arrays"]["w"].shape = (1, 3)
+    del first["metrics"]
+    assert second == contents.decode(wire) == content({"w": np.ones(3, dtype=np.float32)})
+    assert contents.decode(Wire(*encode_content(RecordDict())[:1])) == RecordDict()
 
 
 def test_an_error_survives() -> None:
@@ -112,6 +136,6 @@ def test_an_error_survives() -> None:
 
 @pytest.mark.parametrize(("dtype", "shape"), [("<f4", [10**13]), ("<f4", [4]), ("|O", [1]), ("<f8", [3])])
 def test_an_array_that_claims_other_than_its_bytes_is_refused(dtype: str, shape: list[int]) -> None:
-    layout = json.dumps({"arrays": [["w", dtype, shape, None]]}).encode()
+    layout = json.dumps([["arrays", [["w", dtype, shape, None]]]]).encode()
     with pytest.raises(CodecError, match="claims"):
         decode_content(len(layout).to_bytes(4, "big") + layout, [b"\0" * 12])

@@ -11,14 +11,14 @@ from flwr.app import Message, RecordDict
 from fedlocal.actors import ActorSystem, InlineSystem
 from fedlocal.flower.arrays import array_record
 from fedlocal.flower.grid import LocalGrid
-from fedlocal.flower.host import ClientActors, node_of, partition_of
+from fedlocal.flower.host import ClientActors, GuestActors, node_of, partition_of
 from tests.flower.apps import start
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
 def inline() -> LocalGrid:
-    return LocalGrid(InlineSystem(partial(ClientActors, start)), [1.0] * 5)
+    return LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 5)
 
 
 def actors(workers: int = 2) -> LocalGrid:

@@ -23,11 +23,34 @@ def test_messages_need_an_identity_and_take_an_identifier() -> None:
     assert Message(RecordDict(), reply_to=message).metadata.reply_to_message_id == "0:1"
 
 
-def test_metadata_survives_as_plain_values() -> None:
-    private.become_server(3)
-    message = Message(RecordDict(), 9, "train.custom", ttl=12.5, group_id="g")
-    again = private.message_from(RecordDict(), private.metadata_fields(message))
-    assert private.metadata_fields(again) == private.metadata_fields(message)
+def test_requests_and_replies_are_what_flower_makes_of_them() -> None:
+    private.become_server(private.RUN_ID)
+    made = Message(RecordDict(), 9, "train.custom", ttl=12.5, group_id="g")
+    private.set_message_id(made, "0:1")
+    names = ("message_id", "dst_node_id", "group_id", "created_at", "ttl", "message_type")
+    again = private.request_from(RecordDict(), **{name: getattr(made.metadata, name) for name in names})
+    assert vars(again.metadata) == vars(made.metadata)
+    theirs, ours = Message(RecordDict(), reply_to=made), private.reply_to(made, RecordDict())
+    for name, value in vars(theirs.metadata).items():
+        if name not in {"_created_at", "_ttl"}:
+            assert vars(ours.metadata)[name] == value, name
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert 0 < ours.metadata.ttl <= made.metadata.ttl
+
+
+@pytest.mark.parametrize("kind", [ArrayRecord, MetricRecord, ConfigRecord])
+def test_a_record_made_without_checks_is_a_record_with_checks(kind: Any) -> None:
+    record = private.record_of(kind, {})
+    assert vars(record).keys() == vars(kind()).keys()
+    with pytest.raises(TypeError):
+        record["key"] = object()
+
+
+def test_a_content_made_without_checks_is_a_content_with_checks() -> None:
+    content = private.content_of({"m": MetricRecord({"n": 1})})
+    assert content == RecordDict({"m": MetricRecord({"n": 1})})
+    with pytest.raises(TypeError):
+        content["x"] = 3
 
 
 def test_small_records_survive_as_bytes() -> None:

@@ -1,20 +1,20 @@
 """fedlocal's round loop does what Flower's does, and what Flower's cannot."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import MetricRecord
+from flwr.app import ArrayRecord, Message, MetricRecord
 from flwr.serverapp import strategy as flower
 
 from fedlocal.actors import InlineSystem
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import LocalGrid
-from fedlocal.flower.host import ClientActors
+from fedlocal.flower.host import GuestActors
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Arrays, FederatedRound, QuorumError, RoundLoop
 from tests.flower.apps import start
@@ -26,8 +26,16 @@ ALL: dict[str, Any] = {"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_avail
 
 @pytest.fixture
 def grid() -> Iterator[LocalGrid]:
-    with quiet(), LocalGrid(InlineSystem(partial(ClientActors, start)), [1.0] * 5) as opened:
+    with quiet(), LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 5) as opened:
         yield opened
+
+
+class Everything:
+    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
+        return list(replies)
+
+    def values(self, replies: Sequence[Message]) -> list[Message]:
+        return list(replies)
 
 
 def loop(strategy: flower.Strategy, **settings: Any) -> RoundLoop:
@@ -35,7 +43,7 @@ def loop(strategy: flower.Strategy, **settings: Any) -> RoundLoop:
         "rounds": ROUNDS,
         "seed": 1,
         "evaluate": evaluate,
-        "admit": lambda replies, _: replies,
+        "admission": Everything(),
     }
     return RoundLoop(strategy, **{**defaults, **settings})
 

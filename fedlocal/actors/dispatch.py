@@ -1,0 +1,114 @@
+"""Who gets which message when: idle workers first, and work in advance for those that would wait for it.
+
+A worker that holds only the message it handles waits for its next one as long as a result and a message take
+to travel: nothing beside a second of training, most of the time beside a tenth of a millisecond. So a worker
+may hold more, but never what others could miss: as much work as waits in front of it must be left for each
+of them (guided self-scheduling, Polychronopoulos & Kuck 1987, on top of longest first).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fedlocal.actors.batch import Task
+from fedlocal.actors.schedule import Schedule
+
+AHEAD = 0.002  # seconds of work that a worker holds, as far as a few messages make them up
+AT_LEAST = 2  # messages that a worker holds, however long they take, if others do not miss them
+AT_MOST = 64
+
+
+@dataclass
+class _Pace:
+    seconds: float = 0.0
+    units: float = 0.0
+
+
+@dataclass
+class _Load:
+    messages: int = 0
+    units: float = 0.0
+
+
+@dataclass
+class Dispatcher:
+    """The mailboxes, what each worker holds of them, and how long a unit of cost has taken so far."""
+
+    schedule: Schedule[Task] = field(default_factory=Schedule)
+    _loads: dict[int, _Load] = field(default_factory=dict)
+    _paces: dict[int, _Pace] = field(default_factory=dict)  # by content: equal content, equal kind of work
+
+    def put(self, task: Task) -> None:
+        """Add a message to its actor's mailbox."""
+        self.schedule.put(task.envelope.actor, _units(task.envelope.cost), task)
+
+    def assign(self, workers: Sequence[int]) -> dict[int, list[tuple[Task, bool]]]:
+        """Take messages for workers.
+
+        Returns
+        -------
+        dict of int to list of (Task, bool)
+            Per worker, its new messages in order, each with whether its actor last ran elsewhere.
+        """
+        given: dict[int, list[tuple[Task, bool]]] = {}
+        loads = {worker: self._loads.setdefault(worker, _Load()) for worker in workers}
+        for worker, load in loads.items():
+            if not load.messages:
+                self._take(worker, load, given)
+        hungry = {worker: load for worker, load in loads.items() if load.messages}
+        while hungry and self.schedule.ready:
+            hungry = {
+                worker: load
+                for worker, load in hungry.items()
+                if self._spares(load, len(workers) - 1) and self._take(worker, load, given)
+            }
+        return given
+
+    def done(self, worker: int, task: Task, seconds: float | None) -> None:
+        """Note that a worker no longer holds a message, and how long it took, if it was handled."""
+        load, units = self._loads[worker], _units(task.envelope.cost)
+        load.messages -= 1
+        load.units -= units
+        if seconds is not None:
+            pace = self._paces.setdefault(_kind(task), _Pace())
+            pace.seconds += seconds
+            pace.units += units
+
+    def forget_worker(self, worker: int) -> None:
+        """Forget what a worker held."""
+        self._loads.pop(worker, None)
+
+    def forget_content(self, content: int) -> None:
+        """Forget how long messages with this content took."""
+        self._paces.pop(content, None)
+
+    def _spares(self, load: _Load, others: int) -> bool:
+        """Tell whether this worker may hold the next message too."""
+        waiting = self.schedule
+        cost = waiting.longest
+        in_front = load.units * (1 - 1 / load.messages)  # behind the one that it handles
+        if waiting.ready - 1 < others or waiting.ready_cost - cost < others * (in_front + cost):
+            return False
+        if load.messages < AT_LEAST:
+            return True
+        pace = self._paces.get(_kind(waiting.peek()))
+        if load.messages >= AT_MOST or pace is None or not pace.units:
+            return False
+        return (load.units + cost) * pace.seconds / pace.units < AHEAD
+
+    def _take(self, worker: int, load: _Load, given: dict[int, list[tuple[Task, bool]]]) -> bool:
+        taken = self.schedule.take(worker)
+        if taken is None:
+            return False
+        load.messages += 1
+        load.units += _units(taken[0].envelope.cost)
+        given.setdefault(worker, []).append(taken)
+        return True
+
+
+def _units(cost: float) -> float:
+    return cost or 1.0  # messages of unknown cost count as equal
+
+
+def _kind(task: Task) -> int:
+    content = task.envelope.content
+    return content.number if content else 0

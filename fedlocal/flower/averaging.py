@@ -1,0 +1,109 @@
+"""Training and averaging at the same time, for fedlocal's own FedAvg on a local grid.
+
+Replies are averaged a group at a time while other clients still train, and let go of: however many clients
+take part, the memory of a few groups is enough, and most of the aggregation costs no time of its own. The
+bits are those of ``FedAvg.aggregate_train`` over all replies at once.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flwr.app import ArrayRecord, Message, MetricRecord
+
+from fedlocal.flower.admission import Admission
+from fedlocal.flower.arrays import array_record
+from fedlocal.flower.fedavg import FedAvg, in_groups, trained_arrays
+from fedlocal.flower.grid import LocalGrid
+from fedlocal.flower.mean import GROUP, RunningMean
+
+Span = tuple[float, float]  # beginning and end, in time.perf_counter seconds
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a round's training.
+
+    Parameters
+    ----------
+    replies : list of Message
+        Replies and errors, sorted by node; without their arrays, if these were averaged.
+    arrays : ArrayRecord, optional
+        The mean; empty if no reply was good.
+    metrics : MetricRecord, optional
+        Of the clients, aggregated.
+    averaging : sequence of Span
+        When averaging took place; none if that is still to be done.
+    """
+
+    replies: list[Message]
+    arrays: ArrayRecord | None = None
+    metrics: MetricRecord | None = None
+    averaging: Sequence[Span] = ()
+
+
+def train_and_average(
+    strategy: FedAvg,
+    grid: LocalGrid,
+    messages: Sequence[Message],
+    admission: Admission,
+    sent: ArrayRecord,
+    timeout: float | None,
+) -> Trained:
+    """Send training messages and average what comes back.
+
+    Parameters
+    ----------
+    strategy : FedAvg
+        Says what a reply weighs.
+    grid : LocalGrid
+        Where the clients are.
+    messages : sequence of Message
+        What the strategy asks of them; at most one message to each.
+    admission : Admission
+        Judges the replies.
+    sent : ArrayRecord
+        The global model that they were sent.
+    timeout : float, optional
+        Seconds for all of it.
+    """
+    mean, replies, spans = RunningMean(), list[Message](), list[Span]()
+    for group in grid.exchange(messages, _groups(messages, grid), timeout):
+        begun = time.perf_counter()
+        admitted = admission.structure(group, sent)
+        replies += _average(mean, strategy, admission, admitted)
+        del group, admitted
+        spans.append((begun, time.perf_counter()))
+    begun = time.perf_counter()
+    replies.sort(key=lambda reply: reply.metadata.src_node_id)
+    contents = [reply.content for reply in replies if reply.has_content()]
+    arrays, metrics = array_record(mean.arrays()), strategy.aggregate_metrics(contents) if contents else None
+    return Trained(replies, arrays, metrics, [*spans, (begun, time.perf_counter())])
+
+
+def _groups(messages: Sequence[Message], grid: LocalGrid) -> list[list[int]]:
+    """Return the messages' positions in the order and the groups in which their replies are averaged."""
+    positions = {message.metadata.dst_node_id: index for index, message in enumerate(messages)}
+    order = [positions[node] for node in in_groups({node: grid.cost(node) for node in positions})]
+    return [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
+
+
+def _average(
+    mean: RunningMean, strategy: FedAvg, admission: Admission, replies: list[Message]
+) -> list[Message]:
+    """Add the good replies of a group to the mean, and return the group without arrays."""
+    good = [reply for reply in replies if reply.has_content()]
+    weights = [strategy.weight(reply.content) for reply in good]
+    if sum(weights) > 0:
+        if not mean.average([trained_arrays(reply.content) for reply in good], weights):
+            judged = admission.values(replies)
+            if any(
+                reply.has_error() and not other.has_error()
+                for reply, other in zip(judged, replies, strict=True)
+            ):
+                return _average(mean, strategy, admission, judged)
+        mean.merge()
+    for reply in good:
+        for name in list(reply.content.array_records):
+            del reply.content[name]
+    return replies
