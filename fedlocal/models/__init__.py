@@ -6,6 +6,7 @@ This room imports nothing of ours but itself.
 from fedlocal.models.mlp import MLP
 from fedlocal.models.protocol import Arrays, Evaluation, Model, ModelError, ModelFactory
 from fedlocal.models.sklearn import SklearnModel
+from fedlocal.models.stacked import Stack, stack_height
 from fedlocal.models.training import GradientMean, batches, train
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "ModelError",
     "ModelFactory",
     "SklearnModel",
+    "Stack",
     "batches",
+    "stack_height",
     "train",
 ]

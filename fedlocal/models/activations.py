@@ -97,7 +97,10 @@ def _softmax(z: Float) -> None:
     columns = z.T.copy()  # few outputs: NumPy is several times faster over the rows of the transpose
     np.subtract(columns, columns.max(axis=0), out=columns)
     np.exp(columns, out=columns)
-    np.divide(columns, columns.sum(axis=0), out=z.T)
+    # sum() adds columns in their order, but would pair those of a single row: a row's bits would depend on
+    # whether others stand beside it.
+    total = columns.sum(axis=0) if len(z) > 1 else columns.cumsum(axis=0)[-1]
+    np.divide(columns, total, out=z.T)
 
 
 def _softmax_back(a: Float, delta: Float) -> None:

@@ -1,4 +1,4 @@
-"""Loss functions: a mean over the rows of a batch, and its gradient."""
+"""Loss functions: a mean over the rows of a batch, and its gradient, for any number of equal batches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,41 +18,44 @@ class Loss:
 
     Attributes
     ----------
-    value_and_gradient : callable
-        ``value_and_gradient(outputs, y, delta)`` returns the mean loss and writes its gradient into
-        ``delta``, float32[n, outputs]; y is int64[n] (class codes) or float32[n, outputs].
+    values_and_gradients : callable
+        ``values_and_gradients(outputs, y, delta, rows)`` takes batches of ``rows`` rows, one after another.
+        It returns the mean loss of each and writes its gradient into ``delta``, float32[n, outputs]; y is
+        int64[n] (class codes) or float32[n, outputs].
     before_activation : bool
         Whether that gradient is already the one with respect to what enters the output's activation.
     """
 
-    value_and_gradient: Callable[[Array, Array, Array], float]
+    values_and_gradients: Callable[[Array, Array, Array, int], list[float]]
     before_activation: bool
 
 
-def _mean_squared_error(outputs: Array, y: Array, delta: Array) -> float:
+def _mean_squared_error(outputs: Array, y: Array, delta: Array, rows: int) -> list[float]:
     """Mean of (output - target)^2 over the rows and the outputs; class codes stand for one-hot targets."""
     if y.ndim == 1:
         np.copyto(delta, outputs)
         delta[np.arange(len(y)), y] -= 1
     else:
         np.subtract(outputs, y, out=delta)
-    loss = float(np.vdot(delta, delta)) / delta.size
-    np.multiply(delta, 2 / delta.size, out=delta)
-    return loss
+    count = rows * delta.shape[1]
+    losses = [float(np.vdot(batch, batch)) / count for batch in delta.reshape(-1, count)]
+    np.multiply(delta, 2 / count, out=delta)
+    return losses
 
 
-def _cross_entropy(outputs: Array, y: Array, delta: Array) -> float:
+def _cross_entropy(outputs: Array, y: Array, delta: Array, rows: int) -> list[float]:
     """Mean of -log(probability of the true class), for probabilities that come from a softmax.
 
-    Its gradient before the softmax is (probabilities - one-hot) / n. A probability that underflowed counts as
-    the smallest normal number, so that one row adds 87.3 at most.
+    Its gradient before the softmax is (probabilities - one-hot) / rows. A probability that underflowed counts
+    as the smallest normal number, so that one row adds 87.3 at most.
     """
-    rows = np.arange(len(y))
-    likelihood = outputs[rows, y]
+    every = np.arange(len(y))
+    likelihood = outputs[every, y]
     np.copyto(delta, outputs)
-    delta[rows, y] = likelihood - 1
-    np.multiply(delta, 1 / len(y), out=delta)
-    return -float(np.log(np.maximum(likelihood, _SMALLEST)).sum()) / len(y)
+    delta[every, y] = likelihood - 1
+    np.multiply(delta, 1 / rows, out=delta)
+    logs = np.log(np.maximum(likelihood, _SMALLEST)).reshape(-1, rows)
+    return [-total / rows for total in logs.sum(axis=1).tolist()]
 
 
 LOSSES = {

@@ -58,6 +58,11 @@ class SGD:
         self._add = saxpy
 
     @property
+    def plain(self) -> bool:
+        """Whether the first assignment is all of an update: there is neither momentum nor an anchor."""
+        return not self._momentum and not self._mu
+
+    @property
     def target(self) -> Vector:
         """What the gradient is accumulated onto: the velocity, or without momentum the parameters."""
         return self.velocity if self._momentum else self.vector

@@ -53,7 +53,9 @@ def train(
     ModelError
         If a size is below 1, ``epochs`` is negative, or rows and targets differ in number.
     """
-    _check(rows_x, rows_y, batch_size, epochs, accumulate)
+    check_sizes(batch_size, epochs, accumulate)
+    if len(rows_x) != len(rows_y):
+        raise ModelError(f"{len(rows_x)} rows but {len(rows_y)} targets")
     total = 0.0
     for _ in range(epochs):
         epoch = batches(rows_x, rows_y, rng.permutation(len(rows_x)), batch_size)
@@ -132,7 +134,8 @@ def _accumulated(model: Model, epoch: Iterator[tuple[Array, Array]], accumulate:
     return total
 
 
-def _check(rows_x: Array, rows_y: Array, batch_size: int, epochs: int, accumulate: int) -> None:
+def check_sizes(batch_size: int, epochs: int, accumulate: int = 1) -> None:
+    """Raise :class:`ModelError` for the first size that is out of range."""
     for name, value, least in (
         ("batch_size", batch_size, 1),
         ("epochs", epochs, 0),
@@ -140,5 +143,3 @@ def _check(rows_x: Array, rows_y: Array, batch_size: int, epochs: int, accumulat
     ):
         if value < least:
             raise ModelError(f"{name} is {value}; it must be at least {least}")
-    if len(rows_x) != len(rows_y):
-        raise ModelError(f"{len(rows_x)} rows but {len(rows_y)} targets")
