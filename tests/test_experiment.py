@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores
 from fedlocal.config import ConfigError
-from fedlocal.data import DataError, PartitionError
-from fedlocal.experiment import DivergedError
+from fedlocal.data import DataError, Dataset, Partition, PartitionError, Rows
+from fedlocal.experiment import DivergedError, target_quantiles
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import TIMED, load_arrays, weights_hash
 
@@ -149,6 +149,17 @@ def test_real_targets_are_learnt(tmp_path: Path) -> None:
     assert losses[-1] < losses[0]
     assert outcome.arms[0].accuracy is None
     assert (tmp_path / "partition.png").exists()
+
+
+def test_quartiles_are_those_of_each_actors_own_targets() -> None:
+    rng = np.random.default_rng(0)
+    rows = Rows(np.zeros((50, 1), np.float32), rng.standard_normal((50, 2), np.float32))
+    partition = Partition.from_owner(rng.integers(1, 6, 50), 8)  # the first actor and the last two have none
+    found = target_quantiles(Dataset("some", rows, rows, None, (1,)), partition)
+    for actor, size in enumerate(partition.sizes):
+        own = rows.y[partition.indices(actor), 0]
+        expected = np.quantile(own, [0, 0.25, 0.5, 0.75, 1]) if size else np.full(5, np.nan)
+        np.testing.assert_allclose(found[actor], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("strategy", sorted(path.stem for path in Path("conf/strategy").glob("*.yaml")))

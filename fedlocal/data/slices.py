@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Rows
 from fedlocal.data.shards import Shards
-from fedlocal.data.skew import Skew
+from fedlocal.data.skew import NoSkew, Skew
+
+KEPT = 1024
+"""Opened slices that a process keeps: where there are more actors, each is small and soon opened again."""
 
 Draw = Callable[[int], np.random.Generator]
 
@@ -24,7 +27,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Slices:
-    """Opens slices; each process has its own, and keeps those it has opened.
+    """Opens slices; each process has its own, and keeps the last ones it opened.
 
     Parameters
     ----------
@@ -53,26 +56,59 @@ class Slices:
 
     def open(self, partition_id: int) -> Slice:
         """Return a partition's slice; its arrays are not to be written to."""
-        if partition_id not in self._opened:
-            rows = self.shards.open(partition_id)
-            x = self.skew(rows.x, self.shape, partition_id, len(self), self.skew_draw(partition_id))
-            kept, held_out = self._cut(partition_id, len(rows))
-            if not len(held_out):
-                self._opened[partition_id] = Slice(Rows(x, rows.y), Rows(x[:0], rows.y[:0]))
-            else:
-                self._opened[partition_id] = Slice(
-                    Rows(x[kept], rows.y[kept]), Rows(x[held_out], rows.y[held_out])
-                )
-        return self._opened[partition_id]
+        opened = self._opened.get(partition_id)
+        if opened is None:
+            opened = self._cut(partition_id)
+            if len(self._opened) >= KEPT:
+                del self._opened[next(iter(self._opened))]
+            self._opened[partition_id] = opened
+        return opened
 
-    def training_positions(self, partition_id: int) -> NDArray[Any]:
-        """Return which rows of a slice are trained on: ascending positions in it, int64."""
-        return self._cut(partition_id, int(self.shards.sizes[partition_id]))[0]
+    def features(self, partition_id: int) -> NDArray[np.float32]:
+        """Return the features of all of a partition's rows, as its actor sees them."""
+        return self._seen(partition_id, self.shards.open(partition_id).x)
 
-    def _cut(self, partition_id: int, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        count = min(int(self.held_out * size), max(size - 1, 0))
-        order = self.held_out_draw(partition_id).permutation(size)
-        return np.sort(order[count:]), np.sort(order[:count])
+    @property
+    def skewed(self) -> bool:
+        """Whether actors see their rows otherwise than the data set has them."""
+        return not isinstance(self.skew, NoSkew)
+
+    @property
+    def held_out_sizes(self) -> NDArray[np.int64]:
+        """Number of rows that each actor holds out, shape (actors,)."""
+        return self._held_out_of(self.shards.sizes)
+
+    @property
+    def training_sizes(self) -> NDArray[np.int64]:
+        """Number of rows that each actor trains on, shape (actors,)."""
+        return self.shards.sizes - self.held_out_sizes
+
+    def held_out_positions(self, partition_id: int) -> NDArray[np.int64]:
+        """Return which rows of a slice are held out from training: ascending positions in it."""
+        return self._held_out(partition_id, len(self.shards.open(partition_id)))
+
+    def _held_out_of(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.minimum((self.held_out * sizes).astype(np.int64), np.maximum(sizes - 1, 0))
+
+    def _held_out(self, partition_id: int, size: int) -> NDArray[np.int64]:
+        count = int(self._held_out_of(np.array(size))) if self.held_out else 0
+        if count == 0:
+            return np.empty(0, np.int64)
+        return np.sort(self.held_out_draw(partition_id).permutation(size)[:count])
+
+    def _seen(self, partition_id: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self.skewed:
+            return x  # to make a generator would cost more than all the rest
+        return self.skew(x, self.shape, partition_id, len(self), self.skew_draw(partition_id))
+
+    def _cut(self, partition_id: int) -> Slice:
+        rows = self.shards.open(partition_id)
+        x, y = self._seen(partition_id, rows.x), rows.y
+        held_out = self._held_out(partition_id, len(rows))
+        if len(held_out) == 0:
+            return Slice(Rows(x, y), Rows(x[:0], y[:0]))
+        kept = np.delete(np.arange(len(x)), held_out)
+        return Slice(Rows(x[kept], y[kept]), Rows(x[held_out], y[held_out]))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": {}}

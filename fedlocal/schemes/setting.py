@@ -98,20 +98,20 @@ class Setting:
 
     def training_rows(self) -> Rows:
         """Return what all actors train on, as they see it, in the data set's order."""
-        train = self.dataset.train
-        owned = [
-            (
-                self.partition.indices(actor)[self.slices.training_positions(actor)],
-                self.slices.open(actor).training,
-            )
-            for actor in range(len(self.partition))
-        ]
-        rows = np.concatenate([indices for indices, _ in owned])
-        x, y = np.empty_like(train.x), np.empty_like(train.y)
-        for indices, part in owned:
-            x[indices], y[indices] = part.x, part.y
-        kept = np.sort(rows)
-        return Rows(x, y) if len(kept) == len(x) else Rows(x[kept], y[kept])
+        y, x = self.dataset.train.y, self._features()
+        trained_on = np.ones(len(y), np.bool_)
+        for actor in np.flatnonzero(self.slices.held_out_sizes).tolist():
+            trained_on[self.partition.indices(actor)[self.slices.held_out_positions(actor)]] = False
+        return Rows(x, y) if trained_on.all() else Rows(x[trained_on], y[trained_on])
+
+    def _features(self) -> NDArray[np.float32]:
+        """Return the training set's features, each row as the actor that owns it sees it."""
+        if not self.slices.skewed:
+            return self.dataset.train.x
+        x = np.empty_like(self.dataset.train.x)
+        for actor in range(len(self.partition)):
+            x[self.partition.indices(actor)] = self.slices.features(actor)
+        return x
 
 
 class Scheme(Protocol):

@@ -151,6 +151,14 @@ def test_shards_travel_only_to_a_starting_process() -> None:
         pickle.dumps(shards)
 
 
+def test_what_travels_does_not_grow_with_the_actors() -> None:
+    rows = some_rows(5000)
+    with Shards.create(rows, parts_of(rows, 5000)) as shards:
+        shards.open(0)
+        state = {name: value for name, value in shards.__getstate__().items() if name != "_memory"}
+        assert len(pickle.dumps(state)) < 500
+
+
 def test_a_slice_outlives_its_shards() -> None:
     rows = some_rows(30)
     shards = Shards.create(rows, parts_of(rows, 2))

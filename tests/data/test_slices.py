@@ -6,6 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import GaussianNoise, NoSkew, Skew
@@ -48,14 +50,26 @@ def test_one_row_always_stays_to_train_on() -> None:
         assert len(slices(shards, NoSkew(), 0.99).open(0).training) == 1
 
 
-def test_positions_are_those_of_the_training_rows(shards: Shards) -> None:
-    skewed = slices(shards, GaussianNoise(1.0), 0.4)
-    plain = slices(shards, GaussianNoise(1.0))
+def test_positions_and_sizes_are_those_of_the_rows(shards: Shards) -> None:
+    cut, whole = slices(shards, GaussianNoise(1.0), 0.4), slices(shards, GaussianNoise(1.0))
     for partition in range(3):
-        positions = skewed.training_positions(partition)
-        np.testing.assert_array_equal(
-            skewed.open(partition).training.x, plain.open(partition).training.x[positions]
+        own, positions = cut.open(partition), cut.held_out_positions(partition)
+        np.testing.assert_array_equal(own.held_out.x, whole.features(partition)[positions])
+        np.testing.assert_array_equal(own.training.x, np.delete(whole.features(partition), positions, 0))
+        assert (len(own.training), len(own.held_out)) == (
+            cut.training_sizes[partition],
+            cut.held_out_sizes[partition],
         )
+
+
+@given(size=st.integers(0, 50), share=st.floats(0, 1, exclude_max=True))
+def test_sizes_are_known_without_opening(size: int, share: float) -> None:
+    rows = Rows(np.ones((size + 1, 1), np.float32), np.zeros(size + 1, np.int64))
+    with Shards.create(rows, Partition.from_owner(1 * (np.arange(size + 1) == size), 2)) as shards:
+        one = slices(shards, NoSkew(), share)
+        opened = [one.open(partition) for partition in range(2)]
+        assert one.held_out_sizes.tolist() == [len(own.held_out) for own in opened]
+        assert one.training_sizes.tolist() == [len(own.training) for own in opened]
 
 
 def test_a_skew_is_drawn_once_for_each_partition(shards: Shards) -> None:
@@ -65,6 +79,15 @@ def test_a_skew_is_drawn_once_for_each_partition(shards: Shards) -> None:
         one.open(2).training.x, slices(shards, GaussianNoise(1.0)).open(2).training.x
     )
     assert not np.array_equal(one.open(2).training.x, shards.open(2).x)
+
+
+def test_only_the_slices_opened_last_are_kept(shards: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedlocal.data.slices.KEPT", 2)
+    one = slices(shards, GaussianNoise(1.0))
+    first, *_, last = (one.open(partition) for partition in range(3))
+    assert one.open(2) is last
+    assert one.open(0) is not first
+    np.testing.assert_array_equal(one.open(0).training.x, first.training.x)
 
 
 def test_what_was_opened_does_not_travel(shards: Shards) -> None:
