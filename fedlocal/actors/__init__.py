@@ -8,7 +8,17 @@ rules are written where they are kept: delivery in :mod:`~fedlocal.actors.system
 from fedlocal.actors.batch import ActorSystemError, Batch, System
 from fedlocal.actors.inline import InlineSystem
 from fedlocal.actors.memory import Broadcast, Buffer, raw
-from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
+from fedlocal.actors.messages import (
+    Behaviour,
+    Envelope,
+    Failure,
+    Outcome,
+    Reply,
+    Request,
+    Result,
+    Stacking,
+    Wire,
+)
 from fedlocal.actors.processes import warm_up
 from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.threads import one_thread, threads, usable_cores
@@ -23,8 +33,11 @@ __all__ = [
     "Envelope",
     "Failure",
     "InlineSystem",
+    "Outcome",
     "Reply",
+    "Request",
     "Result",
+    "Stacking",
     "System",
     "Wire",
     "one_thread",

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedlocal.actors import ActorSystem, InlineSystem, warm_up
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid import LocalGrid
     from fedlocal.flower.host import Host
+
+Costs = Sequence[float] | NDArray[np.float64]
 
 PRELOAD = ("fedlocal.flower.client_app", "fedlocal.flower.host", "scipy.linalg.blas")
 
@@ -24,7 +29,7 @@ class Backend(Protocol):
         """Begin, in the background, what takes time and needs nothing."""
         ...
 
-    def open(self, start: "Callable[[], Host]", costs: Sequence[float], workers: int) -> "LocalGrid":
+    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
         """Open the grid.
 
         Parameters
@@ -46,7 +51,7 @@ class Inline:
     def prepare(self) -> None:
         """Do nothing."""
 
-    def open(self, start: "Callable[[], Host]", costs: Sequence[float], workers: int) -> "LocalGrid":  # noqa: ARG002
+    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":  # noqa: ARG002
         """Open the grid; `workers` makes no difference."""
         from fedlocal.flower.grid import LocalGrid
         from fedlocal.flower.host import GuestActors
@@ -71,7 +76,7 @@ class Actors:
         if self.start_method != "spawn":
             warm_up(PRELOAD)
 
-    def open(self, start: "Callable[[], Host]", costs: Sequence[float], workers: int) -> "LocalGrid":
+    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
         """Open the grid with at most as many workers as there are clients."""
         from fedlocal.flower.grid import LocalGrid
         from fedlocal.flower.host import ClientActors

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
@@ -57,9 +58,13 @@ class Training:
             y,
             batch_size=self.batch_size,
             epochs=self.local_epochs,
-            rng=generator(self.seed, Stream.BATCHES, partition, number),
+            rng=self.rng(partition, number),
             accumulate=self.accumulate,
         )
+
+    def rng(self, partition: int, number: int) -> np.random.Generator:
+        """Return the generator of a partition's orders of rows in one round."""
+        return generator(self.seed, Stream.BATCHES, partition, number)
 
 
 @dataclass(frozen=True)

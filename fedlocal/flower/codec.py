@@ -184,6 +184,11 @@ def decode_request(body: bytes, content: RecordDict) -> Message:
     )
 
 
+def message_type(body: bytes) -> str:
+    """Return the type of the request with this body."""
+    return str(json.loads(body)[-1])
+
+
 class Contents:
     """Decodes the contents of requests: one that many requests share is parsed once.
 

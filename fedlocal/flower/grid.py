@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from flwr.app import Error, Message, RecordDict
 from flwr.serverapp import Grid
+from numpy.typing import NDArray
 
 from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, System
 from fedlocal.flower.codec import decode_reply, encode_content, encode_request
-from fedlocal.flower.host import FIRST_NODE, node_of, partition_of
+from fedlocal.flower.host import FIRST_NODE, partition_of
 from fedlocal.flower.private import (
     CLIENT_APP_RAISED,
     NODE_UNAVAILABLE,
@@ -70,10 +72,11 @@ class LocalGrid(Grid):
         Expected work of one message to each node, in any unit; the longest goes first.
     """
 
-    def __init__(self, system: System, costs: Sequence[float]) -> None:
+    def __init__(self, system: System, costs: Sequence[float] | NDArray[np.float64]) -> None:
         self.last_exchange: Exchange | None = None
         self._system, self._costs = system, costs
-        self._node_ids = [node_of(partition) for partition in range(len(costs))]
+        self._nodes = range(FIRST_NODE, FIRST_NODE + len(costs))
+        self._node_ids = list(self._nodes)  # kept, since Flower copies it twice a round
         self._counts: Counter[int] = Counter()
         self._pushed: dict[str, _Pushed] = {}
         self.set_run(empty_run(RUN_ID))
@@ -209,9 +212,8 @@ class LocalGrid(Grid):
         requests = list(messages)
         for request in requests:
             node = request.metadata.dst_node_id
-            if not 0 <= partition_of(node) < len(self._node_ids):
-                last = node_of(len(self._node_ids) - 1)
-                raise ValueError(f"there is no node {node}: the grid's nodes are {FIRST_NODE} to {last}")
+            if node not in self._nodes:
+                raise ValueError(f"there is no node {node}: they are {self._nodes[0]} to {self._nodes[-1]}")
             self._counts[node] += 1
             set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
         return requests

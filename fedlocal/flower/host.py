@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -11,9 +11,10 @@ import numpy as np
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from fedlocal.actors import Wire
+from fedlocal.actors import Outcome, Request, Wire
 from fedlocal.flower.codec import Contents, decode_request, encode_reply, pack_state, unpack_state
 from fedlocal.flower.private import SERVER_NODE
+from fedlocal.flower.together import Together
 from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
@@ -46,6 +47,8 @@ class Host:
         Of the run.
     run_config : mapping
         What the app finds in its context.
+    together : Together, optional
+        Answers several requests at once where it can, with the app's own replies.
     """
 
     app: ClientApp
@@ -53,6 +56,7 @@ class Host:
     seed: int
     run_id: int
     run_config: Mapping[str, Any] = field(default_factory=dict)
+    together: Together | None = None
 
     def run(self, request: Message, state: RecordDict) -> Message:
         """Have the app answer one request; `state` is the node's, and may be changed."""
@@ -88,6 +92,16 @@ class ClientActors:
         records = unpack_state(state)
         reply = self._host.run(decode_request(message.body, self._contents.decode(message)), records)
         return encode_reply(reply), pack_state(records)
+
+    def together(self, requests: Sequence[Request]) -> int:
+        """Return how many of these requests to answer at once."""
+        return self._host.together.count(requests) if self._host.together else 1
+
+    def handle_together(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Answer requests at once."""
+        if self._host.together is None:
+            raise TypeError("this host answers one request at a time")
+        return self._host.together.train(requests)
 
 
 class GuestActors(ClientActors):

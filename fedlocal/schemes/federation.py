@@ -1,9 +1,10 @@
 """What the schemes with actors share: a strategy's rounds on a backend, and the times of a round."""
 
-import math
 import time
 from collections.abc import Callable
 from functools import partial
+
+import numpy as np
 
 from fedlocal.actors import one_thread
 from fedlocal.data import Slices
@@ -14,6 +15,7 @@ from fedlocal.flower.logs import quiet
 from fedlocal.flower.private import RUN_ID
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
+from fedlocal.flower.together import together
 from fedlocal.results import Round
 from fedlocal.schemes.setting import Setting
 
@@ -38,8 +40,8 @@ def federate(
         Called with each round as the loop and as the results room know it.
     """
     slices, training = setting.slices, setting.training
-    sizes = [len(slices.training_positions(actor)) for actor in range(len(slices))]
-    costs = [math.ceil(size / training.batch_size) for size in sizes]
+    sizes = slices.training_sizes
+    costs = sizes.astype(np.float64)
     loop = RoundLoop(strategy, setting.rounds, training.seed, evaluate, Strict(sizes), setting.min_results)
     begun = time.perf_counter()
     with (
@@ -60,14 +62,16 @@ def federate(
 
 def start_host(slices: Slices, new_model: NewModel, training: Training) -> Host:
     """Make the host of fedlocal's client app; runs wherever the clients do."""
-    return Host(client_app(slices, new_model, training), len(slices), training.seed, RUN_ID)
+    app, many = client_app(slices, new_model, training), together(slices, new_model, training)
+    return Host(app, len(slices), training.seed, RUN_ID, together=many)
 
 
 def times(one: FederatedRound) -> dict[str, float]:
     """Return the seconds of a round: four spans that follow one another, and what lies beside them.
 
     Dispatch ends when the first actor starts, training when the last one ends, collection when all replies
-    are decoded and admitted. `busy` and `idle` are worker-seconds within the four.
+    are decoded and admitted. Aggregation is what is left of it then: while actors train, it takes no time of
+    its own. `busy` and `idle` are worker-seconds within the four.
     """
     exchange, spans = one.exchange, one.spans
     seconds = {"dispatch": spans["configure"] + spans["exchange"], "training": 0.0, "collection": 0.0}
@@ -82,7 +86,10 @@ def times(one: FederatedRound) -> dict[str, float]:
             "training": training,
             "collection": spans["exchange"] - before - training,
         }
-    seconds["aggregation"] = spans["aggregation"]
+        aggregation = sum(max(0.0, end - max(begun, last)) for begun, end in one.averaging)
+        seconds["collection"] -= aggregation
+        seconds["aggregation"] = aggregation
+    seconds["aggregation"] = seconds.get("aggregation", 0.0) + spans["aggregation"]
     workers = exchange.workers if exchange else 1
     idle = max(0.0, workers * sum(seconds.values()) - busy)
     return {**seconds, "evaluation": spans["evaluation"], "busy": busy, "idle": idle}

@@ -120,8 +120,9 @@ def test_requests_with_one_content_share_its_memory_and_nothing_else() -> None:
     contents, wire = Contents(), Wire(header, b"", buffers)
     first, second = contents.decode(wire), contents.decode(wire)
     assert first == second
-    assert np.shares_memory(*(ndarrays(one.array_records["arrays"])["w"] for one in (first, second)))
-    first["config"]["server-round"] = 9
+    one, other = (ndarrays(decoded.array_records["arrays"])["w"] for decoded in (first, second))
+    assert np.shares_memory(one, other)
+    first.config_records["config"]["server-round"] = 9
     first.array_records["arrays"]["w"].shape = (1, 3)
     del first["metrics"]
     assert second == contents.decode(wire) == content({"w": np.ones(3, dtype=np.float32)})

@@ -101,7 +101,7 @@ def test_pushed_messages_can_be_pulled_once(grid: LocalGrid) -> None:
 
 
 def test_a_node_that_is_not_there_is_refused(grid: LocalGrid) -> None:
-    with pytest.raises(ValueError, match="there is no node 7: the grid's nodes are 2 to 6"):
+    with pytest.raises(ValueError, match="there is no node 7: they are 2 to 6"):
         grid.send_and_receive(messages("train", [5]))
 
 

@@ -50,7 +50,7 @@ def test_a_content_made_without_checks_is_a_content_with_checks() -> None:
     content = private.content_of({"m": MetricRecord({"n": 1})})
     assert content == RecordDict({"m": MetricRecord({"n": 1})})
     with pytest.raises(TypeError):
-        content["x"] = 3
+        content["x"] = 3  # type: ignore[assignment]
 
 
 def test_small_records_survive_as_bytes() -> None:

@@ -1,0 +1,96 @@
+"""Many small clients at once: a capability of fedlocal's own client, never asked of a ``ClientApp``.
+
+A client of a few rows trains in less time than its message takes to be made sense of. Where several such
+messages wait in a worker, for clients with equally many rows, they are answered together: to the same bits as
+one by one, since a :class:`fedlocal.models.Stack` makes the same calls of BLAS.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any, cast
+
+from flwr.app import ArrayRecord, ConfigRecord, MessageType, MetricRecord
+
+from fedlocal.actors import Outcome, Request, Wire
+from fedlocal.data import Rows, Slices
+from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.client_app import Training
+from fedlocal.flower.codec import Contents, encode_content, message_type
+from fedlocal.flower.private import content_of, record_of
+from fedlocal.models import MLP, Model, Stack, stack_height
+
+
+def together(slices: Slices, new_model: Callable[[], Model], training: Training) -> "Together | None":
+    """Return what trains several partitions at once, or None where the model or the training rules it out."""
+    model = new_model()
+    height = stack_height(model, training.batch_size)
+    if not isinstance(model, MLP) or height < 2 or training.accumulate > 1 or training.keep_optimizer:
+        return None
+    return Together(slices, model, training)
+
+
+class Together:
+    """Trains the models of several partitions at once, as ``client_app`` would one after another.
+
+    Parameters
+    ----------
+    slices : Slices
+        The partitions' rows.
+    model : MLP
+        The one from which the clients of a round start.
+    training : Training
+        How to train.
+    """
+
+    def __init__(self, slices: Slices, model: MLP, training: Training) -> None:
+        self._slices, self._model, self._training = slices, model, training
+        self._stack = Stack(model)
+        self._contents = Contents()
+
+    def count(self, requests: Sequence[Request]) -> int:
+        """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
+        first = requests[0]
+        if self._config(first).get("proximal-mu"):
+            return 1
+        size = len(self._rows(first))
+        alike = takewhile(
+            lambda request: (
+                request.message.arrays is first.message.arrays
+                and request.message.header == first.message.header
+                and message_type(request.message.body) == MessageType.TRAIN
+                and not request.state
+                and len(self._rows(request)) == size
+            ),
+            requests,
+        )
+        return max(1, sum(1 for _ in alike))
+
+    def train(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Answer requests that can be answered together."""
+        content, training = self._contents.decode(requests[0].message), self._training
+        self._model.load(ndarrays(cast(ArrayRecord, content["arrays"])))
+        number = cast(int, cast(ConfigRecord, content["config"])["server-round"])
+        rows = [self._rows(request) for request in requests]
+        vectors, losses = self._stack.train_many(
+            [(own.x, own.y) for own in rows],
+            batch_size=training.batch_size,
+            epochs=training.local_epochs,
+            rngs=[training.rng(request.actor, number) for request in requests],
+        )
+        models = (self._model.network.named(vector) for vector in vectors)
+        return [
+            (_reply(model, {"num-examples": len(own), "train-loss": loss}), b"")
+            for model, own, loss in zip(models, rows, losses, strict=True)
+        ]
+
+    def _rows(self, request: Request) -> Rows:
+        return self._slices.open(request.actor).training
+
+    def _config(self, request: Request) -> ConfigRecord:
+        return cast(ConfigRecord, self._contents.decode(request.message).get("config", ConfigRecord()))
+
+
+def _reply(arrays: dict[str, Any], metrics: dict[str, Any]) -> Wire:
+    records: dict[str, Any] = {"arrays": array_record(arrays), "metrics": record_of(MetricRecord, metrics)}
+    header, buffers = encode_content(content_of(records))
+    return Wire(header, b"", buffers)
