@@ -16,7 +16,8 @@ from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores
 from fedlocal.config import ConfigError
 from fedlocal.data import DataError, Dataset, Partition, PartitionError, Rows
-from fedlocal.experiment import DivergedError, target_quantiles
+from fedlocal.drawing import target_quantiles
+from fedlocal.experiment import DivergedError
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import TIMED, load_arrays, weights_hash
 

@@ -3,11 +3,12 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fedlocal.actors import Wire, raw
+from fedlocal.actors import Outcome, Request, Wire, raw
 
 
 class Echo:
@@ -78,3 +79,20 @@ class Threads:
         from threadpoolctl import threadpool_info
 
         return Wire(body=bytes(pool["num_threads"] for pool in threadpool_info())), b""
+
+
+class Stacks:
+    """Says with how many others a message was handled; refuses a stack in which somebody wants it to."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:
+        if message.body == b"raise":
+            raise RuntimeError("as asked")
+        return Wire(body=b"alone"), state
+
+    def together(self, requests: Sequence[Request]) -> int:
+        return len(requests)
+
+    def handle_together(self, requests: Sequence[Request]) -> list[Outcome]:
+        if any(request.message.body == b"raise" for request in requests):
+            raise RuntimeError("not this one")
+        return [(Wire(body=b"together"), request.state) for request in requests]

@@ -23,7 +23,7 @@ from fedlocal.actors import (
     System,
     raw,
 )
-from tests.actors.behaviours import CannotStart, Count, CountAtGate, Double, Echo, Obey
+from tests.actors.behaviours import CannotStart, Count, CountAtGate, Double, Echo, Obey, Stacks
 
 Open = Callable[..., System]
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -291,3 +291,24 @@ def test_no_worker_outlives_a_supervisor_that_is_killed() -> None:
         process.wait(timeout=10)
     assert pids
     assert all(_gone(int(pid), within=5) for pid in pids)
+
+
+def test_messages_that_wait_in_a_worker_are_handled_together_where_the_behaviour_can() -> None:
+    with ActorSystem(Stacks, workers=1) as system:
+        assert bodies(ask(system, [Envelope(0), Envelope(1)])) == [b"together", b"together"]
+        assert bodies(ask(system, [Envelope(0)])) == [b"alone"]
+
+
+def test_a_stack_that_fails_is_handled_one_by_one() -> None:
+    with ActorSystem(Stacks, workers=1) as system:
+        good, bad = ask(system, [Envelope(0), Envelope(1, b"raise")])
+        assert bodies([good]) == [b"alone"]
+        assert isinstance(bad, Failure)
+        assert bad.reason == "RuntimeError: as asked"
+
+
+def test_many_short_messages_share_frames_and_each_actor_still_counts_its_own(open_system: Open) -> None:
+    system = open_system(Count)
+    for time_ in range(1, 4):
+        results = ask(system, [Envelope(actor, reply_bytes=1 << 15) for actor in range(300)])
+        assert bodies(results) == [str(time_).encode()] * 300
