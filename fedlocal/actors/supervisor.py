@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fedlocal.actors.batch import ActorSystemError, Batch, Task
 from fedlocal.actors.dispatch import Dispatcher
@@ -34,6 +34,11 @@ class _InFlight:
     task: Task
     pool: SlotPool | None
     slot: int
+
+    def free_slot(self) -> None:
+        """Give the slot back that nobody will write to or read from."""
+        if self.pool:
+            self.pool.free(self.slot)
 
 
 class Supervisor:
@@ -189,8 +194,7 @@ class Supervisor:
         link.end()
         self._dispatcher.forget_worker(link.worker)
         for flight in self._in_flight.pop(link.worker).values():
-            if flight.pool:
-                flight.pool.free(flight.slot)  # its writer is reaped
+            flight.free_slot()  # its writer is reaped
 
     def _on_death(self, link: Link, how: str) -> None:
         flight = next(iter(self._in_flight[link.worker].values()), None)
@@ -259,17 +263,18 @@ class Supervisor:
         elif frame.kind is Kind.ERROR:
             fields = frame.fields
             flight = self._in_flight[link.worker].pop(fields["message"])
+            flight.free_slot()
             failure = Failure(flight.task.envelope.actor, "exception", fields["reason"], fields["traceback"])
             self._settle(link, flight, failure)
 
     def _on_reply(self, link: Link, handled: Handled, parts: Iterator[memoryview]) -> None:
         flight = self._in_flight[link.worker].pop(handled.message)
         header, body, state = (bytes(next(parts)) for _ in range(3))
-        if flight.pool and handled.in_slot:
+        if flight.pool and handled.in_slot:  # the slot is free when the reader is done
             arrays: Sequence[Buffer] = flight.pool.read(flight.slot, handled.lengths)
-            flight = replace(flight, pool=None)  # the slot is free when the reader is done
         else:
             arrays = [next(parts) for _ in handled.lengths]
+            flight.free_slot()
         actor, wire = flight.task.envelope.actor, Wire(header, body, arrays)
         result = Reply(actor, wire, handled.started, handled.ended, link.worker)
         self._settle(link, flight, result, state if handled.state_changed else None)
@@ -277,8 +282,6 @@ class Supervisor:
     def _settle(self, link: Link, flight: _InFlight, result: Result, state: bytes | None = None) -> None:
         """Commit a result and the state that comes with it."""
         task, actor = flight.task, result.actor
-        if flight.pool:
-            flight.pool.free(flight.slot)
         in_time = task.batch.settle(task.index, result)
         if in_time and state is not None:
             self._states[actor] = state

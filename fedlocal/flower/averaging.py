@@ -13,7 +13,7 @@ from flwr.app import ArrayRecord, Message, MetricRecord
 
 from fedlocal.flower.admission import Admission
 from fedlocal.flower.arrays import array_record
-from fedlocal.flower.fedavg import FedAvg, in_groups, trained_arrays
+from fedlocal.flower.fedavg import FedAvg, arrays_of, in_groups, metrics_of
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.mean import GROUP, RunningMean
 
@@ -93,9 +93,9 @@ def _average(
 ) -> list[Message]:
     """Add the good replies of a group to the mean, and return the group without arrays."""
     good = [reply for reply in replies if reply.has_content()]
-    weights = [strategy.weight(reply.content) for reply in good]
+    weights = [strategy.weight(metrics_of(reply.content)) for reply in good]
     if sum(weights) > 0:
-        if not mean.average([trained_arrays(reply.content) for reply in good], weights):
+        if not mean.average([arrays_of(reply.content) for reply in good], weights):
             judged = admission.values(replies)
             if any(
                 reply.has_error() and not other.has_error()
@@ -104,6 +104,6 @@ def _average(
                 return _average(mean, strategy, admission, judged)
         mean.merge()
     for reply in good:
-        for name in list(reply.content.array_records):
+        for name in [name for name, record in reply.content.items() if isinstance(record, ArrayRecord)]:
             del reply.content[name]
     return replies

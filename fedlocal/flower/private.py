@@ -10,6 +10,7 @@ from flwr.app.metadata import Metadata
 from flwr.common.constant import ErrorCode, SType
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from flwr.proto.recorddict_pb2 import RecordDict as ProtoRecordDict
+from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
@@ -19,7 +20,7 @@ NUMPY = SType.NUMPY
 CLIENT_APP_RAISED = ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 NODE_UNAVAILABLE = ErrorCode.NODE_UNAVAILABLE
 
-__all__ = ["Run"]
+__all__ = ["Run", "aggregate_metricrecords"]
 
 Record = TypeVar("Record", ArrayRecord, MetricRecord, ConfigRecord)
 

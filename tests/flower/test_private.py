@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.serverapp.strategy import FedAvg
 
 from fedlocal.flower import private
 
@@ -86,3 +87,7 @@ def test_its_views_are_still_in_step_with_it_and_typed() -> None:
     assert content == RecordDict({"m": MetricRecord({"n": 1})})
     with pytest.raises(TypeError, match="expected MetricRecord, got ArrayRecord"):
         content.metric_records["a"] = ArrayRecord()
+
+
+def test_flowers_fedavg_aggregates_metrics_with_the_function_that_ours_replaces() -> None:
+    assert FedAvg().train_metrics_aggr_fn is private.aggregate_metricrecords

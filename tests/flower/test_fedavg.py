@@ -1,0 +1,66 @@
+"""fedlocal's FedAvg: Flower's, but for its mean."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from flwr.app import Message, MetricRecord, RecordDict
+from flwr.serverapp import strategy as flower
+from flwr.serverapp.exception import InconsistentMessageReplies
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal.flower import private
+from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.fedavg import FedAvg, in_groups
+from fedlocal.flower.host import node_of
+from fedlocal.flower.mean import GROUP
+
+
+def replies(metrics: list[dict[str, Any]]) -> list[Message]:
+    private.become_server(1)
+    made = []
+    for partition, values in enumerate(metrics):
+        request = Message(RecordDict(), node_of(partition), "train")
+        arrays = array_record({"w": np.full(3, partition, np.float32)})
+        made.append(Message(RecordDict({"a": arrays, "m": MetricRecord(values)}), reply_to=request))
+    return made
+
+
+NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1000, 1000)
+
+
+@given(st.lists(st.tuples(st.integers(1, 1000), NUMBERS, NUMBERS), min_size=1, max_size=40))
+def test_metrics_have_the_bits_of_flowers(values: list[tuple[int, float, float]]) -> None:
+    some = replies([{"loss": loss, "num-examples": n, "other": other} for n, loss, other in values])
+    ours, theirs = FedAvg().aggregate_train(1, some), flower.FedAvg().aggregate_train(1, some)
+    assert ours[1] == theirs[1]
+    assert ours[0] is not None
+    assert theirs[0] is not None
+    mean, flowers = ndarrays(ours[0])["w"], ndarrays(theirs[0])["w"]
+    np.testing.assert_allclose(mean, flowers, rtol=1e-5)
+
+
+def test_lists_of_metrics_and_functions_of_ones_own_are_aggregated_too() -> None:
+    some = replies([{"num-examples": 1, "curve": [1.0, 2.0]}, {"num-examples": 3, "curve": [5.0, 6.0]}])
+    assert FedAvg().aggregate_train(1, some)[1] == MetricRecord({"curve": [4.0, 5.0]})
+    own = FedAvg(train_metrics_aggr_fn=lambda contents, _: MetricRecord({"replies": len(contents)}))
+    assert own.aggregate_train(1, some)[1] == MetricRecord({"replies": 2})
+
+
+def test_a_key_that_is_not_there_is_named() -> None:
+    with pytest.raises(InconsistentMessageReplies):
+        FedAvg(weighted_by_key="rows").aggregate_train(1, replies([{"num-examples": 1}]))
+    with pytest.raises(InconsistentMessageReplies, match=r"'rows' must name a number .* \['num-examples'\]"):
+        FedAvg(weighted_by_key="rows").weight(MetricRecord({"num-examples": 1}))
+
+
+@given(st.dictionaries(st.integers(0, 500), st.integers(0, 5), max_size=80))
+def test_groups_hold_the_largest_first_and_their_nodes_in_order(sizes: dict[int, float]) -> None:
+    nodes = in_groups(sizes)
+    assert sorted(nodes) == sorted(sizes)
+    groups = [nodes[start : start + GROUP] for start in range(0, len(nodes), GROUP)]
+    assert all(group == sorted(group) for group in groups)
+    for before, after in itertools.pairwise(groups):
+        assert min(sizes[node] for node in before) >= max(sizes[node] for node in after)
