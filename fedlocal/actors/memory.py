@@ -134,6 +134,7 @@ class Slots:
     def __init__(self, fd: int, slot_bytes: int, slots: int) -> None:
         self.slot_bytes = slot_bytes
         self._mapping = mmap.mmap(fd, slot_bytes * slots)
+        self._view = memoryview(self._mapping)
 
     def buffer(self, slot: int) -> Bytes:
         """Return a new array on one slot, shape (slot_bytes,); all views taken of it keep it alive."""
@@ -146,9 +147,10 @@ class Slots:
 
     def write(self, slot: int, arrays: Sequence[memoryview]) -> None:
         """Copy `arrays` into one slot."""
-        lengths = [array.nbytes for array in arrays]
-        for part, array in zip(split(self.buffer(slot), lengths), arrays, strict=True):
-            part[:] = np.frombuffer(array, dtype=np.uint8)
+        start = slot * self.slot_bytes
+        for array in arrays:
+            self._view[start : start + array.nbytes] = array
+            start += _aligned(array.nbytes)
 
 
 class SlotPool:

@@ -145,7 +145,7 @@ class FrameReader:
         _, kind, generation, length, _, crc = prefix
         if zlib.crc32(self._buffer) != crc:
             raise ProtocolError("checksum differs")
-        fields = json.loads(self._buffer[:length])
+        fields = json.loads(self._buffer[:length].decode())
         view = memoryview(self._buffer)
         parts, end = [], length
         for size in fields["parts"]:

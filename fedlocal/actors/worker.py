@@ -30,7 +30,7 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour]) -
     worker = _Worker(sock, generation)
     try:
         limit_this_process()
-        worker.behaviour = start()
+        worker.serve(start())
         limit_this_process()
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
         worker.send(Kind.BROKEN, _described(error))
@@ -56,10 +56,16 @@ def _separate_from_parent() -> None:
     threading.Thread(target=end_with_parent, daemon=True, name="watch-parent").start()
 
 
+_Answer = tuple[bytes, bytes, list[memoryview], bytes]  # header, body, arrays, new state
+
+
+def _as_views(outcome: Outcome) -> _Answer:
+    reply, state = outcome
+    return reply.header, reply.body, [raw(array) for array in reply.arrays], state
+
+
 class _Worker:
     """What a worker remembers between frames: mapped memory and the states of the actors it last ran."""
-
-    behaviour: Behaviour
 
     def __init__(self, sock: socket.socket, generation: int) -> None:
         self._sock, self._generation = sock, generation
@@ -68,6 +74,10 @@ class _Worker:
         self._pool: Slots | None = None
         self._replies: list[Handled] = []  # not yet sent
         self._parts: list[Buffer] = []
+
+    def serve(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._stacking = behaviour if isinstance(behaviour, Stacking) else None  # asked once: it is slow
 
     def send(self, kind: Kind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
         rest = encode(kind, self._generation, fields, parts)
@@ -109,9 +119,7 @@ class _Worker:
         return Request(one.actor, Wire(header, bytes(body), arrays), before)
 
     def _together(self, requests: Sequence[Request]) -> int:
-        if len(requests) > 1 and isinstance(self.behaviour, Stacking):
-            return self.behaviour.together(requests)
-        return 1
+        return self._stacking.together(requests) if self._stacking and len(requests) > 1 else 1
 
     def _answer(self, some: Sequence[tuple[Addressed, Request]]) -> None:
         started = time.perf_counter()
@@ -125,34 +133,32 @@ class _Worker:
                 begun = started + index * share
                 self._note(one, request, outcome, (begun, begun + share))
 
-    def _outcomes(self, requests: Sequence[Request]) -> Sequence[Outcome | Exception]:
-        if len(requests) > 1 and isinstance(self.behaviour, Stacking):
+    def _outcomes(self, requests: Sequence[Request]) -> Sequence[_Answer | Exception]:
+        if len(requests) > 1 and self._stacking:
             with suppress(Exception):  # then each message has its own reply or error
-                return self.behaviour.handle_together(requests)
+                return [_as_views(outcome) for outcome in self._stacking.handle_together(requests)]
         return [self._outcome(request) for request in requests]
 
-    def _outcome(self, request: Request) -> Outcome | Exception:
+    def _outcome(self, request: Request) -> _Answer | Exception:
         try:
-            reply, after = self.behaviour.handle(request.actor, request.message, request.state)
-            return Wire(reply.header, reply.body, [raw(array) for array in reply.arrays]), after
+            return _as_views(self._behaviour.handle(request.actor, request.message, request.state))
         except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
             return error
 
-    def _note(self, one: Addressed, request: Request, outcome: Outcome, times: tuple[float, float]) -> None:
+    def _note(self, one: Addressed, request: Request, outcome: _Answer, times: tuple[float, float]) -> None:
         """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
-        reply, after = outcome
+        header, body, views, after = outcome
         if after:
             self._states[one.actor] = after
         else:
             self._states.pop(one.actor, None)
-        views = [raw(array) for array in reply.arrays]
         lengths = [view.nbytes for view in views]
         in_slot = one.slot >= 0 and self._pool is not None and self._pool.fits(lengths)
         if in_slot and self._pool:
             self._pool.write(one.slot, views)
         changed = after != request.state
         self._replies.append(Handled(one.message, *times, lengths, in_slot, changed))
-        self._parts += [reply.header, reply.body, after if changed else b""]
+        self._parts += [header, body, after if changed else b""]
         self._parts += [] if in_slot else [bytes(view) for view in views]
 
     def _send_replies(self) -> None:

@@ -42,7 +42,9 @@ class _Described(NamedTuple):
     key: str
     dtype: str
     shape: tuple[int, ...]
-    stype: str | None
+    stype: str | None  # of an array of Flower's own, whose bytes are left as they are
+    kind: np.dtype[Any]
+    nbytes: int
 
 
 _Layout = tuple[tuple[str, tuple[_Described, ...] | None], ...]  # records by name; None has no arrays
@@ -51,7 +53,7 @@ _Layout = tuple[tuple[str, tuple[_Described, ...] | None], ...]  # records by na
 def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
     """Return a content as a header and the buffers of its arrays, which are not copied where contiguous."""
     buffers: list[Buffer] = []
-    layout: list[tuple[str, tuple[_Described, ...] | None]] = []
+    layout: list[tuple[str, Any]] = []
     small: dict[str, MetricRecord | ConfigRecord] = {}
     for name, record in content.items():
         if isinstance(record, ArrayRecord):
@@ -62,18 +64,18 @@ def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
     return _layout_bytes(tuple(layout)) + _encode_small(small), buffers
 
 
-def _describe(key: str, array: Array, buffers: list[Buffer]) -> _Described:
+def _describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[str, str, tuple[int, ...], str | None]:
     if isinstance(array, LocalArray):
         values = array.ndarray
         contiguous = values if values.flags.c_contiguous else np.ascontiguousarray(values)
         buffers.append(contiguous.reshape(-1).view(np.uint8))
-        return _Described(key, values.dtype.str, values.shape, None)
+        return key, values.dtype.str, values.shape, None
     buffers.append(array.data)
-    return _Described(key, array.dtype, tuple(array.shape), array.stype)
+    return key, array.dtype, tuple(array.shape), array.stype
 
 
 @lru_cache(maxsize=64)
-def _layout_bytes(layout: _Layout) -> bytes:
+def _layout_bytes(layout: tuple[tuple[str, Any], ...]) -> bytes:
     described = json.dumps(layout).encode()
     return _LENGTH.pack(len(described)) + described
 
@@ -113,15 +115,16 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
 @lru_cache(maxsize=64)
 def _layout(described: bytes) -> _Layout:
     return tuple(
-        (
-            str(name),
-            arrays
-            and tuple(
-                _Described(str(key), dtype, tuple(shape), stype) for key, dtype, shape, stype in arrays
-            ),
-        )
+        (str(name), None if arrays is None else tuple(_described(*array) for array in arrays))
         for name, arrays in json.loads(described)
     )
+
+
+def _described(key: str, dtype: str, shape: Sequence[int], stype: str | None) -> _Described:
+    kind = np.dtype("u1" if stype is not None else dtype)
+    if kind.hasobject:
+        raise CodecError(f"array {key!r} claims to hold objects, which do not travel")
+    return _Described(str(key), dtype, tuple(shape), stype, kind, kind.itemsize * math.prod(shape))
 
 
 def _decode_small(data: bytes) -> dict[str, Any]:
@@ -146,14 +149,12 @@ def _config(values: dict[str, Any]) -> ConfigRecord:
 
 
 def _restore(buffer: Buffer, described: _Described) -> Array:
-    _, dtype, shape, stype = described
+    _, dtype, shape, stype, kind, nbytes = described
     if stype is not None:
         return Array(dtype=dtype, shape=shape, stype=stype, data=bytes(buffer))
-    kind = np.dtype(dtype)
-    size = raw(buffer).nbytes
-    if kind.hasobject or size != kind.itemsize * math.prod(shape):
-        raise CodecError(f"an array of {size} bytes claims dtype {dtype} and shape {shape}")
-    return LocalArray(np.ndarray(shape, kind, buffer if size else b""))
+    if len(buffer) != nbytes:
+        raise CodecError(f"an array of {len(buffer)} bytes claims dtype {dtype} and shape {shape}")
+    return LocalArray(np.ndarray(shape, kind, buffer if nbytes else b""))
 
 
 def encode_request(request: Message) -> bytes:
