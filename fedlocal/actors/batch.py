@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from fedlocal.actors.memory import Broadcast, Buffer
@@ -84,17 +83,14 @@ class Batch:
         return [result for result in self._results if result is not None]
 
 
-@dataclass(frozen=True)
 class Task:
     """One message of a batch."""
 
-    batch: Batch
-    index: int
+    __slots__ = ("batch", "envelope", "index")
 
-    @property
-    def envelope(self) -> Envelope:
-        """The message itself."""
-        return self.batch.envelopes[self.index]
+    def __init__(self, batch: Batch, index: int) -> None:
+        self.batch, self.index = batch, index
+        self.envelope = batch.envelopes[index]
 
 
 class System(Protocol):

@@ -13,6 +13,7 @@ from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.processes import start_worker
 from fedlocal.actors.wire import Frame, FrameReader, Kind, encode, send
 
+READ_AT_ONCE = 1 << 17  # bytes; most frames are smaller, and come several at a time
 EXIT_GRACE = (
     0.2  # seconds that a worker whose socket closed has to end by itself, so that its exit code is its own
 )
@@ -80,17 +81,17 @@ class Link:
         """Return the frames that have arrived, and whether the worker's end is still open."""
         arrived: list[Frame] = []
         while True:
-            wanted = self._reader.wanted
             try:
-                count = self.sock.recv_into(wanted) if wanted.nbytes else 0
+                data = self.sock.recv(READ_AT_ONCE)
             except BlockingIOError:
                 return arrived, True
             except ConnectionResetError:
                 return arrived, False
-            if count == 0 and wanted.nbytes:
+            if not data:
                 return arrived, False
-            if (frame := self._reader.received(count)) is not None:
-                arrived.append(frame)
+            arrived += self._reader.feed(data)
+            if len(data) < READ_AT_ONCE:
+                return arrived, True
 
     def give(self, content: Broadcast | None, pool: SlotPool | None) -> None:
         """Make sure that the worker has this content and this pool."""

@@ -15,6 +15,7 @@ import sys
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +35,8 @@ _numbers = itertools.count(1)
 def raw(buffer: Buffer) -> memoryview:
     """Return the bytes of a C-contiguous buffer, not copied."""
     view = memoryview(cast(bytes, buffer))  # NumPy's arrays are buffers too; type stubs know it from 3.12 on
+    if view.format == "B" and view.ndim == 1 and view.contiguous:
+        return view
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
@@ -48,8 +51,13 @@ def space(lengths: Sequence[int]) -> int:
 
 def split(buffer: Bytes, lengths: Sequence[int]) -> list[Bytes]:
     """Cut a buffer of shape (bytes,) into views of the given lengths, each at an aligned offset."""
+    return [buffer[part] for part in _parts(tuple(lengths))]
+
+
+@lru_cache(maxsize=64)  # the replies of a run are all alike
+def _parts(lengths: tuple[int, ...]) -> list[slice]:
     starts = itertools.accumulate(map(_aligned, lengths), initial=0)
-    return [buffer[start : start + length] for start, length in zip(starts, lengths, strict=False)]
+    return [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
 
 
 class Broadcast:
@@ -163,6 +171,7 @@ class SlotPool:
         os.ftruncate(self.fd, self.slot_bytes * slots)
         self._slots = Slots(self.fd, self.slot_bytes, slots)
         self._free = list(reversed(range(slots)))
+        self._read: dict[int, weakref.ref[Bytes]] = {}
 
     @staticmethod
     def create(slot_bytes: int, budget: int) -> "SlotPool | None":
@@ -181,12 +190,13 @@ class SlotPool:
 
     def free(self, slot: int) -> None:
         """Give a slot back whose writer has replied, or is dead."""
+        self._read.pop(slot, None)
         self._free.append(slot)
 
     def read(self, slot: int, lengths: Sequence[int]) -> list[Bytes]:
         """Return the arrays in a slot; the slot is free again when the last view of them is gone."""
         buffer = self._slots.buffer(slot)
-        weakref.finalize(buffer, self.free, slot).atexit = False
+        self._read[slot] = weakref.ref(buffer, lambda _: self.free(slot))
         return split(buffer, lengths)
 
     def close(self) -> None:

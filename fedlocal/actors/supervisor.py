@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fedlocal.actors.batch import ActorSystemError, Batch, Task
 from fedlocal.actors.dispatch import Dispatcher
@@ -29,8 +29,7 @@ POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit i
 WATCHES_PROCESSES = sys.platform != "win32"  # as well as sockets, which a worker's child may keep open
 
 
-@dataclass(frozen=True)
-class _InFlight:
+class _InFlight(NamedTuple):
     task: Task
     pool: SlotPool | None
     slot: int

@@ -20,6 +20,7 @@ PREFIX = struct.Struct("!4sBxxxIIQI")  # magic, kind, generation, fields length,
 MAGIC = b"fdl2"
 MAX_FIELDS = 1 << 20
 MAX_PAYLOAD = 1 << 31
+SMALL = 1 << 16  # bytes; a payload up to this size is put together before it is sent
 MAX_BUFFERS = 512  # of one system call; POSIX systems take 1024 or a little less
 
 
@@ -35,6 +36,9 @@ class Kind(IntEnum):
     BROKEN = 17
     REPLIES = 18
     ERROR = 19
+
+
+KINDS = frozenset(Kind)
 
 
 class Addressed(NamedTuple):
@@ -83,11 +87,14 @@ def encode(
 ) -> list[memoryview]:
     """Lay out a frame as buffers for one gathering write; `parts` are not copied."""
     views = [raw(part) for part in parts]
-    described = json.dumps({**(fields or {}), "parts": [view.nbytes for view in views]}).encode()
+    lengths = [view.nbytes for view in views]
+    size = sum(lengths)
+    if size < SMALL:
+        views = [memoryview(b"".join(views))]  # one buffer is cheaper than many
+    described = json.dumps({**(fields or {}), "parts": lengths}).encode()
     crc = zlib.crc32(described)
     for view in views:
         crc = zlib.crc32(view, crc)
-    size = sum(view.nbytes for view in views)
     prefix = PREFIX.pack(MAGIC, kind, generation, len(described), size, crc)
     return [memoryview(prefix + described), *(view for view in views if view.nbytes)]
 
@@ -130,10 +137,22 @@ class FrameReader:
         self._expect(PREFIX.size)
         return frame
 
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes that have been read already; return the frames they complete."""
+        found, view = [], memoryview(data)
+        while view.nbytes or not self.wanted.nbytes:
+            wanted = self.wanted
+            count = min(wanted.nbytes, view.nbytes)
+            wanted[:count] = view[:count]
+            view = view[count:]
+            if (frame := self.received(count)) is not None:
+                found.append(frame)
+        return found
+
     def _checked_prefix(self) -> tuple[Any, ...]:
         prefix = PREFIX.unpack(self._buffer)
         magic, kind, _, fields, payload, _ = prefix
-        if magic != MAGIC or kind not in set(Kind):
+        if magic != MAGIC or kind not in KINDS:
             raise ProtocolError(f"not a frame: magic {magic!r}, kind {kind}")
         if fields > MAX_FIELDS or payload > self._max_payload:
             raise ProtocolError(

@@ -35,6 +35,15 @@ def test_frames_survive_any_way_of_cutting_the_stream(
     assert len(read(data, chunk)) == 2
 
 
+@given(st.lists(st.binary(max_size=200), max_size=5), st.integers(1, 300))
+def test_frames_survive_however_the_bytes_arrive(parts: list[bytes], chunk: int) -> None:
+    data, reader = b"".join(encode(Kind.REPLIES, 1, {"actor": 3}, parts)) * 3, FrameReader()
+    found = [
+        frame for start in range(0, len(data), chunk) for frame in reader.feed(data[start : start + chunk])
+    ]
+    assert [[bytes(part) for part in frame.parts] for frame in found] == [parts] * 3
+
+
 def test_a_large_frame_crosses_a_socket() -> None:
     payload = bytes(range(256)) * (1 << 14)
     ours, theirs = socket.socketpair()
