@@ -1,50 +1,18 @@
-"""The command ``fedlocal``: Hydra composes the configuration, a run makes the results, a table shows them.
+"""The command ``fedlocal``: what comes before Hydra, whose import takes a while, and how it all ends.
 
 Exit codes: 0 if all that was asked for was done, 1 if it was not, 128 + the signal after one (Ctrl-C: 130).
 """
 
-import logging
-import math
+import gc
 import os
 import re
 import signal
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads; actors.threads says why
-
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
-from hydra.types import RunMode
-from hydra.utils import to_absolute_path
-
-from fedlocal.config import Config, folder, is_ours
-
-if TYPE_CHECKING:
-    from fedlocal.experiment import Run
-
-logger = logging.getLogger("fedlocal")
-
-
-class _Session:
-    """What this process learns while Hydra has the floor."""
-
-    failed = False
-    run_folder: Path | None = None
-    sweep_folder: Path | None = None
-
-
-class NoteSweep(Callback):
-    """Learns of a sweep when it starts, since Hydra tells of its end only if all went well."""
-
-    def on_multirun_start(self, config: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Note where the sweep's runs will lie."""
-        _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
 
 
 def main() -> NoReturn:
@@ -53,119 +21,18 @@ def main() -> NoReturn:
         if number := getattr(signal, name, None):
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
-    code: int | str | None = 1
+    code: int | str | None = 130
     try:
         check_output_folder(sys.argv[1:])
-        _hydra()
-        code = 0
+        if runs_actors(sys.argv[1:]):
+            warm_up()
+        from fedlocal.jobs import run_jobs
+
+        code = run_jobs()
     except KeyboardInterrupt:
-        code = 130
-    except SystemExit as leaving:
-        code = leaving.code
-    _conclude(code)
-    sys.exit(1 if code == 0 and _Session.failed else code)
-
-
-def _conclude(code: int | str | None) -> None:
-    """Say what is left to say when Hydra is done, however it ended."""
-    if _Session.sweep_folder and _Session.sweep_folder.is_dir():
-        _show(partial(_print_sweep, _Session.sweep_folder))
-    elif isinstance(code, int) and code > 128 and _Session.run_folder:
-        _say(f"interrupted; the results so far are in {_Session.run_folder}")
-
-
-@hydra.main(version_base="1.3", config_path=str(folder()), config_name="config")
-def _hydra(config: Config) -> float:
-    return run_job(config)
-
-
-def run_job(config: Config) -> float:
-    """Run one configuration in the folder that Hydra made for it; return the objective for sweepers.
-
-    A failure is reported and noted, not raised, so that the other runs of a sweep go on.
-    """
-    job = HydraConfig.get()
-    _Session.run_folder = place = Path(job.runtime.output_dir)
-    sweep = Path(to_absolute_path(job.sweep.dir))
-    objective, outcome = math.nan, None
-    for name in ("summary.json", "model.npz", "actor-*.npz"):  # of an earlier run in the same folder
-        for stale in place.glob(name):
-            stale.unlink()
-    try:
-        from fedlocal.experiment import run
-
-        outcome = run(config, place, list(job.overrides.task))
-        objective = _objective(outcome)
-    except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
-        _Session.failed = True
-        _report(error, place, list(job.overrides.task))
-    if job.mode is RunMode.MULTIRUN:
-        from fedlocal.results.sweep import write_sweep
-
-        write_sweep(sweep)
-    elif outcome:
-        _show(partial(_print_run, outcome))
-    return objective
-
-
-def _show(print_: Callable[[], None]) -> None:
-    """Print results; a reader that has gone away (`| head`) is no failure of the run."""
-    try:
-        print_()
-        sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # Rich makes the one into the other
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _Session.failed = True
-        _say(f"error: the results could not be printed: {error}")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _objective(outcome: "Run") -> float:
-    """Return the final accuracy, or the negated loss where there is none: more is better."""
-    arm = outcome.arms[0]
-    return arm.accuracy if arm.accuracy is not None else -(arm.loss if arm.loss is not None else math.nan)
-
-
-def _print_run(outcome: "Run") -> None:
-    from rich.console import Console
-
-    from fedlocal.results.table import comparison_table
-
-    console = Console(highlight=False)
-    console.print(comparison_table(outcome.arms))
-    main, *_ = outcome.hashes
-    errors = sum(len(one.errors) for one in outcome.histories[main].rounds)
-    tainted = f" ({errors} messages ended in an error)" if errors else ""
-    console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)
-    console.print(f"results {outcome.folder}", soft_wrap=True)
-
-
-def _print_sweep(place: Path) -> None:
-    from rich.console import Console
-
-    from fedlocal.results.sweep import sweep_table, write_sweep
-
-    rows = write_sweep(place)
-    console = Console(highlight=False)
-    console.print(sweep_table(rows))
-    console.print(f"results {place.absolute()}", soft_wrap=True)
-
-
-def _report(error: Exception, place: Path, overrides: list[str]) -> None:
-    """Tell people what went wrong, keep the traceback in the log, and leave a summary for the sweep."""
-    from fedlocal.results import write_json
-
-    logger.info("the run failed", exc_info=error)
-    if is_ours(error):
-        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        _say(f"error: {error}{notes}")
-    else:
-        _say("".join(traceback.format_exception(error)))
-    summary = place / "summary.json"
-    if not summary.exists():
-        reason = f"{type(error).__name__}: {error}"
-        write_json(summary, {"status": "failed", "error": reason, "overrides": overrides, "arms": []})
+        pass
+    gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
+    sys.exit(code)
 
 
 def check_output_folder(arguments: Sequence[str]) -> None:
@@ -176,7 +43,7 @@ def check_output_folder(arguments: Sequence[str]) -> None:
     SystemExit
         With the folder and the reason.
     """
-    if any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments):
+    if _has_flags(arguments):
         return
     chosen = [
         match[1] for argument in arguments if (match := re.match(r"hydra\.(?:run|sweep)\.dir=(.+)", argument))
@@ -184,12 +51,29 @@ def check_output_folder(arguments: Sequence[str]) -> None:
     wanted = Path(re.split(r"\$\{", chosen[-1].strip("'\""))[0] if chosen else ".").absolute()
     existing = next(path for path in (wanted, *wanted.parents) if path.exists())
     if not existing.is_dir():
-        _say(f"error: results cannot be written to {wanted}: {existing} is not a folder; set hydra.run.dir")
-        sys.exit(1)
+        _refuse(f"results cannot be written to {wanted}: {existing} is not a folder; set hydra.run.dir")
     if not os.access(existing, os.W_OK | os.X_OK):
-        _say(f"error: results cannot be written to {wanted}: {existing} is read-only; set hydra.run.dir")
-        sys.exit(1)
+        _refuse(f"results cannot be written to {wanted}: {existing} is read-only; set hydra.run.dir")
 
 
-def _say(text: str) -> None:
-    print(text.rstrip(), file=sys.stderr)
+def runs_actors(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line looks like a run on actors; only Hydra knows for sure."""
+    return not _has_flags(arguments) and not any(argument.startswith("backend") for argument in arguments)
+
+
+def warm_up() -> None:
+    """Have the process that workers fork from import what they need while Hydra composes."""
+    from fedlocal.drawing import PRELOAD
+    from fedlocal.flower.backends import Actors
+
+    Actors().prepare(PRELOAD)
+
+
+def _has_flags(arguments: Sequence[str]) -> bool:
+    """Tell whether anything but runs is asked for."""
+    return any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments)
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"error: {reason}", file=sys.stderr)
+    sys.exit(1)

@@ -1,6 +1,5 @@
 """A run, from its configuration to its results: data, partition, scheme, figures."""
 
-import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,8 @@ from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
 from fedlocal.config import Config, ConfigError, OptimizerState, build, check, sampling_problems
-from fedlocal.data import Dataset, Partition, Shards, Slices, traits
+from fedlocal.data import Dataset, Shards, Slices, traits
+from fedlocal.drawing import PRELOAD, draw
 from fedlocal.results import Arm, History, environment, save_arrays, write_json
 from fedlocal.results.progress import progress
 from fedlocal.seeds import Stream, generator
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
     from fedlocal.schemes import Setting
     from fedlocal.schemes.comparison import Comparison
-
-logger = logging.getLogger(__name__)
 
 # BLAS threads, Flower's log and its identity are the process's: runs in several threads take turns.
 _one_at_a_time = threading.RLock()
@@ -91,7 +89,7 @@ def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = (
 
 def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
     backend = build(config, "backend")
-    backend.prepare()  # workers start while data are loaded
+    backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
     from fedlocal.schemes.comparison import Comparison
 
@@ -187,43 +185,5 @@ def _recorded(config: Config, comparison: "Comparison", overrides: Sequence[str]
             "duration": time.perf_counter() - begun,
         }
         write_json(folder / "summary.json", summary)
-        _draw(folder, comparison)
-
-
-def _draw(folder: Path, comparison: "Comparison") -> None:
-    """Draw the run's figures; a figure that fails does not take the run with it."""
-    from fedlocal.results import figures
-
-    dataset, partition = comparison.setting.dataset, comparison.setting.partition
-    try:
-        figures.learning_curves(comparison.histories, folder / "learning_curves.png")
-        if dataset.classes is None:
-            figures.target_distribution(
-                target_quantiles(dataset, partition), partition.sizes, folder / "partition.png"
-            )
-        else:
-            counts = label_counts(dataset, partition)
-            figures.label_distribution(
-                counts, [str(label) for label in dataset.classes], folder / "partition.png"
-            )
-    except Exception:
-        logger.exception("the figures could not be drawn")
-
-
-def label_counts(dataset: Dataset, partition: Partition) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Count the training rows of each class that each actor owns; int64, shape (actors, classes)."""
-    owner = np.empty(len(dataset.train), dtype=np.int64)
-    owner[partition.order] = np.repeat(np.arange(len(partition)), partition.sizes)
-    flat = np.bincount(owner * dataset.outputs + dataset.train.y, minlength=len(partition) * dataset.outputs)
-    return flat.reshape(len(partition), dataset.outputs)
-
-
-def target_quantiles(
-    dataset: Dataset, partition: Partition
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return the five quartiles of each actor's first real target; float64, (actors, 5), NaN if empty."""
-    target, sizes = dataset.train.y[partition.order, 0], partition.sizes
-    owner = np.repeat(np.arange(len(partition)), sizes)
-    ascending = target[np.lexsort((target, owner))]
-    places = partition.offsets[:-1, None] + np.linspace(0, 1, 5) * (sizes - 1)[:, None]
-    return np.where(sizes[:, None] > 0, np.interp(places, np.arange(len(target)), ascending), np.nan)
+        dataset, partition = comparison.setting.dataset, comparison.setting.partition
+        draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)

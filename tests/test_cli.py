@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fedlocal.cli import runs_actors
+
 SMALL = [
     "dataset=synthetic",
     "dataset.train=200",
@@ -66,6 +68,30 @@ def test_help_teaches_by_example(fedlocal: Fedlocal, tmp_path: Path) -> None:
     ):
         assert word in done.stdout
     assert not (tmp_path / "outputs").exists()
+
+
+def test_help_loads_no_more_than_it_says(tmp_path: Path) -> None:
+    line = [sys.executable, "-X", "importtime", "-m", "fedlocal", "--help"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hydra" in loaded
+    assert not loaded & {"numpy", "flwr", "matplotlib", "scipy", "sklearn", "multiprocessing"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", True),
+        ("actors=8 partition=dirichlet", True),
+        ("-m actors=1,2", True),
+        ("backend=inline", False),
+        ("actors=2 backend.start_method=spawn", False),
+        ("--cfg job", False),
+        ("-sc install=bash", False),
+    ],
+)
+def test_a_head_start_is_for_runs_on_actors(line: str, expected: bool) -> None:
+    assert runs_actors(line.split()) is expected
 
 
 @pytest.mark.parametrize(

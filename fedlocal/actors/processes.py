@@ -7,11 +7,13 @@ each child, so it is hidden while a process starts: a script needs no ``if __nam
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -79,9 +81,25 @@ _starting = threading.Lock()
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Hide ``__main__`` from new processes, and have numeric libraries load there with one thread."""
-    with _starting:
+    """Hide ``__main__`` from new processes, and have numeric libraries load there with one thread.
+
+    Ctrl-C, which a terminal sends to all of them, is for this process alone to act upon.
+    """
+    with _starting, _interrupts_blocked():
         yield from _hidden()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would unblock them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is blocked stays so in a child
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hidden() -> Iterator[None]:

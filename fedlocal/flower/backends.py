@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.actors import ActorSystem, InlineSystem, warm_up
+from fedlocal.actors import ActorSystem, Behaviour, InlineSystem, System, warm_up
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid import LocalGrid
@@ -19,14 +19,32 @@ if TYPE_CHECKING:
 
 Costs = Sequence[float] | NDArray[np.float64]
 
-PRELOAD = ("fedlocal.flower.client_app", "fedlocal.flower.host", "scipy.linalg.blas")
+PRELOAD = ("fedlocal.flower.client_app", "fedlocal.flower.host", "fedlocal.models.blas")
 
 
 class Backend(Protocol):
     """Runs the clients of a federation."""
 
-    def prepare(self) -> None:
-        """Begin, in the background, what takes time and needs nothing."""
+    def prepare(self, preload: Sequence[str] = ()) -> None:
+        """Begin, in the background, what takes time and needs nothing.
+
+        Parameters
+        ----------
+        preload : sequence of str
+            Modules that other actors of the run will import.
+        """
+        ...
+
+    def system(self, start: Callable[[], Behaviour], workers: int) -> System:
+        """Open a system of actors that run where clients do.
+
+        Parameters
+        ----------
+        start : callable
+            Builds their behaviour; it must pickle.
+        workers : int
+            How many messages are handled at the same time, where the backend can.
+        """
         ...
 
     def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
@@ -48,15 +66,19 @@ class Backend(Protocol):
 class Inline:
     """Clients run in this process and thread, one after another."""
 
-    def prepare(self) -> None:
+    def prepare(self, preload: Sequence[str] = ()) -> None:
         """Do nothing."""
 
-    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":  # noqa: ARG002
+    def system(self, start: Callable[[], Behaviour], workers: int) -> System:  # noqa: ARG002
+        """Open a system without workers."""
+        return InlineSystem(start)
+
+    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
         """Open the grid; `workers` makes no difference."""
         from fedlocal.flower.grid import LocalGrid
         from fedlocal.flower.host import GuestActors
 
-        return LocalGrid(InlineSystem(partial(GuestActors, start)), costs)
+        return LocalGrid(self.system(partial(GuestActors, start), workers), costs)
 
 
 @dataclass(frozen=True)
@@ -71,15 +93,18 @@ class Actors:
 
     start_method: Literal["forkserver", "spawn"] | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, preload: Sequence[str] = ()) -> None:
         """Start the process that workers fork from, and have it import what they need."""
         if self.start_method != "spawn":
-            warm_up(PRELOAD)
+            warm_up((*PRELOAD, *preload))
+
+    def system(self, start: Callable[[], Behaviour], workers: int) -> System:
+        """Open a system with as many workers as asked for."""
+        return ActorSystem(start, workers=workers, method=self.start_method)
 
     def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
         """Open the grid with at most as many workers as there are clients."""
         from fedlocal.flower.grid import LocalGrid
         from fedlocal.flower.host import ClientActors
 
-        behaviour, count = partial(ClientActors, start), min(workers, len(costs))
-        return LocalGrid(ActorSystem(behaviour, workers=count, method=self.start_method), costs)
+        return LocalGrid(self.system(partial(ClientActors, start), min(workers, len(costs))), costs)

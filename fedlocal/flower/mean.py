@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import get_blas_funcs
+
+from fedlocal.models.blas import blas
 
 SHARD = 8 * 4096  # elements; 128 KB of float32 stay in a core's cache
 GROUP = 16  # clients
+PREFIXES = {"f": "s", "d": "d", "F": "c", "D": "z"}  # of BLAS functions, by dtype
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -78,7 +80,7 @@ class _ArrayMean:
     def __init__(self, like: NDArray[Any]) -> None:
         self._shape, self._dtype = like.shape, like.dtype
         kind = np.dtype(like.dtype.type if like.dtype.char in "fdFD" else np.float64)
-        self._add = get_blas_funcs("axpy", dtype=kind)
+        self._add = getattr(blas, PREFIXES[kind.char] + "axpy")
         self._mean, self._part = np.zeros(like.size, kind), np.empty(like.size, kind)
 
     def average(self, arrays: Sequence[NDArray[Any]], factors: Sequence[float]) -> bool:

@@ -106,7 +106,7 @@ class Step:
     """
 
     def __init__(self, network: Network, matrices: list[Array], rows: int) -> None:
-        from scipy.linalg.blas import sgemm  # imported late: it costs more than all of NumPy
+        from fedlocal.models.blas import sgemm  # imported late: it loads SciPy
 
         self._sgemm = sgemm
         self._network, self._matrices = network, matrices

@@ -81,7 +81,7 @@ class MLP:
         classes: bool,
         rng: np.random.Generator,
     ) -> None:
-        from scipy.linalg.blas import sgemm  # imported late: it costs more than all of NumPy
+        from fedlocal.models.blas import sgemm  # imported late: it loads SciPy
 
         self.network = Network.of([inputs, *hidden, outputs], activation, output, loss, classes=classes)
         self.vector = aligned_zeros(self.network.size)

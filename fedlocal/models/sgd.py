@@ -41,7 +41,7 @@ class SGD:
     """
 
     def __init__(self, vector: Vector, learning_rate: float, momentum: float, weight_decay: float) -> None:
-        from scipy.linalg.blas import saxpy  # imported late: it costs more than all of NumPy
+        from fedlocal.models.blas import saxpy  # imported late: it loads SciPy
 
         for name, value, limit in (
             ("learning_rate", learning_rate, np.inf),

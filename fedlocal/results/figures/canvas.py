@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Seven colours that colour-blind readers can tell apart (Okabe and Ito, "Color Universal Design", 2008)."""
 
+DOTS = 150  # an inch
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -30,7 +31,6 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.w_pad": 0.1,
     "legend.frameon": False,
     "legend.handlelength": 3.5,  # room for the dashes
-    "savefig.dpi": 150,
     "text.usetex": False,
     "text.parse_math": False,  # a name with two dollar signs is a name
 }
@@ -84,8 +84,9 @@ def sheet(path: str | os.PathLike[str], width: float, height: float) -> Iterator
     from matplotlib.figure import Figure
 
     with rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
         yield figure
         with replacing(path) as stream:
-            figure.savefig(stream, format="png")
+            # The same PNG as savefig's, which goes through all artists once more.
+            canvas.print_png(stream)  # type: ignore[no-untyped-call]
