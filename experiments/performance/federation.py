@@ -1,0 +1,135 @@
+"""The federation under test: fedlocal's actors, its round loop, and a strategy, around any client app."""
+
+import itertools
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from apps import arrays_of, echo
+from figures import UNITS
+from flwr.clientapp import ClientApp
+from flwr.serverapp.strategy import Strategy
+from hosts import start_host
+from numpy.typing import NDArray
+
+from fedlocal.actors import one_thread
+from fedlocal.flower.admission import Strict
+from fedlocal.flower.backends import Actors
+from fedlocal.flower.fedavg import FedAvg
+from fedlocal.flower.logs import quiet
+from fedlocal.flower.rounds import FederatedRound, RoundLoop
+from fedlocal.results import TIMED
+from fedlocal.schemes.federation import times
+
+PAPER = 535_818  # parameters of 784-512-256-10: 2.1 MB of float32
+LINEAR = 7_850  # of 784-10: 31 KB
+WARM_UP = 3  # rounds in which memory is touched for the first time
+WORKERS = 2
+ENDLESS = 1 << 30
+
+
+@dataclass(frozen=True)
+class Federation:
+    """What a federation consists of.
+
+    Parameters
+    ----------
+    app : callable
+        Makes the client app; importable by workers.
+    clients : int
+        All of them train in every round.
+    initial : mapping of str to NDArray
+        The model at the start.
+    rows : int
+        Of each client: what it may report as ``num-examples``.
+    strategy : callable
+        A class of Flower's strategies, or of fedlocal's.
+    workers : int
+        Processes that run the clients.
+    """
+
+    app: Callable[[], ClientApp]
+    clients: int
+    initial: Mapping[str, NDArray[Any]]
+    rows: int = 1
+    strategy: Callable[..., Strategy] = FedAvg
+    workers: int = WORKERS
+
+    def rounds(self, count: int = ENDLESS) -> Generator[FederatedRound]:
+        """Start workers, yield rounds from the first one on, and end the workers with the iterator."""
+        strategy = self.strategy(fraction_evaluate=0.0, min_available_nodes=self.clients)
+        admit = Strict([self.rows] * self.clients)
+        loop = RoundLoop(strategy, count, 1, lambda *_: {}, admit)
+        start, costs = partial(start_host, self.app, self.clients), [1.0] * self.clients
+        with Actors().open(start, costs, self.workers) as grid:
+            yield from itertools.islice(loop.run(grid, self.initial), 1, None)
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Keep Flower's log quiet and aggregation on one thread, as every run of fedlocal does."""
+    with quiet(), one_thread():
+        yield
+
+
+class Rounds:
+    """A federation as an arm: a turn is a round in steady state, its figure the round's seconds.
+
+    Seconds are those that speed-up counts: dispatch, training, collection and aggregation.
+
+    Parameters
+    ----------
+    name : str
+        What the arm is called.
+    federation : Federation
+        Its workers start here.
+
+    Attributes
+    ----------
+    spans : list of mapping of str to float
+        The seconds of each turn, span by span.
+    """
+
+    def __init__(self, name: str, federation: Federation) -> None:
+        self.name = name
+        self.spans: list[Mapping[str, float]] = []
+        self._rounds = federation.rounds()
+        for _ in range(WARM_UP):
+            next(self._rounds)
+
+    def turn(self) -> float:
+        """Run a round."""
+        self.spans.append(times(next(self._rounds)))
+        return sum(self.spans[-1][span] for span in TIMED)
+
+    def close(self) -> None:
+        """End the workers."""
+        self._rounds.close()
+
+    def breakdown(self, scale: float) -> str:
+        """Return the median of each span, in seconds times `scale`, as a note."""
+        medians = {span: float(np.median([turn[span] for turn in self.spans])) for span in TIMED}
+        return ", ".join(f"{span} {scale * median:.3f}" for span, median in medians.items())
+
+
+def echoing(clients: int, parameters: int, strategy: Callable[..., Strategy] = FedAvg) -> Federation:
+    """Return a federation whose clients send back what they get."""
+    return Federation(echo, clients, arrays_of(parameters), strategy=strategy)
+
+
+def size_of(parameters: int) -> str:
+    """Return the size of a float32 model in words.
+
+    Examples
+    --------
+    >>> size_of(PAPER), size_of(LINEAR), size_of(250)
+    ('2.1 MB', '31 KB', '1 KB')
+    >>> size_of(125_000)
+    '500 KB'
+    """
+    size = 4.0 * parameters
+    unit = next((name for name in ("B", "KB") if size < UNITS[name] * 1000), "MB")
+    return f"{float(f'{size / UNITS[unit]:.2g}'):g} {unit}"

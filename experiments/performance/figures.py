@@ -1,0 +1,156 @@
+"""The study's figures, drawn from its rows in the style of fedlocal's own.
+
+``python experiments/performance/figures.py [FOLDER]`` draws them again from a folder's ``results.csv``.
+"""
+
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rows import Row, read
+
+from fedlocal.results.figures.canvas import line_style, sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PAPER = {2: 1.69, 4: 2.35, 8: 2.01, 16: 1.42, 32: 0.82}
+"""Actors to mean speed-up: Bartsch & Du Bois (ERAD/RS 2023), figure 1, on four AMD Opteron 6367."""
+
+UNITS = {"B": 1.0, "KB": 1e3, "MB": 1e6}
+
+
+class Point(NamedTuple):
+    """A row on a figure."""
+
+    x: float
+    row: Row
+
+
+def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draw the figures for which there are rows; return their files."""
+    drawn = []
+    for name, figure in FIGURES.items():
+        if figure(rows, folder / name):
+            drawn.append(folder / name)
+    return drawn
+
+
+def speed_up(rows: Sequence[Row], path: Path) -> bool:
+    """Draw speed-up against actors, with the paper's beside it."""
+    measured = _points(rows, "speed_up", r"(\d+) actors, 2 workers")
+    if not measured:
+        return False
+    with sheet(path, 6.0, 4.2) as figure:
+        axes = figure.subplots()
+        axes.axhline(1, color="#666666", linestyle=":", linewidth=1)
+        _spread(axes, measured, 0, "fedlocal, 2 workers")
+        label = "Bartsch & Du Bois 2023, four CPUs"
+        axes.errorbar(list(PAPER), list(PAPER.values()), label=label, **line_style(1))
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(list(PAPER), list(map(str, PAPER)))
+        axes.set(title="Speed-up over sequential training", xlabel="actors", ylim=(0, None))
+        figure.legend(loc="outside lower center", ncols=2)
+    return True
+
+
+def by_workers(rows: Sequence[Row], path: Path) -> bool:
+    """Draw speed-up against workers, and the line on which each worker gives a whole one."""
+    measured = _points(rows, "speed_up", r"32 actors, (\d+) workers")
+    if len(measured) < 3:
+        return False
+    with sheet(path, 6.0, 4.2) as figure:
+        axes = figure.subplots()
+        most = measured[-1].x
+        axes.plot([1, most], [1, most], color="#666666", linestyle=":", linewidth=1)
+        _spread(axes, measured, 0, None)
+        axes.set(xlabel="workers", xlim=(0, None), ylim=(0, None))
+        axes.set_title("Speed-up over sequential training, 32 actors (dotted: one a worker)")
+    return True
+
+
+def overhead(rows: Sequence[Row], path: Path) -> bool:
+    """Draw what a client costs beyond computing against the size of the model."""
+    lines = {
+        name: _points(rows, "overhead", rf"\d+ clients, ([\d.]+ [KM]?B), {re.escape(name)}", _bytes)
+        for name in ("fedavg", "Flower's FedAvg")
+    }
+    if len(lines["fedavg"]) < 2:
+        return False
+    with sheet(path, 6.0, 4.2) as figure:
+        axes = figure.subplots()
+        for index, (name, points) in enumerate(lines.items()):
+            _spread(axes, points, index, f"strategy: {name}")
+        axes.set(xscale="log", yscale="log", xlabel="model", ylabel="ms per client")
+        axes.xaxis.set_major_formatter(lambda x, _: _size(x))
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        axes.set_title("A round beyond computing, 100 clients")
+        figure.legend(loc="outside lower center", ncols=2)
+    return True
+
+
+def registered(rows: Sequence[Row], path: Path) -> bool:
+    """Draw the time of a round against the number of registered clients."""
+    chosen = [row for row in rows if row.measure == "a round"]
+    measured = _points(chosen, "registered", r"(\d+) registered, .*")
+    if len(measured) < 2:
+        return False
+    with sheet(path, 6.0, 4.2) as figure:
+        axes = figure.subplots()
+        _spread(axes, measured, 0, None)
+        axes.set(xscale="log", xlabel="registered clients", ylabel="ms", ylim=(0, None))
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+        axes.set_title("A round of 100 sampled clients, 2.1 MB model")
+    return True
+
+
+FIGURES: dict[str, Callable[[Sequence[Row], Path], bool]] = {
+    "speed_up.png": speed_up,
+    "workers.png": by_workers,
+    "overhead.png": overhead,
+    "registered.png": registered,
+}
+
+
+def _points(
+    rows: Sequence[Row], section: str, pattern: str, number: Callable[[str], float] = float
+) -> list[Point]:
+    """Return a section's measured rows whose setting has this pattern, by the number in its group."""
+    found = [
+        Point(number(match[1]), row)
+        for row in rows
+        if row.section == section and (match := re.fullmatch(pattern, row.setting))
+    ]
+    return sorted((point for point in found if math.isfinite(point.row.value)), key=lambda point: point.x)
+
+
+def _spread(axes: "Axes", points: Sequence[Point], index: int, label: str | None) -> None:
+    """Draw a line through the medians, with bars from quartile to quartile."""
+    middle = [row.value for _, row in points]
+    below = [row.value - row.low for _, row in points]
+    above = [row.high - row.value for _, row in points]
+    x = [point.x for point in points]
+    axes.errorbar(x, middle, [below, above], label=label, capsize=2, **line_style(index))
+
+
+def _bytes(size: str) -> float:
+    number, unit = size.split()
+    return float(number) * UNITS[unit]
+
+
+def _size(size: float) -> str:
+    unit = max((name for name in UNITS if UNITS[name] <= max(size, 1)), key=UNITS.__getitem__)
+    return f"{size / UNITS[unit]:g} {unit}"
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for path in draw(read(folder / "results.csv"), folder):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

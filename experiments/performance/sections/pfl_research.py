@@ -1,0 +1,51 @@
+"""The simulation of pfl-research with PyTorch on the processor: a round of FedAvg over the same rows."""
+
+import random
+import statistics
+import sys
+from collections.abc import Iterator
+
+from arms import ProgramError, alternate, ratios
+from peers.environments import PeerMissing, python_of, versions_of
+from peers.whole_runs import WholeRun
+from rows import Row, missing, row_of
+
+from sections import Options
+
+TURNS, ROUNDS = 3, 5
+FEDLOCAL = "fedlocal, 2 workers"
+ONE, TWO = "pfl, 1 process of 2 threads", "pfl, 2 processes"
+TWO_THREADS = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Yield the ratio of a round's seconds, in steady state, with 10 and with 100 users."""
+    try:
+        python = python_of("pfl", options.peers)
+    except PeerMissing as reason:
+        yield missing("pfl_research", "", str(reason))
+        return
+    versions = versions_of("pfl", options.peers)
+    for users in (10, 100):
+        try:
+            yield from _compared(python, users, options.seed, versions)
+        except ProgramError as error:
+            yield missing("pfl_research", f"{users} users", str(error).splitlines()[0])
+
+
+def _compared(python: str, users: int, seed: int, versions: str) -> Iterator[Row]:
+    program = ["-m", "peers.pfl_run"]
+    runs = [
+        WholeRun(FEDLOCAL, [sys.executable, "-m", "peers.fedlocal_run"], "training", users, ROUNDS),
+        WholeRun(ONE, [python, *program], "training", users, ROUNDS, TWO_THREADS),
+        WholeRun(TWO, [python, *TWO_PROCESSES, *program], "training", users, ROUNDS),
+    ]
+    alternate(runs, TURNS, random.Random(seed))
+    steady = {run.name: run.steady() for run in runs}
+    for peer in (ONE, TWO):
+        other, own = (statistics.median(steady[name]) for name in (peer, FEDLOCAL))
+        note = f"{other:.3g} s, fedlocal {own:.3g}; {versions}"
+        what = f"a round in steady state: {peer} / {FEDLOCAL}"
+        turns = ratios(steady, peer, FEDLOCAL)
+        yield row_of("pfl_research", f"{users} users", what, turns, "x", at_least=1, note=note)

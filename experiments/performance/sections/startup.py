@@ -1,0 +1,20 @@
+"""From shell to prompt: the default run, and the help; warm, in an empty folder."""
+
+import random
+from collections.abc import Iterator
+
+from arms import alternate
+from processes import Command, fedlocal_command
+from rows import Row, row_of
+
+from sections import Options
+
+BOUNDS = {"fedlocal": 4.0, "fedlocal --help": 0.6}
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Yield the seconds of each command."""
+    arms = [Command(name, fedlocal_command() + name.split()[1:]) for name in BOUNDS]
+    figures = alternate(arms, 2 if options.quick else 15, random.Random(options.seed))
+    for name, bound in BOUNDS.items():
+        yield row_of("startup", name, "from shell to prompt", figures[name], "s", at_most=bound)

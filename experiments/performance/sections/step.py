@@ -1,0 +1,54 @@
+"""A training step against the eight matrix products that it cannot do without, on one thread.
+
+The arms are those of the study in ``experiments/training_step``, which says more about them.
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from arms import Call, alternate, ratios
+from rows import Row, row_of
+
+from fedlocal.actors import one_thread
+from sections import Options
+
+STUDY = Path(__file__).parents[2] / "training_step" / "measure.py"
+LIMIT = "products"
+COMPARED = ("train_step", "train (with the gather)")
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Yield the ratio to the products at each batch size."""
+    arms = _study().arms
+    for batch in (32, 64, 128, 256):
+        passes = arms(batch, np.random.default_rng(batch))
+        calls = [Call(name, partial(_seconds, passes[name])) for name in (LIMIT, *COMPARED)]
+        with one_thread():
+            figures = alternate(calls, 10 if options.quick else 40, random.Random(options.seed))
+        for name in COMPARED:
+            bound = 1.15 if name == "train_step" else None
+            turns = ratios(figures, name, LIMIT)
+            yield row_of("step", f"batch {batch}", f"{name} / {LIMIT}", turns, "x", at_most=bound)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+def _study() -> ModuleType:
+    """Load the other study's program; its name is taken by this one's."""
+    spec = spec_from_file_location("training_step", STUDY)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(STUDY)
+    study = sys.modules["training_step"] = module_from_spec(spec)
+    spec.loader.exec_module(study)
+    return study
