@@ -135,8 +135,8 @@ def _print_run(outcome: "Run") -> None:
     from fedlocal.results.table import comparison_table
 
     console = Console(highlight=False)
-    console.print(comparison_table(outcome.arms))
     main, *_ = outcome.hashes
+    console.print(comparison_table(outcome.arms, main=outcome.histories[main]))
     errors = sum(len(one.errors) for one in outcome.histories[main].rounds)
     tainted = f" ({errors} messages ended in an error)" if errors else ""
     console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)

@@ -12,13 +12,14 @@ from apps import arrays_of, echo
 from figures import UNITS
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import Strategy
-from hosts import start_host
+from hosts import LINEAR_MODEL, start_host, start_own
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
 from fedlocal.flower.admission import Strict
 from fedlocal.flower.backends import Actors
 from fedlocal.flower.fedavg import FedAvg
+from fedlocal.flower.host import Host
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import FederatedRound, RoundLoop
 from fedlocal.results import TIMED
@@ -49,6 +50,8 @@ class Federation:
         A class of Flower's strategies, or of fedlocal's.
     workers : int
         Processes that run the clients.
+    start : callable
+        Makes the host of the app, given the app's maker and the number of clients.
     """
 
     app: Callable[[], ClientApp]
@@ -57,13 +60,14 @@ class Federation:
     rows: int = 1
     strategy: Callable[..., Strategy] = FedAvg
     workers: int = WORKERS
+    start: Callable[[Callable[[], ClientApp], int], Host] = start_host
 
     def rounds(self, count: int = ENDLESS) -> Generator[FederatedRound]:
         """Start workers, yield rounds from the first one on, and end the workers with the iterator."""
         strategy = self.strategy(fraction_evaluate=0.0, min_available_nodes=self.clients)
         admit = Strict([self.rows] * self.clients)
         loop = RoundLoop(strategy, count, 1, lambda *_: {}, admit)
-        start, costs = partial(start_host, self.app, self.clients), [1.0] * self.clients
+        start, costs = partial(self.start, self.app, self.clients), [1.0] * self.clients
         with Actors().open(start, costs, self.workers) as grid:
             yield from itertools.islice(loop.run(grid, self.initial), 1, None)
 
@@ -118,6 +122,11 @@ class Rounds:
 def echoing(clients: int, parameters: int, strategy: Callable[..., Strategy] = FedAvg) -> Federation:
     """Return a federation whose clients send back what they get."""
     return Federation(echo, clients, arrays_of(parameters), strategy=strategy)
+
+
+def own_client(clients: int) -> Federation:
+    """Return a federation of fedlocal's own client, whose clients have nothing to train."""
+    return Federation(echo, clients, LINEAR_MODEL().arrays, start=start_own)
 
 
 def size_of(parameters: int) -> str:

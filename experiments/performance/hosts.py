@@ -1,13 +1,46 @@
-"""What a worker of the study starts with: no import of the server side."""
+"""What workers of the study start with: no import of the server side."""
 
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
+from apps import BATCH, INPUTS, model, rows
 from flwr.clientapp import ClientApp
 
+from fedlocal.actors import Wire
+from fedlocal.data import Partition, Rows, Shards, Slices
+from fedlocal.data.skew import NoSkew
+from fedlocal.flower.client_app import NewModel, Training, client_app
 from fedlocal.flower.host import Host
 from fedlocal.flower.private import RUN_ID
+from fedlocal.flower.together import together
+from fedlocal.models import MLP, train
 
 
 def start_host(app: Callable[[], ClientApp], clients: int) -> Host:
     """Make what runs a client app for any of its clients."""
     return Host(app(), clients, 1, RUN_ID)
+
+
+def start_own(_: Callable[[], ClientApp], clients: int) -> Host:
+    """Make what runs fedlocal's own client: a linear model, a row per client, and no epoch to train."""
+    nothing = Rows(np.zeros((clients, INPUTS), np.float32), np.zeros(clients, np.int64))
+    shards = Shards.create(nothing, Partition.from_owner(np.arange(clients), clients))
+    slices = Slices(shards, NoSkew(), (INPUTS,), 0.0, np.random.default_rng, np.random.default_rng)
+    training = Training(seed=1, batch_size=10, local_epochs=0)
+    app, many = client_app(slices, LINEAR_MODEL, training), together(slices, LINEAR_MODEL, training)
+    return Host(app, clients, 1, RUN_ID, together=many)
+
+
+class Steps:
+    """The behaviour of actors that train the study's model, each on rows of its own, and say nothing."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        """Train for one epoch over `ROWS_A_TURN` rows."""
+        x, y = rows(ROWS_A_TURN)
+        train(model(), x, y, batch_size=BATCH, epochs=1, rng=np.random.default_rng(actor))
+        return message, state
+
+
+ROWS_A_TURN = 7_500
+LINEAR_MODEL = NewModel(partial(MLP, hidden=[]), inputs=INPUTS, outputs=10, classes=True, seed=1)

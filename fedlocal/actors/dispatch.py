@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fedlocal.actors.batch import Task
 from fedlocal.actors.schedule import Schedule
 
-AHEAD = 0.002  # seconds of work that a worker holds, as far as a few messages make them up
+AHEAD = 0.004  # seconds of work that a worker holds, as far as a few messages make them up
 AT_LEAST = 2  # messages that a worker holds, however long they take, if others do not miss them
 AT_MOST = 64
 

@@ -4,6 +4,7 @@ It takes no decision: it handles what the supervisor sends it, in that order, an
 closes. Its process group is its own, so that whatever a client starts can be ended with it.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -32,6 +33,7 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour]) -
         limit_this_process()
         worker.serve(start())
         limit_this_process()
+        gc.freeze()  # what was imported stays: the collector need not look at it again
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
         worker.send(Kind.BROKEN, _described(error))
         return

@@ -9,7 +9,7 @@ config records: in JSON, where Flower's protobuf takes five times as long, unles
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -61,7 +61,7 @@ def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
         else:
             layout.append((name, None))
             small[name] = record
-    return _layout_bytes(tuple(layout)) + _encode_small(small), buffers
+    return _layout_bytes(tuple(layout)) + encode_small(small), buffers
 
 
 def _describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[str, str, tuple[int, ...], str | None]:
@@ -80,7 +80,13 @@ def _layout_bytes(layout: tuple[tuple[str, Any], ...]) -> bytes:
     return _LENGTH.pack(len(described)) + described
 
 
-def _encode_small(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:
+def layout_of(header: bytes) -> bytes:
+    """Return the first part of a header; contents that differ in numbers alone have it in common."""
+    return header[: _LENGTH.size + _LENGTH.unpack_from(header)[0]]
+
+
+def encode_small(records: Mapping[str, MetricRecord | ConfigRecord]) -> bytes:
+    """Return the second part of a header: the values of metric and config records."""
     values = {
         name: ("m" if isinstance(record, MetricRecord) else "c", dict(record))
         for name, record in records.items()
@@ -88,7 +94,7 @@ def _encode_small(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:
     try:
         return _JSON + json.dumps(values).encode()
     except TypeError:
-        return _PROTOBUF + small_records_to_bytes(records)
+        return _PROTOBUF + small_records_to_bytes(dict(records))
 
 
 def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
@@ -99,11 +105,11 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
     CodecError
         If header and buffers do not belong together, or an array claims other than its bytes.
     """
-    end = _LENGTH.size + _LENGTH.unpack_from(header)[0]
-    small = _decode_small(header[end:])
+    layout = layout_of(header)
+    small = _decode_small(header[len(layout) :])
     remaining = iter(buffers)
     records: dict[str, ArrayRecord | MetricRecord | ConfigRecord] = {}
-    for name, arrays in _layout(header[_LENGTH.size : end]):
+    for name, arrays in _layout(layout[_LENGTH.size :]):
         if arrays is None:
             records[name] = small[name]
         else:
@@ -185,9 +191,9 @@ def decode_request(body: bytes, content: RecordDict) -> Message:
     )
 
 
-def message_type(body: bytes) -> str:
-    """Return the type of the request with this body."""
-    return str(json.loads(body)[-1])
+def is_of_type(body: bytes, message_type: str) -> bool:
+    """Tell whether the request with this body is of a type, without parsing it: the type stands last."""
+    return body.endswith(f'"{message_type}"]'.encode())
 
 
 class Contents:

@@ -1,16 +1,19 @@
 """FedAvg with fedlocal's mean; all else is Flower's."""
 
+import random
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp import Grid
 from flwr.serverapp.exception import InconsistentMessageReplies
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
 from numpy.typing import NDArray
 
 from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.mean import GROUP, weighted_mean
-from fedlocal.flower.private import aggregate_metricrecords
+from fedlocal.flower.private import aggregate_metricrecords, readdressed
 
 
 class FedAvg(FlowerFedAvg):
@@ -20,6 +23,20 @@ class FedAvg(FlowerFedAvg):
     than Flower's in the last bits. It takes the clients in groups, those of the largest weights first, which
     are those that started first.
     """
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Ask the clients that Flower's ``FedAvg`` would ask, without its two copies of the list of all."""
+        nodes = grid.nodes if isinstance(grid, LocalGrid) else range(0)
+        size = max(int(len(nodes) * self.fraction_train), self.min_train_nodes)
+        if not self.fraction_train or not 0 < max(size, self.min_available_nodes) <= len(nodes):
+            return super().configure_train(server_round, arrays, config, grid)
+        sampled = random.sample(nodes, size)
+        config["server-round"] = server_round
+        record = RecordDict({self.arrayrecord_key: arrays, self.configrecord_key: config})
+        first = Message(record, sampled[0], MessageType.TRAIN)
+        return [first, *(readdressed(first, node) for node in sampled[1:])]
 
     def aggregate_train(
         self,

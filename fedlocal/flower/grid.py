@@ -31,6 +31,7 @@ from fedlocal.flower.private import (
 )
 
 AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
+AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class LocalGrid(Grid):
     def __init__(self, system: System, costs: Sequence[float] | NDArray[np.float64]) -> None:
         self.last_exchange: Exchange | None = None
         self._system, self._costs = system, costs
-        self._nodes = range(FIRST_NODE, FIRST_NODE + len(costs))
-        self._node_ids = list(self._nodes)  # kept, since Flower copies it twice a round
+        self.nodes = range(FIRST_NODE, FIRST_NODE + len(costs))
+        self._node_ids = list(self.nodes)  # kept, since Flower copies it twice a round
         self._counts: Counter[int] = Counter()
         self._pushed: dict[str, _Pushed] = {}
         self.set_run(empty_run(RUN_ID))
@@ -148,8 +149,8 @@ class LocalGrid(Grid):
     ) -> Generator[list[Message], None, None]:
         """Send messages and yield their replies a group at a time, each as soon as it is complete.
 
-        Only `AHEAD` groups are under way at once: that much memory their replies take, if the caller lets go
-        of each group before the next.
+        Only a few groups are under way at once: that much memory their replies take, if the caller lets go of
+        each group before the next.
 
         Parameters
         ----------
@@ -173,7 +174,7 @@ class LocalGrid(Grid):
         under_way: deque[tuple[list[Message], Batch]] = deque()
         try:
             while waiting or under_way:
-                while waiting and len(under_way) < AHEAD:
+                while waiting and len(under_way) < _ahead(waiting[0], contents):
                     group = waiting.popleft()
                     under_way.append((group, self._post(group, contents)))
                 yield self._received(*under_way.popleft(), handlings, begun, timeout)
@@ -212,8 +213,8 @@ class LocalGrid(Grid):
         requests = list(messages)
         for request in requests:
             node = request.metadata.dst_node_id
-            if node not in self._nodes:
-                raise ValueError(f"there is no node {node}: they are {self._nodes[0]} to {self._nodes[-1]}")
+            if node not in self.nodes:
+                raise ValueError(f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}")
             self._counts[node] += 1
             set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
         return requests
@@ -243,6 +244,12 @@ class LocalGrid(Grid):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
+    """Return how many groups like this one may be under way at once."""
+    size = sum(contents[id(request.content)].nbytes for request in group)
+    return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
 
 
 def _as_message(result: Result, request: Message) -> Message:

@@ -60,6 +60,11 @@ def request_from(content: RecordDict, **fields: Any) -> Message:
     return _message({**_FROM_SERVER, **own}, content, None)
 
 
+def readdressed(message: Message, node: int) -> Message:
+    """Return the same message to another node."""
+    return _message({**message.metadata.__dict__, "_dst_node_id": node}, message.content, None)
+
+
 def reply_to(request: Message, content: RecordDict | None, error: Error | None = None) -> Message:
     """Put the reply to a request together; it comes from whom the request went to."""
     asked, now = request.metadata.__dict__, time.time()

@@ -6,16 +6,18 @@ one by one, since a :class:`fedlocal.models.Stack` makes the same calls of BLAS.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import takewhile
-from typing import Any, cast
+from itertools import accumulate, takewhile
+from typing import cast
 
+import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, MessageType, MetricRecord
+from numpy.typing import NDArray
 
-from fedlocal.actors import Outcome, Request, Wire
+from fedlocal.actors import Outcome, Request, Wire, raw
 from fedlocal.data import Rows, Slices
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.client_app import Training
-from fedlocal.flower.codec import Contents, encode_content, message_type
+from fedlocal.flower.codec import Contents, encode_content, encode_small, is_of_type, layout_of
 from fedlocal.flower.private import content_of, record_of
 from fedlocal.models import MLP, Model, Stack, stack_height
 
@@ -57,7 +59,7 @@ class Together:
             lambda request: (
                 request.message.arrays is first.message.arrays
                 and request.message.header == first.message.header
-                and message_type(request.message.body) == MessageType.TRAIN
+                and is_of_type(request.message.body, MessageType.TRAIN)
                 and not request.state
                 and len(self._rows(request)) == size
             ),
@@ -77,11 +79,20 @@ class Together:
             epochs=training.local_epochs,
             rngs=[training.rng(request.actor, number) for request in requests],
         )
-        models = (self._model.network.named(vector) for vector in vectors)
-        return [
-            (_reply(model, {"num-examples": len(own), "train-loss": loss}), b"")
-            for model, own, loss in zip(models, rows, losses, strict=True)
-        ]
+        layout, lengths = self._described(vectors[0])
+        replies = []
+        for vector, own, loss in zip(vectors, rows, losses, strict=True):
+            metrics = record_of(MetricRecord, {"num-examples": len(own), "train-loss": loss})
+            replies.append(
+                (Wire(layout + encode_small({"metrics": metrics}), b"", _cut(vector, lengths)), b"")
+            )
+        return replies
+
+    def _described(self, vector: NDArray[np.float32]) -> tuple[bytes, list[int]]:
+        """Return the layout of a reply and its arrays' lengths: they lie one behind another in the vector."""
+        arrays = array_record(self._model.network.named(vector))
+        header, buffers = encode_content(content_of({"arrays": arrays, "metrics": MetricRecord()}))
+        return layout_of(header), [raw(buffer).nbytes for buffer in buffers]
 
     def _rows(self, request: Request) -> Rows:
         return self._slices.open(request.actor).training
@@ -90,7 +101,6 @@ class Together:
         return cast(ConfigRecord, self._contents.decode(request.message).get("config", ConfigRecord()))
 
 
-def _reply(arrays: dict[str, Any], metrics: dict[str, Any]) -> Wire:
-    records: dict[str, Any] = {"arrays": array_record(arrays), "metrics": record_of(MetricRecord, metrics)}
-    header, buffers = encode_content(content_of(records))
-    return Wire(header, b"", buffers)
+def _cut(vector: NDArray[np.float32], lengths: Sequence[int]) -> list[memoryview]:
+    view, ends = raw(vector), accumulate(lengths)
+    return [view[end - length : end] for length, end in zip(lengths, ends, strict=True)]

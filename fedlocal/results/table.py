@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fedlocal.results.rounds import TIMED
 from fedlocal.results.text import duration, fixed, ratio, share
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from fedlocal.results.history import History
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Arm:
     idle_share: float | None = None
 
 
-def comparison_table(arms: Sequence[Arm], title: str | None = None) -> "Table":
+def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "History | None" = None) -> "Table":
     """Lay out the arms as a table of at most 80 columns.
 
     Parameters
@@ -49,6 +52,8 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None) -> "Table":
         The scheme that the run is about first, then what it is compared with.
     title : str or None
         A line above the table.
+    main : History or None
+        Of the first arm: what its rounds spent their time on goes below the table.
 
     Returns
     -------
@@ -73,16 +78,26 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None) -> "Table":
     for index, arm in enumerate(arms):
         style = "bold" if index == 0 and len(arms) > 1 else None
         table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
-    if any(arm.speed_up is not None for arm in arms):
-        table.caption = _meaning(arms)
+    table.caption = "\n".join([*_round(main), *_meaning(arms)]) or None
     return table
 
 
-def _meaning(arms: Sequence[Arm]) -> str:
-    text = "speed-up: training time of a row / training time of the first row"
+def _round(history: "History | None") -> list[str]:
+    """Say what a round took on average, where more than training was recorded."""
+    if history is None or not history.total("dispatch"):
+        return []
+    rounds = max(1, sum(1 for one in history.rounds if one.timed))
+    spans = [f"{span} {1000 * history.total(span) / rounds:.3g}" for span in TIMED]
+    return [f"a round: {', '.join(spans)} ms"]
+
+
+def _meaning(arms: Sequence[Arm]) -> list[str]:
+    lines = []
+    if any(arm.speed_up is not None for arm in arms):
+        lines.append("speed-up: training time of a row / training time of the first row")
     if any(arm.end_to_end is not None for arm in arms):
-        text += "\nend to end: the same ratio of whole times, with start-up and evaluation"
-    return text
+        lines.append("end to end: the same ratio of whole times, with start-up and evaluation")
+    return lines
 
 
 def plain_table(title: str | None) -> "Table":

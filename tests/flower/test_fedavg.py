@@ -1,21 +1,26 @@
 """fedlocal's FedAvg: Flower's, but for its mean."""
 
 import itertools
+import random
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import Message, MetricRecord, RecordDict
+from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import strategy as flower
 from flwr.serverapp.exception import InconsistentMessageReplies
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedlocal.actors import InlineSystem
 from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.fedavg import FedAvg, in_groups
-from fedlocal.flower.host import node_of
+from fedlocal.flower.grid import LocalGrid
+from fedlocal.flower.host import GuestActors, node_of
 from fedlocal.flower.mean import GROUP
+from tests.flower.apps import start
 
 
 def replies(metrics: list[dict[str, Any]]) -> list[Message]:
@@ -64,3 +69,23 @@ def test_groups_hold_the_largest_first_and_their_nodes_in_order(sizes: dict[int,
     assert all(group == sorted(group) for group in groups)
     for before, after in itertools.pairwise(groups):
         assert min(sizes[node] for node in before) >= max(sizes[node] for node in after)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"fraction_train": 0.3}, {"fraction_train": 0.01, "min_train_nodes": 3}]
+)
+def test_it_asks_the_clients_that_flowers_would_ask(options: dict[str, Any]) -> None:
+    asked = []
+    with LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 40) as grid:
+        for strategy in (FedAvg(**options), flower.FedAvg(**options)):
+            random.seed(3)
+            arrays = array_record({"w": np.zeros(3, np.float32)})
+            messages = list(strategy.configure_train(2, arrays, ConfigRecord({"lr": 0.1}), grid))
+            asked.append([(vars(one.metadata) | {"_created_at": 0}, one.content) for one in messages])
+    assert asked[0] == asked[1]
+
+
+def test_more_clients_than_there_are_is_flowers_to_judge() -> None:
+    with LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 2) as grid:
+        strategy, config = FedAvg(fraction_train=0.0), ConfigRecord()
+        assert list(strategy.configure_train(1, array_record({}), config, grid)) == []

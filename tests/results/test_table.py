@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from fedlocal.results import Arm, comparison_table
+from fedlocal.results import Arm, History, Round, comparison_table
 from fedlocal.results.text import duration, fixed
 
 ARMS = [
@@ -55,6 +55,17 @@ def test_columns_without_a_value_are_left_out() -> None:
     assert "accuracy" not in text
     assert "speed-up" not in text
     assert "1 min 23 s" in text
+
+
+def test_what_a_round_took_stands_below_where_it_was_recorded() -> None:
+    history = History()
+    history.record(Round(0, {"start-up": 0.5}))
+    for number in (1, 2):
+        spans = {"dispatch": 0.001, "training": 0.2, "collection": 0.003, "aggregation": 0.0}
+        history.record(Round(number, {**spans, "evaluation": 9.0}))
+    lines = printed(comparison_table(ARMS, main=history))
+    assert any(line.startswith("a round: dispatch 1, training 200, collection 3, aggr") for line in lines)
+    assert "a round" not in "".join(printed(comparison_table(ARMS, main=History())))
 
 
 def test_names_are_not_taken_for_markup() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 from arms import alternate
-from federation import LINEAR, PAPER, Rounds, echoing, session, size_of
+from federation import LINEAR, PAPER, Rounds, echoing, own_client, session, size_of
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
 from rows import Row, row_of
 
@@ -16,15 +16,22 @@ CLIENTS = 100
 SIZES = (250, 2_500, LINEAR, 25_000, 125_000, PAPER, 1_250_000, 5_000_000)
 """Parameters of the models of the sweep: 1 KB to 20 MB."""
 
-BOUNDS = {("fedavg", PAPER): 0.6, ("fedavg", LINEAR): 0.15, ("Flower's FedAvg", LINEAR): 0.45}
+OWN = "fedavg, fedlocal's own client"
+BOUNDS = {
+    ("fedavg", PAPER): 0.6,
+    ("fedavg", LINEAR): 0.15,
+    (OWN, LINEAR): 0.15,
+    ("Flower's FedAvg", LINEAR): 0.45,
+}
 STRATEGIES = {"fedavg": FedAvg, "Flower's FedAvg": FlowerFedAvg}
 MEASURE = "overhead per client"
 
 
 def measure(options: Options) -> Iterator[Row]:
-    """Yield milliseconds per client: those with a bound take turns, then both strategies at other sizes."""
+    """Yield milliseconds per client: each case with a bound alone, then both strategies at other sizes."""
     turns, rng = (15 if options.quick else 40), random.Random(options.seed)
-    yield from _together(list(BOUNDS), turns, rng)
+    for case in BOUNDS:
+        yield from _together([case], turns, rng)
     if not options.quick:
         for parameters in SIZES:
             cases = [(name, parameters) for name in STRATEGIES if (name, parameters) not in BOUNDS]
@@ -35,7 +42,10 @@ def _together(cases: list[tuple[str, int]], turns: int, rng: random.Random) -> I
     with session(), ExitStack() as stack:
         arms = []
         for strategy, parameters in cases:
-            federation = echoing(CLIENTS, parameters, STRATEGIES[strategy])
+            if strategy == OWN:
+                federation = own_client(CLIENTS)
+            else:
+                federation = echoing(CLIENTS, parameters, STRATEGIES[strategy])
             setting = f"{CLIENTS} clients, {size_of(parameters)}, {strategy}"
             arms.append(stack.enter_context(closing(Rounds(setting, federation))))
         figures = alternate(arms, turns, rng)

@@ -1,10 +1,13 @@
 """The federated scheme against the sequential one on one thread, round by round in one run of fedlocal."""
 
+import time
 from collections.abc import Iterator
 
+from hosts import Steps
 from rows import Row, row_of
 
 import fedlocal
+from fedlocal.actors import ActorSystem, Envelope
 from sections import Options
 
 ACTORS = (2, 4, 8, 16, 32)
@@ -21,13 +24,30 @@ WORKLOAD = (
 
 
 def measure(options: Options) -> Iterator[Row]:
-    """Yield the speed-up at each number of actors, then at each number of workers."""
+    """Yield the machine's limit, the speed-up by numbers of actors, and that by numbers of workers."""
+    yield _ceiling(6 if options.quick else 20)
     rounds = 4 if options.quick else 9
     for actors in (8,) if options.quick else ACTORS:
         yield _compared(actors, WORKERS, rounds, at_least=1.88 if actors == 2 else 1.8)
     if not options.quick:
         for workers in _scale(options.workers):
             yield _compared(max(ACTORS), workers, rounds)
+
+
+def _ceiling(turns: int) -> Row:
+    """Return how many times faster two processes do the same steps on their own rows than one does both."""
+    with ActorSystem(Steps, workers=2) as system:
+
+        def seconds(*actors: int) -> float:
+            begun = time.perf_counter()
+            system.ask([Envelope(actor) for actor in actors])
+            return time.perf_counter() - begun
+
+        seconds(0, 1)
+        ratios = [(seconds(0) + seconds(1)) / seconds(0, 1) for _ in range(turns)]
+    return row_of(
+        "speed_up", "2 processes that share nothing", MEASURE, ratios, "x", note="the machine's limit"
+    )
 
 
 def _scale(most: int) -> list[int]:
