@@ -4,10 +4,13 @@ Flower's ``Array`` keeps the bytes of an ``.npy`` file, written and parsed again
 what a round through Flower costs. A `LocalArray` keeps the ndarray, and writes those bytes only if asked.
 """
 
+import math
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
 
@@ -42,6 +45,31 @@ class LocalArray(Array):
     def numpy(self) -> NDArray[Any]:
         """Return a copy that is the caller's to change, as Flower's own arrays do."""
         return self.ndarray.copy()
+
+
+def unwrapped(array: Array) -> NDArray[Any] | None:
+    """Return the ndarray behind an array without a copy; None if there is none that may travel.
+
+    Apps make Flower's own arrays, which hold the bytes of an ``.npy`` file: what lies behind its header is
+    the ndarray.
+    """
+    if isinstance(array, LocalArray):
+        return array.ndarray
+    if array.stype != NUMPY:
+        return None
+    file = BytesIO(array.data)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, column_major, dtype = read(file)
+        if dtype.hasobject:
+            return None
+        flat = np.frombuffer(array.data, dtype, math.prod(shape), file.tell())
+    except ValueError:  # whoever reads it will say so
+        return None
+    return flat.reshape(shape, order="F" if column_major else "C")
 
 
 def twin(array: Array) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 
 from fedlocal.actors import Buffer, Wire, raw
-from fedlocal.flower.arrays import LocalArray, twin
+from fedlocal.flower.arrays import LocalArray, twin, unwrapped
 from fedlocal.flower.private import (
     content_of,
     record_of,
@@ -65,8 +65,8 @@ def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
 
 
 def _describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[str, str, tuple[int, ...], str | None]:
-    if isinstance(array, LocalArray):
-        values = array.ndarray
+    values = unwrapped(array)
+    if values is not None:
         contiguous = values if values.flags.c_contiguous else np.ascontiguousarray(values)
         buffers.append(contiguous.reshape(-1).view(np.uint8))
         return key, values.dtype.str, values.shape, None
