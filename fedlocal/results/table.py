@@ -87,7 +87,8 @@ def _round(history: "History | None") -> list[str]:
     if history is None or not history.total("dispatch"):
         return []
     rounds = max(1, sum(1 for one in history.rounds if one.timed))
-    spans = [f"{span} {1000 * history.total(span) / rounds:.3g}" for span in TIMED]
+    means = {span: 1000 * history.total(span) / rounds for span in TIMED}
+    spans = [f"{span} {mean:.{0 if mean >= 10 else 1}f}" for span, mean in means.items()]
     return [f"a round: {', '.join(spans)} ms"]
 
 

@@ -64,7 +64,7 @@ def test_what_a_round_took_stands_below_where_it_was_recorded() -> None:
         spans = {"dispatch": 0.001, "training": 0.2, "collection": 0.003, "aggregation": 0.0}
         history.record(Round(number, {**spans, "evaluation": 9.0}))
     lines = printed(comparison_table(ARMS, main=history))
-    assert any(line.startswith("a round: dispatch 1, training 200, collection 3, aggr") for line in lines)
+    assert any(line.startswith("a round: dispatch 1.0, training 200, collection 3.0, aggr") for line in lines)
     assert "a round" not in "".join(printed(comparison_table(ARMS, main=History())))
 
 
