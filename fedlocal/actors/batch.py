@@ -1,7 +1,7 @@
 """Messages posted together, their results, and what a system owes those who post them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from fedlocal.actors.memory import Broadcast, Buffer
@@ -116,6 +116,14 @@ class System(Protocol):
 
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
         """Send messages, wait at most `timeout` seconds, and return one result per envelope, in order."""
+        ...
+
+    def states(self) -> dict[int, bytes]:
+        """Return the states of all actors that have one, as their last results left them."""
+        ...
+
+    def restore(self, states: Mapping[int, bytes]) -> None:
+        """Give actors that have not handled a message yet the states of others that `states` returned."""
         ...
 
     def close(self) -> None:

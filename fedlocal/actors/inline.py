@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -55,6 +55,14 @@ class InlineSystem:
         """Handle the messages and return one result per envelope; nothing interrupts one that takes long."""
         return self.post(envelopes).results()
 
+    def states(self) -> dict[int, bytes]:
+        """Return the states of all actors that have one."""
+        return dict(self._states)
+
+    def restore(self, states: Mapping[int, bytes]) -> None:
+        """Set the states of actors."""
+        self._states.update(states)
+
     def close(self) -> None:
         """Accept no more messages."""
         self._closed = True
@@ -68,7 +76,10 @@ class InlineSystem:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the actor lives on; its error is the answer
             reason = "".join(traceback.format_exception_only(error)).strip()
             return Failure(actor, "exception", reason, traceback.format_exc())
-        self._states[actor] = state
+        if state:
+            self._states[actor] = state
+        else:
+            self._states.pop(actor, None)
         copies = [bytearray(raw(array)) for array in reply.arrays]  # the next call may reuse them
         wire = Wire(reply.header, reply.body, copies)
         return Reply(actor, wire, started, time.perf_counter(), worker=0)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -112,6 +112,14 @@ class Supervisor:
             link.release(content.number)
         self._dispatcher.forget_content(content.number)
         content.close()
+
+    def states(self) -> dict[int, bytes]:
+        """Return the states of all actors that have one."""
+        return dict(self._states)
+
+    def restore(self, states: Mapping[int, bytes]) -> None:
+        """Set the states of actors that have not handled a message yet."""
+        self._states.update(states)
 
     def stop(self, grace: float) -> None:
         """Ask the workers to end, and kill those that have not after `grace` seconds."""
@@ -283,13 +291,19 @@ class Supervisor:
         task, actor = flight.task, result.actor
         in_time = task.batch.settle(task.index, result)
         if in_time and state is not None:
-            self._states[actor] = state
+            self._commit(actor, state)
         seconds = result.ended - result.started if isinstance(result, Reply) else None
         self._dispatcher.done(link.worker, task, seconds)
         # After an error or a late answer its worker may hold a state that does not count.
         self._dispatcher.schedule.done(actor, forget=not in_time or isinstance(result, Failure))
         if task.batch.done:
             self._batches.discard(task.batch)
+
+    def _commit(self, actor: int, state: bytes) -> None:
+        if state:
+            self._states[actor] = state
+        else:
+            self._states.pop(actor, None)
 
     def _grow_pool(self, batch: Batch) -> None:
         largest = max((envelope.reply_bytes for envelope in batch.envelopes), default=0)

@@ -4,7 +4,8 @@ Every message ends in exactly one result, a reply or a failure, in the order in 
 whatever the order of completion. Per actor: first in, first out, one message in flight.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Self
@@ -99,6 +100,24 @@ class ActorSystem:
         if not batch.wait(timeout):
             self.withdraw(batch, f"no reply within {timeout:g} s")
         return batch.results()
+
+    def states(self) -> dict[int, bytes]:
+        """Return the states of all actors that have one, as their last results left them.
+
+        Raises
+        ------
+        ActorSystemError
+            If the system is closed.
+        """
+        supervisor, states = self._supervisor, Future[dict[int, bytes]]()
+        if not supervisor.call(lambda: states.set_result(supervisor.states())):
+            raise supervisor.error or ActorSystemError("the actor system is closed")
+        return states.result()
+
+    def restore(self, states: Mapping[int, bytes]) -> None:
+        """Set the states of actors that have not handled a message yet."""
+        supervisor = self._supervisor
+        supervisor.call(lambda: supervisor.restore(states))
 
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""

@@ -15,7 +15,7 @@ from fedlocal.flower.admission import Admission
 from fedlocal.flower.arrays import array_record
 from fedlocal.flower.fedavg import FedAvg, arrays_of, in_groups, metrics_of
 from fedlocal.flower.grid import LocalGrid
-from fedlocal.flower.mean import GROUP, RunningMean
+from fedlocal.flower.mean import RunningMean
 
 Span = tuple[float, float]  # beginning and end, in time.perf_counter seconds
 
@@ -83,9 +83,8 @@ def train_and_average(
 
 def _groups(messages: Sequence[Message], grid: LocalGrid) -> list[list[int]]:
     """Return the messages' positions in the order and the groups in which their replies are averaged."""
-    positions = {message.metadata.dst_node_id: index for index, message in enumerate(messages)}
-    order = [positions[node] for node in in_groups({node: grid.cost(node) for node in positions})]
-    return [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
+    nodes = [message.metadata.dst_node_id for message in messages]
+    return in_groups(nodes, [grid.cost(node) for node in nodes])
 
 
 def _average(

@@ -1,7 +1,8 @@
 """FedAvg with fedlocal's mean; all else is Flower's."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -47,11 +48,12 @@ class FedAvg(FlowerFedAvg):
         valid, _ = self._check_and_log_replies(replies, is_train=True)
         if not valid:
             return None, None
-        weights = {reply.metadata.src_node_id: self.weight(metrics_of(reply.content)) for reply in valid}
-        by_node = {reply.metadata.src_node_id: reply.content for reply in valid}
-        nodes = in_groups(weights)
-        mean = weighted_mean([arrays_of(by_node[node]) for node in nodes], [weights[node] for node in nodes])
-        return array_record(mean), self.aggregate_metrics([reply.content for reply in valid])
+        contents = [reply.content for reply in valid]
+        weights = [self.weight(metrics_of(content)) for content in contents]
+        groups = in_groups([reply.metadata.src_node_id for reply in valid], weights)
+        order = list(chain.from_iterable(groups))
+        mean = weighted_mean([arrays_of(contents[at]) for at in order], [weights[at] for at in order])
+        return array_record(mean), self.aggregate_metrics(contents)
 
     def weight(self, metrics: MetricRecord) -> float:
         """Return the weight of the arrays that came with these metrics.
@@ -101,14 +103,16 @@ def metrics_of(content: RecordDict) -> MetricRecord:
     return next(record for record in content.values() if isinstance(record, MetricRecord))
 
 
-def in_groups(sizes: Mapping[int, float]) -> list[int]:
-    """Return nodes in the order in which they are averaged: groups by size, nodes by number within a group.
+def in_groups(nodes: Sequence[int], sizes: Sequence[float]) -> list[list[int]]:
+    """Return positions in the groups in which replies are averaged: by size, then by node within a group.
 
     Parameters
     ----------
-    sizes : mapping of int to float
-        Per node, its weight, or the expected one.
+    nodes : sequence of int
+        Whom the replies are from.
+    sizes : sequence of float
+        Their weights, or the expected ones.
     """
-    ordered = sorted(sizes, key=lambda node: (-sizes[node], node))
-    groups = (sorted(ordered[start : start + GROUP]) for start in range(0, len(ordered), GROUP))
-    return [node for group in groups for node in group]
+    ordered = sorted(range(len(nodes)), key=lambda at: (-sizes[at], nodes[at]))
+    groups = (ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP))
+    return [sorted(group, key=lambda at: nodes[at]) for group in groups]

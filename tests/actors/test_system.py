@@ -130,6 +130,16 @@ def test_an_exception_is_that_messages_result_and_the_actor_lives_on(open_system
     assert isinstance(fine, Reply)
 
 
+def test_states_can_be_carried_over_to_another_system(open_system: Open) -> None:
+    first = open_system(Count)
+    ask(first, [Envelope(0), Envelope(0), Envelope(7)])
+    states = first.states()
+    assert states == {0: b"2", 7: b"1"}
+    second = open_system(Count)
+    second.restore(states)
+    assert bodies(ask(second, [Envelope(0), Envelope(7), Envelope(1)])) == [b"3", b"2", b"1"]
+
+
 def test_a_closed_system_refuses_messages(open_system: Open) -> None:
     system = open_system(Echo)
     system.close()

@@ -63,9 +63,11 @@ def test_a_key_that_is_not_there_is_named() -> None:
 
 @given(st.dictionaries(st.integers(0, 500), st.integers(0, 5), max_size=80))
 def test_groups_hold_the_largest_first_and_their_nodes_in_order(sizes: dict[int, float]) -> None:
-    nodes = in_groups(sizes)
-    assert sorted(nodes) == sorted(sizes)
-    groups = [nodes[start : start + GROUP] for start in range(0, len(nodes), GROUP)]
+    nodes = list(sizes)
+    positions = in_groups(nodes, list(sizes.values()))
+    groups = [[nodes[at] for at in group] for group in positions]
+    assert sorted(itertools.chain(*groups)) == sorted(nodes)
+    assert all(len(group) == GROUP for group in groups[:-1])
     assert all(group == sorted(group) for group in groups)
     for before, after in itertools.pairwise(groups):
         assert min(sizes[node] for node in before) >= max(sizes[node] for node in after)
