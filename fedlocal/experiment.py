@@ -97,7 +97,7 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
         scheme, strategy = build(config, "scheme"), build(config, "strategy")
     if problems := sampling_problems(vars(strategy), config.actors):
         raise ConfigError("\n".join(problems))
-    setting = prepare(config, strategy, backend)
+    setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
     with _recorded(config, comparison, overrides):
         with setting.slices.shards, progress(config.rounds, comparison.name, config.display.value) as show:
@@ -111,7 +111,7 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models)
 
 
-def prepare(config: Config, strategy: Any, backend: "Backend") -> "Setting":
+def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | None = None) -> "Setting":
     """Load the data, divide them among the actors, and put together what every scheme is given.
 
     Raises
@@ -151,6 +151,7 @@ def prepare(config: Config, strategy: Any, backend: "Backend") -> "Setting":
         backend=backend,
         workers=usable_cores() if config.workers == "auto" else int(config.workers),
         min_results=config.min_results,
+        journal=journal,
     )
 
 

@@ -1,11 +1,14 @@
 """Local actors: many addressable units with state of their own, run by a few worker processes.
 
 This room knows nothing of Flower, data or learning: it moves messages of bytes. Its guarantees and process
-rules are written where they are kept: delivery in :mod:`~fedlocal.actors.system`, the wire format in
-:mod:`~fedlocal.actors.wire`, shared memory in :mod:`~fedlocal.actors.memory`.
+rules are written where they are kept: delivery in :mod:`~fedlocal.actors.delivery`, workers in
+:mod:`~fedlocal.actors.crew`, the wire format in :mod:`~fedlocal.actors.wire`, shared memory in
+:mod:`~fedlocal.actors.memory`; what happened to whom, in :mod:`~fedlocal.actors.journal`.
 """
 
+from fedlocal.actors.audit import Audit, audit
 from fedlocal.actors.batch import ActorSystemError, Batch, System
+from fedlocal.actors.deaths import Death
 from fedlocal.actors.inline import InlineSystem
 from fedlocal.actors.memory import Broadcast, Buffer, raw
 from fedlocal.actors.messages import (
@@ -19,28 +22,35 @@ from fedlocal.actors.messages import (
     Stacking,
     Wire,
 )
+from fedlocal.actors.policy import Policy
 from fedlocal.actors.processes import warm_up
 from fedlocal.actors.system import ActorSystem
+from fedlocal.actors.text import printable
 from fedlocal.actors.threads import one_thread, threads, usable_cores
 
 __all__ = [
     "ActorSystem",
     "ActorSystemError",
+    "Audit",
     "Batch",
     "Behaviour",
     "Broadcast",
     "Buffer",
+    "Death",
     "Envelope",
     "Failure",
     "InlineSystem",
     "Outcome",
+    "Policy",
     "Reply",
     "Request",
     "Result",
     "Stacking",
     "System",
     "Wire",
+    "audit",
     "one_thread",
+    "printable",
     "raw",
     "threads",
     "usable_cores",

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from fedlocal.actors.memory import Broadcast, Buffer
-from fedlocal.actors.messages import Envelope, Failure, Result
+from fedlocal.actors.messages import Envelope, Result
 
 
 class ActorSystemError(RuntimeError):
-    """The system as a whole has failed: a worker died or could not start."""
+    """The system as a whole cannot do it: no worker could start, or it is closed."""
 
 
 class Batch:
@@ -20,6 +20,7 @@ class Batch:
 
     def __init__(self, envelopes: Sequence[Envelope]) -> None:
         self.envelopes = envelopes
+        self.first = 0  # the number of the first message; the others follow
         self._results: list[Result | None] = [None] * len(envelopes)
         self._missing = len(envelopes)
         self._finished = threading.Event()
@@ -37,11 +38,13 @@ class Batch:
             self._finished.set()
         return True
 
-    def settle_missing(self, cause: str, reason: str) -> None:
-        """Settle every message that has no result yet as failed."""
-        for index, envelope in enumerate(self.envelopes):
-            if self._results[index] is None:
-                self.settle(index, Failure(envelope.actor, cause, reason))
+    def missing(self) -> list["Task"]:
+        """Return the messages that have no result yet."""
+        return [Task(self, index) for index, result in enumerate(self._results) if result is None]
+
+    def has_result(self, index: int) -> bool:
+        """Tell whether a message has its result, or nobody waits for it any more."""
+        return self._results[index] is not None or self._error is not None
 
     def fail(self, error: ActorSystemError) -> None:
         """Give up on the whole batch."""
@@ -84,13 +87,19 @@ class Batch:
 
 
 class Task:
-    """One message of a batch."""
+    """One message of a batch, and what it has cost so far."""
 
-    __slots__ = ("batch", "envelope", "index")
+    __slots__ = ("batch", "crashes", "envelope", "index", "kills")
 
     def __init__(self, batch: Batch, index: int) -> None:
         self.batch, self.index = batch, index
         self.envelope = batch.envelopes[index]
+        self.crashes = self.kills = 0
+
+    @property
+    def number(self) -> int:
+        """The message's number in its system."""
+        return self.batch.first + self.index
 
 
 class System(Protocol):

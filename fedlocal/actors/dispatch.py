@@ -6,14 +6,16 @@ may hold more, but never what others could miss: as much work as waits in front 
 of them (guided self-scheduling, Polychronopoulos & Kuck 1987, on top of longest first).
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from fedlocal.actors.batch import Task
 from fedlocal.actors.schedule import Schedule
 
 AHEAD = 0.004  # seconds of work that a worker holds, as far as a few messages make them up
-AT_LEAST = 2  # messages that a worker holds, however long they take, if others do not miss them
+AT_LEAST = 2  # messages of known kind that a worker holds, however long they take, if others spare them
 AT_MOST = 64
 
 
@@ -27,6 +29,7 @@ class _Pace:
 class _Load:
     messages: int = 0
     units: float = 0.0
+    alone: bool = False  # no other message beside the one that it holds
 
 
 @dataclass
@@ -34,12 +37,25 @@ class Dispatcher:
     """The mailboxes, what each worker holds of them, and how long a unit of cost has taken so far."""
 
     schedule: Schedule[Task] = field(default_factory=Schedule)
+    _returned: deque[tuple[Task, bool]] = field(default_factory=deque)  # whose workers died; first in line
     _loads: dict[int, _Load] = field(default_factory=dict)
     _paces: dict[int, _Pace] = field(default_factory=dict)  # by content: equal content, equal kind of work
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any message could be taken now."""
+        return bool(self.schedule.ready or self._returned)
 
     def put(self, task: Task) -> None:
         """Add a message to its actor's mailbox."""
         self.schedule.put(task.envelope.actor, _units(task.envelope.cost), task)
+
+    def put_back(self, task: Task, *, alone: bool) -> None:
+        """Return a message to the head of its mailbox.
+
+        With `alone`, the worker that takes it next will hold no other: what it does is its own doing.
+        """
+        self._returned.append((task, alone))
 
     def assign(self, workers: Sequence[int]) -> dict[int, list[tuple[Task, bool]]]:
         """Take messages for workers.
@@ -54,7 +70,9 @@ class Dispatcher:
         for worker, load in loads.items():
             if not load.messages:
                 self._take(worker, load, given)
-        hungry = {worker: load for worker, load in loads.items() if load.messages}
+        if self._returned:
+            return given  # nobody works ahead while these wait
+        hungry = {worker: load for worker, load in loads.items() if load.messages and not load.alone}
         while hungry and self.schedule.ready:
             hungry = {
                 worker: load
@@ -63,19 +81,55 @@ class Dispatcher:
             }
         return given
 
-    def done(self, worker: int, task: Task, seconds: float | None) -> None:
-        """Note that a worker no longer holds a message, and how long it took, if it was handled."""
+    def done(self, worker: int, task: Task, seconds: float | None = None, *, forget: bool = False) -> None:
+        """Note that a message has its result; offer its actor's next one.
+
+        Parameters
+        ----------
+        worker : int
+            Who held it.
+        task : Task
+            The message.
+        seconds : float, optional
+            How long it took, if it was handled as it should.
+        forget : bool
+            Whether no worker counts as the one that last ran the actor.
+        """
         load, units = self._loads[worker], _units(task.envelope.cost)
         load.messages -= 1
         load.units -= units
+        load.alone = False
         if seconds is not None:
             pace = self._paces.setdefault(_kind(task), _Pace())
             pace.seconds += seconds
             pace.units += units
+        self.schedule.done(task.envelope.actor, forget=forget)
+
+    def drop(self, task: Task) -> None:
+        """Note that a message which a worker took with it has its result all the same."""
+        self.schedule.done(task.envelope.actor, forget=True)
+
+    def withdraw(self, unwanted: Callable[[Task], bool]) -> list[Task]:
+        """Take out every waiting message for which `unwanted` holds."""
+        removed = self.schedule.remove(unwanted)
+        kept: deque[tuple[Task, bool]] = deque()
+        for task, alone in self._returned:
+            if unwanted(task):
+                removed.append(task)
+                self.drop(task)
+            else:
+                kept.append((task, alone))
+        self._returned = kept
+        return removed
 
     def forget_worker(self, worker: int) -> None:
         """Forget what a worker held."""
         self._loads.pop(worker, None)
+
+    def expected(self, worker: int, task: Task) -> float:
+        """Return the seconds that all this worker holds should take, if it is of one kind; inf if unknown."""
+        pace = self._paces.get(_kind(task))
+        return self._loads[worker].units * pace.seconds / pace.units if pace and pace.units else inf
 
     def forget_content(self, content: int) -> None:
         """Forget how long messages with this content took."""
@@ -88,15 +142,16 @@ class Dispatcher:
         in_front = load.units * (1 - 1 / load.messages)  # behind the one that it handles
         if waiting.ready - 1 < others or waiting.ready_cost - cost < others * (in_front + cost):
             return False
-        if load.messages < AT_LEAST:
+        following = waiting.peek()
+        if load.messages < AT_LEAST and _kind(following):
             return True
-        pace = self._paces.get(_kind(waiting.peek()))
+        pace = self._paces.get(_kind(following))
         if load.messages >= AT_MOST or pace is None or not pace.units:
             return False
         return (load.units + cost) * pace.seconds / pace.units < AHEAD
 
     def _take(self, worker: int, load: _Load, given: dict[int, list[tuple[Task, bool]]]) -> bool:
-        taken = self.schedule.take(worker)
+        taken = self._take_returned(worker, load) if self._returned else self.schedule.take(worker)
         if taken is None:
             return False
         load.messages += 1
@@ -104,11 +159,17 @@ class Dispatcher:
         given.setdefault(worker, []).append(taken)
         return True
 
+    def _take_returned(self, worker: int, load: _Load) -> tuple[Task, bool]:
+        task, load.alone = self._returned.popleft()
+        self.schedule.moved(task.envelope.actor, worker)
+        return task, True
+
 
 def _units(cost: float) -> float:
     return cost or 1.0  # messages of unknown cost count as equal
 
 
 def _kind(task: Task) -> int:
+    """Return what messages of about equal work have in common; 0 if nothing is known of it."""
     content = task.envelope.content
     return content.number if content else 0

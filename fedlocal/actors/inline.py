@@ -3,10 +3,12 @@
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.journal import Journal
 from fedlocal.actors.memory import Broadcast, Buffer, raw
 from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
 from fedlocal.actors.threads import one_thread
@@ -19,15 +21,20 @@ class InlineSystem:
     ----------
     start : callable
         Builds the behaviour, here and now.
+    journal : path-like, optional
+        A file to which every message's fate is appended (:mod:`fedlocal.actors.journal`).
     """
 
     workers = 1
 
-    def __init__(self, start: Callable[[], Behaviour]) -> None:
+    def __init__(
+        self, start: Callable[[], Behaviour], *, journal: "str | PathLike[str] | None" = None
+    ) -> None:
         with one_thread():
             self._behaviour = start()
         self._states: dict[int, bytes] = {}
         self._closed = False
+        self._journal, self._posted = Journal(journal), 0
 
     def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
         """Make content that many messages can name."""
@@ -43,10 +50,24 @@ class InlineSystem:
         if self._closed:
             batch.fail(ActorSystemError("the actor system is closed"))
             return batch
+        batch.first = self._posted + 1
+        self._posted += len(envelopes)
+        for index, envelope in enumerate(envelopes):
+            self._journal.posted(batch.first + index, envelope.actor)
         with one_thread():
             for index, envelope in enumerate(envelopes):
-                batch.settle(index, self._handle(envelope))
+                batch.settle(index, self._journalled(batch.first + index, envelope))
+        self._journal.flush()
         return batch
+
+    def _journalled(self, message: int, envelope: Envelope) -> Result:
+        self._journal.acknowledged(message, 0, 0)
+        result = self._handle(envelope)
+        if isinstance(result, Reply):
+            self._journal.replied(message)
+        else:
+            self._journal.note("failed", message=message, cause=result.cause, reason=result.reason[:500])
+        return result
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Do nothing: a posted message has been handled."""
@@ -66,6 +87,7 @@ class InlineSystem:
     def close(self) -> None:
         """Accept no more messages."""
         self._closed = True
+        self._journal.close()
 
     def _handle(self, envelope: Envelope) -> Result:
         actor, content = envelope.actor, envelope.content

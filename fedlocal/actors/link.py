@@ -2,21 +2,52 @@
 
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing.process import BaseProcess
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from fedlocal.actors.memory import Broadcast, Buffer, SlotPool
+from fedlocal.actors.batch import Task
+from fedlocal.actors.deaths import Cause, Death, cause_of, out_of_memory_kills
+from fedlocal.actors.memory import Broadcast, Buffer, Pulse, SlotPool
 from fedlocal.actors.messages import Behaviour
+from fedlocal.actors.policy import Policy
 from fedlocal.actors.processes import start_worker
-from fedlocal.actors.wire import Frame, FrameReader, Kind, encode, send
+from fedlocal.actors.wire import Frame, FrameReader, Kind, ProtocolError, encode, send
 
 READ_AT_ONCE = 1 << 17  # bytes; most frames are smaller, and come several at a time
-EXIT_GRACE = (
-    0.2  # seconds that a worker whose socket closed has to end by itself, so that its exit code is its own
-)
+MARGIN = 1 << 25  # bytes that a frame may have beside one message: small replies share frames
+# Seconds that a worker whose socket closed has to end by itself, so that its exit code is its own.
+EXIT_GRACE = 0.2
+LOST = 255  # what multiprocessing says if the process that workers fork from is gone
+
+
+@dataclass
+class InFlight:
+    """A message that a worker holds, and the slot for its reply."""
+
+    task: Task
+    pool: SlotPool | None
+    slot: int
+
+    def free_slot(self) -> None:
+        """Give the slot back that nobody will write to or read from."""
+        if self.pool:
+            self.pool.free(self.slot)
+
+
+@dataclass
+class Progress:
+    """When a worker last gave a sign of life (``time.monotonic``), and what it has done."""
+
+    since: float = field(default_factory=time.monotonic)
+    ready: bool = False
+    handled: int = 0
+    leaving: bool = False  # it said so
+    acknowledged: tuple[int, int] = (0, 0)  # by frames, where there is no pulse
 
 
 class Link:
@@ -30,20 +61,48 @@ class Link:
         The number of this process; what carries another one is not from it.
     start : callable
         Builds the behaviour in the worker.
+    policy : Policy
+        The system's limits.
     method : str, optional
         The start method.
+
+    Raises
+    ------
+    OSError
+        If there is no process, socket or memory to be had.
     """
 
     def __init__(
-        self, worker: int, generation: int, start: Callable[[], Behaviour], method: str | None = None
+        self,
+        worker: int,
+        generation: int,
+        start: Callable[[], Behaviour],
+        policy: Policy,
+        method: str | None = None,
     ) -> None:
-        self.worker, self.generation, self.ready = worker, generation, False
-        self.process, self.sock = start_worker(generation, start, method)
-        self.sock.setblocking(False)
-        self._reader = FrameReader()
+        self.worker, self.generation = worker, generation
+        self.progress = Progress()
+        self.in_flight: dict[int, InFlight] = {}  # by message, in the worker's order
+        self._oom_kills = out_of_memory_kills()
+        self._reader = FrameReader(policy.max_message + MARGIN)
         self._outgoing: deque[tuple[list[memoryview], int]] = deque()
         self._contents: set[int] = {0}
         self._pool = 0
+        self.process, self.sock = start_worker(generation, start, policy, method)
+        self.sock.setblocking(False)
+        self._pulse = self._share_pulse()
+
+    def _share_pulse(self) -> Pulse | None:
+        try:
+            created = Pulse.create()
+        except OSError:  # no descriptor to be had: then as frames
+            return None
+        if created is None:
+            return None
+        pulse, fd = created
+        self.send(Kind.PULSE, fd=fd)  # the socket is empty: it takes all at once
+        os.close(fd)
+        return pulse
 
     @property
     def sending(self) -> bool:
@@ -109,27 +168,71 @@ class Link:
             self._contents.discard(content)
             self.send(Kind.RELEASE, fields={"content": content})
 
-    def exit_reason(self) -> str:
-        """Say in words how the process ended; wait a moment for it to do so."""
-        self.process.join(EXIT_GRACE)
-        code = self.process.exitcode
-        if code is None:
-            return "closed its socket"
-        return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+    def acknowledge(self, frame: Frame) -> None:
+        """Note which messages the worker handles, as a frame says.
 
-    def end(self) -> None:
-        """Kill the process if it lives, reap it, and close the socket."""
-        with suppress(OSError):
-            self.sock.close()
-        if self.process.is_alive():
-            _kill_group(self.process)
+        Raises
+        ------
+        ProtocolError
+            If it says something else.
+        """
+        try:
+            message, count = int(frame.fields["message"]), int(frame.fields["count"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"not an acknowledgement: {error}") from error
+        if (message, count) == self.progress.acknowledged and count:
+            raise ProtocolError(f"message {message} acknowledged twice")
+        self.progress.acknowledged = message, count
+
+    def handling(self) -> list[int]:
+        """Return the messages that the worker has acknowledged, and not yet replied to."""
+        first, count = self._pulse.read() if self._pulse else self.progress.acknowledged
+        if first not in self.in_flight:
+            return []
+        order = list(self.in_flight)
+        start = order.index(first)
+        return list(islice(order, start, start + count))
+
+    def overdue_at(self, policy: Policy) -> float | None:
+        """Return when the worker will have taken too long (``time.monotonic``); None for never."""
+        if not self.progress.ready:
+            return None if policy.start_deadline is None else self.progress.since + policy.start_deadline
+        if not self.in_flight or policy.deadline is None:
+            return None
+        return self.progress.since + policy.deadline * max(1, len(self.handling()))
+
+    def end(self, cause: Cause | None = None, detail: str = "") -> Death:
+        """Kill the process if it lives, reap it, and say how it ended: as given, or as it did."""
+        self.process.join(EXIT_GRACE if cause is None else 0)
+        code, pid = self.process.exitcode, self.process.pid or 0
+        if code == LOST and cause is None and _exists(pid):
+            cause, detail = "lost", "was lost: the process that workers fork from is gone"
+        _kill(pid, reaped=code is not None and cause != "lost")
         self.process.join()
+        if cause is None and self.progress.leaving and code == 0:
+            cause, detail = "watermark", "had grown too large"
+        elif cause is None and code is None:
+            cause, detail = "exit", "closed its socket"
+        elif cause is None and code is not None:
+            cause, detail = cause_of(code, out_of_memory=out_of_memory_kills() > self._oom_kills)
+        self.sock.close()
         self.process.close()
+        actors = tuple(self.in_flight[message].task.envelope.actor for message in self.handling())
+        return Death(self.worker, self.generation, cause or "exit", detail, actors)
 
 
-def _kill_group(process: BaseProcess) -> None:
-    """Kill a worker with the processes that its clients started; it leads a group of its own."""
-    if hasattr(os, "killpg") and process.pid:
+def _exists(pid: int) -> bool:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def _kill(pid: int, *, reaped: bool) -> None:
+    """Kill a worker and what its actors started: it leads their group of processes, which may outlive it."""
+    if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
+            os.killpg(pid, signal.SIGKILL)
+    if not reaped:  # it may not have become a leader yet
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -161,6 +161,46 @@ class Slots:
             start += _aligned(array.nbytes)
 
 
+class Pulse:
+    """A word that a worker writes and its supervisor reads: which messages it is handling.
+
+    One store to shared memory acknowledges a message, where a frame would cost two system calls and wake the
+    supervisor. What was stored outlives the worker.
+
+    Parameters
+    ----------
+    fd : int
+        The word's file; it may be closed afterwards.
+    """
+
+    BYTES = mmap.PAGESIZE
+
+    def __init__(self, fd: int) -> None:
+        self._words = memoryview(mmap.mmap(fd, self.BYTES)).cast("Q")
+
+    @staticmethod
+    def create() -> "tuple[Pulse, int] | None":
+        """Make one, and the descriptor of its file; None where there are no anonymous files."""
+        if not HAS_MEMFD:
+            return None
+        fd = os.memfd_create("fedlocal-pulse", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(fd, Pulse.BYTES)
+            return Pulse(fd), fd
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def beat(self, message: int, count: int) -> None:
+        """Acknowledge `count` messages at once, at most 255, of which `message` is the first."""
+        self._words[0] = message << 8 | count  # one word, so that nobody reads half of it
+
+    def read(self) -> tuple[int, int]:
+        """Return what was acknowledged last: the first message and their count; 0, 0 if nothing was."""
+        word = self._words[0]
+        return word >> 8, word & 0xFF
+
+
 class SlotPool:
     """The supervisor's side: slots of equal size in one anonymous file, and which of them are free."""
 

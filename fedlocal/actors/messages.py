@@ -65,14 +65,17 @@ class Reply:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a message has no answer: an exception in the actor, or a time-out.
+    """Why a message has no answer.
 
     Parameters
     ----------
     actor : int
         The actor's address.
     cause : str
-        ``"exception"`` or ``"timeout"``.
+        ``exception`` (the actor raised), ``timeout`` (nobody waits any more), ``crash`` and ``deadline``
+        (it brought its worker down, or to a halt, too often), ``killed`` (somebody else killed its workers
+        too often), ``size`` and ``mailbox`` (too large, or one too many), ``stopped`` (the actor is no more),
+        ``unavailable`` (no worker can start).
     reason : str
         One line for people.
     traceback : str

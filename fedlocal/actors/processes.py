@@ -20,6 +20,7 @@ from types import ModuleType
 
 from fedlocal.actors import worker
 from fedlocal.actors.messages import Behaviour
+from fedlocal.actors.policy import Policy
 from fedlocal.actors.threads import ONE_THREAD
 
 START_METHODS = ("forkserver", "spawn")
@@ -48,7 +49,7 @@ def warm_up(preload: Sequence[str]) -> None:
 
 
 def start_worker(
-    generation: int, start: Callable[[], Behaviour], method: str | None = None
+    generation: int, start: Callable[[], Behaviour], policy: Policy, method: str | None = None
 ) -> tuple[BaseProcess, socket.socket]:
     """Start a worker process; return it and the supervisor's end of its private socket.
 
@@ -58,13 +59,17 @@ def start_worker(
         The number that the worker puts on all its frames.
     start : callable
         Builds the behaviour there; it must pickle.
+    policy : Policy
+        The limits that a worker keeps by itself: of memory, and of the size of a reply.
     method : {"forkserver", "spawn"}, optional
         The start method; by default the first that this platform has.
     """
     ours, theirs = socket.socketpair()
     try:
         process = _context(method).Process(
-            target=worker.main, args=(theirs, generation, start), name=f"fedlocal-worker-{generation}"
+            target=worker.main,
+            args=(theirs, generation, start, policy),
+            name=f"fedlocal-worker-{generation}",
         )
         with _quiet_start():
             process.start()

@@ -82,6 +82,15 @@ class Schedule(Generic[T]):
         self._last_workers[actor] = worker
         return mailbox.waiting.popleft()[1], moved
 
+    def waiting(self, actor: int) -> int:
+        """Return how many messages wait for an actor."""
+        mailbox = self._mailboxes.get(actor)
+        return len(mailbox.waiting) if mailbox else 0
+
+    def moved(self, actor: int, worker: int) -> None:
+        """Note that another worker runs the actor now."""
+        self._last_workers[actor] = worker
+
     def done(self, actor: int, *, forget: bool = False) -> None:
         """Note that the actor's message in flight has its result; offer its next one.
 
@@ -90,7 +99,7 @@ class Schedule(Generic[T]):
         mailbox = self._mailboxes[actor]
         mailbox.busy = False
         if forget:
-            del self._last_workers[actor]
+            self._last_workers.pop(actor, None)
         if mailbox.waiting:
             self._offer(actor, mailbox)
         else:

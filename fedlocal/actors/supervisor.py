@@ -1,43 +1,33 @@
 """The supervisor: the one thread that owns the workers, the mailboxes and the memory of replies.
 
-It waits on the workers' sockets and ends, and on its own wake-up socket; nothing polls. What a worker is
-given, :mod:`~fedlocal.actors.dispatch` decides. All methods but `call` run in this thread.
-
-A worker that dies fails every message of the system, loudly: no result of a run that lost a part is offered
-as if it were whole. Restart, retry and deadlines have their place in `_on_death`.
+It waits on the workers' sockets and ends, on its own wake-up socket, and on the clock; nothing polls. Who
+works is the business of :mod:`~fedlocal.actors.crew`, what they get and give of
+:mod:`~fedlocal.actors.delivery`; this module turns events into calls of the two. All methods but `call` run
+in this thread.
 """
 
-import itertools
+import logging
 import selectors
 import socket
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
-from fedlocal.actors.batch import ActorSystemError, Batch, Task
-from fedlocal.actors.dispatch import Dispatcher
+from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.crew import Crew
+from fedlocal.actors.deaths import Cause, Death
+from fedlocal.actors.delivery import Delivery
+from fedlocal.actors.journal import Journal
 from fedlocal.actors.link import Link
-from fedlocal.actors.memory import Broadcast, Buffer, SlotPool
-from fedlocal.actors.messages import Behaviour, Failure, Reply, Result, Wire
-from fedlocal.actors.wire import Addressed, Frame, Handled, Kind
+from fedlocal.actors.memory import Broadcast
+from fedlocal.actors.messages import Behaviour
+from fedlocal.actors.policy import Policy
+from fedlocal.actors.text import printable
+from fedlocal.actors.wire import Frame, Kind, ProtocolError
 
-POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
-WATCHES_PROCESSES = sys.platform != "win32"  # as well as sockets, which a worker's child may keep open
-
-
-class _InFlight(NamedTuple):
-    task: Task
-    pool: SlotPool | None
-    slot: int
-
-    def free_slot(self) -> None:
-        """Give the slot back that nobody will write to or read from."""
-        if self.pool:
-            self.pool.free(self.slot)
+logger = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -51,18 +41,27 @@ class Supervisor:
         Number of worker processes.
     method : str, optional
         How processes start.
+    policy : Policy
+        What is forgiven, and what is not.
+    journal : Journal
+        Told of all that happens.
+    on_death : callable
+        Told of each worker that ends unasked; it must return soon.
     """
 
-    def __init__(self, start: Callable[[], Behaviour], workers: int, method: str | None) -> None:
+    def __init__(
+        self,
+        start: Callable[[], Behaviour],
+        workers: int,
+        method: str | None,
+        policy: Policy,
+        journal: Journal,
+        on_death: Callable[[Death], None],
+    ) -> None:
         self.ready = threading.Event()
         self.error: ActorSystemError | None = None
+        self._policy, self._journal, self._on_death = policy, journal, on_death
         self._commands: deque[Callable[[], None]] = deque()
-        self._dispatcher = Dispatcher()
-        self._states: dict[int, bytes] = {}
-        self._in_flight: dict[int, dict[int, _InFlight]] = {}  # by worker and message, in the worker's order
-        self._batches: set[Batch] = set()
-        self._pool: SlotPool | None = None
-        self._messages = itertools.count(1)
         self._kill_at: float | None = None
         self._gate, self._closed = threading.Lock(), False
         self._selector = selectors.DefaultSelector()
@@ -70,10 +69,10 @@ class Supervisor:
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
-        self._links: dict[int, Link] = {}
+        self._delivery = Delivery(policy, journal)
+        self._crew = Crew(start, workers, policy, method, self._selector, journal)
         try:
-            for worker in range(workers):
-                self._connect(Link(worker, worker + 1, start, method))
+            self._crew.fill()
         except BaseException:
             self._end_all()
             raise
@@ -92,59 +91,60 @@ class Supervisor:
 
     def post(self, batch: Batch) -> None:
         """Put the messages of a batch into the mailboxes of their actors."""
-        if self.error or self._kill_at is not None:
-            batch.fail(self.error or ActorSystemError("the actor system is closed"))
-            return
-        self._batches.add(batch)
-        self._grow_pool(batch)
-        for index in range(len(batch.envelopes)):
-            self._dispatcher.put(Task(batch, index))
+        if self._kill_at is not None:
+            batch.fail(ActorSystemError("the actor system is closed"))
+        else:
+            self._delivery.post(batch, str(self.error or ""))
 
     def withdraw(self, batch: Batch, reason: str) -> None:
-        """Give up on the messages of a batch that have no result yet; late answers will be dropped."""
-        self._dispatcher.schedule.remove(lambda task: task.batch is batch)
-        batch.settle_missing("timeout", reason)
-        self._batches.discard(batch)
+        """Give up on the messages of a batch that have no result yet, and end the handling of them."""
+        doomed = [link for link in self._crew.ready.values() if self._delivery.concerns(link, batch)]
+        self._delivery.withdraw(batch, "timeout", reason)
+        for link in doomed:
+            self._lose(link, "withdrawn", "was ended: nobody waits for its message any more")
 
     def release(self, content: Broadcast) -> None:
         """Forget a content that no message will name again."""
-        for link in self._links.values():
+        for link in self._crew.links:
             link.release(content.number)
-        self._dispatcher.forget_content(content.number)
-        content.close()
+        self._delivery.release(content)
 
     def states(self) -> dict[int, bytes]:
         """Return the states of all actors that have one."""
-        return dict(self._states)
+        return self._delivery.states()
 
     def restore(self, states: Mapping[int, bytes]) -> None:
         """Set the states of actors that have not handled a message yet."""
-        self._states.update(states)
+        self._delivery.restore(states)
+
+    def resize(self, workers: int) -> None:
+        """Have this many workers from now on; those that go finish what they hold."""
+        self._crew.resize(workers)
 
     def stop(self, grace: float) -> None:
         """Ask the workers to end, and kill those that have not after `grace` seconds."""
         deadline = time.monotonic() + grace
         if self._kill_at is None:
-            for link in self._links.values():
+            for link in self._crew.links:
                 link.send(Kind.STOP)
         self._kill_at = min(deadline, self._kill_at or deadline)
-        for batch in self._batches:
-            batch.fail(ActorSystemError("the actor system was closed"))
+        self._delivery.close(ActorSystemError("the actor system was closed"))
 
     # The loop ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
-            while self._links:
+            while self._kill_at is None or self._crew.links:
                 for key, events in self._selector.select(self._patience()):
                     self._on_event(key, events)
                 self._run_commands()
                 if self._kill_at is None:
-                    self._dispatch()
+                    self._tend()
                 elif time.monotonic() >= self._kill_at:
                     break
         except BaseException as error:  # a bug here must not leave anybody waiting
-            self._fail(f"the supervisor failed: {error!r}")
+            self.error = ActorSystemError(f"the supervisor failed: {error!r}")
+            self._delivery.close(self.error)
             raise
         finally:
             self._end_all()
@@ -153,15 +153,44 @@ class Supervisor:
         while self._commands:
             self._commands.popleft()()
 
+    def _tend(self) -> None:
+        """Do what the clock and the mailboxes ask for."""
+        now = time.monotonic()
+        for link in self._crew.links:
+            overdue_at = link.overdue_at(self._policy)
+            if overdue_at is not None and overdue_at <= now:
+                self._give_up_on(link)
+        if not self.error:
+            self._crew.fill()
+        if self._crew.hopeless and not self.error:
+            self.error = ActorSystemError(self._crew.hopeless)
+            self._delivery.abandon(self._crew.hopeless)
+        if self._crew.settled or self.error:
+            self.ready.set()
+        for link in self._delivery.dispatch(self._crew.ready):
+            self._watch(link)
+
+    def _give_up_on(self, link: Link) -> None:
+        if link.progress.ready:
+            self._lose(link, "deadline", f"did not answer within {self._policy.deadline:g} s")
+        else:
+            self._lose(link, "start", f"was not ready within {self._policy.start_deadline:g} s")
+
     def _patience(self) -> float | None:
-        return None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
+        """Return the seconds until the clock asks for something; None if it never will."""
+        times = [self._kill_at]
+        if self._kill_at is None:
+            times += [link.overdue_at(self._policy) for link in self._crew.links]
+            times += [] if self.error else [self._crew.next_start()]
+        due = min((one for one in times if one is not None), default=None)
+        return None if due is None else max(0.0, due - time.monotonic())
 
     def _on_event(self, key: selectors.SelectorKey, events: int) -> None:
         link: Link | None = key.data
         if link is None:
             with suppress(BlockingIOError):
                 self._wake_in.recv(4096)
-        elif self._links.get(link.worker) is link:
+        elif link in self._crew.links:
             if events & selectors.EVENT_WRITE:
                 link.write()
                 self._watch(link)
@@ -172,140 +201,69 @@ class Supervisor:
         try:
             arrived, still_open = link.read()  # also of a process that has ended: what it said counts
             for frame in arrived:
-                self._on_frame(link, frame)
-        except (ValueError, KeyError, TypeError) as error:  # no frame, or not one of ours
-            self._on_death(link, f"broke the protocol: {error}")
+                if link in self._crew.links:
+                    self._on_frame(link, frame)
+        except ProtocolError as error:
+            self._lose(link, "protocol", f"broke the protocol: {error}")
             return
-        if ended or not still_open:
-            self._on_death(link, link.exit_reason())
+        if link in self._crew.links and (ended or not still_open):
+            self._lose(link)
 
     def _watch(self, link: Link) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.sending else 0)
         if self._selector.get_key(link.sock).events != events:
             self._selector.modify(link.sock, events, link)
 
-    # Workers -------------------------------------------------------------------------------------------
+    def _on_frame(self, link: Link, frame: Frame) -> None:
+        link.progress.since = time.monotonic()
+        if frame.generation != link.generation or frame.kind not in _FROM_WORKERS:
+            raise ProtocolError(f"a frame of kind {frame.kind.name} and generation {frame.generation}")
+        if link.progress.ready is (frame.kind in _BEFORE_READY):
+            raise ProtocolError(f"a frame of kind {frame.kind.name} at the wrong time")
+        if frame.kind is Kind.REPLIES:
+            self._delivery.replied(link, frame)
+            self._crew.handled(link)
+        elif frame.kind is Kind.ERROR:
+            self._delivery.failed(link, frame)
+            self._crew.handled(link)
+        elif frame.kind is Kind.ACKNOWLEDGE:
+            link.acknowledge(frame)
+        elif frame.kind is Kind.READY:
+            self._crew.became_ready(link)
+        elif frame.kind is Kind.BROKEN:
+            trace = printable(str(frame.fields.get("traceback")))
+            self._lose(link, "start", f"could not start: {trace}")
+        else:
+            link.progress.leaving = True
 
-    def _connect(self, link: Link) -> None:
-        self._links[link.worker] = link
-        self._in_flight[link.worker] = {}
-        self._selector.register(link.sock, selectors.EVENT_READ, link)
-        if WATCHES_PROCESSES:
-            self._selector.register(link.process.sentinel, selectors.EVENT_READ, link)
+    # Ends ----------------------------------------------------------------------------------------------
 
-    def _disconnect(self, link: Link) -> None:
-        del self._links[link.worker]
-        self._selector.unregister(link.sock)
-        if WATCHES_PROCESSES:
-            self._selector.unregister(link.process.sentinel)
-        link.end()
-        self._dispatcher.forget_worker(link.worker)
-        for flight in self._in_flight.pop(link.worker).values():
-            flight.free_slot()  # its writer is reaped
-
-    def _on_death(self, link: Link, how: str) -> None:
-        flight = next(iter(self._in_flight[link.worker].values()), None)
-        doing = f" while actor {flight.task.envelope.actor} handled a message" if flight else ""
-        self._disconnect(link)
-        if self._kill_at is None:
-            self._fail(f"worker {link.worker} {how}{doing}")
-
-    def _fail(self, reason: str) -> None:
-        self.error = self.error or ActorSystemError(reason)
-        for batch in self._batches:
-            batch.fail(self.error)
-        self._batches.clear()
-        self.ready.set()
+    def _lose(self, link: Link, cause: Cause | None = None, detail: str = "") -> None:
+        """Reap a worker that is gone, or has to go, and see to its place and its messages."""
+        self._crew.unwatch(link)
+        expected = self._kill_at is not None or (self._crew.is_retired(link) and not link.in_flight)
+        death = link.end(cause, detail)
+        self._crew.lose(link, death)
+        self._delivery.lost(link, death)
+        if not expected:
+            fields = {"worker": death.worker, "generation": death.generation, "cause": death.cause}
+            self._journal.note("died", **fields, reason=death.detail[:500])
+            logger.log(logging.WARNING if self.ready.is_set() else logging.DEBUG, "%s", death)
+            self._on_death(death)
 
     def _end_all(self) -> None:
         with self._gate:
             self._closed = True
             self._kill_at = self._kill_at or time.monotonic()
         self._run_commands()  # none comes after these: a batch among them fails
-        for link in list(self._links.values()):
-            self._disconnect(link)
-        self._pool = None
+        for link in self._crew.links:
+            self._lose(link, "withdrawn", "was ended with its system")
+        self._journal.close()
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
         self.ready.set()
 
-    # Messages ------------------------------------------------------------------------------------------
 
-    def _dispatch(self) -> None:
-        ready = [worker for worker, link in self._links.items() if link.ready]
-        for worker, messages in self._dispatcher.assign(ready).items():
-            self._send(self._links[worker], messages)
-
-    def _send(self, link: Link, messages: Sequence[tuple[Task, bool]]) -> None:
-        """Send a worker messages in one frame, after the contents and the pool that they name."""
-        described, parts = [], []
-        for task, ran_elsewhere in messages:
-            envelope = task.envelope
-            slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
-            flight = _InFlight(task, self._pool if slot >= 0 else None, slot)
-            number = next(self._messages)
-            self._in_flight[link.worker][number] = flight
-            link.give(envelope.content, flight.pool)
-            content = envelope.content.number if envelope.content else 0
-            described.append(Addressed(number, envelope.actor, content, slot, ran_elsewhere))
-            state = self._states.get(envelope.actor, b"") if ran_elsewhere else b""
-            parts += [envelope.body, state]
-        link.send(Kind.MESSAGES, {"messages": described}, parts)
-        self._watch(link)
-
-    def _on_frame(self, link: Link, frame: Frame) -> None:
-        if frame.generation != link.generation:
-            return
-        if frame.kind is Kind.READY:
-            link.ready = True
-            if all(other.ready for other in self._links.values()):
-                self.ready.set()
-        elif frame.kind is Kind.BROKEN:
-            self._fail(f"worker {link.worker} could not start: {frame.fields['traceback']}")
-        elif frame.kind is Kind.REPLIES:
-            parts = iter(frame.parts)
-            for described in frame.fields["replies"]:
-                self._on_reply(link, Handled(*described), parts)
-        elif frame.kind is Kind.ERROR:
-            fields = frame.fields
-            flight = self._in_flight[link.worker].pop(fields["message"])
-            flight.free_slot()
-            failure = Failure(flight.task.envelope.actor, "exception", fields["reason"], fields["traceback"])
-            self._settle(link, flight, failure)
-
-    def _on_reply(self, link: Link, handled: Handled, parts: Iterator[memoryview]) -> None:
-        flight = self._in_flight[link.worker].pop(handled.message)
-        header, body, state = (bytes(next(parts)) for _ in range(3))
-        if flight.pool and handled.in_slot:  # the slot is free when the reader is done
-            arrays: Sequence[Buffer] = flight.pool.read(flight.slot, handled.lengths)
-        else:
-            arrays = [next(parts) for _ in handled.lengths]
-            flight.free_slot()
-        actor, wire = flight.task.envelope.actor, Wire(header, body, arrays)
-        result = Reply(actor, wire, handled.started, handled.ended, link.worker)
-        self._settle(link, flight, result, state if handled.state_changed else None)
-
-    def _settle(self, link: Link, flight: _InFlight, result: Result, state: bytes | None = None) -> None:
-        """Commit a result and the state that comes with it."""
-        task, actor = flight.task, result.actor
-        in_time = task.batch.settle(task.index, result)
-        if in_time and state is not None:
-            self._commit(actor, state)
-        seconds = result.ended - result.started if isinstance(result, Reply) else None
-        self._dispatcher.done(link.worker, task, seconds)
-        # After an error or a late answer its worker may hold a state that does not count.
-        self._dispatcher.schedule.done(actor, forget=not in_time or isinstance(result, Failure))
-        if task.batch.done:
-            self._batches.discard(task.batch)
-
-    def _commit(self, actor: int, state: bytes) -> None:
-        if state:
-            self._states[actor] = state
-        else:
-            self._states.pop(actor, None)
-
-    def _grow_pool(self, batch: Batch) -> None:
-        largest = max((envelope.reply_bytes for envelope in batch.envelopes), default=0)
-        if largest and not (self._pool and self._pool.slot_bytes >= largest):
-            self._pool = SlotPool.create(largest, POOL_BUDGET) or self._pool
+_BEFORE_READY = (Kind.READY, Kind.BROKEN)
+_FROM_WORKERS = (*_BEFORE_READY, Kind.REPLIES, Kind.ERROR, Kind.ACKNOWLEDGE, Kind.LEAVING)

@@ -1,21 +1,33 @@
 """The actor system, as its users see it: thread-safe, and gone when it is closed.
 
 Every message ends in exactly one result, a reply or a failure, in the order in which messages were posted,
-whatever the order of completion. Per actor: first in, first out, one message in flight.
+whatever the order of completion. Per actor: first in, first out, one message in flight. A worker that dies is
+replaced, and the message that it handled tried again from the state that its actor had before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from multiprocessing.util import Finalize
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.deaths import Death
+from fedlocal.actors.journal import Journal
 from fedlocal.actors.memory import Broadcast, Buffer
 from fedlocal.actors.messages import Behaviour, Envelope, Result
+from fedlocal.actors.policy import Policy
 from fedlocal.actors.supervisor import Supervisor
 
 GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop
+
+
+_DEFAULT = Policy()
+
+
+def _ignore(_: Death) -> None:
+    pass
 
 
 class ActorSystem:
@@ -29,11 +41,17 @@ class ActorSystem:
         Number of worker processes, at least 1.
     method : {"forkserver", "spawn"}, optional
         How processes start; by default the first that this platform has.
+    policy : Policy, optional
+        Deadlines, retries and limits.
+    journal : path-like, optional
+        A file to which every message's and worker's fate is appended (:mod:`fedlocal.actors.journal`).
+    on_death : callable, optional
+        Told of each worker that ends unasked, in the supervisor's thread: it must return soon.
 
     Raises
     ------
     ActorSystemError
-        If a worker cannot start; its traceback is in the message.
+        If no worker can start; a traceback is in the message.
 
     Examples
     --------
@@ -42,11 +60,18 @@ class ActorSystem:
     [b'hello', b'world']
     """
 
-    def __init__(self, start: Callable[[], Behaviour], *, workers: int, method: str | None = None) -> None:
-        if workers < 1:
-            raise ValueError(f"workers must be at least 1, got {workers}")
-        self.workers = workers
-        self._supervisor = Supervisor(start, workers, method)
+    def __init__(
+        self,
+        start: Callable[[], Behaviour],
+        *,
+        workers: int,
+        method: str | None = None,
+        policy: Policy = _DEFAULT,
+        journal: "str | PathLike[str] | None" = None,
+        on_death: Callable[[Death], None] = _ignore,
+    ) -> None:
+        self.workers = _checked(workers)
+        self._supervisor = Supervisor(start, workers, method, policy, Journal(journal), on_death)
         # A forgotten system ends with its last reference, or before multiprocessing waits for its processes.
         self._forgotten = Finalize(self, _stop, args=(self._supervisor, 0.0), exitpriority=10)
         try:
@@ -94,7 +119,7 @@ class ActorSystem:
         Raises
         ------
         ActorSystemError
-            If the system failed, or was closed, before every message had its result.
+            If the system was closed before every message had its result.
         """
         batch = self.post(envelopes)
         if not batch.wait(timeout):
@@ -119,6 +144,11 @@ class ActorSystem:
         supervisor = self._supervisor
         supervisor.call(lambda: supervisor.restore(states))
 
+    def resize(self, workers: int) -> None:
+        """Have this many workers from now on; those that go finish what they hold, and nothing is lost."""
+        self.workers, supervisor = _checked(workers), self._supervisor
+        supervisor.call(lambda: supervisor.resize(workers))
+
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
         self._forgotten.cancel()
@@ -131,6 +161,12 @@ class ActorSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(grace=0 if error else GRACE)
+
+
+def _checked(workers: int) -> int:
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    return workers
 
 
 def _stop(supervisor: Supervisor, grace: float) -> None:

@@ -6,12 +6,14 @@ prefix. No pickles: whatever a worker sends is data.
 """
 
 import json
+import math
 import socket
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fedlocal.actors.memory import Buffer, raw
@@ -19,23 +21,26 @@ from fedlocal.actors.memory import Buffer, raw
 PREFIX = struct.Struct("!4sBxxxIIQI")  # magic, kind, generation, fields length, payload length, crc
 MAGIC = b"fdl2"
 MAX_FIELDS = 1 << 20
-MAX_PAYLOAD = 1 << 31
+MAX_PAYLOAD = 1 << 31  # unless its reader expects less
 SMALL = 1 << 16  # bytes; a payload up to this size is put together before it is sent
 MAX_BUFFERS = 512  # of one system call; POSIX systems take 1024 or a little less
 
 
 class Kind(IntEnum):
-    """What a frame is; the first five go to a worker, the others come from it."""
+    """What a frame is; those below 16 go to a worker, the others come from it."""
 
     SHARE = 1
     RELEASE = 2
     POOL = 3
     MESSAGES = 4
     STOP = 5
+    PULSE = 6
     READY = 16
     BROKEN = 17
     REPLIES = 18
     ERROR = 19
+    ACKNOWLEDGE = 20
+    LEAVING = 21
 
 
 KINDS = frozenset(Kind)
@@ -85,7 +90,7 @@ def encode(
     fields: dict[str, Any] | None = None,
     parts: Sequence[Buffer] = (),
 ) -> list[memoryview]:
-    """Lay out a frame as buffers for one gathering write; `parts` are not copied."""
+    """Lay out a frame as buffers for one gathering write; large `parts` are not copied."""
     views = [raw(part) for part in parts]
     lengths = [view.nbytes for view in views]
     size = sum(lengths)
@@ -164,13 +169,50 @@ class FrameReader:
         _, kind, generation, length, _, crc = prefix
         if zlib.crc32(self._buffer) != crc:
             raise ProtocolError("checksum differs")
-        fields = json.loads(self._buffer[:length].decode())
+        try:
+            fields = json.loads(self._buffer[:length].decode())
+            sizes = [int(size) for size in fields["parts"]]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ProtocolError(f"its fields do not parse: {error!r}") from error
+        if min(sizes, default=0) < 0 or sum(sizes) != len(self._buffer) - length:
+            raise ProtocolError(f"parts of {sizes} bytes are not its payload")
         view = memoryview(self._buffer)
         parts, end = [], length
-        for size in fields["parts"]:
+        for size in sizes:
             parts.append(view[end : end + size])
             end += size
         return Frame(Kind(kind), generation, fields, tuple(parts))
+
+
+def replies_of(frame: Frame) -> list[tuple[Handled, list[memoryview]]]:
+    """Return the replies in a frame, each with its header, its body, its new state, and its arrays.
+
+    Raises
+    ------
+    ProtocolError
+        If they are not replies.
+    """
+    parts, found = iter(frame.parts), []
+    try:
+        for fields in frame.fields["replies"]:
+            handled = Handled(*fields)
+            count = 3 if handled.in_slot else 3 + len(handled.lengths)
+            own = list(islice(parts, count))
+            if len(own) < count or not _is_possible(handled, own[3:]):
+                raise ProtocolError(f"{handled} is not what came with it")
+            found.append((handled, own))
+    except (KeyError, TypeError) as error:
+        raise ProtocolError(f"not replies: {error}") from error
+    return found
+
+
+def _is_possible(handled: Handled, arrays: Sequence[memoryview]) -> bool:
+    whole = (type(handled.message), *map(type, handled.lengths))
+    if any(kind is not int for kind in whole) or min(handled.lengths, default=0) < 0:
+        return False
+    if not (math.isfinite(handled.started) and math.isfinite(handled.ended)):
+        return False
+    return handled.in_slot or [array.nbytes for array in arrays] == handled.lengths
 
 
 def send(sock: socket.socket, buffers: Sequence[memoryview], fd: int = -1) -> list[memoryview]:

@@ -14,21 +14,25 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import parent_process
+from pathlib import Path
 from typing import Any
 
-from fedlocal.actors.memory import Buffer, Slots, map_broadcast, raw
+from fedlocal.actors.memory import Buffer, Pulse, Slots, map_broadcast, raw
 from fedlocal.actors.messages import Behaviour, Outcome, Request, Stacking, Wire
+from fedlocal.actors.policy import MEBIBYTE, Policy
 from fedlocal.actors.threads import limit_this_process
 from fedlocal.actors.wire import Addressed, Frame, Handled, Kind, encode, frames, send
 
 PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
+HELD_BYTES = 1 << 24  # of replies that wait
 MAX_ERROR = 20_000  # characters of a traceback that travel; the end of it says most
 
 
-def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour]) -> None:
+def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour], policy: Policy) -> None:
     """Build the behaviour and answer messages until told to stop."""
     _separate_from_parent()
-    worker = _Worker(sock, generation)
+    _limit_memory(policy)
+    worker = _Worker(sock, generation, policy)
     try:
         limit_this_process()
         worker.serve(start())
@@ -42,6 +46,8 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour]) -
         if frame.kind is Kind.STOP:
             return
         worker.on_frame(frame, fd)
+        if worker.leaving:
+            return
 
 
 def _separate_from_parent() -> None:
@@ -53,9 +59,34 @@ def _separate_from_parent() -> None:
     def end_with_parent() -> None:
         if parent is not None:
             parent.join()
+            if hasattr(os, "killpg"):
+                os.killpg(0, signal.SIGKILL)  # with all that actors have started
             os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True, name="watch-parent").start()
+
+
+def _limit_memory(policy: Policy) -> None:
+    """Have this process die before its supervisor does, and of its own excess before that of all."""
+    with suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("500")
+    if policy.memory_limit is not None:
+        import resource  # not on Windows
+
+        limit = policy.memory_limit * MEBIBYTE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _resident_memory() -> int:
+    """Return the mebibytes of memory that this process has in use, at most so far where that is all known."""
+    try:
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+        return peak // MEBIBYTE
+    return pages * os.sysconf("SC_PAGESIZE") // MEBIBYTE
 
 
 _Answer = tuple[bytes, bytes, list[memoryview], bytes]  # header, body, arrays, new state
@@ -69,13 +100,16 @@ def _as_views(outcome: Outcome) -> _Answer:
 class _Worker:
     """What a worker remembers between frames: mapped memory and the states of the actors it last ran."""
 
-    def __init__(self, sock: socket.socket, generation: int) -> None:
-        self._sock, self._generation = sock, generation
+    def __init__(self, sock: socket.socket, generation: int, policy: Policy) -> None:
+        self.leaving = False
+        self._sock, self._generation, self._policy = sock, generation, policy
+        self._pulse: Pulse | None = None
         self._contents: dict[int, tuple[bytes, tuple[memoryview, ...]]] = {0: (b"", ())}
         self._states: dict[int, bytes] = {}
         self._pool: Slots | None = None
         self._replies: list[Handled] = []  # not yet sent
         self._parts: list[Buffer] = []
+        self._held = 0  # their bytes
 
     def serve(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
@@ -100,20 +134,43 @@ class _Worker:
         elif frame.kind is Kind.POOL:
             self._pool = Slots(fd, fields["slot_bytes"], fields["slots"])
             os.close(fd)
+        elif frame.kind is Kind.PULSE:
+            self._pulse = Pulse(fd)
+            os.close(fd)
 
     def _handle(self, frame: Frame) -> None:
-        """Handle the messages of a frame in their order; replies share frames, but none waits long."""
+        """Handle the messages of a frame in their order.
+
+        Where these are known to be short, a reply waits for others to share its frame: until `PATIENCE` is
+        over and the message that is handled then has its reply too.
+        """
+        patience = PATIENCE if frame.fields["short"] else 0.0
         described = (Addressed(*fields) for fields in frame.fields["messages"])
         parts = iter(frame.parts)
         waiting = [(one, self._request(one, next(parts), next(parts))) for one in described]
         sent = time.perf_counter()
-        while waiting:
+        while waiting and not self.leaving:
             count = self._together([request for _, request in waiting])
             self._answer(waiting[:count])
             waiting = waiting[count:]
-            if not waiting or time.perf_counter() - sent > PATIENCE:
+            if not waiting or time.perf_counter() - sent > patience or self._held > HELD_BYTES:
                 self._send_replies()
                 sent = time.perf_counter()
+            self._leave_if_too_large()
+
+    def _leave_if_too_large(self) -> None:
+        watermark = self._policy.memory_watermark
+        if watermark is not None and _resident_memory() > watermark:
+            self._send_replies()
+            self.send(Kind.LEAVING, {})
+            self.leaving = True
+
+    def _acknowledge(self, message: int, count: int) -> None:
+        """Tell the supervisor which messages are being handled, before that begins."""
+        if self._pulse:
+            self._pulse.beat(message, count)
+        else:
+            self.send(Kind.ACKNOWLEDGE, {"message": message, "count": count})
 
     def _request(self, one: Addressed, body: memoryview, state: memoryview) -> Request:
         before = bytes(state) if one.with_state else self._states.get(one.actor, b"")
@@ -125,27 +182,38 @@ class _Worker:
 
     def _answer(self, some: Sequence[tuple[Addressed, Request]]) -> None:
         started = time.perf_counter()
-        outcomes = self._outcomes([request for _, request in some])
+        outcomes = self._outcomes(some)
         share = (time.perf_counter() - started) / len(some)
         for index, ((one, request), outcome) in enumerate(zip(some, outcomes, strict=True)):
+            begun = started + index * share
             if isinstance(outcome, Exception):
                 self._send_replies()
-                self.send(Kind.ERROR, {"message": one.message, **_described(outcome)})
+                self.send(Kind.ERROR, {"message": one.message, "started": begun, **_described(outcome)})
             else:
-                begun = started + index * share
                 self._note(one, request, outcome, (begun, begun + share))
 
-    def _outcomes(self, requests: Sequence[Request]) -> Sequence[_Answer | Exception]:
-        if len(requests) > 1 and self._stacking:
+    def _outcomes(self, some: Sequence[tuple[Addressed, Request]]) -> Sequence[_Answer | Exception]:
+        if len(some) > 1 and self._stacking:
+            self._acknowledge(some[0][0].message, len(some))
             with suppress(Exception):  # then each message has its own reply or error
-                return [_as_views(outcome) for outcome in self._stacking.handle_together(requests)]
-        return [self._outcome(request) for request in requests]
+                together = self._stacking.handle_together([request for _, request in some])
+                return [_as_views(outcome) for outcome in together]
+        return [self._outcome(*one) for one in some]
 
-    def _outcome(self, request: Request) -> _Answer | Exception:
+    def _outcome(self, one: Addressed, request: Request) -> _Answer | Exception:
+        self._acknowledge(one.message, 1)
         try:
-            return _as_views(self._behaviour.handle(request.actor, request.message, request.state))
+            answer = _as_views(self._behaviour.handle(request.actor, request.message, request.state))
+            self._check_size(answer)
         except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
             return error
+        return answer
+
+    def _check_size(self, answer: _Answer) -> None:
+        header, body, views, state = answer
+        size = sum(map(len, (header, body, state))) + sum(view.nbytes for view in views)
+        if size > self._policy.max_message:
+            raise ValueError(f"a reply and state of {size} bytes; at most {self._policy.max_message} travel")
 
     def _note(self, one: Addressed, request: Request, outcome: _Answer, times: tuple[float, float]) -> None:
         """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
@@ -160,13 +228,16 @@ class _Worker:
             self._pool.write(one.slot, views)
         changed = after != request.state
         self._replies.append(Handled(one.message, *times, lengths, in_slot, changed))
-        self._parts += [header, body, after if changed else b""]
-        self._parts += [] if in_slot else [bytes(view) for view in views]
+        parts = [header, body, after if changed else b""]
+        if not in_slot:
+            parts += [bytes(view) for view in views]
+        self._held += sum(map(len, parts))
+        self._parts += parts
 
     def _send_replies(self) -> None:
         if self._replies:
             self.send(Kind.REPLIES, {"replies": self._replies}, self._parts)
-            self._replies, self._parts = [], []
+            self._replies, self._parts, self._held = [], [], 0
 
 
 def _described(error: BaseException) -> dict[str, str]:

@@ -4,14 +4,15 @@ Flower is imported when a grid opens, not before: until then worker processes wa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.actors import ActorSystem, Behaviour, InlineSystem, System, warm_up
+from fedlocal.actors import ActorSystem, Behaviour, InlineSystem, Policy, System, warm_up
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid import LocalGrid
@@ -35,7 +36,7 @@ class Backend(Protocol):
         """
         ...
 
-    def system(self, start: Callable[[], Behaviour], workers: int) -> System:
+    def system(self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None) -> System:
         """Open a system of actors that run where clients do.
 
         Parameters
@@ -44,10 +45,14 @@ class Backend(Protocol):
             Builds their behaviour; it must pickle.
         workers : int
             How many messages are handled at the same time, where the backend can.
+        journal : Path, optional
+            A file to which the fate of each message is appended.
         """
         ...
 
-    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
         """Open the grid.
 
         Parameters
@@ -58,6 +63,8 @@ class Backend(Protocol):
             Expected work of a message to each client.
         workers : int
             How many messages are handled at the same time, where the backend can.
+        journal : Path, optional
+            A file to which the fate of each message is appended.
         """
         ...
 
@@ -69,42 +76,79 @@ class Inline:
     def prepare(self, preload: Sequence[str] = ()) -> None:
         """Do nothing."""
 
-    def system(self, start: Callable[[], Behaviour], workers: int) -> System:  # noqa: ARG002
+    def system(
+        self,
+        start: Callable[[], Behaviour],
+        workers: int,  # noqa: ARG002 - this process makes one
+        journal: Path | None = None,
+    ) -> System:
         """Open a system without workers."""
-        return InlineSystem(start)
+        return InlineSystem(start, journal=journal)
 
-    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
         """Open the grid; `workers` makes no difference."""
         from fedlocal.flower.grid import LocalGrid
         from fedlocal.flower.host import GuestActors
 
-        return LocalGrid(self.system(partial(GuestActors, start), workers), costs)
+        return LocalGrid(self.system(partial(GuestActors, start), workers, journal), costs)
 
 
 @dataclass(frozen=True)
 class Actors:
-    """Clients are actors that worker processes run.
+    """Clients are actors that worker processes run, supervised: see `fedlocal.actors.Policy` for the limits.
 
     Parameters
     ----------
     start_method : {"forkserver", "spawn"}, optional
         How worker processes start; by default the first that the platform has.
+    deadline : float, optional
+        Seconds that a client has for one message; then its worker is replaced, and the message tried again.
+    start_deadline : float, optional
+        Seconds that a worker has to start.
+    max_crashes, max_kills : int
+        How often a message is tried if it brings its worker down, or somebody else does.
+    memory_limit, memory_watermark : int, optional
+        Mebibytes of address space that a worker may have; of memory in use at which it is replaced.
     """
 
     start_method: Literal["forkserver", "spawn"] | None = None
+    deadline: float | None = 3600.0
+    start_deadline: float | None = 300.0
+    max_crashes: int = 2
+    max_kills: int = 100
+    memory_limit: int | None = None
+    memory_watermark: int | None = None
+    policy: Policy = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        policy = Policy(
+            deadline=self.deadline,
+            start_deadline=self.start_deadline,
+            max_crashes=self.max_crashes,
+            max_kills=self.max_kills,
+            memory_limit=self.memory_limit,
+            memory_watermark=self.memory_watermark,
+        )
+        object.__setattr__(self, "policy", policy)
 
     def prepare(self, preload: Sequence[str] = ()) -> None:
         """Start the process that workers fork from, and have it import what they need."""
         if self.start_method != "spawn":
             warm_up((*PRELOAD, *preload))
 
-    def system(self, start: Callable[[], Behaviour], workers: int) -> System:
+    def system(self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None) -> System:
         """Open a system with as many workers as asked for."""
-        return ActorSystem(start, workers=workers, method=self.start_method)
+        return ActorSystem(
+            start, workers=workers, method=self.start_method, policy=self.policy, journal=journal
+        )
 
-    def open(self, start: "Callable[[], Host]", costs: Costs, workers: int) -> "LocalGrid":
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
         """Open the grid with at most as many workers as there are clients."""
         from fedlocal.flower.grid import LocalGrid
         from fedlocal.flower.host import ClientActors
 
-        return LocalGrid(self.system(partial(ClientActors, start), min(workers, len(costs))), costs)
+        return LocalGrid(self.system(partial(ClientActors, start), min(workers, len(costs)), journal), costs)

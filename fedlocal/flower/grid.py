@@ -46,7 +46,7 @@ class Handling:
 
 @dataclass(frozen=True)
 class Exchange:
-    """The times of one ``send_and_receive``: from `begun` to `ended`, and what ran in between."""
+    """The times of one exchange of messages: from `begun` to `ended`, and what ran in between."""
 
     begun: float
     ended: float
@@ -138,7 +138,7 @@ class LocalGrid(Grid):
         Raises
         ------
         ActorSystemError
-            If a worker died.
+            If the grid was closed meanwhile.
         """
         requests = list(messages)
         groups = [range(len(requests))] if requests else []
@@ -164,7 +164,7 @@ class LocalGrid(Grid):
         Raises
         ------
         ActorSystemError
-            If a worker died.
+            If the grid was closed meanwhile.
         """
         begun = time.perf_counter()
         requests = self._stamped(messages)

@@ -48,7 +48,7 @@ def federate(
         quiet(),
         one_thread(),  # aggregation is a product of matrices too
         setting.backend.open(
-            partial(start_host, slices, setting.new_model, training), costs, setting.workers
+            partial(start_host, slices, setting.new_model, training), costs, setting.workers, setting.journal
         ) as grid,
     ):
         start_up = time.perf_counter() - begun

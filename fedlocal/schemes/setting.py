@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -73,6 +74,8 @@ class Setting:
         How many worker processes, where the backend has any.
     min_results : int, optional
         How many clients must reply in a round; by default all that were asked.
+    journal : Path, optional
+        A file to which the fate of each message to a client is appended.
     """
 
     dataset: Dataset
@@ -86,6 +89,7 @@ class Setting:
     backend: "Backend"
     workers: int
     min_results: int | None = None
+    journal: Path | None = None
 
     def is_evaluated(self, number: int) -> bool:
         """Tell whether the model is evaluated after this round; 0 is before the first."""

@@ -6,11 +6,15 @@ from hypothesis import strategies as st
 
 from fedlocal.actors.batch import Batch, Task
 from fedlocal.actors.dispatch import AT_LEAST, AT_MOST, Dispatcher
+from fedlocal.actors.memory import Broadcast
 from fedlocal.actors.messages import Envelope
 
+CONTENT = Broadcast(b"what all of them share", [])
 
-def posted(costs: list[float]) -> Dispatcher:
-    dispatcher, batch = Dispatcher(), Batch([Envelope(actor, cost=cost) for actor, cost in enumerate(costs)])
+
+def posted(costs: list[float], content: Broadcast | None = CONTENT) -> Dispatcher:
+    dispatcher = Dispatcher()
+    batch = Batch([Envelope(actor, content=content, cost=cost) for actor, cost in enumerate(costs)])
     for index in range(len(costs)):
         dispatcher.put(Task(batch, index))
     return dispatcher
@@ -27,6 +31,33 @@ def test_idle_workers_come_first_and_as_much_is_left_for_each_as_one_holds(
     messages: int, first: list[int]
 ) -> None:
     assert counts(posted([1.0] * messages).assign([0, 1])) == first
+
+
+def test_of_messages_of_which_nothing_is_known_a_worker_holds_one() -> None:
+    assert counts(posted([1.0] * 9, content=None).assign([0, 1])) == [1, 1]
+
+
+def test_what_a_dead_worker_held_goes_first_and_its_suspect_alone() -> None:
+    dispatcher = posted([1.0] * 9)
+    held = [task for task, _ in dispatcher.assign([0])[0]]
+    dispatcher.forget_worker(0)
+    for task in held:
+        dispatcher.put_back(task, alone=task is held[0])
+    given_ = dispatcher.assign([1, 2])
+    assert given_[1] == [(held[0], True)]
+    assert given_[2][0] == (held[1], True)
+    assert dispatcher.assign([1]) == {}
+    dispatcher.done(1, held[0], 1e-5)
+    assert len(dispatcher.assign([1])[1]) > 1
+
+
+def test_what_was_put_back_can_be_withdrawn() -> None:
+    dispatcher = posted([1.0])
+    ((task, _),) = dispatcher.assign([0])[0]
+    dispatcher.forget_worker(0)
+    dispatcher.put_back(task, alone=False)
+    assert dispatcher.withdraw(lambda _: True) == [task]
+    assert not dispatcher.waiting
 
 
 def test_a_message_longer_than_all_others_together_is_not_held_in_advance() -> None:
@@ -65,5 +96,4 @@ def test_every_message_is_given_once_and_no_worker_waits_beside_work(
         worker = data.draw(st.sampled_from(busy))
         task = held[worker].pop(0)
         dispatcher.done(worker, task, data.draw(st.sampled_from([None, 1e-5, 1.0])))
-        dispatcher.schedule.done(task.envelope.actor)
     assert sorted(seen) == list(range(len(costs)))

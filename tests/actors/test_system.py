@@ -23,7 +23,7 @@ from fedlocal.actors import (
     System,
     raw,
 )
-from tests.actors.behaviours import CannotStart, Count, CountAtGate, Double, Echo, Obey, Stacks
+from tests.actors.behaviours import Count, CountAtGate, Double, Echo, Obey, Stacks
 
 Open = Callable[..., System]
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -169,29 +169,6 @@ def test_many_threads_may_ask_at_the_same_time(open_system: Open) -> None:
 # What only worker processes can do
 
 
-@pytest.mark.parametrize(
-    ("order", "how"), [(b"exit", "exited with code 3"), (b"kill", "was killed by signal 9")]
-)
-def test_a_worker_that_dies_fails_the_system_loudly(order: bytes, how: str) -> None:
-    with (
-        pytest.raises(ActorSystemError, match=f"{how} while actor 1 handled"),
-        ActorSystem(Obey, workers=2) as system,
-    ):
-        system.ask([Envelope(0, b"fine"), Envelope(1, order), Envelope(2, b"fine")], timeout=60)
-
-
-def test_a_system_that_failed_says_so_again() -> None:
-    with ActorSystem(Obey, workers=1) as system:
-        for _ in range(2):
-            with pytest.raises(ActorSystemError, match="signal 9"):
-                system.ask([Envelope(0, b"kill")], timeout=60)
-
-
-def test_a_worker_that_cannot_start_says_why() -> None:
-    with pytest.raises(ActorSystemError, match="no such client"):
-        ActorSystem(CannotStart, workers=2)  # type: ignore[arg-type]
-
-
 def test_no_workers_are_refused() -> None:
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         ActorSystem(Echo, workers=0)
@@ -305,13 +282,16 @@ def test_no_worker_outlives_a_supervisor_that_is_killed() -> None:
 
 def test_messages_that_wait_in_a_worker_are_handled_together_where_the_behaviour_can() -> None:
     with ActorSystem(Stacks, workers=1) as system:
-        assert bodies(ask(system, [Envelope(0), Envelope(1)])) == [b"together", b"together"]
+        content = system.share(b"", [])
+        both = [Envelope(0, b"", content), Envelope(1, b"", content)]
+        assert bodies(ask(system, both)) == [b"together", b"together"]
         assert bodies(ask(system, [Envelope(0)])) == [b"alone"]
 
 
 def test_a_stack_that_fails_is_handled_one_by_one() -> None:
     with ActorSystem(Stacks, workers=1) as system:
-        good, bad = ask(system, [Envelope(0), Envelope(1, b"raise")])
+        content = system.share(b"", [])
+        good, bad = ask(system, [Envelope(0, b"", content), Envelope(1, b"raise", content)])
         assert bodies([good]) == [b"alone"]
         assert isinstance(bad, Failure)
         assert bad.reason == "RuntimeError: as asked"

@@ -1,0 +1,183 @@
+"""The workers of a system: started, replaced when they die, added and let go while it runs.
+
+After OTP's ``one_for_one``: a worker that dies is replaced at once, the others go on. One that does not
+manage to start is tried again with growing pauses; when none has managed for too long, the crew is
+`hopeless`.
+"""
+
+import itertools
+import logging
+import selectors
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fedlocal.actors.deaths import Death
+from fedlocal.actors.journal import Journal
+from fedlocal.actors.link import Link
+from fedlocal.actors.messages import Behaviour
+from fedlocal.actors.policy import Policy
+from fedlocal.actors.wire import Kind
+
+logger = logging.getLogger(__name__)
+
+WATCHES_PROCESSES = sys.platform != "win32"  # as well as sockets, which a worker's child may keep open
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds before a start is tried again
+
+
+@dataclass
+class _Place:
+    """A worker's place in the crew, whichever process fills it."""
+
+    link: Link | None = None
+    start_at: float = 0.0  # when to fill it, if it is vacant
+    vacant_since: float = 0.0
+    failures: int = 0  # to start, in a row
+    kills: int = 0  # from outside, in a row
+    reason: str = ""  # of the last failure
+    was_ready: bool = False
+
+
+class Crew:
+    """The workers' processes.
+
+    Parameters
+    ----------
+    start : callable
+        Builds the behaviour in each worker.
+    workers : int
+        How many.
+    policy : Policy
+        The limits.
+    method : str, optional
+        How processes start.
+    selector : BaseSelector
+        Told of each worker's socket and process, with the `Link` as data.
+    journal : Journal
+        Told of starts.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Behaviour],
+        workers: int,
+        policy: Policy,
+        method: str | None,
+        selector: selectors.BaseSelector,
+        journal: Journal,
+    ) -> None:
+        self._start, self._policy, self._method = start, policy, method
+        self._selector, self._journal = selector, journal
+        self._generations = itertools.count(1)
+        self._places = {worker: _Place() for worker in range(workers)}
+        self._retired: dict[int, Link] = {}  # whose places are gone
+
+    @property
+    def links(self) -> list[Link]:
+        """The workers that have a process."""
+        return [place.link for place in self._places.values() if place.link] + list(self._retired.values())
+
+    @property
+    def ready(self) -> dict[int, Link]:
+        """The workers that take messages, by generation."""
+        return {
+            place.link.generation: place.link
+            for place in self._places.values()
+            if place.link and place.link.progress.ready and not place.link.progress.leaving
+        }  # those whose places are gone are not among them
+
+    @property
+    def settled(self) -> bool:
+        """Whether each worker has been ready, or has failed to start as often as it may."""
+        limit = self._policy.max_starts
+        return all(place.was_ready or place.failures >= limit for place in self._places.values())
+
+    @property
+    def hopeless(self) -> str:
+        """Why no worker will start; empty as long as one may."""
+        failed = [place for place in self._places.values() if place.failures >= self._policy.max_starts]
+        killed = [place for place in self._places.values() if place.kills >= self._policy.max_kills]
+        return (failed or killed)[0].reason if len(failed) + len(killed) >= len(self._places) else ""
+
+    def fill(self) -> None:
+        """Start a process in each vacant place whose time has come."""
+        now = time.monotonic()
+        for worker, place in self._places.items():
+            if place.link is None and place.start_at <= now and not self.hopeless:
+                generation = next(self._generations)
+                try:
+                    place.link = Link(worker, generation, self._start, self._policy, self._method)
+                except OSError as error:
+                    self._not_started(place, f"worker {worker} could not start: {error}")
+                else:
+                    self._watch(place.link)
+
+    def next_start(self) -> float | None:
+        """Return when `fill` has something to do (``time.monotonic``); None for never."""
+        return min((place.start_at for place in self._places.values() if place.link is None), default=None)
+
+    def became_ready(self, link: Link) -> None:
+        """Note that a worker takes messages from now on."""
+        link.progress.ready, link.progress.since = True, time.monotonic()
+        place = self._places[link.worker]
+        fields = {"worker": link.worker, "generation": link.generation}
+        if place.vacant_since:
+            seconds = round(time.monotonic() - place.vacant_since, 6)
+            self._journal.note("restarted", **fields, seconds=seconds)
+        else:
+            self._journal.note("started", **fields)
+        place.was_ready, place.vacant_since = True, 0.0
+
+    def handled(self, link: Link) -> None:
+        """Note that a worker has handled a message: starting works."""
+        link.progress.handled += 1
+        if link.progress.handled == 1:
+            for place in self._places.values():
+                place.failures = place.kills = 0
+
+    def is_retired(self, link: Link) -> bool:
+        """Tell whether a worker has no place in the crew any more."""
+        return link.generation in self._retired
+
+    def lose(self, link: Link, death: Death) -> None:
+        """Note that a worker is gone; its place will be filled, if it still has one."""
+        if self._retired.pop(link.generation, None):
+            return
+        place, now = self._places[link.worker], time.monotonic()
+        place.link = None
+        place.vacant_since = place.vacant_since or now
+        if link.progress.handled or death.actors or death.cause in ("watermark", "withdrawn"):
+            place.start_at = now
+        elif death.own:
+            self._not_started(place, str(death))
+        else:
+            place.start_at, place.reason = now, str(death)
+            place.kills += 1
+
+    def resize(self, workers: int) -> None:
+        """Add places, or let the last ones go when they have handled what they hold."""
+        for worker in range(len(self._places), workers):
+            self._places[worker] = _Place()
+        for worker in range(workers, len(self._places)):
+            if link := self._places.pop(worker).link:
+                self._retired[link.generation] = link
+                link.send(Kind.STOP)
+
+    def unwatch(self, link: Link) -> None:
+        """Forget a worker's socket and process, before they are closed."""
+        self._selector.unregister(link.sock)
+        if WATCHES_PROCESSES:
+            self._selector.unregister(link.process.sentinel)
+
+    def _watch(self, link: Link) -> None:
+        self._selector.register(link.sock, selectors.EVENT_READ, link)
+        if WATCHES_PROCESSES:
+            self._selector.register(link.process.sentinel, selectors.EVENT_READ, link)
+
+    def _not_started(self, place: _Place, reason: str) -> None:
+        place.failures += 1
+        place.reason = reason
+        place.vacant_since = place.vacant_since or time.monotonic()
+        pause = min(FIRST_PAUSE * 2 ** (place.failures - 1), LONGEST_PAUSE)
+        place.start_at = time.monotonic() + pause
