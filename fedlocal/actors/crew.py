@@ -120,6 +120,8 @@ class Crew:
     def became_ready(self, link: Link) -> None:
         """Note that a worker takes messages from now on."""
         link.progress.ready, link.progress.since = True, time.monotonic()
+        if self.is_retired(link):
+            return
         place = self._places[link.worker]
         fields = {"worker": link.worker, "generation": link.generation}
         if place.vacant_since:

@@ -39,6 +39,7 @@ class Delivery:
         self._states: dict[int, bytes] = {}
         self._batches: set[Batch] = set()
         self._pool: SlotPool | None = None
+        self._retired: set[int] = set()  # that still handle a message
         self._posted = 0
 
     # Posting -------------------------------------------------------------------------------------------
@@ -162,9 +163,11 @@ class Delivery:
         if task.batch.has_result(task.index):
             self._late(link, task)
             return
-        if handled.state_changed:
+        retired = actor in self._retired
+        self._retired.discard(actor)
+        if handled.state_changed and not retired:
             self._set_state(actor, state)
-        self._dispatcher.done(link.generation, task, handled.ended - handled.started)
+        self._dispatcher.done(link.generation, task, handled.ended - handled.started, forget=retired)
         self._journal.replied(task.number)
         task.batch.settle(task.index, reply)
         self._finish(task.batch)
@@ -193,6 +196,7 @@ class Delivery:
         if task.batch.has_result(task.index):
             self._late(link, task)
             return
+        self._retired.discard(task.envelope.actor)
         # Its worker may hold a state that does not count.
         self._dispatcher.done(link.generation, task, forget=True)
         self._fail(task, "exception", reason, trace)
@@ -255,12 +259,14 @@ class Delivery:
         for actor, state in states.items():
             self._set_state(actor, state)
 
-    def retire(self, actor: int, reason: str) -> None:
-        """Forget an actor's state; what waits for it fails."""
+    def retire(self, actor: int) -> None:
+        """Fail what waits for an actor, and forget its state, at the latest when it is done."""
         for task in self._dispatcher.withdraw(lambda task: task.envelope.actor == actor):
-            self._fail(task, "stopped", reason)
+            self._fail(task, "stopped", "the actor was retired")
             self._finish(task.batch)
         self._states.pop(actor, None)
+        if self._dispatcher.schedule.is_busy(actor):
+            self._retired.add(actor)
 
     def release(self, content: Broadcast) -> None:
         """Forget a content that no message will name again."""

@@ -87,6 +87,11 @@ class Schedule(Generic[T]):
         mailbox = self._mailboxes.get(actor)
         return len(mailbox.waiting) if mailbox else 0
 
+    def is_busy(self, actor: int) -> bool:
+        """Tell whether a message of an actor is in flight."""
+        mailbox = self._mailboxes.get(actor)
+        return mailbox is not None and mailbox.busy
+
     def moved(self, actor: int, worker: int) -> None:
         """Note that another worker runs the actor now."""
         self._last_workers[actor] = worker

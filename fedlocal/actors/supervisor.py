@@ -117,6 +117,10 @@ class Supervisor:
         """Set the states of actors that have not handled a message yet."""
         self._delivery.restore(states)
 
+    def retire(self, actor: int) -> None:
+        """Fail what waits for an actor, and forget its state."""
+        self._delivery.retire(actor)
+
     def resize(self, workers: int) -> None:
         """Have this many workers from now on; those that go finish what they hold."""
         self._crew.resize(workers)
@@ -249,7 +253,13 @@ class Supervisor:
             fields = {"worker": death.worker, "generation": death.generation, "cause": death.cause}
             self._journal.note("died", **fields, reason=death.detail[:500])
             logger.log(logging.WARNING if self.ready.is_set() else logging.DEBUG, "%s", death)
+            self._tell(death)
+
+    def _tell(self, death: Death) -> None:
+        try:
             self._on_death(death)
+        except Exception:  # somebody else's mistake, which is not to end the supervisor
+            logger.exception("on_death raised")
 
     def _end_all(self) -> None:
         with self._gate:

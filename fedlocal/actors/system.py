@@ -144,6 +144,11 @@ class ActorSystem:
         supervisor = self._supervisor
         supervisor.call(lambda: supervisor.restore(states))
 
+    def retire(self, actor: int) -> None:
+        """Let an actor go: what waits for it fails, what it handles is finished, its state is forgotten."""
+        supervisor = self._supervisor
+        supervisor.call(lambda: supervisor.retire(actor))
+
     def resize(self, workers: int) -> None:
         """Have this many workers from now on; those that go finish what they hold, and nothing is lost."""
         self.workers, supervisor = _checked(workers), self._supervisor

@@ -205,6 +205,34 @@ def test_the_last_reference_may_die_with_commands_under_way() -> None:
     del system
 
 
+def test_a_retired_actor_finishes_what_it_handles_and_is_forgotten(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ActorSystem(CountAtGate, workers=1) as system:
+        busy = system.post([Envelope(0, str(gate).encode())])
+        waiting = system.post([Envelope(0)])
+        while not gate.with_suffix(".waiting").exists():
+            time.sleep(0.01)  # in another process: nothing to wait on
+        system.retire(0)
+        assert waiting.wait(60)
+        (stopped,) = waiting.results()
+        assert isinstance(stopped, Failure)
+        assert stopped.cause == "stopped"
+        gate.touch()
+        assert busy.wait(60)
+        assert bodies(busy.results()) == [b"1"]
+        assert system.states() == {}
+        assert bodies(system.ask([Envelope(0)], timeout=60)) == [b"1"]
+
+
+def test_workers_come_and_go_while_messages_are_under_way() -> None:
+    with ActorSystem(Count, workers=1) as system:
+        for time_, workers in enumerate((3, 1, 2), 1):
+            batch = system.post([Envelope(actor) for actor in range(200)])
+            system.resize(workers)
+            assert batch.wait(60)
+            assert bodies(batch.results()) == [str(time_).encode()] * 200
+
+
 def test_more_arrays_than_one_system_call_takes(open_system: Open) -> None:
     system = open_system(Echo)
     content = system.share(b"", [bytes([i % 256]) for i in range(3000)])
