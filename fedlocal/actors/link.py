@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from fedlocal.actors.batch import Task
@@ -186,12 +185,17 @@ class Link:
 
     def handling(self) -> list[int]:
         """Return the messages that the worker has acknowledged, and not yet replied to."""
-        first, count = self._pulse.read() if self._pulse else self.progress.acknowledged
-        if first not in self.in_flight:
+        first, count = self._acknowledged()
+        if not count:
             return []
         order = list(self.in_flight)
         start = order.index(first)
-        return list(islice(order, start, start + count))
+        return order[start : start + count]
+
+    def _acknowledged(self) -> tuple[int, int]:
+        """Return the first message that is being handled, and how many are, together."""
+        first, count = self._pulse.read() if self._pulse else self.progress.acknowledged
+        return (first, count) if first in self.in_flight else (0, 0)
 
     def overdue_at(self, policy: Policy) -> float | None:
         """Return when the worker will have taken too long (``time.monotonic``); None for never."""
@@ -199,7 +203,7 @@ class Link:
             return None if policy.start_deadline is None else self.progress.since + policy.start_deadline
         if not self.in_flight or policy.deadline is None:
             return None
-        return self.progress.since + policy.deadline * max(1, len(self.handling()))
+        return self.progress.since + policy.deadline * max(1, self._acknowledged()[1])
 
     def end(self, cause: Cause | None = None, detail: str = "") -> Death:
         """Kill the process if it lives, reap it, and say how it ended: as given, or as it did."""
