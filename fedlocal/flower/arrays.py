@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 from fedlocal.flower.private import NUMPY, record_of
 
 _name = lru_cache(maxsize=64)(str)  # NumPy puts a dtype's name together anew each time
+_TRAVELLING = frozenset("biufcSUmM")  # kinds of dtype
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class ArrayError(ValueError):
+    """An array is not what it claims to be, or cannot travel."""
 
 
 class LocalArray(Array):
@@ -25,12 +31,17 @@ class LocalArray(Array):
     Parameters
     ----------
     ndarray : NDArray
-        Of any shape and of a dtype without Python objects. It is not copied.
+        Of any shape, with numbers, text or times. It is not copied.
+
+    Raises
+    ------
+    ArrayError
+        If it holds Python objects or records.
     """
 
     def __init__(self, ndarray: NDArray[Any]) -> None:
-        if ndarray.dtype.hasobject:
-            raise TypeError(f"arrays of Python objects cannot travel, got dtype {ndarray.dtype}")
+        if ndarray.dtype.kind not in _TRAVELLING:
+            travelling(ndarray.dtype)
         own = self.__dict__  # one by one, by their names in Flower's dataclass, costs twice as much
         own["dtype"], own["shape"], own["stype"] = _name(ndarray.dtype), ndarray.shape, NUMPY
         own["ndarray"] = ndarray
@@ -48,28 +59,58 @@ class LocalArray(Array):
 
 
 def unwrapped(array: Array) -> NDArray[Any] | None:
-    """Return the ndarray behind an array without a copy; None if there is none that may travel.
+    """Return the ndarray behind an array without a copy; None if it is of another kind than NumPy's.
 
-    Apps make Flower's own arrays, which hold the bytes of an ``.npy`` file: what lies behind its header is
-    the ndarray.
+    Raises
+    ------
+    ArrayError
+        If its bytes are not the array that they claim to be, or hold Python objects.
     """
     if isinstance(array, LocalArray):
         return array.ndarray
-    if array.stype != NUMPY:
-        return None
-    file = BytesIO(array.data)
+    return from_npy(array.data) if array.stype == NUMPY else None
+
+
+def from_npy(data: bytes) -> NDArray[Any]:
+    """Return the array in the bytes of an ``.npy`` file: a view of them, not to be written to.
+
+    ``np.load`` would allocate what the header claims, and opens zip archives and pickles if told to. Here
+    nothing is allocated, and the header must claim the bytes that are there.
+
+    Raises
+    ------
+    ArrayError
+        If the bytes are anything else, or hold neither numbers, text nor times.
+    """
     try:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, column_major, dtype = read(file)
-        if dtype.hasobject:
-            return None
-        flat = np.frombuffer(array.data, dtype, math.prod(shape), file.tell())
-    except ValueError:  # whoever reads it will say so
-        return None
+        return _parsed(data)
+    except ArrayError:
+        raise
+    except Exception as error:  # what NumPy's parser trips over is many things
+        raise ArrayError(f"the bytes are no .npy file: {error}") from error
+
+
+def _parsed(data: bytes) -> NDArray[Any]:
+    file = BytesIO(data)
+    shape, column_major, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    present = len(data) - file.tell()
+    if min(shape, default=0) < 0 or math.prod(shape) * travelling(dtype).itemsize != present:
+        raise ArrayError(f"an .npy file of {present} bytes claims dtype {dtype} and shape {shape}")
+    flat = np.frombuffer(data, dtype, offset=file.tell()) if present else np.empty(0, dtype)
     return flat.reshape(shape, order="F" if column_major else "C")
+
+
+def travelling(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a dtype whose arrays can travel as bare bytes.
+
+    Raises
+    ------
+    ArrayError
+        If it is of Python objects, of records, or of nothing.
+    """
+    if dtype.kind not in _TRAVELLING or not dtype.itemsize:
+        raise ArrayError(f"arrays of dtype {dtype} do not travel: numbers, text and times do")
+    return dtype
 
 
 def twin(array: Array) -> Array:
@@ -80,11 +121,24 @@ def twin(array: Array) -> Array:
 
 
 def ndarrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
-    """Return a record's arrays by name: not copied, and not to be written to, where they are local."""
+    """Return a record's arrays by name: not copied, and not to be written to.
+
+    Raises
+    ------
+    ArrayError
+        If one is not of NumPy's kind, or its bytes are not what they claim.
+    """
     return {
-        name: array.ndarray if isinstance(array, LocalArray) else array.numpy()
+        name: array.ndarray if isinstance(array, LocalArray) else _of_numpy(name, array)
         for name, array in record.items()
     }
+
+
+def _of_numpy(name: str, array: Array) -> NDArray[Any]:
+    values = unwrapped(array)
+    if values is None:
+        raise ArrayError(f"array {name!r} is of kind {array.stype!r}, not NumPy's")
+    return values
 
 
 def array_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:

@@ -2,7 +2,8 @@
 
 Replies are averaged a group at a time while other clients still train, and let go of: however many clients
 take part, the memory of a few groups is enough, and most of the aggregation costs no time of its own. The
-bits are those of ``FedAvg.aggregate_train`` over all replies at once.
+bits are those of ``FedAvg.aggregate_train`` over all replies at once. Metrics are aggregated when all replies
+are there: only then is it known which ones all clients have.
 """
 
 import time
@@ -16,6 +17,7 @@ from fedlocal.flower.arrays import array_record
 from fedlocal.flower.fedavg import FedAvg, arrays_of, in_groups, metrics_of
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.mean import RunningMean
+from fedlocal.flower.metrics import with_common_metrics
 
 Span = tuple[float, float]  # beginning and end, in time.perf_counter seconds
 
@@ -34,12 +36,15 @@ class Trained:
         Of the clients, aggregated.
     averaging : sequence of Span
         When averaging took place; none if that is still to be done.
+    excused : int
+        How many clients replied that they have nothing to train on; their replies are not kept.
     """
 
     replies: list[Message]
     arrays: ArrayRecord | None = None
     metrics: MetricRecord | None = None
     averaging: Sequence[Span] = ()
+    excused: int = 0
 
 
 def train_and_average(
@@ -76,9 +81,10 @@ def train_and_average(
         spans.append((begun, time.perf_counter()))
     begun = time.perf_counter()
     replies.sort(key=lambda reply: reply.metadata.src_node_id)
-    contents = [reply.content for reply in replies if reply.has_content()]
+    contents = [reply.content for reply in with_common_metrics(replies) if reply.has_content()]
     arrays, metrics = array_record(mean.arrays()), strategy.aggregate_metrics(contents) if contents else None
-    return Trained(replies, arrays, metrics, [*spans, (begun, time.perf_counter())])
+    spans.append((begun, time.perf_counter()))
+    return Trained(replies, arrays, metrics, spans, len(messages) - len(replies))
 
 
 def _groups(messages: Sequence[Message], grid: LocalGrid) -> list[list[int]]:

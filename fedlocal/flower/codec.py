@@ -1,24 +1,27 @@
 """Messages as bytes: arrays out of band, JSON for the small rest, no pickles.
 
-A content, that is a ``RecordDict``, becomes a header and a list of buffers. The header is the length of its
-first part, that part, and the second. The first says which records there are, in order, and what each buffer
-holds: it is the same for all clients of a run, and parsed once. The second holds the values of metric and
-config records: in JSON, where Flower's protobuf takes five times as long, unless some are bytes.
+A content, that is a ``RecordDict``, becomes a header and a list of buffers. The header's first part is the
+layout, which says which records there are, in order, and what each buffer holds. The second part holds the
+values of metric and config records: in JSON, where Flower's protobuf takes five times as long, unless some
+are bytes.
+
+Whatever the bytes are, decoding gives a content or a `CodecError`; it unpickles nothing and allocates no more
+than the bytes that are there warrant.
 """
 
 import json
-import math
 import struct
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 
 from fedlocal.actors import Buffer, Wire, raw
-from fedlocal.flower.arrays import LocalArray, twin, unwrapped
+from fedlocal.flower.arrays import twin
+from fedlocal.flower.layout import CodecError, describe, layout_bytes, layout_of, parse_layout, restore
 from fedlocal.flower.private import (
+    CLIENT_APP_RAISED,
+    ERROR_CODES,
     content_of,
     record_of,
     reply_to,
@@ -26,28 +29,14 @@ from fedlocal.flower.private import (
     small_records_from_bytes,
     small_records_to_bytes,
 )
+from fedlocal.flower.texts import readable
 
-_LENGTH = struct.Struct("!I")
+MAX_STATE = 1 << 28  # bytes of a node's state
+
 _STATE = struct.Struct("!II")
 _JSON, _PROTOBUF = b"j", b"p"
 _PLAIN = {int, float, bool, str}
 _NUMBERS = {int, float}
-
-
-class CodecError(ValueError):
-    """Bytes that should hold a message do not."""
-
-
-class _Described(NamedTuple):
-    key: str
-    dtype: str
-    shape: tuple[int, ...]
-    stype: str | None  # of an array of Flower's own, whose bytes are left as they are
-    kind: np.dtype[Any]
-    nbytes: int
-
-
-_Layout = tuple[tuple[str, tuple[_Described, ...] | None], ...]  # records by name; None has no arrays
 
 
 def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
@@ -57,32 +46,11 @@ def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
     small: dict[str, MetricRecord | ConfigRecord] = {}
     for name, record in content.items():
         if isinstance(record, ArrayRecord):
-            layout.append((name, tuple([_describe(key, array, buffers) for key, array in record.items()])))
+            layout.append((name, tuple([describe(key, array, buffers) for key, array in record.items()])))
         else:
             layout.append((name, None))
             small[name] = record
-    return _layout_bytes(tuple(layout)) + encode_small(small), buffers
-
-
-def _describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[str, str, tuple[int, ...], str | None]:
-    values = unwrapped(array)
-    if values is not None:
-        contiguous = values if values.flags.c_contiguous else np.ascontiguousarray(values)
-        buffers.append(contiguous.reshape(-1).view(np.uint8))
-        return key, values.dtype.str, values.shape, None
-    buffers.append(array.data)
-    return key, array.dtype, tuple(array.shape), array.stype
-
-
-@lru_cache(maxsize=64)
-def _layout_bytes(layout: tuple[tuple[str, Any], ...]) -> bytes:
-    described = json.dumps(layout).encode()
-    return _LENGTH.pack(len(described)) + described
-
-
-def layout_of(header: bytes) -> bytes:
-    """Return the first part of a header; contents that differ in numbers alone have it in common."""
-    return header[: _LENGTH.size + _LENGTH.unpack_from(header)[0]]
+    return layout_bytes(tuple(layout)) + encode_small(small), buffers
 
 
 def encode_small(records: Mapping[str, MetricRecord | ConfigRecord]) -> bytes:
@@ -103,43 +71,56 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
     Raises
     ------
     CodecError
-        If header and buffers do not belong together, or an array claims other than its bytes.
+        If they are no content: they do not parse, do not belong together, or an array claims other than its
+        bytes.
     """
+    try:
+        return _decoded(header, buffers)
+    except CodecError:
+        raise
+    except Exception as error:  # parsers trip over bytes in many ways
+        raise CodecError(f"the bytes do not parse: {type(error).__name__}: {error}") from error
+
+
+def _decoded(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
     layout = layout_of(header)
     small = _decode_small(header[len(layout) :])
     remaining = iter(buffers)
     records: dict[str, ArrayRecord | MetricRecord | ConfigRecord] = {}
-    for name, arrays in _layout(layout[_LENGTH.size :]):
+    for name, arrays in parse_layout(layout):
         if arrays is None:
             records[name] = small[name]
         else:
-            restored = {one.key: _restore(next(remaining, b""), one) for one in arrays}
+            restored = {one.key: restore(next(remaining), one) for one in arrays}
             records[name] = record_of(ArrayRecord, restored)
+    if left := sum(1 for _ in remaining):
+        raise CodecError(f"{left} buffers belong to no array")
     return content_of(records)
 
 
-@lru_cache(maxsize=64)
-def _layout(described: bytes) -> _Layout:
-    return tuple(
-        (str(name), None if arrays is None else tuple(_described(*array) for array in arrays))
-        for name, arrays in json.loads(described)
-    )
-
-
-def _described(key: str, dtype: str, shape: Sequence[int], stype: str | None) -> _Described:
-    kind = np.dtype("u1" if stype is not None else dtype)
-    if kind.hasobject:
-        raise CodecError(f"array {key!r} claims to hold objects, which do not travel")
-    return _Described(str(key), dtype, tuple(shape), stype, kind, kind.itemsize * math.prod(shape))
-
-
-def _decode_small(data: bytes) -> dict[str, Any]:
-    if data[:1] == _PROTOBUF:
-        return dict(small_records_from_bytes(data[1:]))
+def _decode_small(data: bytes) -> dict[str, MetricRecord | ConfigRecord]:
+    encoding, values = data[:1], data[1:]
+    if encoding == _PROTOBUF:
+        found = small_records_from_bytes(values)
+        return {**found.metric_records, **found.config_records}
+    if not data:
+        return {}
+    if encoding != _JSON:
+        raise CodecError(f"small records are in JSON or protobuf, not in {encoding!r}")
     return {
         name: _metrics(values) if kind == "m" else _config(values)
-        for name, (kind, values) in json.loads(data[1:] or b"{}").items()
+        for name, (kind, values) in _DECODER.decode(values.decode()).items()
     }
+
+
+def _bounded(digits: str) -> int:
+    """Read an integer of at most 64 bits: others are beyond Flower's protobuf, and some beyond floats."""
+    if len(digits) > 20 or not -(1 << 63) <= int(digits) < 1 << 64:
+        raise CodecError(f"an integer of {len(digits)} digits has more than 64 bits")
+    return int(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_bounded)
 
 
 def _metrics(values: dict[str, Any]) -> MetricRecord:
@@ -152,15 +133,6 @@ def _config(values: dict[str, Any]) -> ConfigRecord:
     if _PLAIN.issuperset(map(type, values.values())):
         return record_of(ConfigRecord, values)
     return ConfigRecord(values)
-
-
-def _restore(buffer: Buffer, described: _Described) -> Array:
-    _, dtype, shape, stype, kind, nbytes = described
-    if stype is not None:
-        return Array(dtype=dtype, shape=shape, stype=stype, data=bytes(buffer))
-    if len(buffer) != nbytes:
-        raise CodecError(f"an array of {len(buffer)} bytes claims dtype {dtype} and shape {shape}")
-    return LocalArray(np.ndarray(shape, kind, buffer if nbytes else b""))
 
 
 def encode_request(request: Message) -> bytes:
@@ -230,19 +202,50 @@ def encode_reply(reply: Message) -> Wire:
 
 
 def decode_reply(wire: Wire, request: Message) -> Message:
-    """Return the reply to `request`; whom it is from is known from whom was asked, not from what it says."""
+    """Return the reply to `request`; whom it is from is known from whom was asked, not from what it says.
+
+    Raises
+    ------
+    CodecError
+        If the bytes are no reply.
+    """
     if wire.body:
-        code, reason = json.loads(wire.body)
-        return reply_to(request, None, Error(int(code), str(reason)))
+        return reply_to(request, None, _error(wire.body))
     return reply_to(request, decode_content(wire.header, wire.arrays))
 
 
+def _error(body: bytes) -> Error:
+    """Read an app's own error; one without a proper code counts as raised by the app."""
+    try:
+        code, reason = json.loads(body)
+    except Exception as error:  # as in `decode_content`
+        raise CodecError(f"an error reply does not parse: {type(error).__name__}: {error}") from error
+    known = type(code) is int and code in ERROR_CODES
+    told = reason if known else f"error {code!r}: {reason}"
+    return Error(code if known else CLIENT_APP_RAISED, readable(str(told or "")))
+
+
 def pack_state(state: RecordDict) -> bytes:
-    """Return a node's state as bytes; none for an empty one."""
+    """Return a node's state as bytes; none for an empty one.
+
+    Raises
+    ------
+    CodecError
+        If it cannot be kept: it is too large, or holds what `unpack_state` could not restore.
+    """
     if not state:
         return b""
-    header, buffers = encode_content(state)
-    views = [raw(buffer) for buffer in buffers]
+    try:
+        header, buffers = encode_content(state)
+        views = [raw(buffer) for buffer in buffers]
+        decode_content(header, views)
+    except Exception as error:  # apps put anything into it
+        raise CodecError(f"the client's state (context.state) cannot be kept: {error}") from error
+    size = len(header) + sum(view.nbytes for view in views)
+    if size > MAX_STATE:
+        raise CodecError(
+            f"the client's state (context.state) takes {size} bytes; at most {MAX_STATE} are kept"
+        )
     lengths = json.dumps([view.nbytes for view in views]).encode()
     return b"".join([_STATE.pack(len(lengths), len(header)), lengths, header, *views])
 

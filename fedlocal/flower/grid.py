@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, System
 from fedlocal.flower.codec import decode_reply, encode_content, encode_request
 from fedlocal.flower.host import FIRST_NODE, partition_of
+from fedlocal.flower.layout import CodecError
 from fedlocal.flower.private import (
     CLIENT_APP_RAISED,
     NODE_UNAVAILABLE,
@@ -29,6 +30,7 @@ from fedlocal.flower.private import (
     reply_to,
     set_message_id,
 )
+from fedlocal.flower.texts import readable
 
 AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
 AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
@@ -254,10 +256,14 @@ def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
 
 def _as_message(result: Result, request: Message) -> Message:
     if isinstance(result, Reply):
-        return decode_reply(result.wire, request)
+        try:
+            return decode_reply(result.wire, request)
+        except CodecError as error:
+            reason = f"client {result.actor}: the reply is not one: {error}"
+            return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
     code = NODE_UNAVAILABLE if result.cause == "timeout" else CLIENT_APP_RAISED
-    reason = f"client {result.actor}: {result.reason}"
-    return reply_to(request, None, Error(code, f"{reason}\n{result.traceback}".strip()))
+    reason = f"client {result.actor}: {result.reason}\n{result.traceback}".strip()
+    return reply_to(request, None, Error(code, readable(reason)))
 
 
 def _sorted(replies: list[Message]) -> list[Message]:

@@ -12,12 +12,21 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedlocal.actors import Outcome, Request, Wire
-from fedlocal.flower.codec import Contents, decode_request, encode_reply, pack_state, unpack_state
+from fedlocal.flower.codec import (
+    Contents,
+    decode_request,
+    encode_reply,
+    pack_state,
+    unpack_state,
+)
+from fedlocal.flower.layout import CodecError
 from fedlocal.flower.private import SERVER_NODE
 from fedlocal.flower.together import Together
 from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
+MAX_REPLY = 1 << 30  # bytes of a reply, unless as many were sent
+MAX_SMALL = 1 << 20  # bytes, beside arrays as large as those that were sent
 
 
 def node_of(partition: int) -> int:
@@ -71,6 +80,10 @@ class Host:
         reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
+        if context.state is not state:  # as with Flower's engines, another one in its place is kept
+            put = dict(_record_dict(context.state))
+            state.clear()
+            state.update(put)
         return reply
 
 
@@ -91,7 +104,7 @@ class ClientActors:
         """Answer one request with the app's reply and the node's new state."""
         records = unpack_state(state)
         reply = self._host.run(decode_request(message.body, self._contents.decode(message)), records)
-        return encode_reply(reply), pack_state(records)
+        return _within_budget(encode_reply(reply), message), pack_state(records)
 
     def together(self, requests: Sequence[Request]) -> int:
         """Return how many of these requests to answer at once."""
@@ -119,6 +132,20 @@ class GuestActors(ClientActors):
             np.random.set_state(numpy)  # noqa: NPY002
             if torch:
                 torch.set_rng_state(torch_state)
+
+
+def _record_dict(state: object) -> RecordDict:
+    if not isinstance(state, RecordDict):
+        raise TypeError(f"context.state must be a RecordDict, the client app made it {type(state).__name__}")
+    return state
+
+
+def _within_budget(reply: Wire, request: Wire) -> Wire:
+    """Return a reply of at most `MAX_REPLY` bytes, or of arrays as large as those of the request."""
+    size = len(reply.header) + len(reply.body) + sum(map(len, reply.arrays))
+    if size > MAX_REPLY and size > MAX_SMALL + sum(map(len, request.arrays)):
+        raise CodecError(f"the reply takes {size} bytes; at most {MAX_REPLY} travel, or as many as were sent")
+    return reply
 
 
 def _seed_globals(seed: int, partition: int, count: int) -> None:

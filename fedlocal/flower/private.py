@@ -19,6 +19,7 @@ SERVER_NODE = 1  # Flower's SuperLink is node 1 in every run
 NUMPY = SType.NUMPY
 CLIENT_APP_RAISED = ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 NODE_UNAVAILABLE = ErrorCode.NODE_UNAVAILABLE
+ERROR_CODES = frozenset(code for name, code in vars(ErrorCode).items() if name.isupper())
 
 __all__ = ["Run", "aggregate_metricrecords"]
 
@@ -79,6 +80,11 @@ def reply_to(request: Message, content: RecordDict | None, error: Error | None =
         "_ttl": asked["_ttl"] - (now - asked["_created_at"]),
     }
     return _message({**asked, **turned}, content, error)
+
+
+def instead(reply: Message, content: RecordDict | None, error: Error | None = None) -> Message:
+    """Return a reply with another content, or with an error in its place."""
+    return _message(reply.metadata.__dict__, content, error)
 
 
 def _message(fields: dict[str, Any], content: RecordDict | None, error: Error | None) -> Message:

@@ -4,29 +4,34 @@ It calls what ``Strategy.start`` calls, in the same order, and ends with the sam
 timed and stopped after each round, which ``Strategy.start`` cannot.
 """
 
+import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy as Strategy
 from numpy.typing import NDArray
 
-from fedlocal.flower.admission import Admission
+from fedlocal.flower.admission import Admission, is_finite
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.averaging import Span, Trained, train_and_average
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import Exchange, LocalGrid
 from fedlocal.flower.host import partition_of
+from fedlocal.flower.metrics import with_common_metrics
 from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
 Evaluate = Callable[[int, Arrays], Mapping[str, float]]
+
+_log = logging.getLogger(__name__)
 
 
 class _Stopwatch:
@@ -112,7 +117,8 @@ class RoundLoop:
     admission : Admission
         Turns bad replies into errors.
     min_results : int, optional
-        How many clients must reply in a round; by default all that were asked.
+        How many clients must reply in a round; by default all that were asked. One that is excused, since
+        it has nothing to train on, has replied.
     timeout : float, optional
         Seconds for a round's training, and for its evaluation.
     """
@@ -132,7 +138,7 @@ class RoundLoop:
         ------
         QuorumError
             If fewer than `min_results` clients replied (the first client's traceback is in the message), or
-            the strategy gave no model.
+            the strategy gave no model, or one that is not finite.
         """
         arrays = array_record(initial)
         yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
@@ -172,18 +178,15 @@ class RoundLoop:
         if isinstance(self.strategy, FedAvg) and isinstance(grid, LocalGrid):
             trained = train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
         else:
-            trained = Trained(self._admitted(grid.send_and_receive(messages, timeout=self.timeout), arrays))
+            replies = list(grid.send_and_receive(messages, timeout=self.timeout))
+            admitted = self.admission.values(self.admission.structure(replies, arrays))
+            trained = Trained(admitted, excused=len(replies) - len(admitted))
         watch.lap("exchange")
-        self._check_quorum(number, trained.replies)
+        self._check_quorum(number, trained)
         clients, errors = _by_partition(trained.replies)
-        if not trained.averaging:
-            aggregated, metrics = self.strategy.aggregate_train(number, trained.replies)
-            trained = replace(trained, arrays=aggregated, metrics=metrics)
-        if trained.arrays is None or list(trained.arrays) != list(arrays):
-            name, gave = type(self.strategy).__name__, list(trained.arrays) if trained.arrays else "no model"
-            raise QuorumError(f"round {number}: {name} gave {gave}; its options or warnings may say why")
+        trained = self._aggregated(number, trained, arrays)
         phase = _TrainingPhase(
-            _as_sent(trained.arrays, arrays),
+            self._as_sent(number, trained.arrays, arrays),
             _floats(trained.metrics),
             clients,
             errors,
@@ -193,8 +196,34 @@ class RoundLoop:
         watch.lap("aggregation")
         return phase
 
-    def _admitted(self, replies: Iterable[Message], sent: ArrayRecord) -> list[Message]:
-        return self.admission.values(self.admission.structure(list(replies), sent))
+    def _aggregated(self, number: int, trained: Trained, before: ArrayRecord) -> Trained:
+        """Have the strategy aggregate, if that was not done; without replies the model stays as it was."""
+        if not any(reply.has_content() for reply in trained.replies):
+            _log.warning("round %d: no client had anything to add, the model stays as it was", number)
+            return replace(trained, arrays=before, metrics=None)
+        if trained.averaging:
+            return trained
+        arrays, metrics = self.strategy.aggregate_train(number, with_common_metrics(trained.replies))
+        return replace(trained, arrays=arrays, metrics=metrics)
+
+    def _as_sent(self, number: int, record: ArrayRecord | None, before: ArrayRecord) -> ArrayRecord:
+        """Return a strategy's arrays with the dtypes of the model.
+
+        Strategies return serialised bytes, parsed here once rather than once per client; and FedAdam and its
+        kin compute in float64.
+        """
+        name = f"round {number}: {type(self.strategy).__name__}"
+        if record is None or list(record) != list(before):
+            gave = list(record) if record else "no model"
+            raise QuorumError(f"{name} gave {gave}; its options or warnings may say why")
+        dtypes = {key: array.dtype for key, array in ndarrays(before).items()}
+        with np.errstate(over="ignore"):
+            arrays = {key: array.astype(dtypes[key], copy=False) for key, array in ndarrays(record).items()}
+        if bad := [key for key, array in arrays.items() if not is_finite(array)]:
+            raise QuorumError(
+                f"{name} gave arrays that are not finite ({', '.join(bad)}), from replies that were"
+            )
+        return array_record(arrays)
 
     def _evaluate_on_clients(
         self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -203,10 +232,10 @@ class RoundLoop:
             messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
         if not messages:
             return {}, {}, {}
-        replies = list(grid.send_and_receive(messages, timeout=self.timeout))
+        replies = self.admission.evaluation(list(grid.send_and_receive(messages, timeout=self.timeout)))
         evaluated, errors = _by_partition(replies)
-        # A partition too small to hold anything out has nothing to say, and would make NaN of all others.
-        useful = [reply for reply in replies if _says_something(reply)]
+        # One loss that is not finite would make NaN of all others.
+        useful = with_common_metrics([reply for reply in replies if _says_something(reply)])
         metrics = self.strategy.aggregate_evaluate(number, useful) if useful else None
         return _floats(metrics), evaluated, errors
 
@@ -220,13 +249,14 @@ class RoundLoop:
         finally:
             random.setstate(before)
 
-    def _check_quorum(self, number: int, replies: Sequence[Message]) -> None:
-        failed = [reply for reply in replies if reply.has_error()]
-        needed = len(replies) if self.min_results is None else self.min_results
-        if len(replies) - len(failed) < needed:
+    def _check_quorum(self, number: int, trained: Trained) -> None:
+        failed = [reply for reply in trained.replies if reply.has_error()]
+        replied = len(trained.replies) + trained.excused
+        needed = replied if self.min_results is None else self.min_results
+        if replied - len(failed) < needed:
             reason = failed[0].error.reason if failed else "No more were asked (strategy.fraction_train)."
             raise QuorumError(
-                f"round {number}: {len(failed)} of {len(replies)} clients failed, {needed} must reply "
+                f"round {number}: {len(failed)} of {replied} clients failed, {needed} must reply "
                 f"(min_results). {reason}"
             )
 
@@ -236,17 +266,6 @@ def _says_something(reply: Message) -> bool:
         return False
     metrics = _floats(next(iter(reply.content.metric_records.values()), None))
     return metrics.get("num-examples", 1) > 0 and all(map(math.isfinite, metrics.values()))
-
-
-def _as_sent(record: ArrayRecord, before: ArrayRecord) -> ArrayRecord:
-    """Return a strategy's arrays with the dtypes of the model.
-
-    Strategies return serialised bytes, parsed here once rather than once per client; and FedAdam and its kin
-    compute in float64.
-    """
-    dtypes = {name: array.dtype for name, array in ndarrays(before).items()}
-    arrays = {name: array.astype(dtypes[name], copy=False) for name, array in ndarrays(record).items()}
-    return array_record(arrays)
 
 
 def _by_partition(replies: Sequence[Message]) -> tuple[dict[int, dict[str, float]], dict[int, str]]:

@@ -17,7 +17,8 @@ from fedlocal.actors import Outcome, Request, Wire, raw
 from fedlocal.data import Rows, Slices
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.client_app import Training
-from fedlocal.flower.codec import Contents, encode_content, encode_small, is_of_type, layout_of
+from fedlocal.flower.codec import Contents, encode_content, encode_small, is_of_type
+from fedlocal.flower.layout import layout_of
 from fedlocal.flower.private import content_of, record_of
 from fedlocal.models import MLP, Model, Stack, stack_height
 

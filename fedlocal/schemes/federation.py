@@ -8,7 +8,7 @@ import numpy as np
 
 from fedlocal.actors import one_thread
 from fedlocal.data import Slices
-from fedlocal.flower.admission import Strict
+from fedlocal.flower.admission import WEIGHT, Strict
 from fedlocal.flower.client_app import NewModel, Training, client_app
 from fedlocal.flower.host import Host
 from fedlocal.flower.logs import quiet
@@ -42,7 +42,9 @@ def federate(
     slices, training = setting.slices, setting.training
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
-    loop = RoundLoop(strategy, setting.rounds, training.seed, evaluate, Strict(sizes), setting.min_results)
+    weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
+    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=["train-loss"])
+    loop = RoundLoop(strategy, setting.rounds, training.seed, evaluate, admission, setting.min_results)
     begun = time.perf_counter()
     with (
         quiet(),

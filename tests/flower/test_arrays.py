@@ -1,5 +1,7 @@
 """Local arrays are Flower's arrays to all who look, and serialise only when asked."""
 
+import os
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fedlocal.flower.arrays import LocalArray, array_record, ndarrays, unwrapped
+from fedlocal.flower.arrays import ArrayError, LocalArray, array_record, from_npy, ndarrays, unwrapped
 from fedlocal.flower.private import NUMPY
 
 ARRAYS = hnp.arrays(
@@ -49,7 +51,7 @@ def test_a_copy_of_a_record_by_flower_is_a_plain_one_with_the_same_values() -> N
 
 
 def test_objects_do_not_travel() -> None:
-    with pytest.raises(TypeError, match="Python objects"):
+    with pytest.raises(ArrayError, match="dtype object do not travel"):
         LocalArray(np.array([{}]))
 
 
@@ -63,13 +65,64 @@ def test_flowers_own_array_is_unwrapped_without_a_copy(array: np.ndarray[Any, An
     assert not behind.size or np.shares_memory(behind, np.frombuffer(wrapped.data, np.uint8))
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'"])
-def test_what_is_no_array_is_left_to_whoever_reads_it(data: bytes) -> None:
-    assert unwrapped(Array("float32", (2,), NUMPY, data)) is None
-
-
-def test_arrays_of_other_kinds_and_of_objects_are_not_unwrapped() -> None:
-    assert unwrapped(Array("", (), "xgboost", b"\1\2")) is None
+def npy(array: np.ndarray[Any, Any]) -> bytes:
     file = BytesIO()
-    np.save(file, np.array([None]), allow_pickle=True)
-    assert unwrapped(Array("object", (1,), NUMPY, file.getvalue())) is None
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+class Bomb:
+    """Whoever unpickles it is no more."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
+
+
+def claiming(shape: str, descr: str = "'<f4'", data: bytes = b"", version: bytes = b"\1\0") -> bytes:
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"nonsense",
+        b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'",
+        npy(np.ones(3))[:-1],
+        npy(np.ones(3)) + b"more",
+        npy(np.array([Bomb()], dtype=object)),
+        npy(np.zeros(2, dtype=[("a", "<f4"), ("b", "<i8")])),
+        b"PK\x03\x04" + bytes(100),  # an archive, which np.load would open
+        claiming("(10000000000000,)"),
+        claiming("(0, 10000000000000000000000000)"),
+        claiming("(-2, -2)", data=bytes(16)),
+        claiming("(1.0,)", data=bytes(4)),
+        claiming("'many'"),
+        claiming("(10000000000000,)", "'|S0'"),
+        claiming("(2,)", "'(1000,)<f4'", bytes(8)),
+        claiming("(2,)", "[('a', '<f4'), ('b', '<f4')]", bytes(16)),
+        claiming("(2,)", "nonsense", bytes(8)),
+        claiming("(" * 500, data=bytes(8)),
+        claiming("(2,)", data=bytes(8), version=b"\7\0"),
+    ],
+)
+def test_bytes_that_are_not_the_array_they_claim_are_refused(data: bytes) -> None:
+    array = Array("float32", (2,), NUMPY, data)
+    with pytest.raises(ArrayError):
+        unwrapped(array)
+    with pytest.raises(ArrayError):
+        ndarrays(ArrayRecord({"w": array}))
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_are_an_array_or_refused(data: bytes, behind_magic: bool) -> None:
+    with suppress(ArrayError):
+        from_npy(b"\x93NUMPY\x01\x00" + data if behind_magic else data)
+
+
+def test_arrays_of_other_kinds_are_not_unwrapped() -> None:
+    trees = Array("", (), "xgboost", b"\1\2")
+    assert unwrapped(trees) is None
+    with pytest.raises(ArrayError, match="array 'trees' is of kind 'xgboost', not NumPy's"):
+        ndarrays(ArrayRecord({"trees": trees}))

@@ -1,6 +1,8 @@
 """Messages survive as bytes, and bytes that lie are refused."""
 
 import json
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from fedlocal.actors import Wire, raw
 from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.codec import (
-    CodecError,
+    MAX_STATE,
     Contents,
     decode_content,
     decode_reply,
@@ -25,6 +27,8 @@ from fedlocal.flower.codec import (
     pack_state,
     unpack_state,
 )
+from fedlocal.flower.layout import CodecError
+from fedlocal.flower.layout import _parsed as layouts
 
 ARRAYS = hnp.arrays(
     dtype=st.sampled_from(["<f4", ">f4", "<f8", "<i8", "?", "<c8", "<f2", "u1"]),
@@ -140,3 +144,75 @@ def test_an_array_that_claims_other_than_its_bytes_is_refused(dtype: str, shape:
     layout = json.dumps([["arrays", [["w", dtype, shape, None]]]]).encode()
     with pytest.raises(CodecError, match="claims"):
         decode_content(len(layout).to_bytes(4, "big") + layout, [b"\0" * 12])
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["<f4", "|S0", "m", "metrics", ""]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["m", "metrics"]), inner),
+    max_leaves=12,
+)
+
+
+def _header(layout: Any, small: Any) -> bytes:
+    described = json.dumps(layout).encode()
+    return len(described).to_bytes(4, "big") + described + b"j" + json.dumps(small).encode()
+
+
+@st.composite
+def _damaged(draw: st.DrawFn) -> bytes:
+    """A good header with a few bytes changed, or its end cut off."""
+    header = bytearray(encode_content(content({"w": np.ones(3, dtype=np.float32)}))[0])
+    for _ in range(draw(st.integers(0, 3))):
+        header[draw(st.integers(0, len(header) - 1))] = draw(st.integers(0, 255))
+    return bytes(header[: draw(st.integers(0, len(header)))])
+
+
+HEADERS = st.binary(max_size=60) | st.builds(_header, JSON, JSON) | _damaged()
+DTYPES = st.sampled_from(["<f4", "<U9", "|b1", "|O8", "|V8", "<M8[s]"]) | st.text(max_size=4)
+SHAPES = st.lists(st.integers(-2, 10**14), max_size=3) | JSON
+STYPES = st.none() | st.sampled_from(["numpy.ndarray", "xgboost"])
+LAYOUTS = st.lists(st.tuples(st.text(max_size=2), DTYPES, SHAPES, STYPES), max_size=3)
+
+
+@given(
+    HEADERS | st.builds(lambda arrays: _header([["arrays", arrays]], {}), LAYOUTS),
+    st.just(b"") | st.binary(max_size=30) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.lists(st.binary(max_size=16), max_size=3),
+)
+def test_any_bytes_are_a_reply_or_refused_and_allocate_no_more_than_they_are(
+    header: bytes, body: bytes, buffers: list[bytes]
+) -> None:
+    request = _request()
+    tracemalloc.start()
+    try:
+        with suppress(CodecError):
+            reply = decode_reply(Wire(header, body, buffers), request)
+            assert reply.has_content() or isinstance(reply.error.reason, str)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_long_layouts_are_not_kept() -> None:
+    record = array_record({f"w{number}": np.ones(1) for number in range(3000)})
+    header, buffers = encode_content(RecordDict({"arrays": record}))
+    before = layouts.cache_info().currsize
+    assert len(decode_content(header, buffers).array_records["arrays"]) == 3000
+    assert layouts.cache_info().currsize == before
+
+
+@pytest.mark.parametrize("dtype", ["<f4,<f4", "(2,)<f4", "f4", "|V8", "|O", "|S0", "float32", "<z4", ""])
+def test_dtypes_that_no_ndarray_of_ours_has_are_refused(dtype: str) -> None:
+    with pytest.raises(CodecError):
+        decode_content(_header([["arrays", [["w", dtype, [1], None]]]], {}), [bytes(8)])
+
+
+def test_a_state_that_could_not_be_restored_is_refused() -> None:
+    with pytest.raises(CodecError, match=r"context.state\) cannot be kept: .* more than 64 bits"):
+        pack_state(RecordDict({"a": ConfigRecord({"n": 1 << 70})}))
+    with pytest.raises(CodecError, match=f"takes [0-9]+ bytes; at most {MAX_STATE} are kept"):
+        pack_state(RecordDict({"a": array_record({"a": np.zeros(MAX_STATE + 1, np.uint8)})}))

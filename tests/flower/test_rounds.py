@@ -11,6 +11,7 @@ from flwr.app import ArrayRecord, Message, MetricRecord
 from flwr.serverapp import strategy as flower
 
 from fedlocal.actors import InlineSystem
+from fedlocal.flower.admission import Strict
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import LocalGrid
@@ -36,6 +37,8 @@ class Everything:
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
         return list(replies)
+
+    evaluation = values
 
 
 def loop(strategy: flower.Strategy, **settings: Any) -> RoundLoop:
@@ -162,6 +165,49 @@ class Losing(flower.FedAvg):
 def test_a_strategy_that_gives_no_model_ends_the_run(grid: LocalGrid) -> None:
     with pytest.raises(QuorumError, match="Losing gave no model"):
         list(loop(Losing(**ALL)).run(grid, INITIAL))
+
+
+class Overflowing(flower.FedAvg):
+    """Computes more than floats hold."""
+
+    def aggregate_train(self, server_round: int, replies: Any) -> Any:
+        arrays = {name: np.full(array.shape, 1e300) for name, array in INITIAL.items()}
+        return array_record(arrays), None
+
+
+def test_a_model_that_is_not_finite_ends_the_run(grid: LocalGrid) -> None:
+    with pytest.raises(QuorumError, match=r"round 1: Overflowing gave arrays that are not finite \(w, b\)"):
+        list(loop(Overflowing(**ALL)).run(grid, INITIAL))
+
+
+class Nobody(Everything):
+    """Excuses everybody."""
+
+    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
+        return []
+
+
+@pytest.mark.parametrize("make", [FedAvg, flower.FedAvg, flower.FedMedian])
+def test_a_round_in_which_nobody_has_anything_to_add_keeps_the_model(
+    grid: LocalGrid, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    *_, last = loop(make(**ALL), admission=Nobody()).run(grid, INITIAL)
+    assert last.number == ROUNDS
+    assert {name: array.tobytes() for name, array in last.arrays.items()} == {
+        name: array.tobytes() for name, array in INITIAL.items()
+    }
+    assert not last.train_metrics
+    assert "round 1: no client had anything to add, the model stays as it was" in caplog.text
+
+
+@pytest.mark.parametrize("make", [FedAvg, flower.FedAvg])
+def test_so_does_one_in_which_all_fail_where_no_quorum_is_asked_for(grid: LocalGrid, make: Any) -> None:
+    admission = Strict([0] * 5)  # nobody can have trained on the rows that they say
+    *_, last = loop(make(**ALL), admission=admission, min_results=0).run(grid, INITIAL)
+    assert sorted(last.errors) == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(last.arrays["w"], INITIAL["w"])
+    with pytest.raises(QuorumError, match="5 of 5 clients failed, 1 must reply"):
+        list(loop(make(**ALL), admission=admission, min_results=1).run(grid, INITIAL))
 
 
 def test_what_the_round_took_is_told(grid: LocalGrid) -> None:

@@ -1,0 +1,46 @@
+"""Metrics that can be aggregated: the ones that all replies of a round have alike.
+
+Flower's strategies refuse a round as a whole where the names of metrics differ, and fail where a list meets a
+number. Who sends a metric of his own does no harm by it, so nobody's reply is refused for it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from flwr.app import Message, MetricRecord, RecordDict
+
+from fedlocal.flower.private import content_of, instead
+
+
+def with_common_metrics(replies: Sequence[Message]) -> list[Message]:
+    """Return replies whose metrics have the same names and kinds, so that they can be aggregated.
+
+    A metric that some reply lacks, or has as a list where others have a number, or as a list of another
+    length, is left out of all. The outcome depends on which replies there are, not on their order. Errors
+    stay as they are; so do all, if one reply has no metric record, and all that is alike anyway.
+
+    Parameters
+    ----------
+    replies : sequence of Message
+        Admitted ones, and errors.
+    """
+    records = [_metrics_of(reply.content) for reply in replies if reply.has_content()]
+    shapes = [
+        {key: len(value) if isinstance(value, list) else -1 for key, value in metrics.items()}
+        for found in records
+        for _, metrics in found
+    ]
+    if len(shapes) < len(records) or all(shape == shapes[0] for shape in shapes):
+        return list(replies)
+    common = dict(set(shapes[0].items()).intersection(*(shape.items() for shape in shapes)))
+    return [reply if reply.has_error() else _with_metrics(reply, common) for reply in replies]
+
+
+def _with_metrics(reply: Message, names: Mapping[str, int]) -> Message:
+    ((name, metrics),) = _metrics_of(reply.content)
+    kept = MetricRecord({key: value for key, value in metrics.items() if key in names})
+    return instead(reply, content_of({**reply.content, name: kept}))
+
+
+def _metrics_of(content: RecordDict) -> list[tuple[str, MetricRecord]]:
+    """Return a content's first metric record with its name, or nothing."""
+    return [(name, record) for name, record in content.items() if isinstance(record, MetricRecord)][:1]
