@@ -117,7 +117,7 @@ class Strict:
         if self._weighted_by != WEIGHT:
             weight = metrics.get(self._weighted_by)
             if not _is_number(weight) or not 0 < weight < math.inf:
-                return f"{self._weighted_by}, which weighs replies, must be above 0, got {weight!r}"
+                return f"{self._weighted_by} (strategy.weighted_by_key) must be above 0, got {weight!r}"
         return _weight_fault(metrics.get(WEIGHT), size)
 
 

@@ -236,18 +236,21 @@ def pack_state(state: RecordDict) -> bytes:
     if not state:
         return b""
     try:
-        header, buffers = encode_content(state)
-        views = [raw(buffer) for buffer in buffers]
-        decode_content(header, views)
+        header, views = _kept(state)
     except Exception as error:  # apps put anything into it
         raise CodecError(f"the client's state (context.state) cannot be kept: {error}") from error
-    size = len(header) + sum(view.nbytes for view in views)
-    if size > MAX_STATE:
-        raise CodecError(
-            f"the client's state (context.state) takes {size} bytes; at most {MAX_STATE} are kept"
-        )
     lengths = json.dumps([view.nbytes for view in views]).encode()
     return b"".join([_STATE.pack(len(lengths), len(header)), lengths, header, *views])
+
+
+def _kept(state: RecordDict) -> tuple[bytes, list[memoryview]]:
+    header, buffers = encode_content(state)
+    views = [raw(buffer) for buffer in buffers]
+    size = len(header) + sum(view.nbytes for view in views)
+    if size > MAX_STATE:
+        raise CodecError(f"it takes {size} bytes, of at most {MAX_STATE}")
+    decode_content(header, views)
+    return header, views
 
 
 def unpack_state(data: bytes) -> RecordDict:

@@ -22,7 +22,7 @@ from fedlocal.flower.private import NUMPY
 KEPT = 1 << 16  # bytes; longer layouts are not kept, for they may be anybody's
 
 _LENGTH = struct.Struct("!I")
-_DTYPE = re.compile(r"[<>|][a-zA-Z][0-9]{1,9}(\[[0-9]*[a-zA-Z]+\])?")  # as in ``ndarray.dtype.str``
+_DTYPE = re.compile(r"[<>|][biufcSUmM][0-9]{1,9}(\[[0-9]*[a-zA-Z]+\])?")  # as in ``ndarray.dtype.str``
 
 
 class CodecError(ValueError):

@@ -6,7 +6,7 @@ number. Who sends a metric of his own does no harm by it, so nobody's reply is r
 
 from collections.abc import Mapping, Sequence
 
-from flwr.app import Message, MetricRecord, RecordDict
+from flwr.app import Message, MetricRecord
 
 from fedlocal.flower.private import content_of, instead
 
@@ -23,24 +23,26 @@ def with_common_metrics(replies: Sequence[Message]) -> list[Message]:
     replies : sequence of Message
         Admitted ones, and errors.
     """
-    records = [_metrics_of(reply.content) for reply in replies if reply.has_content()]
+    good = [reply for reply in replies if reply.has_content()]
     shapes = [
-        {key: len(value) if isinstance(value, list) else -1 for key, value in metrics.items()}
-        for found in records
-        for _, metrics in found
+        {key: len(value) if isinstance(value, list) else -1 for key, value in record.items()}
+        for _, record in map(_first_metrics, good)
+        if record is not None
     ]
-    if len(shapes) < len(records) or all(shape == shapes[0] for shape in shapes):
+    if len(shapes) < len(good) or all(shape == shapes[0] for shape in shapes):
         return list(replies)
     common = dict(set(shapes[0].items()).intersection(*(shape.items() for shape in shapes)))
     return [reply if reply.has_error() else _with_metrics(reply, common) for reply in replies]
 
 
 def _with_metrics(reply: Message, names: Mapping[str, int]) -> Message:
-    ((name, metrics),) = _metrics_of(reply.content)
-    kept = MetricRecord({key: value for key, value in metrics.items() if key in names})
+    name, metrics = _first_metrics(reply)
+    kept = MetricRecord({key: value for key, value in (metrics or {}).items() if key in names})
     return instead(reply, content_of({**reply.content, name: kept}))
 
 
-def _metrics_of(content: RecordDict) -> list[tuple[str, MetricRecord]]:
-    """Return a content's first metric record with its name, or nothing."""
-    return [(name, record) for name, record in content.items() if isinstance(record, MetricRecord)][:1]
+def _first_metrics(reply: Message) -> tuple[str, MetricRecord | None]:
+    for name, record in reply.content.items():
+        if isinstance(record, MetricRecord):
+            return name, record
+    return "", None

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from fedlocal.actors import Wire
 from fedlocal.flower.arrays import LocalArray, array_record, ndarrays
 from fedlocal.flower.codec import MAX_STATE
-from fedlocal.flower.host import MAX_REPLY, ClientActors, GuestActors, Host
+from fedlocal.flower.host import MAX_REPLY, ClientActors, GuestActors, Host, node_of
 from fedlocal.flower.private import NUMPY
 
 CLIENTS, BAD, ROWS = 5, 2, 10
-REMEMBER = "have a state"
+REMEMBER, IMPERSONATE = "have a state", "claim to be another"
 
 Arrays = dict[str, NDArray[Any]]
 Metrics = dict[str, Any]
@@ -264,7 +264,7 @@ ANSWERS: dict[str, tuple[Callable[[Message, Context], Any], str]] = {
     "error that controls": (error(2, "\x1b]0;title\x07\x1b[1mgo\x00ne\u202e\r\n"), "gone\n"),
     "error without end": (error(2, "gone " * 1_000_000), "characters left out"),
     "error that is no JSON": (error(2, b"gone"), "TypeError: Object of type bytes is not JSON serializable"),
-    "state too large": (state(_fill), "the client's state (context.state) takes "),
+    "state too large": (state(_fill), "the client's state (context.state) cannot be kept: it takes 268"),
     "state of objects": (state(_plant), "the client's state (context.state) cannot be kept: "),
     "state of a pickle": (state(lambda c: _own_array(c, npy(np.array([Bomb()])))), "arrays of dtype object"),
     "state of half an array": (state(lambda c: _own_array(c, npy(np.ones(3))[:-1])), "claims dtype float64"),
@@ -339,7 +339,10 @@ def train(message: Message, context: Context) -> Any:
     if mischief in ANSWERS:
         return ANSWERS[mischief][0](message, context)
     do = CONTENTS[mischief][0] if mischief in CONTENTS else ADMITTED.get(mischief, reply_of)
-    return Message(do(arrays, metrics), reply_to=message)
+    reply = Message(do(arrays, metrics), reply_to=message)
+    if mischief == IMPERSONATE:
+        reply.metadata.__dict__.update(_src_node_id=node_of(0), _reply_to_message_id="0:1")
+    return reply
 
 
 @app.evaluate()

@@ -111,7 +111,7 @@ def test_the_metrics_that_a_strategy_computes_with_must_be_there_and_finite() ->
 
     assert reason() == reason(other=float("nan"), third=[1]) == ""
     for bad in (None, float("nan"), float("inf"), 0, -1, [1]):
-        assert "quality, which weighs replies, must be above 0" in reason(quality=bad)
+        assert "quality (strategy.weighted_by_key) must be above 0" in reason(quality=bad)
     for bad in (None, float("nan"), float("inf"), -1, [1]):
         assert "train-loss must be finite and at least 0" in reason(**{"train-loss": bad})
 

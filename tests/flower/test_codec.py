@@ -214,5 +214,5 @@ def test_dtypes_that_no_ndarray_of_ours_has_are_refused(dtype: str) -> None:
 def test_a_state_that_could_not_be_restored_is_refused() -> None:
     with pytest.raises(CodecError, match=r"context.state\) cannot be kept: .* more than 64 bits"):
         pack_state(RecordDict({"a": ConfigRecord({"n": 1 << 70})}))
-    with pytest.raises(CodecError, match=f"takes [0-9]+ bytes; at most {MAX_STATE} are kept"):
+    with pytest.raises(CodecError, match=f"cannot be kept: it takes [0-9]+ bytes, of at most {MAX_STATE}"):
         pack_state(RecordDict({"a": array_record({"a": np.zeros(MAX_STATE + 1, np.uint8)})}))

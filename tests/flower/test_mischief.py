@@ -25,6 +25,7 @@ from tests.flower.mischief import (
     CONTENTS,
     EVALUATIONS,
     GARBLED,
+    IMPERSONATE,
     REMEMBER,
     ROWS,
     GarblingActors,
@@ -175,6 +176,21 @@ def test_a_bad_reply_to_evaluation_is_that_clients_error(grid: LocalGrid, name: 
         else:
             assert list(last.errors) == [BAD]
             assert reason in last.errors[BAD]
+
+
+def test_whom_a_reply_is_from_is_known_from_whom_was_asked(grid: LocalGrid) -> None:
+    last = run(grid, telling(FedAvg, IMPERSONATE), min_results=None)
+    assert sorted(last.client_metrics) == list(range(CLIENTS))
+    assert bits(last.arrays) == bits(run(grid, telling(FedAvg, "as it should be")).arrays)
+
+
+@pytest.mark.parametrize("kind", [FedAvg, flower.FedMedian, flower.FedAvgM])
+def test_the_server_never_loads_a_file_of_numpys(
+    grid: LocalGrid, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(np, "load", None)
+    for name in ("flower's own array", "a pickle", "claims much", "an archive"):
+        assert list(run(grid, telling(kind, name)).errors) == ([] if name in ADMITTED else [BAD])
 
 
 def test_too_few_good_replies_end_the_run_and_tell_the_reason(grid: LocalGrid) -> None:

@@ -5,7 +5,7 @@ import weakref
 from typing import Any
 
 import pytest
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 from flwr.serverapp.strategy import FedAvg
 
 from fedlocal.flower import private
@@ -37,6 +37,24 @@ def test_requests_and_replies_are_what_flower_makes_of_them() -> None:
             assert vars(ours.metadata)[name] == value, name
     assert vars(ours).keys() == vars(theirs).keys()
     assert 0 < ours.metadata.ttl <= made.metadata.ttl
+
+
+def test_a_reply_or_an_error_takes_the_place_of_a_reply() -> None:
+    private.become_server(private.RUN_ID)
+    asked = Message(RecordDict(), 9, "train")
+    private.set_message_id(asked, "0:1")
+    reply = private.reply_to(asked, RecordDict())
+    other = private.instead(reply, RecordDict({"m": MetricRecord()}))
+    refused = private.instead(reply, None, Error(private.CLIENT_APP_RAISED, "why"))
+    assert list(other.content) == ["m"]
+    assert refused.error.reason == "why"
+    assert vars(other.metadata) == vars(refused.metadata) == vars(reply.metadata)
+    assert reply.content == RecordDict()
+
+
+def test_error_codes_are_flowers_and_small_numbers() -> None:
+    assert {private.CLIENT_APP_RAISED, private.NODE_UNAVAILABLE} < private.ERROR_CODES
+    assert all(type(code) is int and 0 <= code < 100 for code in private.ERROR_CODES)
 
 
 @pytest.mark.parametrize("kind", [ArrayRecord, MetricRecord, ConfigRecord])
