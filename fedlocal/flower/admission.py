@@ -80,7 +80,9 @@ class Strict:
     def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
         """Replace replies with other arrays than those sent, impossible weights, or metrics of no use."""
         expected = {name: (array.shape, array.dtype) for name, array in ndarrays(sent).items()}
-        return _judged(replies, self._sizes, lambda reply, size: self._training_fault(reply, size, expected))
+        return _judged_by_size(
+            replies, self._sizes, lambda reply, size: self._training_fault(reply, size, expected)
+        )
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
         """Replace replies with an array that is not finite."""
@@ -88,7 +90,7 @@ class Strict:
 
     def evaluation(self, replies: Sequence[Message]) -> list[Message]:
         """Replace replies with impossible weights, or metrics of no use."""
-        return _judged(replies, self._held_out, self._evaluation_fault)
+        return _judged_by_size(replies, self._held_out, self._evaluation_fault)
 
     def _training_fault(self, reply: Message, size: int | None, expected: Mapping[str, _Shape]) -> str | None:
         records = dict(reply.content.items())
@@ -133,18 +135,18 @@ def _verdict(reply: Message, fault: str | None) -> Message:
     return instead(reply, None, Error(CLIENT_APP_RAISED, readable(f"client {partition}: {fault}")))
 
 
-def _judged(
+def _judged_by_size(
     replies: Sequence[Message], sizes: _Sizes | None, fault: Callable[[Message, int | None], str | None]
 ) -> list[Message]:
     """Judge replies by the sizes of their senders' partitions; leave out those that are excused."""
-    judged_ones = []
+    admitted = []
     for reply in replies:
         size = None if sizes is None else int(sizes[partition_of(reply.metadata.src_node_id)])
         if reply.has_error():
-            judged_ones.append(reply)
+            admitted.append(reply)
         elif size or not _excused(reply):
-            judged_ones.append(_verdict(reply, fault(reply, size)))
-    return judged_ones
+            admitted.append(_verdict(reply, fault(reply, size)))
+    return admitted
 
 
 def _excused(reply: Message) -> bool:
