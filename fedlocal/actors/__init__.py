@@ -25,7 +25,7 @@ from fedlocal.actors.messages import (
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.processes import warm_up
 from fedlocal.actors.system import ActorSystem
-from fedlocal.actors.text import printable
+from fedlocal.actors.text import readable
 from fedlocal.actors.threads import one_thread, threads, usable_cores
 
 __all__ = [
@@ -50,8 +50,8 @@ __all__ = [
     "Wire",
     "audit",
     "one_thread",
-    "printable",
     "raw",
+    "readable",
     "threads",
     "usable_cores",
     "warm_up",

@@ -16,7 +16,7 @@ from fedlocal.actors.link import InFlight, Link
 from fedlocal.actors.memory import Broadcast, Buffer, SlotPool
 from fedlocal.actors.messages import Envelope, Failure, Reply, Result, Wire
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.text import printable
+from fedlocal.actors.text import readable
 from fedlocal.actors.wire import Addressed, Frame, Handled, Kind, ProtocolError, replies_of
 
 POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
@@ -183,7 +183,7 @@ class Delivery:
         fields = frame.fields
         try:
             number, started = int(fields["message"]), float(fields["started"])
-            reason, trace = printable(str(fields["reason"])), printable(str(fields["traceback"]))
+            reason, trace = readable(str(fields["reason"])), readable(str(fields["traceback"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"not an error: {error}") from error
         flight = link.in_flight.pop(number, None)

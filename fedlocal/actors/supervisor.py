@@ -24,7 +24,7 @@ from fedlocal.actors.link import Link
 from fedlocal.actors.memory import Broadcast
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.text import printable
+from fedlocal.actors.text import readable
 from fedlocal.actors.wire import Frame, Kind, ProtocolError
 
 logger = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class Supervisor:
         elif frame.kind is Kind.READY:
             self._crew.became_ready(link)
         elif frame.kind is Kind.BROKEN:
-            trace = printable(str(frame.fields.get("traceback")))
+            trace = readable(str(frame.fields.get("traceback")))
             self._lose(link, "start", f"could not start: {trace}")
         else:
             link.progress.leaving = True

@@ -1,19 +1,32 @@
-"""Text from workers, made fit for logs and terminals."""
+"""Texts from workers, made fit for logs, terminals and pages."""
 
-MAX_TEXT = 20_000
+import re
+
+LONGEST = 20_000  # characters of one text
+
+# What terminals obey: control sequences, strings such as a window's title, and shorter escapes.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
+# Other control characters, what reverses the direction of writing, and halves of characters.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
 
 
-def printable(text: str, limit: int = MAX_TEXT) -> str:
-    """Return text without control characters, which could forge log lines or drive a terminal.
+def readable(text: str) -> str:
+    r"""Return a text that does nothing but say something: short, and without control characters.
 
-    Parameters
-    ----------
-    text : str
-        From whoever; line breaks and tabs stay.
-    limit : int
-        Characters that are kept of it: the last ones, which of a traceback say most.
+    Newlines and tabs stay. Of a text longer than `LONGEST`, the beginning and the end are kept.
+
+    Examples
+    --------
+    >>> readable("\x1b[2J\x1b]0;title\x07loss is \x00nan\r\n\tat step 3")
+    'loss is nan\n\tat step 3'
     """
-    kept = text[-limit:]
-    if kept.isprintable():
-        return kept
-    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in kept)
+    if len(text) > LONGEST:
+        kept = LONGEST // 2 - 50
+        text = f"{text[:kept]}\n[{len(text) - 2 * kept} characters left out]\n{text[-kept:]}"
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))

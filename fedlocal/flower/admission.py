@@ -18,10 +18,10 @@ import numpy as np
 from flwr.app import ArrayRecord, Error, Message, MetricRecord
 from numpy.typing import NDArray
 
+from fedlocal.actors import readable
 from fedlocal.flower.arrays import ndarrays, unwrapped
 from fedlocal.flower.host import partition_of
 from fedlocal.flower.private import CLIENT_APP_RAISED, instead
-from fedlocal.flower.texts import readable
 
 WEIGHT = "num-examples"
 ARRAYS, METRICS = "arrays", "metrics"  # the records of fedlocal's own client

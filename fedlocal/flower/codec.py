@@ -16,7 +16,7 @@ from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 
-from fedlocal.actors import Buffer, Wire, raw
+from fedlocal.actors import Buffer, Wire, raw, readable
 from fedlocal.flower.arrays import twin
 from fedlocal.flower.layout import CodecError, describe, layout_bytes, layout_of, parse_layout, restore
 from fedlocal.flower.private import (
@@ -29,7 +29,6 @@ from fedlocal.flower.private import (
     small_records_from_bytes,
     small_records_to_bytes,
 )
-from fedlocal.flower.texts import readable
 
 MAX_STATE = 1 << 28  # bytes of a node's state
 

@@ -16,11 +16,12 @@ from flwr.app import Error, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, System
+from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, System, readable
 from fedlocal.flower.codec import decode_reply, encode_content, encode_request
 from fedlocal.flower.host import FIRST_NODE, partition_of
 from fedlocal.flower.layout import CodecError
 from fedlocal.flower.private import (
+    CLIENT_APP_CRASHED,
     CLIENT_APP_RAISED,
     NODE_UNAVAILABLE,
     RUN_ID,
@@ -30,7 +31,6 @@ from fedlocal.flower.private import (
     reply_to,
     set_message_id,
 )
-from fedlocal.flower.texts import readable
 
 AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
 AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
@@ -254,6 +254,12 @@ def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
     return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
 
 
+_CODES = {
+    **dict.fromkeys(("timeout", "unavailable", "stopped"), NODE_UNAVAILABLE),
+    **dict.fromkeys(("crash", "deadline", "killed"), CLIENT_APP_CRASHED),
+}
+
+
 def _as_message(result: Result, request: Message) -> Message:
     if isinstance(result, Reply):
         try:
@@ -261,7 +267,7 @@ def _as_message(result: Result, request: Message) -> Message:
         except CodecError as error:
             reason = f"client {result.actor}: the reply is not one: {error}"
             return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
-    code = NODE_UNAVAILABLE if result.cause == "timeout" else CLIENT_APP_RAISED
+    code = _CODES.get(result.cause, CLIENT_APP_RAISED)
     reason = f"client {result.actor}: {result.reason}\n{result.traceback}".strip()
     return reply_to(request, None, Error(code, readable(reason)))
 

@@ -18,6 +18,7 @@ RUN_ID = 1
 SERVER_NODE = 1  # Flower's SuperLink is node 1 in every run
 NUMPY = SType.NUMPY
 CLIENT_APP_RAISED = ErrorCode.CLIENT_APP_RAISED_EXCEPTION
+CLIENT_APP_CRASHED = ErrorCode.CLIENT_APP_CRASHED
 NODE_UNAVAILABLE = ErrorCode.NODE_UNAVAILABLE
 ERROR_CODES = frozenset(code for name, code in vars(ErrorCode).items() if name.isupper())
 

@@ -11,12 +11,12 @@ from flwr.serverapp import strategy as flower
 from numpy.typing import NDArray
 
 from fedlocal.actors import ActorSystem, InlineSystem
+from fedlocal.actors.text import LONGEST
 from fedlocal.flower.admission import Strict
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import FederatedRound, QuorumError, RoundLoop
-from fedlocal.flower.texts import LONGEST
 from tests.flower.mischief import (
     ADMITTED,
     ANSWERS,

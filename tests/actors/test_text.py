@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.flower.texts import LONGEST, readable
+from fedlocal.actors.text import LONGEST, readable
 
 
 @pytest.mark.parametrize(
