@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fedlocal.actors import ActorRef, ActorSystem
     from fedlocal.config import Config, compose
     from fedlocal.experiment import Run, run
     from fedlocal.results import History
 
 __version__ = "0.1.0"
-__all__ = ["Config", "History", "Run", "compose", "run"]
+__all__ = ["ActorRef", "ActorSystem", "Config", "History", "Run", "compose", "run"]
 
 _HOMES = {
+    "ActorRef": "fedlocal.actors",
+    "ActorSystem": "fedlocal.actors",
     "Config": "fedlocal.config",
     "compose": "fedlocal.config",
     "Run": "fedlocal.experiment",

@@ -1,5 +1,8 @@
 """Local actors: many addressable units with state of their own, run by a few worker processes.
 
+Spawn actors with :meth:`ActorSystem.spawn`, talk to them through an :class:`ActorRef`. Below that, an engine
+runs one behaviour of bytes for all actors of a system: Flower's clients use it directly.
+
 This room knows nothing of Flower, data or learning: it moves messages of bytes. Its guarantees and process
 rules are written where they are kept: delivery in :mod:`~fedlocal.actors.delivery`, workers in
 :mod:`~fedlocal.actors.crew`, the wire format in :mod:`~fedlocal.actors.wire`, shared memory in
@@ -24,11 +27,15 @@ from fedlocal.actors.messages import (
 )
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.processes import warm_up
+from fedlocal.actors.refs import ActorError, ActorRef, Down, MailboxFull
+from fedlocal.actors.spawned import Context
 from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.text import readable
 from fedlocal.actors.threads import one_thread, threads, usable_cores
 
 __all__ = [
+    "ActorError",
+    "ActorRef",
     "ActorSystem",
     "ActorSystemError",
     "Audit",
@@ -36,10 +43,13 @@ __all__ = [
     "Behaviour",
     "Broadcast",
     "Buffer",
+    "Context",
     "Death",
+    "Down",
     "Envelope",
     "Failure",
     "InlineSystem",
+    "MailboxFull",
     "Outcome",
     "Policy",
     "Reply",

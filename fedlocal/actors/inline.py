@@ -1,7 +1,9 @@
 """Actors without workers: this process runs them one after another, for debuggers and small work."""
 
+import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
@@ -11,16 +13,19 @@ from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.journal import Journal
 from fedlocal.actors.memory import Broadcast, Buffer, raw
 from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
+from fedlocal.actors.post_office import PostOffice
+from fedlocal.actors.spawned import Spawned
+from fedlocal.actors.spawning import Spawning
 from fedlocal.actors.threads import one_thread
 
 
-class InlineSystem:
+class InlineSystem(Spawning):
     """The interface and the guarantees of an `ActorSystem`, without its processes.
 
     Parameters
     ----------
-    start : callable
-        Builds the behaviour, here and now.
+    start : callable, optional
+        Builds the behaviour, here and now; without it, actors are spawned.
     journal : path-like, optional
         A file to which every message's fate is appended (:mod:`fedlocal.actors.journal`).
     """
@@ -28,13 +33,19 @@ class InlineSystem:
     workers = 1
 
     def __init__(
-        self, start: Callable[[], Behaviour], *, journal: "str | PathLike[str] | None" = None
+        self,
+        start: Callable[[], Behaviour] | None = None,
+        *,
+        journal: "str | PathLike[str] | None" = None,
     ) -> None:
         with one_thread():
-            self._behaviour = start()
+            self._behaviour: Behaviour = start() if start else Spawned()
         self._states: dict[int, bytes] = {}
         self._closed = False
         self._journal, self._posted = Journal(journal), 0
+        self._office = None if start else PostOffice(self)
+        self._delivered: deque[Batch] = deque()
+        self._handling = threading.Lock()
 
     def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
         """Make content that many messages can name."""
@@ -50,15 +61,36 @@ class InlineSystem:
         if self._closed:
             batch.fail(ActorSystemError("the actor system is closed"))
             return batch
-        batch.first = self._posted + 1
-        self._posted += len(envelopes)
-        for index, envelope in enumerate(envelopes):
-            self._journal.posted(batch.first + index, envelope.actor)
         with one_thread():
-            for index, envelope in enumerate(envelopes):
-                batch.settle(index, self._journalled(batch.first + index, envelope))
+            self._run(batch)
         self._journal.flush()
         return batch
+
+    def deliver(self, batch: Batch) -> None:
+        """Take messages, and handle them when `carry_on` is called."""
+        if self._closed:
+            batch.fail(ActorSystemError("the actor system is closed"))
+        else:
+            self._delivered.append(batch)
+
+    def carry_on(self) -> None:
+        """Handle what was delivered, and what that leads to, unless another call does so already."""
+        while self._delivered and self._handling.acquire(blocking=False):
+            try:
+                with one_thread():
+                    while self._delivered:
+                        self._run(self._delivered.popleft())
+                self._journal.flush()
+            finally:
+                self._handling.release()
+
+    def _run(self, batch: Batch) -> None:
+        batch.first = self._posted + 1
+        self._posted += len(batch.envelopes)
+        for index, envelope in enumerate(batch.envelopes):
+            self._journal.posted(batch.first + index, envelope.actor)
+        for index, envelope in enumerate(batch.envelopes):
+            batch.settle(index, self._journalled(batch.first + index, envelope))
 
     def _journalled(self, message: int, envelope: Envelope) -> Result:
         self._journal.acknowledged(message, 0, 0)
@@ -87,6 +119,10 @@ class InlineSystem:
     def close(self) -> None:
         """Accept no more messages."""
         self._closed = True
+        while self._delivered:
+            self._delivered.popleft().fail(ActorSystemError("the actor system was closed"))
+        if self._office:
+            self._office.close()
         self._journal.close()
 
     def _handle(self, envelope: Envelope) -> Result:

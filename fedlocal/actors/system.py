@@ -18,7 +18,11 @@ from fedlocal.actors.journal import Journal
 from fedlocal.actors.memory import Broadcast, Buffer
 from fedlocal.actors.messages import Behaviour, Envelope, Result
 from fedlocal.actors.policy import Policy
+from fedlocal.actors.post_office import PostOffice
+from fedlocal.actors.spawned import Spawned
+from fedlocal.actors.spawning import Spawning
 from fedlocal.actors.supervisor import Supervisor
+from fedlocal.actors.threads import usable_cores
 
 GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop
 
@@ -30,15 +34,16 @@ def _ignore(_: Death) -> None:
     pass
 
 
-class ActorSystem:
-    """Actors 0, 1, 2, … with one behaviour, run by worker processes.
+class ActorSystem(Spawning):
+    """Actors run by worker processes: spawned ones, or those of one behaviour that `start` builds.
 
     Parameters
     ----------
-    start : callable
-        Builds the behaviour, once in each worker. It must pickle by reference to an importable module.
-    workers : int
-        Number of worker processes, at least 1.
+    start : callable, optional
+        Builds the one behaviour of actors 0, 1, 2, …, once in each worker. It must pickle by reference to an
+        importable module. Without it, actors are spawned, each with a behaviour of its own.
+    workers : int, optional
+        Number of worker processes, at least 1; by default one for each usable core.
     method : {"forkserver", "spawn"}, optional
         How processes start; by default the first that this platform has.
     policy : Policy, optional
@@ -55,6 +60,11 @@ class ActorSystem:
 
     Examples
     --------
+    >>> with ActorSystem() as system:  # doctest: +SKIP
+    ...     counter = system.spawn(Counter, name="counter")
+    ...     counter.ask(1).result()
+    1
+
     >>> with ActorSystem(Echo, workers=2) as system:  # doctest: +SKIP
     ...     [reply.wire.body for reply in system.ask([Envelope(0, b"hello"), Envelope(1, b"world")])]
     [b'hello', b'world']
@@ -62,18 +72,21 @@ class ActorSystem:
 
     def __init__(
         self,
-        start: Callable[[], Behaviour],
+        start: Callable[[], Behaviour] | None = None,
         *,
-        workers: int,
+        workers: int | None = None,
         method: str | None = None,
         policy: Policy = _DEFAULT,
         journal: "str | PathLike[str] | None" = None,
         on_death: Callable[[Death], None] = _ignore,
     ) -> None:
-        self.workers = _checked(workers)
-        self._supervisor = Supervisor(start, workers, method, policy, Journal(journal), on_death)
+        self.workers = _checked(usable_cores() if workers is None else workers)
+        self._supervisor = Supervisor(
+            start or Spawned, self.workers, method, policy, Journal(journal), on_death
+        )
+        self._office = PostOffice(_Carrier(self._supervisor)) if start is None else None
         # A forgotten system ends with its last reference, or before multiprocessing waits for its processes.
-        self._forgotten = Finalize(self, _stop, args=(self._supervisor, 0.0), exitpriority=10)
+        self._forgotten = Finalize(self, _stop, args=(self._supervisor, self._office, 0.0), exitpriority=10)
         try:
             self._supervisor.ready.wait()
         except BaseException:
@@ -89,14 +102,12 @@ class ActorSystem:
 
     def release(self, content: Broadcast) -> None:
         """Give shared content back, when every message that names it has its result."""
-        supervisor = self._supervisor  # a command must not hold the last reference to the system
-        supervisor.call(lambda: supervisor.release(content))
+        _Carrier(self._supervisor).release(content)
 
     def post(self, envelopes: Sequence[Envelope]) -> Batch:
         """Send messages and return at once."""
-        supervisor, batch = self._supervisor, Batch(envelopes)
-        if not supervisor.call(lambda: supervisor.post(batch)):
-            batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
+        batch = Batch(envelopes)
+        _Carrier(self._supervisor).deliver(batch)
         return batch
 
     def withdraw(self, batch: Batch, reason: str) -> None:
@@ -157,7 +168,7 @@ class ActorSystem:
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
         self._forgotten.cancel()
-        _stop(self._supervisor, grace)
+        _stop(self._supervisor, self._office, grace)
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +185,27 @@ def _checked(workers: int) -> int:
     return workers
 
 
-def _stop(supervisor: Supervisor, grace: float) -> None:
+class _Carrier:
+    """Gives things to the supervisor's thread, and holds no reference to the system: that may be its last."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    def deliver(self, batch: Batch) -> None:
+        supervisor = self._supervisor
+        if not supervisor.call(lambda: supervisor.post(batch)):
+            batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
+
+    def carry_on(self) -> None:
+        """Do nothing: workers handle messages."""
+
+    def release(self, content: Broadcast) -> None:
+        supervisor = self._supervisor
+        supervisor.call(lambda: supervisor.release(content))
+
+
+def _stop(supervisor: Supervisor, office: PostOffice | None, grace: float) -> None:
     supervisor.call(lambda: supervisor.stop(grace))
     supervisor.thread.join()
+    if office:
+        office.close()
