@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from fedlocal.actors.memory import Buffer, raw
@@ -62,7 +63,12 @@ class Letter:
     def read(self) -> tuple[Any, ActorRef | None]:
         """Return message and sender; arrays are read-only views."""
         *message, sender = unpack(self.content)
-        return decode(message), ActorRef(*json.loads(bytes(sender))) if sender else None
+        return decode(message), _sender(bytes(sender))
+
+
+@lru_cache(maxsize=1024)
+def _sender(packed: bytes) -> ActorRef | None:
+    return ActorRef(*json.loads(packed)) if packed else None
 
 
 def written(message: Any, sender: ActorRef | None = None) -> bytes:
@@ -73,8 +79,8 @@ def written(message: Any, sender: ActorRef | None = None) -> bytes:
     TypeError
         If the message has a part that is no plain value.
     """
-    origin = json.dumps((sender.address, sender.name)).encode() if sender else b""
-    return pack([*encode(message), origin])
+    packed = json.dumps((sender.address, sender.name)).encode() if sender else b""
+    return pack([*encode(message), packed])
 
 
 @dataclass(frozen=True)

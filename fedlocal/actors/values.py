@@ -19,6 +19,7 @@ MAX_DEPTH = 100
 ALIGNMENT = 16  # of a part in its packed form; that of bytes in CPython
 ARRAYS = "biufcSUMm"  # kinds of dtypes whose values are their bytes
 PLAIN = "None, bool, int, float, str, bytes, list, tuple, dict, set, arrays and scalars of NumPy, ActorRef"
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _COUNT = struct.Struct("!Q")
 
 
@@ -38,12 +39,10 @@ def encode(value: Any, called: str = "message") -> list[Buffer]:
     """
     parts: list[Buffer] = [b""]
     try:
-        parts[0] = json.dumps(_tree(value, parts, 0), separators=(",", ":")).encode()
+        parts[0] = _to_json(_tree(value, parts, 0)).encode()
     except _NotPlain as error:
         place = called + "".join(reversed(error.path))
-        kind, shown = type(error.value), repr(error.value)
-        shown = shown if len(shown) <= 80 else shown[:77] + "..."
-        why = error.why or f"{shown}; plain are {PLAIN}"
+        kind, why = type(error.value), error.why or f"{_shown(error.value)}; plain are {PLAIN}"
         raise TypeError(
             f"{place} is no plain value but a {kind.__module__}.{kind.__qualname__}: {why}"
         ) from None
@@ -67,7 +66,7 @@ def decode(parts: Sequence[Buffer], *, own: bool = False, courier: Courier | Non
     ValueError
         If they are not the parts of a value.
     """
-    return json.loads(bytes(parts[0]), object_hook=_Hook(parts, own, courier))
+    return json.loads(bytes(parts[0]).decode(), object_hook=_Hook(parts, own, courier))
 
 
 def pack(parts: Sequence[Buffer]) -> bytes:
@@ -123,6 +122,14 @@ def _equal(one: Buffer, other: Buffer) -> bool:
     return bytes(a[whole:]) == bytes(b[whole:]) and np.array_equal(*words)
 
 
+def _shown(value: Any) -> str:
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - it is not ours
+        return "(without a repr)"
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
 # Encoding ----------------------------------------------------------------------------------------------
 
 
@@ -169,7 +176,7 @@ def _dict(value: dict[Any, Any], parts: list[Buffer], depth: int) -> Any:
         try:
             trees.append(_tree(member, parts, depth + 1))
         except _NotPlain as error:
-            error.path.append(f"[{key!r}]")
+            error.path.append(f"[{_shown(key)}]")
             raise
     return {"dict": [keys, trees]}
 

@@ -1,0 +1,164 @@
+"""Behaviours of spawned actors for the tests, importable in workers."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import ActorRef, Context, Down
+
+
+def double(message: Any, context: Context) -> Any:
+    return message * 2
+
+
+def wait_for(message: str, context: Context) -> None:
+    """Handle the message until the file that it names exists."""
+    Path(message).with_suffix(".waiting").touch()
+    while not Path(message).exists():
+        time.sleep(0.01)  # in another process: nothing to wait on
+
+
+class Counter:
+    """Adds numbers up, and does other things by name."""
+
+    def __init__(self, total: int = 0) -> None:
+        self.total = total
+
+    def receive(self, message: Any, context: Context) -> Any:
+        if isinstance(message, str):
+            return getattr(self, message)(context)
+        self.total += message
+        return self.total
+
+    def fail(self, context: Context) -> None:
+        self.total = -1000
+        raise ValueError("no such number")
+
+    def hide(self, context: Context) -> None:
+        self.total, self.lock = -1000, threading.Lock()
+
+    def reply_badly(self, context: Context) -> list[object]:
+        self.total = -1000
+        return [1, object()]
+
+    def end(self, context: Context) -> str:
+        context.stop()
+        return "going"
+
+    def wait(self, context: Context) -> None:
+        context.self.ask("anything")
+
+
+class Log:
+    """Keeps what it is told, and tells it when asked for it with None."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def receive(self, message: Any, context: Context) -> list[Any] | None:
+        if message is None:
+            return self.seen
+        self.seen.append((context.sender, message))
+        return None
+
+
+class Pinger:
+    """Plays a number of times with whoever sent the ball, then tells an actor named "end"."""
+
+    def receive(self, message: tuple[ActorRef | None, int], context: Context) -> None:
+        partner, left = message
+        if left:
+            (partner or context.sender).tell((None, left - 1))  # type: ignore[union-attr]
+        else:
+            context.find("end").tell("over")
+
+
+class Ring:
+    """Tells its number on to the next of a ring that it grows itself."""
+
+    def __init__(self, left: int, first: ActorRef | None, end: ActorRef) -> None:
+        self.left, self.first, self.end = left, first, end
+
+    def receive(self, message: list[int], context: Context) -> None:
+        first = self.first or context.self
+        if message and message[-1] == 0:
+            self.end.tell(message)
+        elif self.left:
+            following = context.spawn(Ring, self.left - 1, first, self.end)
+            following.tell([*message, self.left])
+        else:
+            first.tell([*message, 0])
+
+
+class Parent:
+    """Spawns a child of a given name, and fails after that if it is to."""
+
+    def receive(self, message: tuple[str | None, bool], context: Context) -> ActorRef:
+        name, fails = message
+        child = context.spawn(Counter, 7, name=name)
+        child.tell(1)
+        if fails:
+            raise RuntimeError("after all")
+        return child
+
+
+class Watcher:
+    """Watches whom it is told of, and tells a log who is gone."""
+
+    def __init__(self, log: ActorRef) -> None:
+        self.log = log
+
+    def receive(self, message: ActorRef | Down, context: Context) -> None:
+        if isinstance(message, Down):
+            self.log.tell((message.ref, message.reason))
+        else:
+            context.monitor(message)
+
+
+class Matrix:
+    """Has big arrays: one that counts, one that is made anew by `__init__` in each worker."""
+
+    def __init__(self, size: int) -> None:
+        self.weights = np.zeros(size)
+        self._cache = {"size": size, "lock": threading.Lock()}
+
+    def receive(self, message: NDArray[np.float64], context: Context) -> NDArray[np.float64]:
+        self.weights += message
+        assert self._cache["size"] == message.size
+        return self.weights
+
+
+class Keeper:
+    """Keeps the last array that it was told, and says whether it may write to it."""
+
+    def __init__(self) -> None:
+        self.kept = np.zeros(3)
+
+    def receive(self, message: NDArray[np.float64] | None, context: Context) -> tuple[bool, float]:
+        if message is not None:
+            self.kept = message
+        return self.kept.flags.writeable, float(self.kept.sum())
+
+
+class Refuses:
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("not today")
+
+    def receive(self, message: Any, context: Context) -> None: ...
+
+
+class Slots:
+    __slots__ = ("total",)
+
+    def receive(self, message: Any, context: Context) -> None: ...
+
+
+def where(message: Any, context: Context) -> int:
+    return os.getpid()

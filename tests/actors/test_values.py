@@ -1,0 +1,180 @@
+"""Plain values survive the way there and back; nothing else sets out."""
+
+import pickle
+import re
+from collections import OrderedDict, namedtuple
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal.actors import ActorRef, Buffer, Down
+from fedlocal.actors.values import decode, encode, pack, same, unpack
+
+Point = namedtuple("Point", "x y")
+
+refs = st.builds(ActorRef, st.integers(0, 1 << 80) | st.text(), st.none() | st.text())
+hashable = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | refs,
+    lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3),
+    max_leaves=5,
+)
+dtypes = (
+    hnp.boolean_dtypes()
+    | hnp.integer_dtypes(endianness="?")
+    | hnp.floating_dtypes(endianness="?")
+    | hnp.complex_number_dtypes(endianness="?")
+    | hnp.unicode_string_dtypes(min_len=1)
+    | hnp.byte_string_dtypes(min_len=1)
+    | hnp.datetime64_dtypes()
+)
+arrays = hnp.arrays(dtypes, hnp.array_shapes(min_dims=0, min_side=0, max_side=4))
+plain = st.recursive(
+    hashable | arrays | st.integers(1 << 64, 1 << 200) | st.builds(Down, refs, st.text()),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(hashable, inner, max_size=4)
+        | st.sets(hashable, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Equal in value, type, dtype and shape; NaN is equal to NaN, 0.0 is not to -0.0."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray | np.generic):
+        return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, dict):
+        return equal(list(one), list(other)) and equal(list(one.values()), list(other.values()))
+    if isinstance(one, set | frozenset):
+        return len(one) == len(other) and all(any(equal(a, b) for b in other) for a in one)
+    if isinstance(one, ActorRef):
+        return (one.address, one.name) == (other.address, other.name)
+    return repr(one) == repr(other)
+
+
+@given(plain)
+def test_a_plain_value_comes_back_as_it_was(value: Any) -> None:
+    assert equal(decode(unpack(pack(encode(value)))), value)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=5), st.lists(st.binary(max_size=40), max_size=5))
+def test_parts_are_the_same_only_if_all_their_bytes_are(some: list[Buffer], others: list[Buffer]) -> None:
+    assert [bytes(part) for part in unpack(pack(some))] == some
+    assert same(some, unpack(pack(some)))
+    assert same(some, others) == (some == others)
+
+
+def test_scalars_of_numpy_stay_scalars() -> None:
+    for scalar in (np.float32(0.1), np.int64(-3), np.bool_(True), np.str_("é"), np.datetime64("2026-01-01")):
+        assert equal(decode(encode(scalar)), scalar)
+
+
+@pytest.mark.parametrize("big", [4299, 4300, 4301, 50_000])
+def test_integers_have_no_limit(big: int) -> None:
+    assert decode(encode(-(10**big))) == -(10**big)
+
+
+def test_arrays_are_not_copied_on_their_way_out_and_read_only_where_they_arrive() -> None:
+    sent = np.arange(12.0).reshape(3, 4)
+    parts = encode([sent])
+    assert np.shares_memory(np.frombuffer(parts[1], np.uint8), sent)
+    (received,) = decode(parts)
+    np.testing.assert_array_equal(received, sent)
+    with pytest.raises(ValueError, match="read-only"):
+        received[0] = 1
+
+
+def test_the_owner_of_a_state_gets_writable_arrays_back_as_copies_and_no_others() -> None:
+    fixed = np.zeros(3)
+    fixed.flags.writeable = False
+    parts = encode({"free": np.zeros(3), "fixed": fixed})
+    state = decode(parts, own=True)
+    state["free"][0] = 1
+    assert decode(parts, own=True)["free"][0] == 0
+    assert not state["fixed"].flags.writeable
+
+
+def test_arrays_in_any_layout_arrive_in_c_order_and_aligned() -> None:
+    base = np.arange(24, dtype=">i4").reshape(2, 3, 4)
+    for array in (base.T, base[:, ::-2], np.asfortranarray(base), base[0, 0, 1:]):
+        packed = b"x" + pack(encode(array))  # nothing lies at an aligned offset any more
+        received = decode(unpack(memoryview(packed)[1:]))
+        np.testing.assert_array_equal(received, array)
+        assert received.flags.aligned
+        assert received.flags.c_contiguous
+
+
+class Weights:
+    def __repr__(self) -> str:
+        return "W" * 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (Weights(), f"message is no plain value but a {__name__}.Weights: WWW"),
+        ({"a": [1, (2, Weights())]}, "message['a'][1][1] is no plain value"),
+        ({("k", 1): {Point(1, 2)}}, "message[('k', 1)]'s member 0 is no plain value"),
+        ({Point(1, 2): 1}, "message's key 0 is no plain value"),
+        (np.array([None]), "message is no plain value but a numpy.ndarray: arrays of dtype object"),
+        (np.zeros(2, dtype=[("a", "i4")]), "arrays of dtype [('a', '<i4')] have no plain bytes"),
+        ([np.ma.zeros(3)], "message[0] is no plain value but a numpy.ma.MaskedArray"),
+        ([print], "message[0] is no plain value but a builtins.builtin_function_or_method"),
+        (OrderedDict(), "message is no plain value but a collections.OrderedDict"),
+    ],
+)
+def test_what_is_not_plain_is_refused_with_its_place(value: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said)) as refusal:
+        encode(value)
+    assert len(str(refusal.value)) < 400
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    value: list[Any] = []
+    value.append(value)
+    with pytest.raises(TypeError, match="levels deep, or contains itself"):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b'{"pickle": 0}', pickle.dumps(print)],
+        [b'{"a": 1, "b": 2}'],
+        [b'{"array": [1, "|O", [1], true]}', bytes(8)],
+        [b'{"array": [1, "<f8", [10000000000000], true]}', b""],
+        [b'{"array": [1, "<f8", [2], true]}', bytes(8)],
+    ],
+)
+def test_parts_that_no_value_has_are_refused(parts: list[Buffer]) -> None:
+    with pytest.raises(ValueError, match=r"tag|plain|size|reshape"):
+        decode(parts)
+
+
+@given(st.binary(max_size=64))
+def test_bytes_that_nothing_was_packed_into_are_refused_or_stay_within_themselves(data: bytes) -> None:
+    try:
+        parts = unpack(data)
+    except ValueError:
+        return
+    assert sum(part.nbytes for part in parts) <= len(data)
+
+
+def test_lengths_are_checked_before_anything_is_allocated() -> None:
+    for data in (
+        b"",
+        bytes(7),
+        (1 << 60).to_bytes(8, "big"),
+        (1).to_bytes(8, "big") + (1 << 60).to_bytes(8, "big"),
+    ):
+        with pytest.raises(ValueError, match="cut off"):
+            unpack(data)
