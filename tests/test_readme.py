@@ -1,5 +1,6 @@
 """What the README and `--help` tell people to type is valid, and what they tell of Python runs."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from fedlocal.config import check, compose, folder
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+FILE = Path(__file__).parent.parent / "README.md"
+README = FILE.read_text()
 HELP = (folder() / "hydra" / "help" / "fedlocal.yaml").read_text()
 
 
@@ -35,3 +37,9 @@ def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     accuracy, _, weights = capsys.readouterr().out.split("\n")[0].partition(" ")
     assert float(accuracy) > 0.5
     assert len(weights) == 64
+
+
+def test_the_session_with_actors_goes_as_it_says() -> None:
+    failed, tried = doctest.testfile(str(FILE), module_relative=False)
+    assert tried > 3
+    assert not failed

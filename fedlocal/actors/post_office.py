@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.batch import ActorSystemError
+from fedlocal.actors.carrier import Carrier, Posted
 from fedlocal.actors.letters import Effect, Kind, Letter, origin, without_effects, written
 from fedlocal.actors.memory import Broadcast, Buffer
 from fedlocal.actors.messages import Envelope, Failure, Reply, Result
@@ -21,41 +22,6 @@ from fedlocal.actors.values import decode
 
 MAX_LOGGED = 100  # dead letters of one system
 _log = logging.getLogger("fedlocal.actors")
-
-
-class Carrier(Protocol):
-    """What the engine does for a post office."""
-
-    def deliver(self, batch: Batch) -> None:
-        """Take messages, without handling them yet; settle each once, or fail."""
-        ...
-
-    def carry_on(self) -> None:
-        """Handle what was delivered, if that is to happen in this thread."""
-        ...
-
-    def release(self, content: Broadcast) -> None:
-        """Forget a content that no message will name again."""
-        ...
-
-
-class _Posted(Batch):
-    """One letter under way, which says when it has its result."""
-
-    def __init__(self, envelope: Envelope, settled: Callable[[Result | ActorSystemError], None]) -> None:
-        super().__init__([envelope])
-        self._settled = settled
-
-    def settle(self, index: int, result: Result) -> bool:
-        in_time = super().settle(index, result)
-        if in_time:
-            self._settled(result)
-        return in_time
-
-    def fail(self, error: ActorSystemError) -> None:
-        if not self.done:
-            super().fail(error)
-            self._settled(error)
 
 
 @dataclass
@@ -180,7 +146,7 @@ class PostOffice:
             actor.stopping = True
             if actor.ref.name is not None:
                 del self._names[actor.ref.name]
-            self._send(actor, Kind.STOP, b"")
+            self._send(actor, Kind.STOP, Letter(next(self._numbers), Kind.STOP).body())
 
     def _forget(self, actor: _Actor) -> None:
         with self._lock:
@@ -217,6 +183,7 @@ class PostOffice:
         self._carrier.carry_on()
 
     def _post(self, ref: ActorRef, kind: Kind, content: Buffer, answer: Future[Any] | None = None) -> None:
+        body = Letter(next(self._numbers), kind, content).body()
         with self._lock:
             self._check_open()
             actor = self._living(ref.address)
@@ -224,12 +191,12 @@ class PostOffice:
                 raise ActorError(str(ref), "stopped", "there is no such actor, or no longer")
             if actor.waiting >= actor.max_mailbox:
                 raise MailboxFull(str(ref), "mailbox", f"{actor.waiting} messages wait for it already")
-            self._send(actor, kind, content, answer)
+            self._send(actor, kind, body, answer)
 
-    def _send(self, actor: _Actor, kind: Kind, content: Buffer, answer: Future[Any] | None = None) -> None:
+    def _send(self, actor: _Actor, kind: Kind, body: bytes, answer: Future[Any] | None = None) -> None:
         actor.waiting += 1
-        envelope = Envelope(actor.address, Letter(next(self._numbers), kind, content).body(), actor.origin)
-        self._carrier.deliver(_Posted(envelope, lambda result: self._settled(actor, kind, answer, result)))
+        envelope = Envelope(actor.address, body, actor.origin)
+        self._carrier.deliver(Posted(envelope, lambda result: self._settled(actor, kind, answer, result)))
 
     def _settled(
         self, actor: _Actor, kind: Kind, answer: Future[Any] | None, result: Result | ActorSystemError

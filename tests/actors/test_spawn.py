@@ -25,9 +25,12 @@ from fedlocal.actors import (
     ActorSystem,
     ActorSystemError,
     Down,
+    Envelope,
+    Failure,
     InlineSystem,
     MailboxFull,
 )
+from fedlocal.actors.carrier import Posted
 from tests.actors.behaviours import Echo
 from tests.actors.spawnable import (
     Counter,
@@ -483,3 +486,12 @@ def test_a_script_needs_no_main_guard_and_no_module() -> None:
 def test_the_package_offers_what_users_need() -> None:
     assert fedlocal.ActorSystem is ActorSystem
     assert fedlocal.ActorRef is ActorRef
+
+
+def test_each_letter_has_one_result_also_if_one_comes_after_the_system_failed() -> None:
+    results: list[Any] = []
+    letter = Posted(Envelope(1), results.append)
+    letter.fail(ActorSystemError("all is lost"))
+    assert not letter.settle(0, Failure(1, "exception", "too late"))
+    letter.fail(ActorSystemError("again"))
+    assert [str(result) for result in results] == ["all is lost"]
