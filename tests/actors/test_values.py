@@ -73,6 +73,16 @@ def test_parts_are_the_same_only_if_all_their_bytes_are(some: list[Buffer], othe
     assert same(some, others) == (some == others)
 
 
+@pytest.mark.parametrize("size", [0, 1, 4096, 4097, 10_000, 10_001])
+def test_one_bit_makes_parts_differ(size: int) -> None:
+    some = bytes(size)
+    assert same([some], [bytearray(size)])
+    assert not same([some], [some, b""])
+    assert not same([some], [bytes(size + 1)])
+    for place in range(0, size, 97):
+        assert not same([some], [some[:place] + b"\x80" + some[place + 1 :]])
+
+
 def test_scalars_of_numpy_stay_scalars() -> None:
     for scalar in (np.float32(0.1), np.int64(-3), np.bool_(True), np.str_("é"), np.datetime64("2026-01-01")):
         assert equal(decode(encode(scalar)), scalar)
