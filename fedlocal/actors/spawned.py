@@ -113,12 +113,11 @@ class _Live:
         return _Live(actor.receive, attributes, name, state)
 
     def after(self) -> bytes:
-        """Return the state that it is in now."""
-        public = _public(self.attributes or {})
-        if not public:
+        """Return the state that it is in now, ``b""`` for a function."""
+        if self.attributes is None:
             return b""
         try:
-            parts = encode(public, "vars(self)")
+            parts = encode(_public(self.attributes), "vars(self)")
         except TypeError as error:
             raise TypeError(f"{error}; an attribute whose name starts with _ need not be plain") from None
         return self.state if self.state and same(parts, unpack(self.state)) else pack(parts)

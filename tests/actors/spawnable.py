@@ -46,6 +46,11 @@ class Counter:
         self.total = -1000
         return [1, object()]
 
+    def forget(self, context: Context) -> list[str]:
+        was = sorted(vars(self))
+        vars(self).clear()
+        return was
+
     def end(self, context: Context) -> str:
         context.stop()
         return "going"

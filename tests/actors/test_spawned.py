@@ -43,6 +43,11 @@ def test_the_state_counts_and_not_what_a_worker_remembers() -> None:
     assert here.handle(1, message(COUNTER, 0), one)[0].body == b"6"  # as after a death that lost `two`
 
 
+def test_attributes_that_an_actor_deleted_stay_deleted_wherever_it_runs() -> None:
+    _, state = Spawned().handle(1, message(COUNTER, "forget"), b"")
+    assert Spawned().handle(1, message(COUNTER, "forget"), state)[0].body == b"[]"
+
+
 def test_a_state_that_did_not_change_is_not_copied() -> None:
     spawned = Spawned()
     _, before = spawned.handle(1, message(COUNTER, 1), b"")
