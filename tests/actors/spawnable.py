@@ -1,6 +1,7 @@
 """Behaviours of spawned actors for the tests, importable in workers."""
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -148,6 +149,23 @@ class Keeper:
         if message is not None:
             self.kept = message
         return self.kept.flags.writeable, float(self.kept.sum())
+
+
+class DiesOnce:
+    """Counts, spawns and tells, then kills its worker the first time; always, for the message "always"."""
+
+    def __init__(self, log: ActorRef, marker: str) -> None:
+        self.count, self.log, self.marker = 0, log, marker
+
+    def receive(self, message: str, context: Context) -> int:
+        self.count += 1
+        child = context.spawn(Counter, self.count)
+        self.log.tell((message, child))
+        marker = Path(self.marker)
+        if message == "always" or (message == "once" and not marker.exists()):
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return self.count
 
 
 class Refuses:

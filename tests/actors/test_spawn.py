@@ -34,6 +34,7 @@ from fedlocal.actors.carrier import Posted
 from tests.actors.behaviours import Echo
 from tests.actors.spawnable import (
     Counter,
+    DiesOnce,
     Keeper,
     Log,
     Matrix,
@@ -444,6 +445,20 @@ def test_actors_run_in_workers_and_move_between_them_with_their_state() -> None:
         counters = [system.spawn(Counter) for _ in range(10)]
         last = [[counter.ask(1) for counter in counters] for _ in range(20)][-1]
         assert [answer.result(SECONDS) for answer in last] == [20] * 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_actor_outlives_its_worker_and_what_it_did_takes_effect_once(tmp_path: Path) -> None:
+    with ActorSystem(workers=2) as system:
+        log = system.spawn(Log)
+        actor = system.spawn(DiesOnce, log, str(tmp_path / "died"))
+        answers = [actor.ask(message) for message in ("first", "once", "always", "last")]
+        assert [answer.result(SECONDS) for answer in (answers[0], answers[1])] == [1, 2]
+        assert failure(answers[2]).cause == "crash"
+        assert answers[3].result(SECONDS) == 3
+        seen = [message for _, message in eventually(log, 3)]
+        assert [told for told, _ in seen] == ["first", "once", "last"]
+        assert [child.ask(0).result(SECONDS) for _, child in seen] == [1, 2, 3]
 
 
 def test_a_forgotten_system_ends_though_references_to_its_actors_are_left() -> None:
