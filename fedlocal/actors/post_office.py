@@ -179,7 +179,7 @@ class PostOffice:
         except MailboxFull:
             raise
         except ActorError as error:
-            self._failed(answer, error)
+            self._failed(answer, error.with_traceback(None))  # its frames would hold the answer, and that it
         self._carrier.carry_on()
 
     def _post(self, ref: ActorRef, kind: Kind, content: Buffer, answer: Future[Any] | None = None) -> None:
@@ -256,7 +256,7 @@ class PostOffice:
     def _dead_letter(self, error: ActorError) -> None:
         self._dead_letters += 1
         if self._dead_letters <= MAX_LOGGED:
-            _log.warning("a message was lost: %s", error)
+            _log.warning("a message was lost: %s", str(error))  # a handler may keep it; not its frames
         if self._dead_letters == MAX_LOGGED:
             _log.warning("further lost messages are not logged")
 
