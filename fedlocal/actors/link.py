@@ -221,6 +221,10 @@ class Link:
             cause, detail = cause_of(code, out_of_memory=out_of_memory_kills() > self._oom_kills)
         self.sock.close()
         self.process.close()
+        if self._pulse:
+            self.progress.acknowledged = self._pulse.read()
+            self._pulse.close()
+            self._pulse = None
         actors = tuple(self.in_flight[message].task.envelope.actor for message in self.handling())
         return Death(self.worker, self.generation, cause or "exit", detail, actors)
 

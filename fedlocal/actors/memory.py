@@ -176,7 +176,8 @@ class Pulse:
     BYTES = mmap.PAGESIZE
 
     def __init__(self, fd: int) -> None:
-        self._words = memoryview(mmap.mmap(fd, self.BYTES)).cast("Q")
+        self._mapping = mmap.mmap(fd, self.BYTES)
+        self._words = memoryview(self._mapping).cast("Q")
 
     @staticmethod
     def create() -> "tuple[Pulse, int] | None":
@@ -199,6 +200,11 @@ class Pulse:
         """Return what was acknowledged last: the first message and their count; 0, 0 if nothing was."""
         word = self._words[0]
         return word >> 8, word & 0xFF
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._words.release()
+        self._mapping.close()
 
 
 class SlotPool:
