@@ -7,9 +7,10 @@ if TYPE_CHECKING:
     from fedlocal.config import Config, compose
     from fedlocal.experiment import Run, run
     from fedlocal.results import History
+    from fedlocal.resuming import resume
 
 __version__ = "0.1.0"
-__all__ = ["ActorRef", "ActorSystem", "Config", "History", "Run", "compose", "run"]
+__all__ = ["ActorRef", "ActorSystem", "Config", "History", "Run", "compose", "resume", "run"]
 
 _HOMES = {
     "ActorRef": "fedlocal.actors",
@@ -17,6 +18,7 @@ _HOMES = {
     "Config": "fedlocal.config",
     "compose": "fedlocal.config",
     "Run": "fedlocal.experiment",
+    "resume": "fedlocal.resuming",
     "run": "fedlocal.experiment",
     "History": "fedlocal.results",
 }

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads; actors.threads says why
@@ -17,22 +18,47 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads; act
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
-    for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for number in _endings():
+        signal.signal(number, _end)
     sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
     code: int | str | None = 130
     try:
+        resuming = any(argument.startswith("resume=") for argument in sys.argv[1:])
+        if resuming:
+            sys.argv[1:] = resume_arguments(sys.argv[1:])
         check_output_folder(sys.argv[1:])
         if runs_actors(sys.argv[1:]):
             warm_up()
         from fedlocal.jobs import run_jobs
 
-        code = run_jobs()
+        code = run_jobs(resuming=resuming)
     except KeyboardInterrupt:
         pass
     gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
     sys.exit(code)
+
+
+def resume_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return what Hydra is told in place of ``resume=FOLDER``: to use that folder, and to leave its notes.
+
+    Raises
+    ------
+    SystemExit
+        If the folder is not that of a run, or more is asked for than to go on with one.
+    """
+    from fedlocal.resuming import run_folder
+
+    others = [argument for argument in arguments if not argument.startswith("resume=")]
+    wanted = [argument.removeprefix("resume=") for argument in arguments if argument not in others]
+    flags = [argument for argument in others if argument.startswith("-")]
+    if flags or len(wanted) > 1 or not wanted[0]:
+        asked = " ".join(arguments)
+        _refuse(f"{asked}: resume=FOLDER goes on with one run, and goes with neither sweeps nor other flags")
+    try:
+        place = str(run_folder(wanted[0].strip("'\""))).replace("\\", "\\\\").replace("'", "\\'")
+    except ValueError as error:
+        _refuse(str(error))
+    return [*others, f"hydra.run.dir='{place}'", "hydra.output_subdir=null"]
 
 
 def check_output_folder(arguments: Sequence[str]) -> None:
@@ -72,6 +98,22 @@ def warm_up() -> None:
 def _has_flags(arguments: Sequence[str]) -> bool:
     """Tell whether anything but runs is asked for."""
     return any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments)
+
+
+def _endings() -> list[signal.Signals]:
+    """Return the signals that end a run in good order."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End the run in good order; at the second signal, now: workers end with their parent."""
+    del frame
+    for each in _endings():
+        signal.signal(each, lambda number, _: os._exit(128 + number))
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def _refuse(reason: str) -> NoReturn:

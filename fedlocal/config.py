@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
@@ -67,6 +68,7 @@ class Config:
     accumulate: int = MISSING
     optimizer_state: OptimizerState = MISSING
     evaluate_every: int = MISSING
+    checkpoint_every: int | None = MISSING
     validation_fraction: float = MISSING
     min_results: int | None = MISSING
     baseline: bool = MISSING
@@ -105,8 +107,13 @@ def compose(*overrides: str) -> Config:
     >>> compose("actors=8", "partition=dirichlet").actors
     8
     """
-    with _composing, initialize_config_dir(str(folder()), version_base="1.3"):
-        return cast(Config, hydra_compose("config", overrides=list(overrides)))
+    with _composing:
+        around, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None  # of the job we may be in
+        try:
+            with initialize_config_dir(str(folder()), version_base="1.3"):
+                return cast(Config, hydra_compose("config", overrides=list(overrides)))
+        finally:
+            GlobalHydra.instance().hydra = around
 
 
 def check(config: Config) -> None:
@@ -135,6 +142,8 @@ def _range_problems(config: Config) -> list[str]:
     ]
     if config.workers != "auto" and not (isinstance(config.workers, int) and config.workers >= 1):
         problems.append(f"workers={config.workers}: must be a number of at least 1, or auto")
+    if config.checkpoint_every is not None and config.checkpoint_every < 0:
+        problems.append(f"checkpoint_every={config.checkpoint_every}: must be at least 0; 0 or null: never")
     if config.min_results is not None and not 1 <= config.min_results <= config.actors:
         problems.append(
             f"min_results={config.min_results}: must be from 1 to actors={config.actors}, or null"

@@ -1,23 +1,31 @@
 """A run, from its configuration to its results: data, partition, scheme, figures."""
 
+import logging
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
 from fedlocal.config import Config, ConfigError, OptimizerState, build, check, sampling_problems
 from fedlocal.data import Dataset, Shards, Slices, traits
-from fedlocal.drawing import PRELOAD, draw
-from fedlocal.results import Arm, History, environment, save_arrays, write_json
-from fedlocal.results.progress import progress
+from fedlocal.drawing import PRELOAD
+from fedlocal.recording import clear, recorded
+from fedlocal.results import (
+    Arm,
+    Checkpoint,
+    CheckpointWriter,
+    History,
+    newest_checkpoint,
+    owning,
+    progress,
+    save_arrays,
+)
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
@@ -25,8 +33,14 @@ if TYPE_CHECKING:
     from fedlocal.schemes import Setting
     from fedlocal.schemes.comparison import Comparison
 
+logger = logging.getLogger(__name__)
+
 # BLAS threads, Flower's log and its identity are the process's: runs in several threads take turns.
 _one_at_a_time = threading.RLock()
+
+
+class ResumeError(ValueError):
+    """A run cannot be resumed."""
 
 
 class DivergedError(RuntimeError):
@@ -58,7 +72,9 @@ class Run:
     models: dict[str, Any] = field(repr=False)
 
 
-def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = ()) -> Run:
+def run(
+    config: Config, folder: Path | None = None, overrides: Sequence[str] = (), *, resume: bool = False
+) -> Run:
     """Run one experiment.
 
     Parameters
@@ -66,9 +82,12 @@ def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = (
     config : Config
         From `fedlocal.compose`, or Hydra.
     folder : Path, optional
-        An existing folder for the results; without it nothing is written.
+        An existing folder for the results, in place of those of an earlier run in it; without it nothing is
+        written.
     overrides : sequence of str
         What was asked for on the command line, for the summary.
+    resume : bool
+        Go on from the folder's last checkpoint; `fedlocal.resume` finds the configuration for it.
 
     Returns
     -------
@@ -79,15 +98,19 @@ def run(config: Config, folder: Path | None = None, overrides: Sequence[str] = (
     ------
     ConfigError
         If the configuration is wrong, before anything is loaded or written.
+    ResultsError
+        If the folder cannot be written, another run is writing to it, or none of its checkpoints is sound.
     DivergedError
         If the final weights are not finite.
     """
-    check(config)
-    with _one_at_a_time:
-        return _run(config, folder, overrides)
+    with _one_at_a_time, owning(folder) if folder else nullcontext():
+        if folder:
+            clear(folder, resuming=resume)
+        check(config)
+        return _run(config, folder, overrides, resume)
 
 
-def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
+def _run(config: Config, folder: Path | None, overrides: Sequence[str], resume: bool) -> Run:
     backend = build(config, "backend")
     backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
@@ -97,11 +120,18 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
         scheme, strategy = build(config, "scheme"), build(config, "strategy")
     if problems := sampling_problems(vars(strategy), config.actors):
         raise ConfigError("\n".join(problems))
+    every = _checkpoint_interval(config, strategy, resume) if folder else 0
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
-    with _recorded(config, comparison, overrides):
-        with setting.slices.shards, progress(config.rounds, comparison.name, config.display.value) as show:
-            trained = comparison.run(scheme, show)
+    about = _about(comparison)
+    start = _start(folder, about) if folder and resume else None
+    done = start.round if start else 0
+    with recorded(config, comparison, overrides):
+        writer = CheckpointWriter(folder, about, every, done) if folder and every else nullcontext()
+        display = progress(config.rounds, comparison.name, config.display.value, done=done)
+        with setting.slices.shards, writer as checkpoints, display as show:
+            comparison.keep = checkpoints.keep if checkpoints else None
+            trained = comparison.run(scheme, show, start)
         if not all(np.isfinite(array).all() for array in trained.arrays.values()):
             raise DivergedError("the final weights are not finite; a smaller learning rate may help")
         if folder:
@@ -109,6 +139,42 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str]) -> Run:
                 save_arrays(folder / f"{name}.npz", arrays)
     models = {name: dict(arrays) for name, arrays in trained.models.items()}
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models)
+
+
+def _checkpoint_interval(config: Config, strategy: Any, resume: bool) -> int:
+    """Return the number of rounds from one checkpoint to the next; 0 where there are to be none."""
+    from fedlocal.flower.strategy_state import why_not_resumable
+
+    if reason := why_not_resumable(strategy):
+        if resume:
+            raise ResumeError(f"the run cannot be resumed: {reason}; run it anew")
+        if config.checkpoint_every:
+            logger.warning("no checkpoints are written, and the run cannot be resumed: %s", reason)
+        return 0
+    return config.checkpoint_every or 0
+
+
+def _about(comparison: "Comparison") -> dict[str, Any]:
+    """Return what a run and a checkpoint must have in common."""
+    setting, kind = comparison.setting, type(comparison.setting.strategy)
+    model = setting.new_model().arrays
+    return {
+        "seed": setting.training.seed,
+        "scheme": comparison.name,
+        "strategy": f"{kind.__module__}.{kind.__qualname__}",
+        "actors": len(setting.partition),
+        "model": [[name, array.dtype.str, list(array.shape)] for name, array in model.items()],
+    }
+
+
+def _start(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
+    """Return the checkpoint to go on from; None where no round was done."""
+    start = newest_checkpoint(folder, about)
+    if start:
+        logger.info("going on after round %d", start.round)
+    else:
+        logger.warning("%s has no checkpoint: the run starts anew", folder)
+    return start
 
 
 def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | None = None) -> "Setting":
@@ -153,38 +219,3 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
         min_results=config.min_results,
         journal=journal,
     )
-
-
-@contextmanager
-def _recorded(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> Iterator[None]:
-    """Write what is known before training, and afterwards, however it ended, what it gave."""
-    folder, begun = comparison.folder, time.perf_counter()
-    if folder is None:
-        yield
-        return
-    OmegaConf.save(config, folder / "config.yaml", resolve=True)
-    write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
-    status, error = "failed", None
-    try:
-        yield
-        status = "completed"
-    except (KeyboardInterrupt, SystemExit):
-        status = "interrupted"
-        raise
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
-        raise
-    finally:
-        summary = {
-            "status": status,
-            "error": error,
-            "overrides": list(overrides),
-            "arms": [asdict(arm) for arm in comparison.arms()],
-            "hash": comparison.hashes.get(comparison.name),
-            "hashes": comparison.hashes,
-            "rounds": config.rounds,
-            "duration": time.perf_counter() - begun,
-        }
-        write_json(folder / "summary.json", summary)
-        dataset, partition = comparison.setting.dataset, comparison.setting.partition
-        draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)

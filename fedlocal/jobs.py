@@ -3,9 +3,11 @@
 import logging
 import math
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +31,19 @@ class _Session:
     """What this process learns while Hydra has the floor."""
 
     failed = False
+    resuming = False
     run_folder: Path | None = None
     sweep_folder: Path | None = None
+
+
+class LogFile(logging.FileHandler):
+    """A log that a full disk or a lost folder ends, with one warning, and that does not end the run."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say so once, and write no more."""
+        del record
+        self.setLevel(logging.CRITICAL + 1)
+        _say(f"WARNING: nothing more is written to {self.baseFilename}: {sys.exc_info()[1]}")
 
 
 class NoteSweep(Callback):
@@ -41,9 +54,16 @@ class NoteSweep(Callback):
         _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
 
 
-def run_jobs() -> int | str | None:
-    """Do what the command line asks for; return the exit code."""
+def run_jobs(*, resuming: bool = False) -> int | str | None:
+    """Do what the command line asks for; return the exit code.
+
+    Parameters
+    ----------
+    resuming : bool
+        Whether the output folder is that of a run to go on with.
+    """
     code: int | str | None = 1
+    _Session.resuming = resuming
     try:
         _hydra()
         code = 0
@@ -57,10 +77,13 @@ def run_jobs() -> int | str | None:
 
 def _conclude(code: int | str | None) -> None:
     """Say what is left to say when Hydra is done, however it ended."""
+    place, interrupted = _Session.run_folder, isinstance(code, int) and code > 128
     if _Session.sweep_folder and _Session.sweep_folder.is_dir():
         _show(partial(_print_sweep, _Session.sweep_folder))
-    elif isinstance(code, int) and code > 128 and _Session.run_folder:
-        _say(f"interrupted; the results so far are in {_Session.run_folder}")
+    elif place and interrupted:
+        _say(f"interrupted; the results so far are in {place}")
+    if place and interrupted and any(place.glob("checkpoints/*.ckpt")):
+        _say(f"go on with: fedlocal {shlex.quote(f'resume={place}')}")
 
 
 def _itself(store: ConfigStore, memo: object) -> ConfigStore:
@@ -90,13 +113,8 @@ def run_job(config: Config) -> float:
     _Session.run_folder = place = Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir))
     objective, outcome = math.nan, None
-    for name in ("summary.json", "model.npz", "actor-*.npz"):  # of an earlier run in the same folder
-        for stale in place.glob(name):
-            stale.unlink()
     try:
-        from fedlocal.experiment import run
-
-        outcome = run(config, place, list(job.overrides.task))
+        outcome = _outcome(config, place, list(job.overrides.task))
         objective = _objective(outcome)
     except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
         _Session.failed = True
@@ -108,6 +126,20 @@ def run_job(config: Config) -> float:
     elif outcome:
         _show(partial(_print_run, outcome))
     return objective
+
+
+def _outcome(config: Config, place: Path, overrides: list[str]) -> "Run":
+    """Run, or go on with what was begun: then the configuration is that of the folder."""
+    from fedlocal.experiment import run
+    from fedlocal.resuming import completed, resume
+
+    if not _Session.resuming:
+        return run(config, place, overrides)
+    done = completed(place)
+    outcome = resume(place, *overrides)
+    if done:
+        _say(f"{place} has completed before: nothing was left to train")
+    return outcome
 
 
 def _show(print_: Callable[[], None]) -> None:
@@ -156,7 +188,8 @@ def _print_sweep(place: Path) -> None:
 
 def _report(error: Exception, place: Path, overrides: list[str]) -> None:
     """Tell people what went wrong, keep the traceback in the log, and leave a summary for the sweep."""
-    from fedlocal.results import write_json
+    from fedlocal.experiment import ResumeError
+    from fedlocal.results import FolderInUseError, ResultsError, write_json
 
     logger.info("the run failed", exc_info=error)
     if is_ours(error):
@@ -164,11 +197,13 @@ def _report(error: Exception, place: Path, overrides: list[str]) -> None:
         _say(f"error: {error}{notes}")
     else:
         _say("".join(traceback.format_exception(error)))
-    summary = place / "summary.json"
-    if not summary.exists():
-        reason = f"{type(error).__name__}: {error}"
+    summary, reason = place / "summary.json", f"{type(error).__name__}: {error}"
+    if summary.exists() or isinstance(error, FolderInUseError | ResumeError):  # the folder is another run's
+        return
+    with suppress(ResultsError):  # most likely it is what went wrong before
         write_json(summary, {"status": "failed", "error": reason, "overrides": overrides, "arms": []})
 
 
 def _say(text: str) -> None:
-    print(text.rstrip(), file=sys.stderr)
+    with suppress(OSError):  # nobody listens any more
+        print(text.rstrip(), file=sys.stderr)

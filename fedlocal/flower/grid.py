@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from flwr.app import Error, Message, RecordDict
@@ -205,6 +205,23 @@ class LocalGrid(Grid):
             if isinstance(result, Reply)
         ]
         return [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what the next messages depend on: how many each node has had, and the nodes' states."""
+        states = {
+            f"states/{actor}": np.frombuffer(state, np.uint8)  # not copied
+            for actor, state in sorted(self._system.states().items())
+        }
+        counts = sorted(self._counts.items())
+        return {"counts": np.array(counts, np.int64).reshape(-1, 2), **states}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned of another grid; before any message."""
+        self._counts.update(dict(state["counts"].tolist()))
+        states = {path.partition("/"): array for path, array in state.items()}
+        self._system.restore(
+            {int(actor): array.tobytes() for (kind, _, actor), array in states.items() if kind == "states"}
+        )
 
     def close(self) -> None:
         """End the system that runs the nodes."""

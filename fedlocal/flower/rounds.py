@@ -131,8 +131,18 @@ class RoundLoop:
     min_results: int | None = None
     timeout: float | None = None
 
-    def run(self, grid: Grid, initial: Arrays) -> Iterator[FederatedRound]:
+    def run(self, grid: Grid, initial: Arrays, after: int = 0) -> Iterator[FederatedRound]:
         """Yield round 0, and each further round when it is done.
+
+        Parameters
+        ----------
+        grid : Grid
+            Carries the messages.
+        initial : mapping of str to NDArray
+            The global model at the start.
+        after : int
+            The round that left it, to go on with an earlier run: round 0 and all others up to this one are
+            not yielded.
 
         Raises
         ------
@@ -141,9 +151,10 @@ class RoundLoop:
             the strategy gave no model, or one that is not finite.
         """
         arrays = array_record(initial)
-        yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
+        if not after:
+            yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
         train_config, evaluate_config = ConfigRecord(), ConfigRecord()
-        for number in range(1, self.rounds + 1):
+        for number in range(after + 1, self.rounds + 1):
             watch = _Stopwatch()
             trained = self._train(number, arrays, train_config, grid, watch)
             arrays = trained.arrays

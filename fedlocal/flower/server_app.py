@@ -9,7 +9,9 @@ from fedlocal.flower.private import RUN_ID, SERVER_NODE
 from fedlocal.flower.rounds import Arrays, FederatedRound, RoundLoop
 
 
-def server_app(loop: RoundLoop, initial: Arrays, on_round: Callable[[FederatedRound], None]) -> ServerApp:
+def server_app(
+    loop: RoundLoop, initial: Arrays, on_round: Callable[[FederatedRound], None], after: int = 0
+) -> ServerApp:
     """Make the server app.
 
     Parameters
@@ -20,12 +22,14 @@ def server_app(loop: RoundLoop, initial: Arrays, on_round: Callable[[FederatedRo
         The global model at the start.
     on_round : callable
         Called with round 0 before training and with each round when it is done; its time is nobody's.
+    after : int
+        The round that left `initial`, where an earlier run goes on.
     """
     app = ServerApp()
 
     @app.main()
     def main(grid: Grid, context: Context) -> None:  # noqa: ARG001 - Flower's signature
-        for one in loop.run(grid, initial):
+        for one in loop.run(grid, initial, after):
             on_round(one)
 
     return app

@@ -4,12 +4,15 @@ The room takes numbers and names. It knows nothing of Flower, of data sets and m
 configuration.
 """
 
+from fedlocal.results.checkpoints import Checkpoint, drop_checkpoints, joined, newest_checkpoint
 from fedlocal.results.environment import environment
 from fedlocal.results.figures import comparison, label_distribution, learning_curves, target_distribution
-from fedlocal.results.files import ResultsError, write_json
+from fedlocal.results.files import ResultsError, replacing, write_json
 from fedlocal.results.history import TIMED, History, Round
+from fedlocal.results.keeping import CheckpointWriter
+from fedlocal.results.owning import FolderInUseError, owning
 from fedlocal.results.progress import progress
-from fedlocal.results.runs import SweepRow, collect
+from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sweep import sweep_table, write_sweep
 from fedlocal.results.table import Arm, comparison_table
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
@@ -17,18 +20,28 @@ from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 __all__ = [
     "TIMED",
     "Arm",
+    "Checkpoint",
+    "CheckpointWriter",
+    "FolderInUseError",
     "History",
     "ResultsError",
     "Round",
     "SweepRow",
+    "arm_folder",
     "collect",
     "comparison",
     "comparison_table",
+    "drop_checkpoints",
     "environment",
+    "joined",
     "label_distribution",
     "learning_curves",
     "load_arrays",
+    "newest_checkpoint",
+    "owning",
     "progress",
+    "read_run",
+    "replacing",
     "save_arrays",
     "sweep_table",
     "target_distribution",

@@ -47,12 +47,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         msg = f"cannot write {path}: {error.strerror or error}"
         raise ResultsError(msg) from error
     finally:
         with suppress(OSError):  # gone already when all went well
             temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a folder's names to disk, where the system lets us open it."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:

@@ -7,13 +7,22 @@ holds the same when the run ends, one object a round, with numbers that are not 
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from fedlocal.results.files import ResultsError, write_json
-from fedlocal.results.metrics import MetricsFile, read_metrics
-from fedlocal.results.rounds import HEADER, TIMED, Round, round_from_json, round_to_json, rounds_from_rows
+from fedlocal.results.metrics import MetricsFile, read_metrics, write_metrics
+from fedlocal.results.rounds import (
+    HEADER,
+    TIMED,
+    Round,
+    Row,
+    round_from_json,
+    round_to_json,
+    rounds_from_rows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +41,9 @@ class History:
     ----------
     folder : Path or None
         Where ``metrics.csv`` is written as the run goes on, and ``history.json`` at its end; None keeps the
-        history in memory. Both files of an earlier run in the same folder are replaced. To go on with one,
-        load it first and record its rounds again.
+        history in memory. Both files of an earlier run in the same folder are replaced.
+    rounds : sequence of Round
+        What it begins with: to go on with an earlier run, those of its rounds that count.
 
     Attributes
     ----------
@@ -56,12 +66,12 @@ class History:
     0.5
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.rounds: list[Round] = []
+    def __init__(self, folder: Path | None = None, rounds: Sequence[Round] = ()) -> None:
+        self.rounds = list(rounds)
         self._folder = folder
         self._metrics = None
         if folder is not None:
-            self._metrics = MetricsFile(folder / "metrics.csv")
+            self._metrics = MetricsFile(folder / "metrics.csv", self._rows())
             (folder / "history.json").unlink(missing_ok=True)
 
     def record(self, round: Round) -> None:  # noqa: A002  (Flower's and everyone's word for it)
@@ -130,12 +140,18 @@ class History:
     def save(self) -> None:
         """Write ``history.json`` with what was recorded so far, atomically; without a folder do nothing.
 
+        A folder that was deleted meanwhile is made again, and ``metrics.csv`` with it.
+
         Raises
         ------
         ResultsError
             If it cannot be written.
         """
         if self._folder is not None:
+            with suppress(OSError):  # what is in the way, writing will say
+                self._folder.mkdir(parents=True, exist_ok=True)
+            if not (self._folder / "metrics.csv").exists():
+                write_metrics(self._folder / "metrics.csv", self._rows())
             rounds = [round_to_json(one) for one in self.rounds]
             write_json(self._folder / "history.json", {"rounds": rounds}, indent=None)
 
@@ -162,6 +178,19 @@ class History:
             if kind is None:
                 raise
             logger.warning("%s", error)  # what ended the run is the news, not this
+
+    @classmethod
+    def resumed(cls, folder: Path, last: int) -> Self:
+        """Go on with the history of an earlier run after one of its rounds; later ones are dropped.
+
+        Where its files are lost or damaged, that is logged, and the history begins with what comes.
+        """
+        try:
+            rounds = [one for one in cls.load(folder).rounds if one.number <= last]
+        except ResultsError as error:
+            logger.warning("the rounds up to %d are lost: %s", last, error)
+            rounds = []
+        return cls(folder, rounds)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -199,8 +228,11 @@ class History:
         except ImportError as error:
             msg = "History.to_frame needs pandas: pip install pandas, or read metrics.csv with what you have"
             raise ImportError(msg) from error
-        frame = pd.DataFrame([row for one in self.rounds for row in one.rows()], columns=list(HEADER))
+        frame = pd.DataFrame(list(self._rows()), columns=list(HEADER))
         return frame.astype({"round": "int64", "actor": "Int64", "value": "float64"})
+
+    def _rows(self) -> Iterator[Row]:
+        return (row for one in self.rounds for row in one.rows())
 
 
 def _read_json(path: Path) -> list[Round]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from fedlocal.results.files import ResultsError
+from fedlocal.results.files import ResultsError, replacing
 from fedlocal.results.rounds import HEADER, Row
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,9 @@ class MetricsFile:
     Parameters
     ----------
     path : Path
-        The file; created, or emptied, with its header at once.
+        The file; created, or replaced, with its header at once.
+    rows : iterable of Row
+        What it begins with.
 
     Raises
     ------
@@ -31,15 +33,13 @@ class MetricsFile:
         If the file cannot be created: nothing is lost yet, so this one is not forgiven.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rows: Iterable[Row] = ()) -> None:
         self._path = path
         try:
-            self._stream: io.TextIOWrapper | None = path.open("w", newline="", encoding="utf-8")
-            self._stream.write(_lines([HEADER]))
-            self._stream.flush()
-        except OSError as error:
-            msg = f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
-            raise ResultsError(msg) from error
+            write_metrics(path, rows)
+            self._stream: io.TextIOWrapper | None = path.open("a", newline="", encoding="utf-8")
+        except (OSError, ResultsError) as error:
+            raise ResultsError(f"{error}; choose a folder that can be written") from error
 
     def append(self, rows: Iterable[Row]) -> None:
         """Write rows and flush them; on failure warn once and write no more."""
@@ -69,6 +69,18 @@ class MetricsFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def write_metrics(path: Path, rows: Iterable[Row]) -> None:
+    """Write a whole ``metrics.csv``, atomically.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot be written.
+    """
+    with replacing(path) as stream:
+        stream.write(_lines([HEADER, *map(_fields, rows)]).encode())
 
 
 def read_metrics(path: Path) -> list[Row]:

@@ -29,7 +29,7 @@ class Show(Protocol):
 
 @contextmanager
 def progress(
-    total_rounds: int, name: str, mode: Mode = "auto", stream: TextIO | None = None
+    total_rounds: int, name: str, mode: Mode = "auto", stream: TextIO | None = None, done: int = 0
 ) -> Iterator[Show]:
     """Show the progress of one scheme until the block ends.
 
@@ -46,6 +46,8 @@ def progress(
         round, at about every tenth part, and for the last.
     stream : TextIO or None
         Where to write; None means standard error.
+    done : int
+        The last round of an earlier run that this one goes on from.
 
     Yields
     ------
@@ -71,9 +73,9 @@ def progress(
         yield _silent
     elif mode == "auto" and forgiving.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
         with _bar(forgiving) as bar:
-            yield _BarShow(bar, total_rounds, name)
+            yield _BarShow(bar, total_rounds, name, done)
     else:
-        yield _PlainShow(forgiving, total_rounds, name)
+        yield _PlainShow(forgiving, total_rounds, name, done)
 
 
 def _silent(round: Round) -> None:  # noqa: A002
@@ -112,10 +114,11 @@ class _Forgiving:
 class _PlainShow:
     """Lines for a log file or a pipe."""
 
-    def __init__(self, stream: _Forgiving, total: int, name: str) -> None:
+    def __init__(self, stream: _Forgiving, total: int, name: str, done: int) -> None:
         self._stream = stream
         self._total = total
         self._name = name
+        self._done = done
         self._began = time.perf_counter()
         self._next = 0.0  # the first round from here on is shown
 
@@ -136,15 +139,16 @@ class _PlainShow:
         passed = time.perf_counter() - self._began
         if number >= self._total:
             return f"took {duration(passed)}"
-        return f"about {duration(passed / number * (self._total - number))} left" if number else ""
+        trained = number - self._done
+        return f"about {duration(passed / trained * (self._total - number))} left" if trained else ""
 
 
 class _BarShow:
     """A bar with the round, the last scores, and the time passed and left."""
 
-    def __init__(self, bar: "Progress", total: int, name: str) -> None:
+    def __init__(self, bar: "Progress", total: int, name: str, done: int) -> None:
         self._bar = bar
-        self._task = bar.add_task(name, total=total, scores="")
+        self._task = bar.add_task(name, total=total, completed=done, scores="")
         self._scores: dict[str, float] = {}
 
     def __call__(self, round: Round) -> None:  # noqa: A002

@@ -38,6 +38,8 @@ class SweepRow:
         How many it ran.
     duration : float or None
         Of the whole run, in seconds.
+    hashes : Mapping[str, str]
+        Of each arm's final weights.
     """
 
     run: str
@@ -48,6 +50,7 @@ class SweepRow:
     hash: str | None = None
     rounds: int | None = None
     duration: float | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def main(self) -> Arm | None:
@@ -79,7 +82,7 @@ def collect(folder: Path) -> list[SweepRow]:
         If the folder itself cannot be read.
     """
     runs = [each for each in folder.iterdir() if each.name.isdecimal() or (each / "summary.json").is_file()]
-    return [_read(run) for run in sorted(runs, key=_job_number) if run.is_dir()]
+    return [read_run(run) for run in sorted(runs, key=_job_number) if run.is_dir()]
 
 
 def differing(rows: Iterable[SweepRow]) -> list[str]:
@@ -87,6 +90,21 @@ def differing(rows: Iterable[SweepRow]) -> list[str]:
     known = [row.overrides for row in rows if row.status != "unreadable"]
     keys = dict.fromkeys(key for overrides in known for key in overrides)
     return [key for key in keys if len({overrides.get(key) for overrides in known}) > 1]
+
+
+def read_run(run: Path) -> SweepRow:
+    """Read how a run ended; where its summary is missing or damaged, the reason is its error."""
+    try:
+        return _row(run.name, json.loads((run / "summary.json").read_bytes()))
+    except FileNotFoundError:
+        return SweepRow(run.name, "unreadable", "no summary.json: still running, or killed before its end")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return SweepRow(run.name, "unreadable", f"summary.json is damaged: {type(error).__name__}: {error}")
+
+
+def arm_folder(run: Path, name: str) -> Path:
+    """Return where the histories lie of a run's arms other than the first."""
+    return run / name.replace(", ", "-").replace(" ", "-")
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, str]:
@@ -106,15 +124,6 @@ def _job_number(run: Path) -> tuple[bool, int, str]:
     return not numbered, int(run.name) if numbered else 0, run.name
 
 
-def _read(run: Path) -> SweepRow:
-    try:
-        return _row(run.name, json.loads((run / "summary.json").read_bytes()))
-    except FileNotFoundError:
-        return SweepRow(run.name, "unreadable", "no summary.json: still running, or killed before its end")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return SweepRow(run.name, "unreadable", f"summary.json is damaged: {type(error).__name__}: {error}")
-
-
 def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:
     return SweepRow(
         run=name,
@@ -125,6 +134,7 @@ def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:
         hash=summary.get("hash"),
         rounds=summary.get("rounds"),
         duration=_number(summary.get("duration")),
+        hashes=dict(summary.get("hashes") or {}),
     )
 
 

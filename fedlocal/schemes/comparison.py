@@ -3,14 +3,17 @@
 So whatever else the machine does, it does to all of them alike, and the ratio of their times means something.
 """
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fedlocal.actors import usable_cores
-from fedlocal.results import Arm, History, Round, weights_hash
+from fedlocal.results import Arm, Checkpoint, History, Round, arm_folder, joined, weights_hash
 from fedlocal.schemes.sequential import SequentialRun
-from fedlocal.schemes.setting import OnRound, Scheme, Setting, Trained
+from fedlocal.schemes.setting import Capture, Scheme, Setting, Trained
+
+PART = "sequential-"  # and the number of threads: the part of a checkpoint that is a baseline's
 
 
 @dataclass
@@ -27,16 +30,19 @@ class Comparison:
         Of the run; each baseline's history has a folder of its own in it.
     baselines : bool
         Whether to run any.
+    keep : callable, optional
+        Takes note of where the run stands after each round.
     """
 
     name: str
     setting: Setting
     folder: Path | None
     baselines: bool
+    keep: Callable[[Checkpoint], None] | None = None
     histories: dict[str, History] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
-    def run(self, scheme: Scheme, show: OnRound) -> Trained:
+    def run(self, scheme: Scheme, show: Callable[[Round], None], start: Checkpoint | None = None) -> Trained:
         """Train with `scheme`, each of its rounds followed by one of each baseline.
 
         Parameters
@@ -45,26 +51,25 @@ class Comparison:
             What the run is about.
         show : callable
             Told of the scheme's rounds.
+        start : Checkpoint, optional
+            Of an earlier run, to go on from.
         """
         with ExitStack() as stack:
-            history = stack.enter_context(self._history(self.name, self.folder))
-            runs = {}
-            for name, threads in self._baseline_threads().items():
-                own = self._new_folder(name)
-                runs[name] = (
-                    stack.enter_context(self._history(name, own)),
-                    SequentialRun(self.setting, threads),
-                )
+            history = stack.enter_context(self._history(self.name, self.folder, start))
+            baselines = [stack.enter_context(self._baseline(count, start)) for count in self._threads(start)]
 
-            def on_round(one: Round) -> None:
+            def on_round(one: Round, capture: Capture) -> None:
                 history.record(one)
                 show(one)
-                for baseline, run in reversed(runs.values()):
-                    baseline.record(run.start() if one.number == 0 else run.step())
+                for baseline in reversed(baselines):
+                    baseline.follow(one.number)
+                if self.keep and one.number:
+                    captured = {baseline.part: baseline.run.capture() for baseline in baselines}
+                    self.keep(Checkpoint(one.number, joined({"scheme": capture(), **captured})))
 
-            trained = scheme(self.setting, on_round)
+            trained = scheme(self.setting, on_round, start.part("scheme") if start else None)
             self.hashes[self.name] = weights_hash(trained.arrays)
-            self.hashes |= {name: weights_hash(run.model.arrays) for name, (_, run) in runs.items()}
+            self.hashes |= {each.name: weights_hash(each.run.model.arrays) for each in baselines}
         return trained
 
     def arms(self) -> list[Arm]:
@@ -77,27 +82,49 @@ class Comparison:
             *(_arm(n, h, main) for n, h in self.histories.items() if h is not main),
         ]
 
-    def _baseline_threads(self) -> dict[str, int]:
-        """Return the number of BLAS threads of each baseline.
+    def _threads(self, start: Checkpoint | None) -> list[int]:
+        """Return the number of BLAS threads of each baseline; of an earlier run, those that it had.
 
         They take turns in the reverse order: a library's threads go on spinning when they are done, and then
         it is the baseline with one thread that shares the machine with them, on another core.
         """
-        if not self.baselines:
-            return {}
-        counts = sorted({1, usable_cores()})
-        return {f"sequential, {count} thread{'s' if count > 1 else ''}": count for count in counts}
+        if start:
+            parts = {name.partition("/")[0] for name in start.arrays}
+            return sorted(int(part.removeprefix(PART)) for part in parts if part.startswith(PART))
+        return sorted({1, usable_cores()}) if self.baselines else []
 
-    def _history(self, name: str, folder: Path | None) -> History:
-        self.histories[name] = History(folder)
+    @contextmanager
+    def _baseline(self, threads: int, start: Checkpoint | None) -> Iterator["_Baseline"]:
+        name, part = f"sequential, {threads} thread{'s' if threads > 1 else ''}", f"{PART}{threads}"
+        run = SequentialRun(self.setting, threads)
+        if start:
+            run.go_on(start.part(part))
+        with self._history(name, self._new_folder(name), start) as history:
+            yield _Baseline(name, part, history, run)
+
+    def _history(self, name: str, folder: Path | None, start: Checkpoint | None) -> History:
+        self.histories[name] = History.resumed(folder, start.round) if folder and start else History(folder)
         return self.histories[name]
 
     def _new_folder(self, name: str) -> Path | None:
         if self.folder is None:
             return None
-        own = self.folder / name.replace(", ", "-").replace(" ", "-")
+        own = arm_folder(self.folder, name)
         own.mkdir(exist_ok=True)
         return own
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """A sequential run that takes its turns; `part` is its part of a checkpoint."""
+
+    name: str
+    part: str
+    history: History
+    run: SequentialRun
+
+    def follow(self, number: int) -> None:
+        self.history.record(self.run.step() if number else self.run.start())
 
 
 def _arm(name: str, history: History, main: History | None) -> Arm:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from fedlocal.flower.client_app import as_metrics
 from fedlocal.flower.rounds import Arrays, FederatedRound
-from fedlocal.results import Round
+from fedlocal.results import Checkpoint, Round
 from fedlocal.schemes.federation import federate
-from fedlocal.schemes.setting import OnRound, Setting, Trained
+from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained
 
 
-def federated(setting: Setting, on_round: OnRound) -> Trained:
+def federated(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train with the setting's strategy on its backend."""
     model = setting.new_model()
-    trained = Trained({"model": model.arrays})
+    trained = Trained({"model": start.part("model").arrays if start else model.arrays})
 
     def evaluate(number: int, arrays: Arrays) -> Mapping[str, float]:
         if not setting.is_evaluated(number):
@@ -20,10 +20,10 @@ def federated(setting: Setting, on_round: OnRound) -> Trained:
         model.load(arrays)
         return as_metrics(setting.evaluate(model))
 
-    def observe(one: FederatedRound, recorded: Round) -> None:
+    def observe(one: FederatedRound, recorded: Round, capture: Capture) -> None:
         nonlocal trained
         trained = Trained({"model": one.arrays})
-        on_round(recorded)
+        on_round(recorded, capture)
 
-    federate(setting, setting.strategy, evaluate, observe)
+    federate(setting, setting.strategy, evaluate, observe, start)
     return trained

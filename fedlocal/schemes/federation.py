@@ -3,28 +3,33 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
 from fedlocal.data import Slices
 from fedlocal.flower.admission import WEIGHT, Strict
 from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import Host
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.private import RUN_ID
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
+from fedlocal.flower.strategy_state import restore, state_of
 from fedlocal.flower.together import together
-from fedlocal.results import Round
-from fedlocal.schemes.setting import Setting
+from fedlocal.results import Checkpoint, Round, joined
+from fedlocal.schemes.setting import Capture, Setting
 
 
 def federate(
     setting: Setting,
     strategy: Strategy,
     evaluate: Evaluate,
-    on_round: Callable[[FederatedRound, Round], None],
+    on_round: Callable[[FederatedRound, Round, Capture], None],
+    start: Checkpoint | None,
 ) -> None:
     """Run a strategy's rounds over the setting's actors.
 
@@ -37,7 +42,9 @@ def federate(
     evaluate : callable
         Central evaluation: a round's number and the global arrays, to metrics.
     on_round : callable
-        Called with each round as the loop and as the results room know it.
+        Called with each round as the loop and as the results room know it, and how to capture it.
+    start : Checkpoint, optional
+        Where an earlier run was captured.
     """
     slices, training = setting.slices, setting.training
     sizes = slices.training_sizes
@@ -53,13 +60,27 @@ def federate(
             partial(start_host, slices, setting.new_model, training), costs, setting.workers, setting.journal
         ) as grid,
     ):
+        if start:
+            restore(strategy, start.part("strategy").arrays)
+            grid.restore(start.part("grid").arrays)
+        initial = start.part("model").arrays if start else setting.new_model().arrays
+        first, after = True, start.round if start else 0
         start_up = time.perf_counter() - begun
 
         def observe(one: FederatedRound) -> None:
-            seconds = {"start-up": start_up} if one.number == 0 else times(one)
-            on_round(one, as_round(one, seconds))
+            nonlocal first
+            seconds = {"start-up": start_up} if first else {}
+            first = False
+            if one.number:
+                seconds |= times(one)
+            on_round(one, as_round(one, seconds), partial(capture, one, strategy, grid))
 
-        run_server(server_app(loop, setting.new_model().arrays, observe), grid)
+        run_server(server_app(loop, initial, observe, after), grid)
+
+
+def capture(one: FederatedRound, strategy: Strategy, grid: LocalGrid) -> dict[str, NDArray[Any]]:
+    """Return all that the rounds after this one depend on; nobody writes to these arrays again."""
+    return joined({"model": one.arrays, "strategy": state_of(strategy), "grid": grid.state()})
 
 
 def start_host(slices: Slices, new_model: NewModel, training: Training) -> Host:

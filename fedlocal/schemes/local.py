@@ -13,12 +13,12 @@ from fedlocal.flower.arrays import ndarrays
 from fedlocal.flower.client_app import as_metrics
 from fedlocal.flower.host import node_of
 from fedlocal.flower.rounds import Arrays, FederatedRound
-from fedlocal.results import Round
+from fedlocal.results import Checkpoint, Round
 from fedlocal.schemes.federation import federate
-from fedlocal.schemes.setting import OnRound, Setting, Trained
+from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained
 
 
-def local(setting: Setting, on_round: OnRound) -> Trained:
+def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train one model per actor on the setting's backend."""
     model, alone = setting.new_model(), Alone()
     evaluated: dict[int, dict[str, float]] = {}
@@ -39,10 +39,10 @@ def local(setting: Setting, on_round: OnRound) -> Trained:
             metric: float(np.mean([own[metric] for own in evaluated.values()])) for metric in evaluated[0]
         }
 
-    def observe(_: FederatedRound, recorded: Round) -> None:
+    def observe(_: FederatedRound, recorded: Round, capture: Capture) -> None:
         measured = {actor: {**recorded.actors.get(actor, {}), **evaluated.get(actor, {})} for actor in actors}
-        on_round(replace(recorded, actors=measured))
+        on_round(replace(recorded, actors=measured), capture)
 
-    federate(setting, alone, evaluate, observe)
+    federate(setting, alone, evaluate, observe, start)
     initial = setting.new_model().arrays
     return Trained({f"actor-{actor}": own_arrays(actor, initial) for actor in actors})

@@ -1,10 +1,13 @@
 """The sequential scheme: plain SGD on all data in one process. It is also everybody's baseline."""
 
 import time
+from typing import Any
+
+from numpy.typing import NDArray
 
 from fedlocal.actors import threads
 from fedlocal.flower.client_app import as_metrics
-from fedlocal.results import Round
+from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.setting import OnRound, Setting, Trained
 
 
@@ -28,6 +31,17 @@ class SequentialRun:
         self.model = setting.new_model()
         self.number = 0
 
+    def capture(self) -> dict[str, NDArray[Any]]:
+        """Return where it stands: copies of the model and of its optimiser's state."""
+        both = joined({"model": self.model.arrays, "optimizer": self.model.optimizer_arrays})
+        return {name: array.copy() for name, array in both.items()}
+
+    def go_on(self, start: Checkpoint) -> None:
+        """Take the place of a run that was captured after a round."""
+        self.number = start.round
+        self.model.load(start.part("model").arrays)
+        self.model.load_optimizer(start.part("optimizer").arrays)
+
     def start(self) -> Round:
         """Return round 0: the evaluation of the initial model."""
         return Round(0, metrics=as_metrics(self._setting.evaluate(self.model)))
@@ -38,8 +52,8 @@ class SequentialRun:
         training = self._setting.training
         begun = time.perf_counter()
         with threads(self._threads):
-            if not training.keep_optimizer:
-                self.model.load_optimizer(None)
+            # What cannot be read is lost between rounds, as it is to a client.
+            self.model.load_optimizer(self.model.optimizer_arrays if training.keep_optimizer else None)
             loss = training.run(self.model, self._rows.x, self._rows.y, partition=0, number=self.number)
         trained = time.perf_counter()
         metrics = {"train-loss": loss}
@@ -49,10 +63,13 @@ class SequentialRun:
         return Round(self.number, seconds, metrics)
 
 
-def sequential(setting: Setting, on_round: OnRound) -> Trained:
+def sequential(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train on all rows with one BLAS thread."""
     run = SequentialRun(setting)
-    on_round(run.start())
-    for _ in range(setting.rounds):
-        on_round(run.step())
+    if start:
+        run.go_on(start)
+    else:
+        on_round(run.start(), run.capture)
+    while run.number < setting.rounds:
+        on_round(run.step(), run.capture)
     return Trained({"model": run.model.arrays})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import one_thread
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
-from fedlocal.results import Round
+from fedlocal.results import Checkpoint, Round
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from fedlocal.flower.rounds import Strategy
 
 Arrays = Mapping[str, NDArray[Any]]
-OnRound = Callable[[Round], None]
+Capture = Callable[[], Mapping[str, NDArray[Any]]]
+"""Returns where a scheme stands now, as arrays that do not change any more: all it needs to go on."""
+
+OnRound = Callable[[Round, Capture], None]
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,17 @@ class Setting:
 class Scheme(Protocol):
     """A way to train a model."""
 
-    def __call__(self, setting: Setting, on_round: OnRound) -> Trained:
-        """Train, and tell `on_round` about round 0 and each round as it is done."""
+    def __call__(self, setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
+        """Train, and tell `on_round` about round 0 and each round as it is done.
+
+        Parameters
+        ----------
+        setting : Setting
+            What to train, on what, and how.
+        on_round : callable
+            Told of each round, and how to capture where the scheme stands.
+        start : Checkpoint, optional
+            What was captured after an earlier run's round; the scheme goes on with the next one, to the same
+            bits.
+        """
         ...

@@ -236,7 +236,8 @@ def test_a_failed_save_does_not_hide_what_ended_the_run(
 
     def fail_in_a_lost_folder() -> None:
         with History(folder) as history:
-            history._folder = tmp_path / "gone"
+            (tmp_path / "file").touch()
+            history._folder = tmp_path / "file" / "gone"
             raise KeyError("the news")
 
     with pytest.raises(KeyError, match="the news"):

@@ -1,0 +1,84 @@
+"""What a run's folder holds beside its histories: how it was asked for, where it ran, and how it ended."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import OmegaConf
+
+from fedlocal.config import Config
+from fedlocal.drawing import draw
+from fedlocal.results import ResultsError, drop_checkpoints, environment, replacing, write_json
+
+if TYPE_CHECKING:
+    from fedlocal.schemes.comparison import Comparison
+
+logger = logging.getLogger(__name__)
+
+
+def clear(folder: Path, *, resuming: bool) -> None:
+    """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
+    stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
+    for pattern in stale if resuming else [*stale, "config.yaml"]:
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+    if not resuming:
+        drop_checkpoints(folder)
+
+
+@contextmanager
+def recorded(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> Iterator[None]:
+    """Write what is known before training, and afterwards, however it ended, what it gave.
+
+    Where results can no longer be written after a run that failed, its failure stays the news.
+    """
+    folder, begun = comparison.folder, time.perf_counter()
+    if folder is None:
+        yield
+        return
+    _write_setting(config, comparison, folder)
+    status, error = "failed", None
+    try:
+        yield
+        status = "completed"
+    except (KeyboardInterrupt, SystemExit):
+        status = "interrupted"
+        raise
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+        raise
+    finally:
+        summary = {
+            "status": status,
+            "error": error,
+            "overrides": list(overrides),
+            "arms": [asdict(arm) for arm in comparison.arms()],
+            "hash": comparison.hashes.get(comparison.name),
+            "hashes": comparison.hashes,
+            "rounds": config.rounds,
+            "duration": time.perf_counter() - begun,
+        }
+        try:
+            if not (folder / "config.yaml").exists():  # somebody deleted the folder meanwhile
+                _write_setting(config, comparison, folder)
+            write_json(folder / "summary.json", summary)
+        except ResultsError as problem:
+            if status == "completed":
+                raise
+            logger.warning("%s", problem)
+        dataset, partition = comparison.setting.dataset, comparison.setting.partition
+        draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)
+
+
+def _write_setting(config: Config, comparison: "Comparison", folder: Path) -> None:
+    with suppress(OSError):  # what is in the way, writing will say
+        folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
+    path = folder / "config.yaml"
+    if not path.exists():  # a run that goes on leaves it as it was asked for
+        with replacing(path) as stream:
+            stream.write(OmegaConf.to_yaml(config, resolve=True).encode())

@@ -1,0 +1,63 @@
+"""One writer for a run's folder: a lock that the system gives back when its holder dies."""
+
+import errno
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from fedlocal.results.files import ResultsError
+
+logger = logging.getLogger(__name__)
+
+
+class FolderInUseError(ResultsError):
+    """Another run writes to the folder."""
+
+
+@contextmanager
+def owning(folder: Path) -> Iterator[None]:
+    """Hold a folder, so that no other run writes to it, until the block ends or the process does.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder; it gets an empty file ``.lock``, which stays.
+
+    Raises
+    ------
+    FolderInUseError
+        If it is held already, by this process or another.
+    ResultsError
+        If the folder cannot be written.
+    """
+    try:
+        stream = (folder / ".lock").open("ab")
+    except OSError as error:
+        raise ResultsError(
+            f"results cannot be written to {folder}: {error.strerror or error}; choose another folder"
+        ) from error
+    with stream:
+        try:
+            _lock(stream)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+                raise FolderInUseError(f"another run is writing to {folder}: wait for it or end it") from None
+            logger.info("%s cannot be locked: %s", folder, error)  # some network file systems have no locks
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(stream: BinaryIO) -> None:
+        stream.seek(0)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(stream: BinaryIO) -> None:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

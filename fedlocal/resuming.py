@@ -1,0 +1,138 @@
+"""Going on with a run that was ended or killed: everything but the machine it runs on stays as it was.
+
+The command looks here before Hydra and NumPy are loaded, so this file imports them where it needs them.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from fedlocal.config import Config
+    from fedlocal.experiment import Run
+
+CHANGEABLE = ("workers", "backend", "display")
+
+
+def run_folder(folder: str | Path) -> Path:
+    """Return the folder of a run.
+
+    Raises
+    ------
+    ResumeError
+        If it is not one; the message says what it is.
+    """
+    place = Path(folder).expanduser().absolute()
+    if (place / "config.yaml").is_file():
+        return place
+    from fedlocal.experiment import ResumeError
+
+    if not place.is_dir():
+        reason = "is not a folder" if place.exists() else "does not exist"
+    elif (place / "multirun.yaml").exists():
+        reason = f"is the folder of a sweep; resume its runs one by one, such as {place / '0'}"
+    else:
+        reason = "is not the folder of a run: it has no config.yaml"
+    raise ResumeError(f"resume={folder}: {place} {reason}")
+
+
+def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
+    """Return the configuration of a run that is to go on.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    overrides : tuple of str
+        As on the command line, of `CHANGEABLE` alone.
+
+    Raises
+    ------
+    ResumeError
+        If an override would change what the run is, or its configuration is damaged.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
+
+    from fedlocal.config import compose
+    from fedlocal.experiment import ResumeError
+
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    refused = [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in CHANGEABLE]
+    if refused:
+        raise ResumeError(
+            f"a run goes on as it was: {', '.join(refused)} cannot be set, only {', '.join(CHANGEABLE)} can"
+        )
+    chosen = [each for each in parsed if each.key_or_group in CHANGEABLE]
+    path, config = folder / "config.yaml", compose(*(str(each.input_line) for each in chosen))
+    try:
+        stored = OmegaConf.load(path)
+        for key in stored.keys() - {each.key_or_group for each in chosen}:
+            config[key] = stored[key]  # type: ignore[index]
+        for each in parsed:
+            if each not in chosen:  # an option of the backend
+                OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)
+    except Exception as error:  # whatever can be wrong with a file that somebody edited
+        raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
+    return config
+
+
+def completed(folder: Path) -> bool:
+    """Tell whether a run has done all that it was asked for."""
+    from fedlocal.results import read_run
+
+    return read_run(folder).status == "completed"
+
+
+def resume(folder: str | Path, *overrides: str) -> "Run":
+    """Go on with a run from its last checkpoint, in its folder, to the same bits as if it had never ended.
+
+    A run without a checkpoint starts anew; one that has completed is read.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the run.
+    *overrides : str
+        As on the command line: ``"workers=2"``, ``"backend=inline"``, ``"display=off"``, and nothing else.
+
+    Returns
+    -------
+    Run
+        As `fedlocal.run` gives it.
+
+    Raises
+    ------
+    ResumeError
+        If the folder is not a run's, an override is not allowed, or the strategy's state is not declared.
+    ResultsError
+        If there are checkpoints but none is sound (each is named, with the reason), or another run is
+        writing to the folder.
+    """
+    from fedlocal.experiment import run
+
+    place = run_folder(folder)
+    config = stored_config(place, overrides)
+    if completed(place):
+        return _read(place)
+    return run(config, place, [*_first_overrides(place), *overrides], resume=True)
+
+
+def _read(folder: Path) -> "Run":
+    """Return a run that has completed, as its files hold it."""
+    from fedlocal.experiment import Run
+    from fedlocal.results import History, arm_folder, load_arrays, read_run
+
+    summary = read_run(folder)
+    homes = {arm.name: arm_folder(folder, arm.name) if at else folder for at, arm in enumerate(summary.arms)}
+    histories = {name: History.load(home) for name, home in homes.items()}
+    paths = [*folder.glob("model.npz"), *sorted(folder.glob("actor-*.npz"), key=lambda path: len(path.stem))]
+    models = {path.stem: load_arrays(path) for path in paths}
+    return Run(folder, list(summary.arms), histories, dict(summary.hashes), models)
+
+
+def _first_overrides(folder: Path) -> list[str]:
+    """Return what was asked for when the run began, as Hydra noted it."""
+    from omegaconf import OmegaConf
+
+    path = folder / ".hydra" / "overrides.yaml"
+    return [str(each) for each in OmegaConf.load(path)] if path.is_file() else []
