@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def clear(folder: Path, *, resuming: bool) -> None:
     """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
     stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
-    for pattern in stale if resuming else [*stale, "config.yaml"]:
+    for pattern in stale if resuming else [*stale, "config.yaml", "journal.jsonl"]:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
     if not resuming:
