@@ -30,7 +30,7 @@ from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
-    from fedlocal.schemes import Setting
+    from fedlocal.schemes import Setting, Trained
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
@@ -123,22 +123,27 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str], resume: 
     every = _checkpoint_interval(config, strategy, resume) if folder else 0
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
-    about = _about(comparison)
-    start = _start(folder, about) if folder and resume else None
-    done = start.round if start else 0
-    with recorded(config, comparison, overrides):
-        writer = CheckpointWriter(folder, about, every, done) if folder and every else nullcontext()
-        display = progress(config.rounds, comparison.name, config.display.value, done=done)
-        with setting.slices.shards, writer as checkpoints, display as show:
-            comparison.keep = checkpoints.keep if checkpoints else None
-            trained = comparison.run(scheme, show, start)
-        if not all(np.isfinite(array).all() for array in trained.arrays.values()):
-            raise DivergedError("the final weights are not finite; a smaller learning rate may help")
-        if folder:
-            for name, arrays in trained.models.items():
-                save_arrays(folder / f"{name}.npz", arrays)
+    with setting.slices.shards:
+        about = _about(comparison)
+        start = _start(folder, about) if folder and resume else None
+        done = start.round if start else 0
+        with recorded(config, comparison, overrides):
+            writer = CheckpointWriter(folder, about, every, done) if folder and every else nullcontext()
+            display = progress(config.rounds, comparison.name, config.display.value, done=done)
+            with setting.slices.shards, writer as checkpoints, display as show:  # figures need none
+                comparison.keep = checkpoints.keep if checkpoints else None
+                trained = comparison.run(scheme, show, start)
+            _save(trained, folder)
     models = {name: dict(arrays) for name, arrays in trained.models.items()}
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models)
+
+
+def _save(trained: "Trained", folder: Path | None) -> None:
+    if not all(np.isfinite(array).all() for array in trained.arrays.values()):
+        raise DivergedError("the final weights are not finite; a smaller learning rate may help")
+    if folder:
+        for name, arrays in trained.models.items():
+            save_arrays(folder / f"{name}.npz", arrays)
 
 
 def _checkpoint_interval(config: Config, strategy: Any, resume: bool) -> int:

@@ -39,11 +39,24 @@ class _Session:
 class LogFile(logging.FileHandler):
     """A log that a full disk or a lost folder ends, with one warning, and that does not end the run."""
 
+    _ended = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, if there is still something to write to."""
+        if self._ended:
+            return
+        try:
+            super().emit(record)
+        except OSError:  # of opening it, which logging leaves to us
+            self.handleError(record)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Say so once, and write no more."""
         del record
-        self.setLevel(logging.CRITICAL + 1)
+        self._ended = True
         _say(f"WARNING: nothing more is written to {self.baseFilename}: {sys.exc_info()[1]}")
+        with suppress(OSError):
+            self.close()
 
 
 class NoteSweep(Callback):

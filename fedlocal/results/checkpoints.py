@@ -32,7 +32,7 @@ VERSION = 1
 FOLDER = "checkpoints"  # in the run's
 KEPT = 2  # the last one, and one more in case it is damaged
 
-_DTYPE = re.compile(r"[<|][biufc](1|2|4|8|16)")
+_DTYPE = re.compile(r"[<|](b1|[iu][1248]|f[248]|c8|c16)")
 _NAME = re.compile(r"round-(\d{6,})\.ckpt")
 
 
@@ -150,7 +150,7 @@ def newest_checkpoint(run: Path, about: Mapping[str, Any]) -> Checkpoint | None:
         try:
             return read_checkpoint(path, about)
         except ResultsError as error:
-            logger.warning("checkpoint %s is refused: %s", path, error)
+            logger.warning("checkpoint %s is refused: %s", path, str(error))  # no traceback with frames
             refused.append(f"{path}: {error}")
     if refused:
         raise ResultsError("no checkpoint can be used to go on from:\n" + "\n".join(refused))

@@ -188,7 +188,7 @@ class History:
         try:
             rounds = [one for one in cls.load(folder).rounds if one.number <= last]
         except ResultsError as error:
-            logger.warning("the rounds up to %d are lost: %s", last, error)
+            logger.warning("the rounds up to %d are lost: %s", last, str(error))
             rounds = []
         return cls(folder, rounds)
 

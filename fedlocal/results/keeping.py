@@ -83,7 +83,7 @@ class CheckpointWriter:
             write_checkpoint(self._run, checkpoint, self._about)
         except ResultsError as error:
             if not self._warned:
-                logger.warning("no checkpoint of round %d: %s; the run goes on", checkpoint.round, error)
+                logger.warning("no checkpoint of round %d: %s; the run goes on", checkpoint.round, str(error))
             self._warned = True
 
     def __enter__(self) -> Self:

@@ -65,6 +65,8 @@ ONE = ["actors=1", "partition=iid"]
         ["skew=noise"],
         ["partition=shards"],
         ["model=sgd_classifier"],
+        ["model=sgd_classifier", "optimizer_state=keep"],
+        ["model=mlp_classifier", "optimizer_state=keep"],
     ],
     ids=lambda setting: " ".join(setting) or "default",
 )

@@ -1,0 +1,41 @@
+"""A run's folder has one writer."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fedlocal.results import FolderInUseError, ResultsError, owning
+
+HOLDER = (
+    "import sys; from fedlocal.results import owning\nwith owning(__import__('pathlib').Path(sys.argv[1])):\n"
+)
+
+
+def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
+    with owning(tmp_path), pytest.raises(FolderInUseError, match=str(tmp_path)), owning(tmp_path):
+        pytest.fail("it has two")
+    with owning(tmp_path):
+        pass
+
+
+def test_an_owner_that_is_killed_owns_nothing(tmp_path: Path) -> None:
+    code = HOLDER + "    print('mine', flush=True); sys.stdin.read()"
+    line = [sys.executable, "-c", code, str(tmp_path)]
+    holder = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline().strip() == b"mine"
+        with pytest.raises(FolderInUseError), owning(tmp_path):
+            pass
+        holder.kill()
+    with owning(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("place", ["missing", "file"])
+def test_a_folder_that_is_none_is_a_clear_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match="results cannot be written to"), owning(tmp_path / place):
+        pass

@@ -1,0 +1,439 @@
+"""Kill a run whenever you like: it goes on to the same weights, and to the same history."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+import fedlocal
+from fedlocal import History, Run, compose, run
+from fedlocal.config import ConfigError
+from fedlocal.experiment import ResumeError
+from fedlocal.results import FolderInUseError, ResultsError, owning
+
+pytestmark = [
+    pytest.mark.usefixtures("no_leaks"),
+    pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
+]
+
+ROUNDS = 24
+SMALL = [
+    "dataset=synthetic",
+    "dataset.train=200",
+    "dataset.test=50",
+    "dataset.shape=[4,4]",
+    "model.hidden=[8]",
+    "actors=5",
+    f"rounds={ROUNDS}",
+    "display=off",
+]
+BARE = [*SMALL, "baseline=false"]
+INLINE = "backend=inline"
+MOMENTUM = ["model.momentum=0.9", "optimizer_state=keep"]
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a run of the command in a process group of its own, and leave nothing of it."""
+    line = [sys.executable, "-m", "fedlocal", *arguments]
+    with subprocess.Popen(
+        line, cwd=folder.parent, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def await_(happened: Callable[[], object], process: "subprocess.Popen[str]") -> None:
+    """Wait for another process's doings: there is nothing to wait on but its files."""
+    deadline = time.monotonic() + 60
+    while not happened() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+
+
+def reached(folder: Path, number: int) -> Callable[[], bool]:
+    """Return what tells whether a run has recorded a round."""
+    path = folder / "metrics.csv"
+    return lambda: path.exists() and f"\n{number}," in path.read_text()
+
+
+def writes(folder: Path) -> Callable[[], bool]:
+    """Return what tells whether a run is writing a checkpoint, and has some already."""
+    place = folder / "checkpoints"
+    return lambda: bool(list(place.glob("*[2-9].ckpt"))) and bool(list(place.glob(".*.tmp")))
+
+
+def killed(folder: Path, *arguments: str, when: Callable[[Path], Callable[[], bool]]) -> None:
+    with started(folder, *arguments, f"hydra.run.dir={folder}") as process:
+        await_(when(folder), process)
+        process.kill()
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, errors
+
+
+def timeless(history: History) -> list[Any]:
+    """Return what a history holds but for the clock."""
+    clocks = {"seconds", "started", "worker"}
+    return [
+        replace(
+            one,
+            seconds={},
+            actors={
+                actor: {name: value for name, value in measured.items() if name not in clocks}
+                for actor, measured in one.actors.items()
+            },
+        )
+        for one in history.rounds
+    ]
+
+
+def assert_same(resumed: Run, whole: Run) -> None:
+    assert resumed.hashes == whole.hashes
+    assert resumed.histories.keys() == whole.histories.keys()
+    for name, history in whole.histories.items():
+        assert timeless(resumed.histories[name]) == timeless(history)
+    assert resumed.folder
+    summary = json.loads((resumed.folder / "summary.json").read_text())
+    assert (summary["status"], summary["hash"]) == ("completed", next(iter(whole.hashes.values())))
+    assert timeless(History.load(resumed.folder)) == timeless(next(iter(whole.histories.values())))
+
+
+KILLS = {
+    "adam": ([*BARE, *MOMENTUM, "strategy=fedadam", "workers=2"], ["workers=3"], lambda f: reached(f, 17)),
+    "inline": ([*BARE, "strategy=fedavgm", INLINE], ["backend=actors", "workers=1"], writes),
+    "baselines": ([*SMALL, *MOMENTUM, INLINE, "checkpoint_every=4"], [], lambda f: reached(f, 11)),
+}
+MORE_KILLS = {
+    "local": ([*BARE, "scheme=local", "workers=2"], [INLINE], lambda f: reached(f, 9)),
+    "sequential": ([*BARE, *MOMENTUM, "scheme=sequential"], [], writes),
+    "sampled": (
+        [*BARE, "workers=2", "strategy.fraction_train=0.5", "strategy.fraction_evaluate=0.6", "skew=noise"],
+        ["workers=1"],
+        writes,
+    ),
+    "yogi": ([*BARE, "strategy=fedyogi", "accumulate=2", "workers=1"], ["workers=3"], writes),
+    "proximal": ([*BARE, "strategy=fedprox", INLINE], [], lambda f: reached(f, 1)),
+    "fair": ([*BARE, "strategy=qfedavg", INLINE], ["workers=2", "backend=actors"], lambda f: reached(f, 20)),
+    "local momentum": ([*BARE, *MOMENTUM, "scheme=local", INLINE], ["backend=actors"], writes),
+    "never checked": ([*BARE, "checkpoint_every=0", INLINE], [], lambda f: reached(f, 10)),
+    "library": (
+        [*BARE, "~model.hidden", "model=sgd_classifier", "optimizer_state=keep", INLINE],
+        ["backend=actors"],
+        lambda f: reached(f, 10),
+    ),
+    "network": (
+        [*BARE, "~model.hidden", "model=mlp_classifier", "optimizer_state=keep", "scheme=sequential"],
+        [],
+        lambda f: reached(f, 10),
+    ),
+}
+
+
+def survives(folder: Path, case: tuple[list[str], list[str], Any]) -> None:
+    arguments, changed, when = case
+    if any(argument.startswith("model=") for argument in arguments):
+        arguments = [each for each in arguments if "model.hidden" not in each]
+    killed(folder, *arguments, when=when)
+    whole = run(compose(*arguments))
+    assert_same(fedlocal.resume(folder, *changed), whole)
+
+
+@pytest.mark.parametrize("case", KILLS)
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, case: str) -> None:
+    survives(tmp_path / "run", KILLS[case])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", MORE_KILLS)
+def test_so_does_every_other_kind_of_run(tmp_path: Path, case: str) -> None:
+    survives(tmp_path / "run", MORE_KILLS[case])
+
+
+@pytest.mark.slow
+def test_a_run_may_be_killed_again_and_again(tmp_path: Path) -> None:
+    folder, rng = tmp_path / "run", np.random.default_rng(0)
+    arguments = [*SMALL, *MOMENTUM, "strategy=fedadam", "workers=2"]
+    killed(folder, *arguments, when=lambda f: reached(f, 3))
+    for number in sorted(rng.choice(np.arange(5, ROUNDS - 5), 3, replace=False).tolist()):
+        with started(folder, f"resume={folder}", f"workers={rng.integers(1, 4)}") as process:
+            await_(reached(folder, number), process)
+            process.kill()
+    assert_same(fedlocal.resume(folder), run(compose(*arguments)))
+    assert not list(folder.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
+def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    folder = tmp_path / "a run"
+    arguments = [*BARE, "workers=2", "checkpoint_every=1000"]
+    with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
+        await_(reached(folder, 12), process)
+        os.killpg(process.pid, sent)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert f"go on with: fedlocal 'resume={folder}'" in errors
+    assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
+    assert (folder / "learning_curves.png").exists()
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    last = History.load(folder).rounds[-1].number
+    assert checkpoint.name in (f"round-{last:06}.ckpt", f"round-{last - 1:06}.ckpt")
+    with started(folder, f"resume={folder}") as process:
+        assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
+    whole = run(compose(*BARE, INLINE))
+    assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
+
+
+SLEEPER = """
+import time
+from fedlocal.models import MLP
+
+class Sleeper(MLP):
+    def train_step(self, x, y):
+        print("asleep", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_a_second_interrupt_ends_it_now(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SLEEPER)
+    folder, line = tmp_path / "run", [sys.executable, "-m", "fedlocal", *BARE, "workers=1", "actors=1"]
+    target = ["model._target_=mine.Sleeper", f"hydra.run.dir={folder}"]
+    with subprocess.Popen(
+        [*line, *target], cwd=tmp_path, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"asleep\n"
+        begun = time.monotonic()
+        while process.poll() is None:  # the first one is in time if the next comes after it
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        assert process.returncode == 130
+        assert process.stdout.read() == b""  # its workers are gone, too
+    assert time.monotonic() - begun < 3
+
+
+def test_a_run_that_has_completed_is_not_trained_again(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    whole = run(compose(*SMALL, INLINE, "rounds=2"), folder)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    again = fedlocal.resume(folder)
+    assert_same(again, whole)
+    assert again.arms == whole.arms
+    np.testing.assert_array_equal(
+        again.models["model"]["layer0.weight"], whole.models["model"]["layer0.weight"]
+    )
+    with started(folder, f"resume={folder}") as process:
+        assert "has completed before" in process.communicate(timeout=60)[1]
+    assert process.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """Return the folder of a run that was killed before it did anything."""
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "config.yaml").write_text(OmegaConf.to_yaml(compose(*BARE, INLINE)))
+    return tmp_path / "begun"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["resume=absent"], "absent does not exist"),
+        (["-m", "resume=begun", "workers=1,2"], "goes with neither sweeps nor other flags"),
+        (["resume=begun", "rounds=9"], "rounds=9 cannot be set, only workers, backend, display can"),
+    ],
+)
+def test_the_command_refuses_what_would_not_be_the_same_run(
+    begun: Path, arguments: list[str], reason: str
+) -> None:
+    with started(begun, *arguments) as process:
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert reason in errors
+    assert "Traceback" not in errors
+    assert {path.name for path in begun.iterdir()} <= {"config.yaml", "fedlocal.log"}
+    assert not (begun.parent / "absent").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "reason"),
+    [
+        (["model=paper", "workers=1"], ResumeError, "model=paper cannot be set"),
+        (["+backends.x=1"], ResumeError, "backends.x=1 cannot be set"),
+        (["workers=0"], ConfigError, "workers=0: must be a number of at least 1"),
+        (["backend.start_method=spawn"], ConfigError, "Inline has no such parameter"),
+        (["backend=actors", "backend.start_method=fork"], ConfigError, "start_method=fork: must be one of"),
+    ],
+)
+def test_only_the_machine_may_change(begun: Path, overrides: list[str], error: Any, reason: str) -> None:
+    with pytest.raises(error, match=reason):
+        fedlocal.resume(begun, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("absent", "absent does not exist"),
+        ("file", "file is not a folder"),
+        ("empty", r"has no config\.yaml"),
+        ("sweep", "is the folder of a sweep; resume its runs one by one"),
+        ("damaged", r"config\.yaml is not the configuration of a run"),
+        ("foreign", r"config\.yaml is not the configuration of a run: .*colour"),
+    ],
+)
+def test_a_folder_that_is_not_a_runs_says_what_it_is(tmp_path: Path, name: str, reason: str) -> None:
+    for folder in ("empty", "sweep", "damaged", "foreign"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "sweep" / "multirun.yaml").touch()
+    (tmp_path / "damaged" / "config.yaml").write_text("{")
+    (tmp_path / "foreign" / "config.yaml").write_text("colour: red")
+    with pytest.raises(ResumeError, match=reason):
+        fedlocal.resume(tmp_path / name)
+
+
+def interrupted(folder: Path, *overrides: str) -> None:
+    """Leave a run that ended after some rounds, as a kill would."""
+    folder.mkdir()
+    run(compose(*BARE, INLINE, "rounds=3", *overrides), folder)
+    (folder / "summary.json").unlink()
+    (folder / "history.json").unlink()
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("rounds: 3", "rounds: 6"))
+
+
+def test_a_run_goes_on_from_the_last_sound_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    interrupted(tmp_path / "run")
+    last = tmp_path / "run" / "checkpoints" / "round-000003.ckpt"
+    last.write_bytes(last.read_bytes()[:-1])
+    assert_same(fedlocal.resume(tmp_path / "run"), run(compose(*BARE, INLINE, "rounds=6")))
+    assert "round-000003.ckpt is refused: it is damaged" in caplog.text
+
+
+def test_a_run_without_a_sound_checkpoint_says_so(tmp_path: Path) -> None:
+    interrupted(tmp_path / "run")
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ResultsError, match=r"no checkpoint can be used(?s:.*)3\.ckpt: it is empty"):
+        fedlocal.resume(tmp_path / "run")
+
+
+def test_a_run_without_any_checkpoint_starts_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    interrupted(tmp_path / "run", "checkpoint_every=null")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert_same(fedlocal.resume(tmp_path / "run"), run(compose(*BARE, INLINE, "rounds=6")))
+    assert "has no checkpoint: the run starts anew" in caplog.text
+
+
+def test_a_run_whose_rows_are_lost_ends_with_the_same_weights(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    interrupted(tmp_path / "run")
+    (tmp_path / "run" / "metrics.csv").unlink()
+    resumed = fedlocal.resume(tmp_path / "run")
+    assert resumed.hashes == run(compose(*BARE, INLINE, "rounds=6")).hashes
+    assert [one.number for one in resumed.histories["federated"].rounds] == [4, 5, 6]
+    assert "the rounds up to 3 are lost" in caplog.text
+
+
+def test_a_new_run_leaves_no_checkpoints_of_an_earlier_one(tmp_path: Path) -> None:
+    interrupted(tmp_path / "run")
+    run(compose(*BARE, INLINE, "rounds=1"), tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["round-000001.ckpt"]
+    assert len(fedlocal.resume(tmp_path / "run").histories["federated"].rounds) == 2
+
+
+FOREIGN = "from flwr.serverapp.strategy import FedAvg\n\nclass Mine(FedAvg): ...\n"
+
+
+def test_a_strategy_whose_state_is_not_declared_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "foreign.py").write_text(FOREIGN)
+    monkeypatch.syspath_prepend(tmp_path)
+    interrupted(tmp_path / "run", "strategy._target_=foreign.Mine")
+    assert "no checkpoints are written" in caplog.text
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    with pytest.raises(ResumeError, match=r"the state of strategy foreign\.Mine is not declared"):
+        fedlocal.resume(tmp_path / "run")
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    interrupted(tmp_path / "run")
+    before = sorted(tmp_path.rglob("*"))
+    with owning(tmp_path / "run"):
+        with pytest.raises(FolderInUseError):
+            fedlocal.resume(tmp_path / "run")
+        with pytest.raises(FolderInUseError):
+            run(compose(*BARE, INLINE), tmp_path / "run")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    killed(folder, *BARE, INLINE, when=lambda f: reached(f, 5))
+    notes = {path: path.read_bytes() for path in (folder / ".hydra").iterdir()}
+    config = (folder / "config.yaml").read_bytes()
+    with started(folder, f"resume={folder}", "workers=1") as process:
+        assert process.communicate(timeout=60)[1] == ""
+    assert {path: path.read_bytes() for path in (folder / ".hydra").iterdir()} == notes
+    assert (folder / "config.yaml").read_bytes() == config
+    overrides = json.loads((folder / "summary.json").read_text())["overrides"]
+    assert overrides == [*BARE, INLINE, "workers=1"]
+
+
+def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with started(folder, *BARE, INLINE, f"hydra.run.dir={folder}") as process:
+        await_(reached(folder, 8), process)
+        folder.rename(tmp_path / "elsewhere")
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, errors
+    whole = run(compose(*BARE, INLINE))
+    assert_same(fedlocal.resume(folder), whole)
+    (folder / "history.json").unlink()
+    assert timeless(History.load(folder)) == timeless(whole.histories["federated"])
+    assert (folder / "learning_curves.png").exists()
+
+
+def test_a_full_disk_is_told_once_and_leaves_what_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = [
+        *BARE,
+        INLINE,
+        "rounds=60",
+        "strategy=fedadam",
+        "model.hidden=[100]",
+    ]  # ckpt 60 kB, model 11 kB
+    killed(folder, *arguments, when=lambda f: reached(f, 12))
+    sound = {path.name: path.read_bytes() for path in folder.glob("checkpoints/*.ckpt")}
+    limited = 'ulimit -f 32; exec "$0" "$@"'
+    line = ["bash", "-c", limited, sys.executable, "-m", "fedlocal", f"resume={folder}"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("no checkpoint of round") == 1
+    assert done.stderr.count("no more rows are written") == 1
+    assert "error: cannot write" in done.stderr
+    assert {name: (folder / "checkpoints" / name).read_bytes() for name in sound} == sound
+    assert_same(fedlocal.resume(folder), run(compose(*arguments)))
