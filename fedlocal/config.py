@@ -71,6 +71,7 @@ class Config:
     checkpoint_every: int | None = MISSING
     validation_fraction: float = MISSING
     min_results: int | None = MISSING
+    round_timeout: float | None = MISSING
     baseline: bool = MISSING
     display: Display = MISSING
 
@@ -148,6 +149,8 @@ def _range_problems(config: Config) -> list[str]:
         problems.append(
             f"min_results={config.min_results}: must be from 1 to actors={config.actors}, or null"
         )
+    if config.round_timeout is not None and not config.round_timeout > 0:
+        problems.append(f"round_timeout={config.round_timeout}: must be above 0 seconds, or null")
     if not 0 <= config.validation_fraction < 1:
         problems.append(f"validation_fraction={config.validation_fraction}: must be at least 0 and below 1")
     return problems

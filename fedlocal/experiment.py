@@ -26,6 +26,7 @@ from fedlocal.results import (
     progress,
     save_arrays,
 )
+from fedlocal.resuming import ResumeError
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ logger = logging.getLogger(__name__)
 
 # BLAS threads, Flower's log and its identity are the process's: runs in several threads take turns.
 _one_at_a_time = threading.RLock()
-
-
-class ResumeError(ValueError):
-    """A run cannot be resumed."""
 
 
 class DivergedError(RuntimeError):
@@ -222,5 +219,6 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
         backend=backend,
         workers=usable_cores() if config.workers == "auto" else int(config.workers),
         min_results=config.min_results,
+        round_timeout=config.round_timeout,
         journal=journal,
     )

@@ -201,8 +201,8 @@ def _print_sweep(place: Path) -> None:
 
 def _report(error: Exception, place: Path, overrides: list[str]) -> None:
     """Tell people what went wrong, keep the traceback in the log, and leave a summary for the sweep."""
-    from fedlocal.experiment import ResumeError
     from fedlocal.results import FolderInUseError, ResultsError, write_json
+    from fedlocal.resuming import ResumeError
 
     logger.info("the run failed", exc_info=error)
     if is_ours(error):

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 CHANGEABLE = ("workers", "backend", "display")
 
 
+class ResumeError(ValueError):
+    """A run cannot be resumed."""
+
+
 def run_folder(folder: str | Path) -> Path:
     """Return the folder of a run.
 
@@ -24,7 +28,6 @@ def run_folder(folder: str | Path) -> Path:
     place = Path(folder).expanduser().absolute()
     if (place / "config.yaml").is_file():
         return place
-    from fedlocal.experiment import ResumeError
 
     if not place.is_dir():
         reason = "is not a folder" if place.exists() else "does not exist"
@@ -54,7 +57,6 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     from omegaconf import OmegaConf
 
     from fedlocal.config import compose
-    from fedlocal.experiment import ResumeError
 
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     refused = [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in CHANGEABLE]

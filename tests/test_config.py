@@ -61,6 +61,7 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
         ("workers=0", "workers=0: must be a number of at least 1, or auto"),
         ("workers=some", "workers=some: must be a number"),
         ("min_results=9", "min_results=9: must be from 1 to actors=4"),
+        ("round_timeout=0", "round_timeout=0.0: must be above 0 seconds, or null"),
         ("checkpoint_every=-1", "checkpoint_every=-1: must be at least 0; 0 or null: never"),
         ("validation_fraction=1", "validation_fraction=1.0: must be at least 0 and below 1"),
         ("model.learning_rate=fast", "model.learning_rate=fast: must be a number"),

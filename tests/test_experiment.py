@@ -219,3 +219,13 @@ def test_a_run_that_fails_keeps_what_it_has(tmp_path: Path) -> None:
 def test_data_that_are_not_there_say_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent\.npz"):
         run(compose("dataset=npz", f"dataset.path={tmp_path}/absent.npz", "display=off"))
+
+
+def test_clients_that_do_not_reply_in_time_have_failed() -> None:
+    with pytest.raises(QuorumError, match="client 0: no reply within 1e-06 s"):
+        run(small("round_timeout=1e-6"))
+
+
+def test_limits_of_workers_are_checked_before_anything_is_loaded() -> None:
+    with pytest.raises(ConfigError, match="backend: deadline must be above 0"):
+        run(compose("backend.deadline=-1", "dataset=npz", "dataset.path=missing.npz"))

@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 import fedlocal
 from fedlocal import History, Run, compose, run
 from fedlocal.config import ConfigError
-from fedlocal.experiment import ResumeError
 from fedlocal.results import FolderInUseError, ResultsError, owning
+from fedlocal.resuming import ResumeError
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),

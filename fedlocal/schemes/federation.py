@@ -51,7 +51,15 @@ def federate(
     costs = sizes.astype(np.float64)
     weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
     admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=["train-loss"])
-    loop = RoundLoop(strategy, setting.rounds, training.seed, evaluate, admission, setting.min_results)
+    loop = RoundLoop(
+        strategy,
+        setting.rounds,
+        training.seed,
+        evaluate,
+        admission,
+        setting.min_results,
+        setting.round_timeout,
+    )
     begun = time.perf_counter()
     with (
         quiet(),

@@ -77,6 +77,8 @@ class Setting:
         How many worker processes, where the backend has any.
     min_results : int, optional
         How many clients must reply in a round; by default all that were asked.
+    round_timeout : float, optional
+        Seconds after which a client that has not replied has failed.
     journal : Path, optional
         A file to which the fate of each message to a client is appended.
     """
@@ -92,6 +94,7 @@ class Setting:
     backend: "Backend"
     workers: int
     min_results: int | None = None
+    round_timeout: float | None = None
     journal: Path | None = None
 
     def is_evaluated(self, number: int) -> bool:
