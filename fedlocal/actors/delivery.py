@@ -144,10 +144,13 @@ class Delivery:
             If they are none.
         """
         for handled, parts in replies_of(frame):
-            flight = link.in_flight.pop(handled.message, None)
+            flight = link.in_flight.get(handled.message)
             if flight is None:
                 self._journal.note("stale", message=handled.message, generation=link.generation)
                 continue
+            if handled.in_slot and not flight.has_room(handled.lengths):
+                raise ProtocolError(f"arrays of {handled.lengths} bytes are not in its slot")
+            del link.in_flight[handled.message]
             self._journal.acknowledged(handled.message, link.worker, link.generation, handled.started)
             self._commit(link, flight, handled, parts)
 
@@ -184,7 +187,7 @@ class Delivery:
         try:
             number, started = int(fields["message"]), float(fields["started"])
             reason, trace = readable(str(fields["reason"])), readable(str(fields["traceback"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ProtocolError(f"not an error: {error}") from error
         flight = link.in_flight.pop(number, None)
         if flight is None:

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ READ_AT_ONCE = 1 << 17  # bytes; most frames are smaller, and come several at a 
 MARGIN = 1 << 25  # bytes that a frame may have beside one message: small replies share frames
 # Seconds that a worker whose socket closed has to end by itself, so that its exit code is its own.
 EXIT_GRACE = 0.2
+MAX_TOGETHER = 255  # messages that an acknowledgement may name
 LOST = 255  # what multiprocessing says if the process that workers fork from is gone
 
 
@@ -31,6 +32,10 @@ class InFlight:
     task: Task
     pool: SlotPool | None
     slot: int
+
+    def has_room(self, lengths: Sequence[int]) -> bool:
+        """Tell whether arrays of these lengths can be in its slot."""
+        return self.pool is not None and self.pool.fits(lengths)
 
     def free_slot(self) -> None:
         """Give the slot back that nobody will write to or read from."""
@@ -87,6 +92,7 @@ class Link:
         self._outgoing: deque[tuple[list[memoryview], int]] = deque()
         self._contents: set[int] = {0}
         self._pool = 0
+        self.open = True  # as far as is known, the worker's end is too
         self.process, self.sock = start_worker(generation, start, policy, method)
         self.sock.setblocking(False)
         self._pulse = self._share_pulse()
@@ -135,21 +141,25 @@ class Link:
             else:
                 self._outgoing.popleft()
 
-    def read(self) -> tuple[list[Frame], bool]:
-        """Return the frames that have arrived, and whether the worker's end is still open."""
-        arrived: list[Frame] = []
+    def read(self) -> Iterator[Frame]:
+        """Yield the frames that have arrived, also those before an error, and note if the end has come.
+
+        Raises
+        ------
+        ProtocolError
+            At what is not a frame.
+        """
         while True:
             try:
                 data = self.sock.recv(READ_AT_ONCE)
             except BlockingIOError:
-                return arrived, True
+                return
             except ConnectionResetError:
-                return arrived, False
-            if not data:
-                return arrived, False
-            arrived += self._reader.feed(data)
+                data = b""
+            self.open = bool(data)
+            yield from self._reader.feed(data)
             if len(data) < READ_AT_ONCE:
-                return arrived, True
+                return
 
     def give(self, content: Broadcast | None, pool: SlotPool | None) -> None:
         """Make sure that the worker has this content and this pool."""
@@ -177,9 +187,11 @@ class Link:
         """
         try:
             message, count = int(frame.fields["message"]), int(frame.fields["count"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ProtocolError(f"not an acknowledgement: {error}") from error
-        if (message, count) == self.progress.acknowledged and count:
+        if not 1 <= count <= MAX_TOGETHER:
+            raise ProtocolError(f"{count} messages acknowledged at once")
+        if (message, count) == self.progress.acknowledged:
             raise ProtocolError(f"message {message} acknowledged twice")
         self.progress.acknowledged = message, count
 

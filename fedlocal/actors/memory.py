@@ -239,6 +239,10 @@ class SlotPool:
         self._read.pop(slot, None)
         self._free.append(slot)
 
+    def fits(self, lengths: Sequence[int]) -> bool:
+        """Tell whether arrays of these lengths, at least one, fit into a slot."""
+        return self._slots.fits(lengths)
+
     def read(self, slot: int, lengths: Sequence[int]) -> list[Bytes]:
         """Return the arrays in a slot; the slot is free again when the last view of them is gone."""
         buffer = self._slots.buffer(slot)

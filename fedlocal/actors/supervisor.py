@@ -203,14 +203,14 @@ class Supervisor:
 
     def _on_readable(self, link: Link, *, ended: bool) -> None:
         try:
-            arrived, still_open = link.read()  # also of a process that has ended: what it said counts
-            for frame in arrived:
-                if link in self._crew.links:
-                    self._on_frame(link, frame)
+            for frame in link.read():  # also of a process that has ended: what it said counts
+                self._on_frame(link, frame)
+                if link not in self._crew.links:
+                    return
         except ProtocolError as error:
             self._lose(link, "protocol", f"broke the protocol: {error}")
             return
-        if link in self._crew.links and (ended or not still_open):
+        if ended or not link.open:
             self._lose(link)
 
     def _watch(self, link: Link) -> None:

@@ -142,17 +142,16 @@ class FrameReader:
         self._expect(PREFIX.size)
         return frame
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes that have been read already; return the frames they complete."""
-        found, view = [], memoryview(data)
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes that have been read already; yield the frames they complete, up to what is none."""
+        view = memoryview(data)
         while view.nbytes or not self.wanted.nbytes:
             wanted = self.wanted
             count = min(wanted.nbytes, view.nbytes)
             wanted[:count] = view[:count]
             view = view[count:]
             if (frame := self.received(count)) is not None:
-                found.append(frame)
-        return found
+                yield frame
 
     def _checked_prefix(self) -> tuple[Any, ...]:
         prefix = PREFIX.unpack(self._buffer)
@@ -172,7 +171,7 @@ class FrameReader:
         try:
             fields = json.loads(self._buffer[:length].decode())
             sizes = [int(size) for size in fields["parts"]]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ProtocolError(f"its fields do not parse: {error!r}") from error
         if min(sizes, default=0) < 0 or sum(sizes) != len(self._buffer) - length:
             raise ProtocolError(f"parts of {sizes} bytes are not its payload")
@@ -201,7 +200,7 @@ def replies_of(frame: Frame) -> list[tuple[Handled, list[memoryview]]]:
             if len(own) < count or not _is_possible(handled, own[3:]):
                 raise ProtocolError(f"{handled} is not what came with it")
             found.append((handled, own))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise ProtocolError(f"not replies: {error}") from error
     return found
 
