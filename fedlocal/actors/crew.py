@@ -120,7 +120,7 @@ class Crew:
     def became_ready(self, link: Link) -> None:
         """Note that a worker takes messages from now on."""
         link.progress.ready, link.progress.since = True, time.monotonic()
-        if self.is_retired(link):
+        if self.is_retired(link):  # it was told to go before it had come
             return
         place = self._places[link.worker]
         fields = {"worker": link.worker, "generation": link.generation}

@@ -98,7 +98,7 @@ class Supervisor:
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages of a batch that have no result yet, and end the handling of them."""
-        doomed = [link for link in self._crew.ready.values() if self._delivery.concerns(link, batch)]
+        doomed = [link for link in self._crew.links if self._delivery.concerns(link, batch)]
         self._delivery.withdraw(batch, "timeout", reason)
         for link in doomed:
             self._lose(link, "withdrawn", "was ended: nobody waits for its message any more")
