@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -23,6 +24,7 @@ from fedlocal.actors.policy import MEBIBYTE, Policy
 from fedlocal.actors.threads import limit_this_process
 from fedlocal.actors.wire import Addressed, Frame, Handled, Kind, encode, frames, send
 
+F_SETSIG = 10  # of Linux; Python's fcntl does not name it
 PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
 HELD_BYTES = 1 << 24  # of replies that wait
 MAX_ERROR = 20_000  # characters of a traceback that travel; the end of it says most
@@ -55,6 +57,8 @@ def _separate_from_parent() -> None:
     if hasattr(os, "setsid"):
         os.setsid()
     parent = parent_process()
+    if parent is not None and sys.platform == "linux":
+        _have_the_kernel_end_this_with(parent.sentinel)
 
     def end_with_parent() -> None:
         if parent is not None:
@@ -64,6 +68,18 @@ def _separate_from_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True, name="watch-parent").start()
+
+
+def _have_the_kernel_end_this_with(sentinel: int) -> None:
+    """Have this group of processes killed when the pipe to the supervisor closes.
+
+    Unlike a thread, the kernel can do so while the process is stopped, or native code holds the interpreter.
+    """
+    import fcntl  # not on Windows
+
+    fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(sentinel, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _limit_memory(policy: Policy) -> None:
