@@ -180,6 +180,8 @@ class Crew:
     def _not_started(self, place: _Place, reason: str) -> None:
         place.failures += 1
         place.reason = reason
+        if place.failures == self._policy.max_starts and not self.hopeless:
+            logger.warning("%s; as long as others can, they go on without it", reason)
         place.vacant_since = place.vacant_since or time.monotonic()
         pause = min(FIRST_PAUSE * 2 ** (place.failures - 1), LONGEST_PAUSE)
         place.start_at = time.monotonic() + pause

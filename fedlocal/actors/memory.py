@@ -210,6 +210,8 @@ class Pulse:
 class SlotPool:
     """The supervisor's side: slots of equal size in one anonymous file, and which of them are free."""
 
+    fd = -1
+
     def __init__(self, slot_bytes: int, slots: int) -> None:
         self.number = next(_numbers)
         self.slot_bytes, self.slots = _aligned(slot_bytes), slots
@@ -228,7 +230,9 @@ class SlotPool:
         slots = min(MAX_SLOTS, budget // max(_aligned(slot_bytes), 1))
         if slots < 1 or slot_bytes < MIN_SHARED or not HAS_MEMFD:
             return None
-        return SlotPool(slot_bytes, slots)
+        with suppress(OSError):  # out of descriptors or of memory for files: then replies are copied
+            return SlotPool(slot_bytes, slots)
+        return None
 
     def take(self) -> int:
         """Return the number of a free slot, the one last given back (it may be in a cache yet), or -1."""

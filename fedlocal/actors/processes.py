@@ -24,6 +24,7 @@ from fedlocal.actors.policy import Policy
 from fedlocal.actors.threads import ONE_THREAD
 
 START_METHODS = ("forkserver", "spawn")
+DESCRIPTORS = 10  # that a start opens at most, in passing
 
 
 def _context(method: str | None) -> ForkServerContext | SpawnContext:
@@ -72,6 +73,7 @@ def start_worker(
             name=f"fedlocal-worker-{generation}",
         )
         with _quiet_start():
+            _check_descriptors()
             process.start()
     except BaseException:
         ours.close()
@@ -79,6 +81,17 @@ def start_worker(
     finally:
         theirs.close()  # or the end of the child would never show as the end of the stream
     return process, ours
+
+
+def _check_descriptors() -> None:
+    """Raise OSError unless a start may open as many as it takes: one that fails half-way ends the fork server."""
+    opened: list[int] = []
+    try:
+        while len(opened) < DESCRIPTORS:
+            opened += os.pipe()
+    finally:
+        for fd in opened:
+            os.close(fd)
 
 
 _starting = threading.Lock()

@@ -5,6 +5,7 @@ A frame is a fixed prefix, a JSON object (`fields`) and a payload of concatenate
 prefix. No pickles: whatever a worker sends is data.
 """
 
+import errno
 import json
 import math
 import socket
@@ -252,7 +253,9 @@ def frames(sock: socket.socket) -> Iterator[tuple[Frame, int]]:
 
 
 def _receive(sock: socket.socket, into: memoryview) -> tuple[int, int]:
-    count, ancillary, _, _ = sock.recvmsg_into([into], socket.CMSG_LEN(struct.calcsize("i")))
+    count, ancillary, flags, _ = sock.recvmsg_into([into], socket.CMSG_LEN(struct.calcsize("i")))
+    if flags & socket.MSG_CTRUNC:
+        raise OSError(errno.EMFILE, "a descriptor was sent, and this process may not have one more")
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             return count, int(struct.unpack("i", data[:4])[0])
