@@ -84,7 +84,7 @@ def start_worker(
 
 
 def _check_descriptors() -> None:
-    """Raise OSError unless a start may open as many as it takes: one that fails half-way ends the fork server."""
+    """Raise OSError unless a start may open what it takes: one that fails half-way ends the fork server."""
     opened: list[int] = []
     try:
         while len(opened) < DESCRIPTORS:
