@@ -1,11 +1,22 @@
 """What all tests share: nothing that a test starts may outlive it."""
 
+import multiprocessing.forkserver
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
+
+MARK = (
+    f"FEDLOCAL_TESTS_{os.getpid()}"  # in the environment of all that these tests start, and of nothing else
+)
+os.environ[MARK] = "1"
+LIVED = 2.0  # seconds that a process may take to be gone
 
 
 def _descriptors() -> set[str]:
@@ -16,13 +27,45 @@ def _descriptors() -> set[str]:
     return names
 
 
+def _processes() -> dict[int, str]:
+    """Return the processes that these tests have started, also those that lost their parents."""
+    own = {
+        os.getpid(),
+        multiprocessing.forkserver._forkserver._forkserver_pid,  # type: ignore[attr-defined]
+        resource_tracker._resource_tracker._pid,  # type: ignore[attr-defined]
+    }
+    found = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) not in own:
+            with suppress(OSError):  # gone, or somebody else's
+                if MARK.encode() in (process / "environ").read_bytes():
+                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")[:200]
+    return found
+
+
+def _left(before: dict[int, str]) -> dict[int, str]:
+    """Return the processes that are still there after a while; they are ended now."""
+    deadline = time.monotonic() + LIVED
+    while left := {pid: name for pid, name in _processes().items() if pid not in before}:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)  # others' children: nothing to wait on
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return left
+
+
 @pytest.fixture
 def no_leaks() -> Iterator[None]:
-    """Fail if shared memory or sockets that did not exist before are still open afterwards."""
+    """Fail if a process, shared memory or a socket that did not exist before is still there afterwards."""
     if sys.platform != "linux":
         yield
         return
-    before = _descriptors()
+    descriptors, processes = _descriptors(), _processes()
     yield
-    left = {name for name in _descriptors() - before if name.startswith(("socket:", "/memfd:"))}
+    left_running = _left(processes)
+    assert not left_running, f"left running: {left_running}"
+    left = _descriptors() - descriptors
+    left = {name for name in left if name.startswith(("socket:", "/memfd:", "/dev/shm/"))}  # noqa: S108
     assert not left, f"left open: {left}"

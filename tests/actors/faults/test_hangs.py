@@ -1,0 +1,147 @@
+"""Actors that hang, and slow ones: cases 16 to 23 of the catalogue of faults."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fedlocal.actors import Envelope, Failure, Reply
+from tests.actors.faults.misbehaviour import Faulty, Wild, order
+from tests.actors.faults.trial import Open, bodies, everywhere, until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+HANGS = {16: "hang", 17: "spin", 18: "stop"}
+
+
+@everywhere
+@pytest.mark.parametrize("how", [*HANGS.values(), "hold_the_gil"], ids=["16", "17", "18", "17-gil"])
+def test_16_17_18_an_actor_that_does_not_answer_in_time_is_ended_and_its_message_tried_twice(
+    open_trial: Open, how: str
+) -> None:
+    trial = open_trial(Faulty, deadline=0.3)
+    hung, *fine = trial.ask([Envelope(0, order(how)), *[Envelope(1)] * 5])
+    assert isinstance(hung, Failure)
+    assert hung.cause == "deadline"
+    assert "did not answer within 0.3 s" in hung.reason
+    assert bodies(fine) == [b"1", b"2", b"3", b"4", b"5"]
+    assert bodies([trial.one(0)]) == [b"1"]
+    assert trial.causes == ["deadline"] * 2
+
+
+@everywhere
+@pytest.mark.parametrize("number", HANGS)
+def test_16_17_18_an_actor_that_hangs_once_is_retried_from_its_prior_state(
+    open_trial: Open, tmp_path: Path, number: int
+) -> None:
+    trial = open_trial(Faulty, deadline=0.5)
+    hangs = order(HANGS[number], tmp_path / "once")
+    assert bodies(trial.ask([Envelope(0), Envelope(0, hangs), Envelope(0)])) == [b"1", b"2", b"3"]
+    assert (trial.causes, trial.handled()) == (["deadline"], [1, 2, 2, 3])
+
+
+def test_18_a_worker_stopped_while_idle_is_found_out_by_its_next_message(open_trial: Open) -> None:
+    trial = open_trial(Faulty, workers=1, deadline=0.3)
+    assert bodies([trial.one(0)]) == [b"1"]
+    os.kill(trial.pids()[0], signal.SIGSTOP)
+    assert bodies([trial.one(0)]) == [b"2"]
+    assert (trial.causes, trial.handled()) == (["deadline"], [1, 2])
+
+
+def test_19_a_straggler_within_its_deadline_is_waited_for(open_trial: Open) -> None:
+    trial = open_trial(Faulty, deadline=20)
+    slow, *fast = trial.ask([Envelope(0, order("hang:0.5")), *[Envelope(1)] * 10])
+    assert isinstance(slow, Reply)
+    assert slow.ended - slow.started >= 0.5
+    assert len(bodies(fast)) == 10
+    assert trial.causes == []
+
+
+@everywhere
+def test_19_the_late_reply_of_a_straggler_that_was_given_up_does_not_count(
+    open_trial: Open, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    trial = open_trial(Faulty, workers=1)
+    content = trial.system.share(b"", [])
+    first = trial.system.post([Envelope(0, order(f"wait_for:{gate}"), content)])
+    held = trial.system.post([Envelope(1, b"", content)])  # its worker has it, and cannot get at it yet
+    assert until(gate.with_suffix(".waiting").exists)
+    trial.system.withdraw(held, "the round is over")
+    gate.touch()
+    assert first.wait(30)
+    (late,) = held.results()
+    assert isinstance(late, Failure)
+    assert (late.cause, late.reason) == ("timeout", "the round is over")
+    assert bodies([trial.one(1)]) == [b"1"]  # what it did late left no trace in its state
+    assert (trial.close().stale, trial.causes) == (1, [])
+
+
+def test_20_an_actor_that_never_reads_does_not_block_the_others(open_trial: Open) -> None:
+    trial = open_trial(Faulty, deadline=3.0)
+    assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [b"1", b"1"]
+    stopped, _ = trial.pids()
+    os.kill(stopped, signal.SIGSTOP)
+    large = trial.system.post([Envelope(0, b"|" + bytes(64 << 20)), Envelope(2, b"|" + bytes(64 << 20))])
+    began = time.monotonic()
+    assert len(bodies(trial.ask([Envelope(1)] * 5))) == 5
+    assert time.monotonic() - began < 3.0  # before the deadline of the one that is stopped
+    assert large.wait(30)
+    assert all(isinstance(result, (Reply, Failure)) for result in large.results())
+    assert "deadline" in trial.causes
+
+
+def test_21_the_deadline_is_for_the_whole_reply_however_slowly_it_comes(
+    open_trial: Open, tmp_path: Path
+) -> None:
+    trial = open_trial(Wild, deadline=1.0)
+    slow, fine = trial.ask([Envelope(0, order("then:slowly", tmp_path / "once")), Envelope(1)])
+    assert bodies([slow, fine]) == [b"1", b"1"]
+    assert trial.causes == ["deadline"]
+
+
+@everywhere
+def test_22_a_round_that_ends_while_messages_wait_leaves_none_behind(open_trial: Open) -> None:
+    trial = open_trial(Faulty, workers=1)
+    results = trial.ask([Envelope(0, order("hang")), *[Envelope(actor) for actor in range(5)]], timeout=0.3)
+    assert [one.cause for one in results if isinstance(one, Failure)] == ["timeout"] * 6
+    assert bodies(trial.ask([Envelope(actor) for actor in range(5)])) == [b"1"] * 5  # the next round is clean
+    found = trial.close()
+    assert (trial.causes, found.failed, found.replied) == (["withdrawn"], 6, 5)
+
+
+def test_22_a_worker_that_was_let_go_is_ended_too_when_its_round_is(open_trial: Open, tmp_path: Path) -> None:
+    trial = open_trial(Faulty, workers=2)
+    gates = [tmp_path / f"never{actor}" for actor in range(2)]
+    batch = trial.system.post([Envelope(actor, order(f"wait_for:{gates[actor]}")) for actor in range(2)])
+    assert all(until(gate.with_suffix(".waiting").exists) for gate in gates)
+    trial.system.resize(1)
+    trial.system.withdraw(batch, "the round is over")
+    assert until(lambda: len(trial.pids()) == 1, seconds=5)
+    assert bodies([trial.one(1)]) == [b"1"]
+
+
+def test_23_a_clock_that_jumps_by_an_hour_changes_nothing(
+    open_trial: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, offset = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: honest() + offset[0])
+    trial = open_trial(Faulty, workers=2, deadline=5.0)
+    stop = threading.Event()
+
+    def jump() -> None:
+        while not stop.wait(0.01):
+            offset[0] = -3600.0 if offset[0] >= 0 else 3600.0
+
+    jumper = threading.Thread(target=jump)
+    jumper.start()
+    try:
+        results = trial.ask([Envelope(actor, order("hang:0.02")) for actor in range(20)])
+    finally:
+        stop.set()
+        jumper.join()
+    assert bodies(results) == [b"1"] * 20
+    assert trial.causes == []

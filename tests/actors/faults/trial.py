@@ -1,0 +1,79 @@
+"""A trial: one actor system under fault, and a checker over its journal."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedlocal.actors import ActorSystem, Audit, Death, Envelope, Reply, Result, audit
+from fedlocal.actors.audit import events
+
+PATIENCE = 30.0  # seconds for a set of messages
+everywhere = pytest.mark.parametrize(
+    "open_trial", ["forkserver", "frames", pytest.param("spawn", marks=pytest.mark.slow)], indirect=True
+)
+
+
+@dataclass
+class Trial:
+    """A system whose journal is checked when it is closed."""
+
+    system: ActorSystem
+    path: Path
+    deaths: list[Death] = field(default_factory=list)
+    closed: Audit | None = None
+
+    def ask(self, envelopes: Sequence[Envelope], timeout: float = PATIENCE) -> list[Result]:
+        """Send messages and wait; none may be left waiting."""
+        return self.system.ask(envelopes, timeout)
+
+    def one(self, actor: int, body: bytes = b"", **fields: Any) -> Result:
+        """Send one message and wait."""
+        return self.ask([Envelope(actor, body, **fields)])[0]
+
+    @property
+    def causes(self) -> list[str]:
+        """The causes of all deaths, in the end."""
+        self.close()
+        return [death.cause for death in self.deaths]
+
+    def pids(self) -> list[int]:
+        """Return the process numbers of the workers that live now."""
+        return [link.process.pid or 0 for link in self.system._supervisor._crew.links]
+
+    def close(self) -> Audit:
+        """Close the system and check its journal: every message has exactly one result."""
+        if self.closed is None:
+            self.system.close(grace=1)
+            self.closed = audit(self.path)
+            found = self.closed
+            assert found.sound, found
+            assert (found.lost, found.duplicated, found.unexpected, found.interrupted) == (0, 0, 0, 0)
+        return self.closed
+
+    def handled(self) -> list[int]:
+        """Return the messages that an actor began to handle, as often as that was so; after the end."""
+        self.close()
+        return sorted(event["message"] for event in events(self.path) if event["event"] == "acknowledged")
+
+
+Open = Callable[..., Trial]
+
+
+def bodies(results: Sequence[Result]) -> list[bytes]:
+    """Return the bodies of replies; all must be some."""
+    assert all(isinstance(result, Reply) for result in results), results
+    return [bytes(result.wire.body) for result in results if isinstance(result, Reply)]
+
+
+def until(holds: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Wait for something that another process does; tell whether it came about."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True

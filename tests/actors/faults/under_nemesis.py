@@ -1,0 +1,77 @@
+"""Train under random kills, and print what came of it: ``python -m … FOLDER ROUNDS KILLS WORKERS…``."""
+
+import json
+import multiprocessing.forkserver
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import fedlocal
+from fedlocal.actors import audit
+
+OPTIONS = [
+    "dataset=synthetic", "dataset.train=4000", "dataset.test=500", "dataset.shape=[28,28]", "actors=6",
+    "partition=quantity", "baseline=false", "display=off", "model.hidden=[64]",
+]  # fmt: skip
+
+
+def _workers() -> list[int]:
+    """Return the workers of this process: children of its fork server that lead a session."""
+    server, found = str(multiprocessing.forkserver._forkserver._forkserver_pid), []  # type: ignore[attr-defined]
+    for process in Path("/proc").iterdir():
+        with suppress(OSError, IndexError):
+            fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+            if fields[1] == server and fields[3] == process.name:
+                found.append(int(process.name))
+    return found
+
+
+@contextmanager
+def nemesis(seed: int, kills: int) -> Iterator[None]:
+    """Kill a random worker each 20 to 100 ms, until there were as many kills."""
+    stop, rng = threading.Event(), random.Random(seed)
+
+    def kill() -> None:
+        left = kills
+        while left and not stop.wait(rng.uniform(0.02, 0.1)):
+            if workers := _workers():
+                with suppress(ProcessLookupError):
+                    os.kill(rng.choice(workers), signal.SIGKILL)
+                    left -= 1
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def trained(folder: Path, *options: str) -> dict[str, Any]:
+    """Train; return the hashes of the weights and what the journal says."""
+    folder.mkdir()
+    run = fedlocal.run(fedlocal.compose(*OPTIONS, *options), folder)
+    found = audit(folder / "journal.jsonl")
+    return {**vars(found), "sound": found.sound, "hashes": str(run.hashes)}
+
+
+def main(folder: Path, rounds: str, kills: int, workers: list[str]) -> None:
+    options = (f"rounds={rounds}",)
+    runs = {"inline": trained(folder / "inline", *options, "backend=inline")}
+    for number in workers:
+        crew = (*options, f"workers={number}", "backend.max_kills=1000")
+        runs[f"calm {number}"] = trained(folder / f"calm{number}", *crew)
+        with nemesis(int(number), kills):
+            runs[f"stormy {number}"] = trained(folder / f"stormy{number}", *crew)
+    print(json.dumps(runs))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
