@@ -116,7 +116,7 @@ def test_30_a_worker_that_replies_before_it_is_ready_is_tried_again(open_trial: 
 
 
 @everywhere
-@pytest.mark.parametrize("size", [0, 1, pytest.param(64 << 20, id="64MiB")])
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, pytest.param(64 << 20, marks=pytest.mark.slow, id="64MiB")])
 def test_31_messages_of_any_size_make_an_exact_round_trip(open_trial: Open, size: int) -> None:
     trial = open_trial(Echo)
     sent = (b"0123456789abcdef" * (size // 16 + 1))[:size]

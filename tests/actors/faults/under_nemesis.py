@@ -1,4 +1,4 @@
-"""Train under random kills, and print what came of it: ``python -m … FOLDER ROUNDS KILLS WORKERS…``."""
+"""Train under random kills, and print what came of it: ``python -m … FOLDER ROUNDS KILLS WORKERS``."""
 
 import json
 import multiprocessing.forkserver
@@ -62,16 +62,16 @@ def trained(folder: Path, *options: str) -> dict[str, Any]:
     return {**vars(found), "sound": found.sound, "hashes": str(run.hashes)}
 
 
-def main(folder: Path, rounds: str, kills: int, workers: list[str]) -> None:
-    options = (f"rounds={rounds}",)
-    runs = {"inline": trained(folder / "inline", *options, "backend=inline")}
-    for number in workers:
-        crew = (*options, f"workers={number}", "backend.max_kills=1000")
-        runs[f"calm {number}"] = trained(folder / f"calm{number}", *crew)
-        with nemesis(int(number), kills):
-            runs[f"stormy {number}"] = trained(folder / f"stormy{number}", *crew)
+def main(folder: Path, rounds: str, kills: str, workers: str) -> None:
+    crew = (f"rounds={rounds}", f"workers={workers}", "backend.max_kills=1000")
+    runs = {
+        "inline": trained(folder / "inline", crew[0], "backend=inline"),
+        "calm": trained(folder / "calm", *crew),
+    }
+    with nemesis(int(workers), int(kills)):
+        runs["stormy"] = trained(folder / "stormy", *crew)
     print(json.dumps(runs))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    main(Path(sys.argv[1]), *sys.argv[2:])
