@@ -33,7 +33,7 @@ class Death:
     detail : str
         The same in words, with the exit code or the signal.
     actors : tuple of int
-        Whose messages it was handling.
+        Whose messages it was handling, or about to handle if it is to blame.
     """
 
     worker: int

@@ -213,20 +213,20 @@ class Delivery:
     # Deaths --------------------------------------------------------------------------------------------
 
     def lost(self, link: Link, death: Death) -> None:
-        """Take back what a dead worker held: the messages that it handled are charged, the others are not."""
-        handling = link.handling()
-        for number in handling:
+        """Take back what a dead worker held: the messages that it may be due to are charged, no others."""
+        suspects = link.suspects(death.cause)
+        for number in link.handling():
             self._journal.acknowledged(number, link.worker, link.generation)
         for number, flight in link.in_flight.items():
             flight.free_slot()  # its writer is reaped
             task = flight.task
             if task.batch.has_result(task.index):
                 self._dispatcher.drop(task)
-            elif number in handling and (failure := self._charge(task, death, alone=len(handling) == 1)):
+            elif number in suspects and (failure := self._charge(task, death, alone=len(suspects) == 1)):
                 self._dispatcher.drop(task)
                 self._fail(task, *failure)
             else:
-                guilty = number in handling and death.own
+                guilty = number in suspects and death.own
                 self._journal.note("retried", message=number, cause=death.cause)
                 self._dispatcher.put_back(task, alone=guilty)
         link.in_flight.clear()

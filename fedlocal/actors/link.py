@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedlocal.actors.batch import Task
-from fedlocal.actors.deaths import Cause, Death, cause_of, out_of_memory_kills
+from fedlocal.actors.deaths import OWN, Cause, Death, cause_of, out_of_memory_kills
 from fedlocal.actors.memory import Broadcast, Buffer, Pulse, SlotPool
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
@@ -209,6 +209,14 @@ class Link:
         first, count = self._pulse.read() if self._pulse else self.progress.acknowledged
         return (first, count) if first in self.in_flight else (0, 0)
 
+    def suspects(self, cause: Cause) -> list[int]:
+        """Return the messages that an end with this cause may be due to.
+
+        Those that the worker handles; or, if it handles none and is to blame, the next: it may have been too
+        much for the worker before its actor saw it.
+        """
+        return self.handling() or (list(islice(self.in_flight, 1)) if cause in OWN else [])
+
     def overdue_at(self, policy: Policy) -> float | None:
         """Return when the worker will have taken too long (``time.monotonic``); None for never."""
         if not self.progress.ready:
@@ -233,12 +241,9 @@ class Link:
             cause, detail = cause_of(code, out_of_memory=out_of_memory_kills() > self._oom_kills)
         self.sock.close()
         self.process.close()
-        if self._pulse:
-            self.progress.acknowledged = self._pulse.read()
-            self._pulse.close()
-            self._pulse = None
-        actors = tuple(self.in_flight[message].task.envelope.actor for message in self.handling())
-        return Death(self.worker, self.generation, cause or "exit", detail, actors)
+        cause = cause or "exit"
+        actors = tuple(self.in_flight[message].task.envelope.actor for message in self.suspects(cause))
+        return Death(self.worker, self.generation, cause, detail, actors)
 
 
 def _exists(pid: int) -> bool:
