@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fedlocal.actors import Outcome, Wire
+from fedlocal.actors import Outcome, Request, Wire
 from fedlocal.actors.memory import Buffer
-from fedlocal.actors.wire import MAGIC, PREFIX, Handled, Kind, encode
+from fedlocal.actors.wire import MAGIC, PREFIX, Addressed, Handled, Kind, encode
 from fedlocal.actors.worker import _Worker
 
 FOREVER = 3600
@@ -171,6 +171,21 @@ class Wild(Faulty):
     def stale(self, number: str) -> None:
         """Reply to another message."""
         self.write(self.frame(Kind.REPLIES, *_reply(int(number))))
+
+
+class Fragile(Wild):
+    """Its worker exits at the sight of some messages, before it acknowledges them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        honest = self.worker._request
+
+        def request(one: Addressed, body: memoryview, state: memoryview) -> Request:
+            if bytes(body) == b"unreadable":
+                os._exit(5)
+            return honest(one, body, state)
+
+        self.worker._request = request  # type: ignore[method-assign]
 
 
 def _reply(message: int, **changed: Any) -> tuple[dict[str, Any], list[bytes]]:

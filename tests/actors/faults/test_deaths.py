@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fedlocal.actors import ActorSystemError, Envelope, Failure, Reply
-from tests.actors.faults.misbehaviour import Faulty, Wild, order, starting, starts_until
+from tests.actors.faults.misbehaviour import Faulty, Fragile, Wild, order, starting, starts_until
 from tests.actors.faults.trial import Open, bodies, everywhere, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -55,6 +55,17 @@ def test_03_a_message_that_brings_down_each_worker_fails_after_two_and_spares_it
     assert bodies(others) == [str(count).encode() for _ in range(3) for count in range(1, 6)]
     assert bodies([trial.one(0)]) == [b"1"]  # the actor lives on, with its prior state
     assert (trial.causes, trial.close().failed) == (["signal"] * 2, 1)
+
+
+@everywhere
+def test_03_a_message_whose_mere_arrival_brings_down_each_worker_fails_too(open_trial: Open) -> None:
+    trial = open_trial(Fragile)
+    poison, *others = trial.ask([Envelope(0, b"unreadable"), *[Envelope(1)] * 20])
+    assert isinstance(poison, Failure)
+    assert poison.cause == "crash"
+    assert len(bodies(others)) == 20
+    assert bodies([trial.one(0)]) == [b"1"]
+    assert trial.causes == ["exit"] * 2
 
 
 def test_03_outside_kills_are_forgiven_up_to_their_own_limit(open_trial: Open) -> None:

@@ -200,6 +200,14 @@ def test_24_whatever_stands_for_replies_is_replies_or_refused(replies: object, p
         assert handled.in_slot or [part.nbytes for part in own[3:]] == handled.lengths
 
 
+def test_24_what_was_said_before_garbage_is_heard() -> None:
+    data = b"".join(encode(Kind.ACKNOWLEDGE, 1, {"message": 1, "count": 1}))
+    heard = FrameReader(LIMIT).feed(data + b"garbage" * 10)
+    assert next(heard).kind is Kind.ACKNOWLEDGE
+    with pytest.raises(ProtocolError, match="not a frame"):
+        next(heard)
+
+
 @pytest.mark.parametrize("opening", [b"[", b'{"parts":', b'{"parts":[' + b"["])
 def test_24_fields_nested_too_deep_are_refused(opening: bytes) -> None:
     with pytest.raises(ProtocolError, match="do not parse"):
