@@ -1,13 +1,11 @@
 """What all tests share: nothing that a test starts may outlive it."""
 
-import multiprocessing.forkserver
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
@@ -29,9 +27,11 @@ def _descriptors() -> set[str]:
 
 def _processes() -> dict[int, str]:
     """Return the processes that these tests have started, also those that lost their parents."""
+    from multiprocessing import forkserver, resource_tracker  # not everywhere
+
     own = {
         os.getpid(),
-        multiprocessing.forkserver._forkserver._forkserver_pid,  # type: ignore[attr-defined]
+        forkserver._forkserver._forkserver_pid,  # type: ignore[attr-defined]
         resource_tracker._resource_tracker._pid,  # type: ignore[attr-defined]
     }
     found = {}

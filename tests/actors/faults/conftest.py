@@ -1,5 +1,6 @@
 """Every trial has a watchdog beside it and a checker behind it, and leaves nothing."""
 
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,14 @@ from tests.actors.faults.trial import Open, Trial
 WATCHDOG = 60.0  # seconds that no test comes near
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _warm() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _warm() -> Iterator[None]:
     warm_up(["tests.actors.faults.misbehaviour"])  # workers start in milliseconds
+    yield
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # other tests have another image
 
 
 @pytest.fixture(autouse=True)

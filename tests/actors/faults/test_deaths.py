@@ -1,6 +1,5 @@
 """Workers that die: cases 1 to 15 of the catalogue of faults."""
 
-import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -204,10 +203,12 @@ def test_12_while_one_worker_can_start_the_work_goes_on(open_trial: Open, tmp_pa
 
 
 def test_14_the_process_that_workers_fork_from_is_started_again(open_trial: Open) -> None:
+    from multiprocessing import forkserver  # not everywhere
+
     trial = open_trial(Faulty)
     assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [b"1", b"1"]
     before = trial.pids()
-    os.kill(multiprocessing.forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
     for count in (b"2", b"3"):
         assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [count] * 2
     assert set(trial.causes) <= {"lost"}

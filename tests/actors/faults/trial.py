@@ -1,5 +1,7 @@
 """A trial: one actor system under fault, and a checker over its journal."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,16 @@ PATIENCE = 30.0  # seconds for a set of messages
 everywhere = pytest.mark.parametrize(
     "open_trial", ["forkserver", "frames", pytest.param("spawn", marks=pytest.mark.slow)], indirect=True
 )
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or limits what Linux limits")
+
+PRELUDE = """
+import logging, os, resource, sys, time
+from pathlib import Path
+from fedlocal.actors import ActorSystem, ActorSystemError, Envelope, Failure, Policy, audit
+from tests.actors.faults.misbehaviour import Faulty, order
+logging.basicConfig(format="%(message)s")
+"""
 
 
 @dataclass
@@ -77,3 +89,14 @@ def until(holds: Callable[[], object], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def script(text: str, *arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Run a script that follows `PRELUDE` in a process of its own."""
+    command = [sys.executable, "-c", PRELUDE + text, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended."""
+    return not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
