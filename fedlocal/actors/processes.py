@@ -64,6 +64,11 @@ def start_worker(
         The limits that a worker keeps by itself: of memory, and of the size of a reply.
     method : {"forkserver", "spawn"}, optional
         The start method; by default the first that this platform has.
+
+    Raises
+    ------
+    OSError
+        If there is no process or descriptor to be had.
     """
     ours, theirs = socket.socketpair()
     try:
@@ -75,6 +80,9 @@ def start_worker(
         with _quiet_start():
             _check_descriptors()
             process.start()
+    except EOFError as error:
+        ours.close()
+        raise OSError("the process that workers fork from could not start one, and ended") from error
     except BaseException:
         ours.close()
         raise

@@ -73,11 +73,11 @@ class Supervisor:
         self._crew = Crew(start, workers, policy, method, self._selector, journal)
         try:
             self._crew.fill()
-        except BaseException:
+            self.thread = threading.Thread(target=self._run, name="fedlocal-supervisor", daemon=True)
+            self.thread.start()
+        except BaseException:  # with no thread to be had, too
             self._end_all()
             raise
-        self.thread = threading.Thread(target=self._run, name="fedlocal-supervisor", daemon=True)
-        self.thread.start()
 
     def call(self, command: Callable[[], None]) -> bool:
         """Have the supervisor's thread run `command` soon; for any thread. False if it has ended."""
