@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,25 +26,33 @@ print(greedy.reason)
 """
 
 
-@pytest.fixture
-def small_group() -> Iterator[Path]:
-    """A control group with 500 MiB of memory, where this user may make one."""
+@contextmanager
+def group(controller: str, limits: dict[str, int]) -> Iterator[Path]:
+    """Make a control group with a limit, by its name in version 1 or 2, where this user may."""
     mounted = Path("/sys/fs/cgroup")
-    version_1 = (mounted / "memory").is_dir()
-    group = mounted / ("memory" if version_1 else "") / f"fedlocal-test-{os.getpid()}"
-    limit = group / ("memory.limit_in_bytes" if version_1 else "memory.max")
+    made = mounted / (controller if (mounted / controller).is_dir() else "") / f"fedlocal-test-{os.getpid()}"
     try:
-        group.mkdir()
+        made.mkdir()
     except OSError as error:
         pytest.skip(f"may not make a control group: {error}")
     try:
-        limit.write_text(str(500 << 20))
-        yield group
-    except OSError as error:
-        pytest.skip(f"may not limit a control group: {error}")
+        limit, value = next(pair for pair in limits.items() if (made / pair[0]).exists())
+        (made / limit).write_text(str(value))
+    except (OSError, StopIteration) as error:
+        made.rmdir()
+        pytest.skip(f"may not limit a control group: {error!r}")
+    try:
+        yield made
     finally:
-        assert until(lambda: not (group / "cgroup.procs").read_text())
-        group.rmdir()
+        assert until(lambda: not (made / "cgroup.procs").read_text())
+        made.rmdir()
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A control group with 500 MiB of memory."""
+    with group("memory", {"memory.limit_in_bytes": 500 << 20, "memory.max": 500 << 20}) as made:
+        yield made
 
 
 @linux
@@ -121,12 +130,52 @@ def test_54_a_worker_without_descriptors_is_replaced_and_never_misses_an_array(o
     trial.system.release(content)
 
 
+FORBIDDEN = """
+group, warm = Path(sys.argv[1]), sys.argv[2] == "warm"
+if warm:  # what workers fork from is there, and not limited
+    with ActorSystem(Faulty, workers=1) as system:
+        system.ask([Envelope(0)], timeout=30)
+(group / "cgroup.procs").write_text(str(os.getpid()))
+before = len(os.listdir("/proc/self/fd"))
+try:
+    ActorSystem(Faulty, workers=2)
+except (ActorSystemError, OSError, RuntimeError) as error:
+    print("refused:", error)
+print(len(os.listdir("/proc/self/fd")) - before if warm else 0)
+"""
+
+
 @linux
-def test_54_without_processes_the_message_says_so(no_leaks: None) -> None:
-    if os.getuid() == 0:
-        pytest.skip("RLIMIT_NPROC does not bind root")
-    done = script(LIMITED, "RLIMIT_NPROC", 1, 2)
-    assert done.stdout.startswith("refused:"), done.stderr
+@pytest.mark.parametrize("state", ["warm", "cold"])
+def test_54_without_threads_the_error_says_so_and_nothing_is_left(no_leaks: None, state: str) -> None:
+    with group("pids", {"pids.max": 3 if state == "cold" else 1}) as made:
+        done = script(FORBIDDEN, made, state)
+    answer, leaked = done.stdout.splitlines()
+    assert answer == "refused: can't start new thread", done.stderr
+    assert int(leaked) == 0
+
+
+FORBIDDEN_FOR_A_WHILE = """
+group = Path(sys.argv[1])
+(group / "cgroup.procs").write_text(str(os.getpid()))
+with ActorSystem(Faulty, workers=2, policy=Policy(max_starts=20), journal=sys.argv[2]) as system:
+    system.ask([Envelope(0), Envelope(1)], timeout=30)
+    (group / "pids.max").write_text("1")
+    once = [Path(sys.argv[2] + str(actor)) for actor in range(2)]
+    batch = system.post([Envelope(actor, order("kill", once[actor])) for actor in range(2)])
+    time.sleep(0.4)  # for some starts to fail
+    (group / "pids.max").write_text("max")
+    print(batch.wait(30), *(result.wire.body.decode() for result in batch.results()))
+print(audit(sys.argv[2]).sound)
+"""
+
+
+@linux
+def test_54_when_processes_are_to_be_had_again_the_work_goes_on(no_leaks: None, tmp_path: Path) -> None:
+    with group("pids", {"pids.max": 1000}) as made:
+        done = script(FORBIDDEN_FOR_A_WHILE, made, tmp_path / "journal.jsonl")
+    assert done.stdout.splitlines() == ["True 2 2", "True"], done.stderr
+    assert "Resource temporarily unavailable" in done.stderr
 
 
 @linux

@@ -94,7 +94,7 @@ def until(holds: Callable[[], object], seconds: float = 10.0) -> bool:
 def script(text: str, *arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run a script that follows `PRELUDE` in a process of its own."""
     command = [sys.executable, "-c", PRELUDE + text, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def gone(pid: int) -> bool:
