@@ -81,6 +81,7 @@ def test_60_workers_come_and_go_while_messages_are_handled(open_trial: Open) -> 
 def test_60_a_worker_may_be_let_go_before_it_has_started(open_trial: Open, tmp_path: Path) -> None:
     trial = open_trial(starting("hang:0.3"), workers=1)
     trial.system.resize(3)
+    assert until(lambda: len(trial.pids()) == 3)
     trial.system.resize(1)
     trial.system.resize(2)
     assert bodies(trial.ask([Envelope(actor) for actor in range(5)])) == [b"1"] * 5
