@@ -215,7 +215,7 @@ class Link:
         Those that the worker handles; or, if it handles none and is to blame, the next: it may have been too
         much for the worker before its actor saw it.
         """
-        return self.handling() or (list(islice(self.in_flight, 1)) if cause in OWN else [])
+        return self.handling() or (list(self.in_flight)[:1] if cause in OWN else [])
 
     def overdue_at(self, policy: Policy) -> float | None:
         """Return when the worker will have taken too long (``time.monotonic``); None for never."""
@@ -241,6 +241,10 @@ class Link:
             cause, detail = cause_of(code, out_of_memory=out_of_memory_kills() > self._oom_kills)
         self.sock.close()
         self.process.close()
+        if self._pulse:
+            self.progress.acknowledged = self._pulse.read()
+            self._pulse.close()
+            self._pulse = None
         cause = cause or "exit"
         actors = tuple(self.in_flight[message].task.envelope.actor for message in self.suspects(cause))
         return Death(self.worker, self.generation, cause, detail, actors)

@@ -109,12 +109,11 @@ def test_60_a_busy_actor_that_is_retired_finishes_and_the_rest_is_answered(
     trial, gate = open_trial(Faulty, workers=1), tmp_path / "gate"
     batch = trial.system.post([Envelope(0, order(f"wait_for:{gate}")), Envelope(0), Envelope(0)])
     assert until(gate.with_suffix(".waiting").exists)
-    supervisor, retired = trial.system._supervisor, threading.Event()
-    supervisor.call(lambda: (supervisor._delivery.retire(0, "it was retired"), retired.set())[0])  # type: ignore[func-returns-value]
-    assert retired.wait(30)
+    trial.system.retire(0)
     gate.touch()
     assert batch.wait(30)
     first, *others = batch.results()
+    assert trial.system.states() == {}
     assert bodies([first]) == [b"1"]
     assert [one.cause for one in others if isinstance(one, Failure)] == ["stopped"] * 2
 
