@@ -108,6 +108,8 @@ class Crew:
                 generation = next(self._generations)
                 try:
                     place.link = Link(worker, generation, self._start, self._policy, self._method)
+                except ConnectionError as error:
+                    self._origin_lost(place, f"worker {worker} could not start: {error}")
                 except OSError as error:
                     self._not_started(place, f"worker {worker} could not start: {error}")
                 else:
@@ -176,6 +178,12 @@ class Crew:
         self._selector.register(link.sock, selectors.EVENT_READ, link)
         if WATCHES_PROCESSES:
             self._selector.register(link.process.sentinel, selectors.EVENT_READ, link)
+
+    def _origin_lost(self, place: _Place, reason: str) -> None:
+        """Try again soon: somebody killed the process that workers fork from, which is started anew."""
+        place.kills, place.reason = place.kills + 1, reason
+        place.vacant_since = place.vacant_since or time.monotonic()
+        place.start_at = time.monotonic() + FIRST_PAUSE
 
     def _not_started(self, place: _Place, reason: str) -> None:
         place.failures += 1

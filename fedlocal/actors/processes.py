@@ -67,6 +67,8 @@ def start_worker(
 
     Raises
     ------
+    ConnectionError
+        If the process that workers fork from ended meanwhile; the next start makes a new one.
     OSError
         If there is no process or descriptor to be had.
     """
@@ -82,7 +84,7 @@ def start_worker(
             process.start()
     except EOFError as error:
         ours.close()
-        raise OSError("the process that workers fork from could not start one, and ended") from error
+        raise ConnectionResetError("the process that workers fork from ended meanwhile") from error
     except BaseException:
         ours.close()
         raise
