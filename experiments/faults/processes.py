@@ -1,0 +1,85 @@
+"""The processes of one run, known by a mark in the environment that they were started with; Linux only.
+
+A signal goes through a pidfd, opened before the mark is read: it cannot hit a process that has taken over the
+number of one that ended meanwhile.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "FEDLOCAL_NEMESIS"
+POLL = 0.05  # seconds
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the run.
+
+    Parameters
+    ----------
+    pid, parent, session : int
+        Its number, its parent's, and that of the leader of its session.
+    command : bytes
+        Its command line.
+    """
+
+    pid: int
+    parent: int
+    session: int
+    command: bytes
+
+
+def of_run(mark: str) -> list[Process]:
+    """Return the living processes that carry a mark."""
+    return list(_marked(f"{MARK}={mark}".encode()))
+
+
+def _marked(entry: bytes) -> Iterator[Process]:
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            with suppress(OSError):  # it has ended, or is not ours
+                if entry in (place / "environ").read_bytes().split(b"\0"):
+                    fields = (place / "stat").read_text().rsplit(")", 1)[1].split()
+                    command = (place / "cmdline").read_bytes()
+                    if fields[0] not in "ZX":
+                        yield Process(int(place.name), int(fields[1]), int(fields[3]), command)
+
+
+def strike(process: Process, number: signal.Signals, mark: str) -> bool:
+    """Send a process of the run a signal; return False if it has ended before."""
+    try:
+        fd = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+        if f"{MARK}={mark}".encode() not in environment.split(b"\0"):
+            return False
+        signal.pidfd_send_signal(fd, number)
+    except (OSError, ProcessLookupError):
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def left_over(mark: str, patience: float) -> list[Process]:
+    """Return what of a run still lives after `patience` seconds; it is killed."""
+    until = time.monotonic() + patience
+    while (alive := of_run(mark)) and time.monotonic() < until:
+        time.sleep(POLL)
+    end(mark)
+    return alive
+
+
+def end(mark: str) -> None:
+    """Kill all processes of a run."""
+    while alive := of_run(mark):
+        for process in alive:
+            strike(process, signal.SIGKILL, mark)
+        time.sleep(POLL)

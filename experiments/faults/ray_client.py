@@ -1,0 +1,79 @@
+"""The client app for Flower's simulation on Ray: fedlocal's own, on the partitions that the study wrote down.
+
+Ray's workers import this module; it imports nothing of the server side.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from fedlocal.data import Rows
+from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.models import MLP
+
+BEGUN = "journal.jsonl"  # by this name the nemesis knows that training goes on
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a client trains on."""
+
+    training: Rows
+
+
+class Parts:
+    """Partitions as the study wrote them down: what fedlocal's client asks its slices for.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``x.npy``, ``y.npy`` and ``offsets.npy``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._x, self._y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in "xy")
+        self._offsets = np.load(folder / "offsets.npy")
+
+    def open(self, partition: int) -> Part:
+        """Return a partition."""
+        own = slice(*self._offsets[partition : partition + 2])
+        return Part(Rows(np.asarray(self._x[own]), np.asarray(self._y[own])))
+
+
+def new_model(asked: dict[str, Any]) -> NewModel:
+    """Return what makes the run's model."""
+    return NewModel(partial(MLP, **asked["model"]), asked["inputs"], asked["outputs"], True, asked["seed"])
+
+
+@cache
+def own_client(request: Path) -> ClientApp:
+    """Return this process's fedlocal client."""
+    asked = json.loads(request.read_text())
+    training = Training(asked["seed"], asked["batch_size"], keep_optimizer=True)
+    return client_app(Parts(request.parent), new_model(asked), training)  # type: ignore[arg-type]
+
+
+def app(request: Path, folder: Path) -> ClientApp:
+    """Return a client app that says so when training begins, and else does what fedlocal's does.
+
+    Parameters
+    ----------
+    request : Path
+        What the study asks for; the partitions lie beside it.
+    folder : Path
+        Of the run.
+    """
+    announced = ClientApp()
+
+    @announced.train()
+    def train(message: Message, context: Context) -> Message:
+        (folder / BEGUN).touch()
+        return own_client(request)(message, context)
+
+    return announced

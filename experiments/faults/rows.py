@@ -1,0 +1,179 @@
+"""The tables of the study: a row for each trial in ``results.csv``, sums by arm in ``results.md``."""
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from arms import FEDLOCAL
+from judge import CHARGED
+
+HEADING = (
+    "| system | training | faults | runs | faults survived / tried | replies / messages | lost | duplicated "
+    "| unexpected | hashes equal | runs with errors | retried | recovery p50, p95 (s) | leaks |"
+)
+COLUMNS = HEADING.count("|") - 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial.
+
+    Parameters
+    ----------
+    system, training, menace : str
+        Its arm.
+    seed : int
+        Of the nemesis.
+    outcome : str
+        One of `judge.OUTCOMES`.
+    seconds, calm : float
+        From start to end; the same of the fault-free twin.
+    tried : int
+        Faults that hit a living process.
+    faults : str
+        Which.
+    posted, replied, failed, lost, duplicated, unexpected, retried : int
+        Messages; the last four of Flower's are not known, but for those that got no answer.
+    leaks : str
+        What was left behind.
+    hash, twin : str
+        Of the final weights, and of the fault-free twin's.
+    difference : float
+        The largest difference between the two weights; NaN if there are none to compare.
+    note : str
+        What a reader has to know.
+    """
+
+    system: str
+    training: str
+    menace: str
+    seed: int
+    outcome: str
+    seconds: float
+    calm: float
+    tried: int
+    faults: str
+    posted: int
+    replied: int
+    failed: int
+    lost: int
+    duplicated: int
+    unexpected: int
+    retried: int
+    leaks: str
+    hash: str
+    twin: str
+    difference: float = math.nan
+    note: str = ""
+
+    @property
+    def arm(self) -> tuple[str, str, str]:
+        """What it is summed up with."""
+        return self.system, self.training, self.menace
+
+    @property
+    def survived(self) -> bool:
+        """Whether it ended as fedlocal promises: an error needs a fault that a message is charged with."""
+        charged = any(fault in self.faults for fault in CHARGED)
+        return self.outcome == "equal" or (self.outcome == "error" and charged)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A worker that was replaced.
+
+    Parameters
+    ----------
+    system, training, menace, seed
+        Of the trial.
+    cause : str
+        Of the death.
+    seconds : float
+        Until the next worker was ready in its place.
+    """
+
+    system: str
+    training: str
+    menace: str
+    seed: int
+    cause: str
+    seconds: float
+
+    @property
+    def arm(self) -> tuple[str, str, str]:
+        """What it is summed up with."""
+        return self.system, self.training, self.menace
+
+
+def append(path: Path, rows: Sequence[Row | Recovery]) -> None:
+    """Add rows to a CSV file, with a header if it is new."""
+    if not rows:
+        return
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(rows[0])], lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerows(map(asdict, rows))
+
+
+def trials(path: Path) -> list[Row]:
+    """Read the trials of a ``results.csv``; none where there is no such file."""
+    return [Row(**values) for values in _read(path, Row)]
+
+
+def recoveries(path: Path) -> list[Recovery]:
+    """Read the recoveries of a ``recoveries.csv``; none where there is no such file."""
+    return [Recovery(**values) for values in _read(path, Recovery)]
+
+
+def _read(path: Path, kind: type) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    parse = {field.name: field.type for field in fields(kind)}
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [{name: parse[name](text) for name, text in line.items()} for line in csv.DictReader(stream)]
+
+
+def as_markdown(rows: Iterable[Row], recovered: Iterable[Recovery]) -> str:
+    """Return the table: a line for each arm, and one for all of a system."""
+    rows, recovered = list(rows), list(recovered)
+    arms = list(dict.fromkeys(row.arm for row in rows))
+    lines = [HEADING, "|" + "---|" * COLUMNS]
+    for system in dict.fromkeys(row.system for row in rows):
+        own = [arm for arm in arms if arm[0] == system]
+        lines += [_line(arm, *_of({arm}, rows, recovered)) for arm in own]
+        if len(own) > 1:
+            lines.append(_line((f"**{system}**", "**all**", ""), *_of(set(own), rows, recovered)))
+    return "\n".join(lines) + "\n"
+
+
+def _of(
+    arms: set[tuple[str, str, str]], rows: list[Row], recovered: list[Recovery]
+) -> tuple[list[Row], list[Recovery]]:
+    return [row for row in rows if row.arm in arms], [one for one in recovered if one.arm in arms]
+
+
+def _line(arm: tuple[str, str, str], rows: Sequence[Row], recovered: Sequence[Recovery]) -> str:
+    tried = sum(row.tried for row in rows)
+    survived = sum(row.tried for row in rows if row.survived)
+    judged = [row for row in rows if row.outcome != "error"]
+    equal = sum(row.outcome == "equal" for row in judged)
+    counts = [str(sum(getattr(row, name) for row in rows)) for name in ("lost", "duplicated", "unexpected")]
+    replies = f"{sum(row.replied for row in rows)} / {sum(row.posted for row in rows)}"
+    cells = [*arm, str(len(rows)), f"{survived} / {tried}", replies, *counts, f"{equal}/{len(judged)}"]
+    cells += [str(len(rows) - len(judged)), str(sum(row.retried for row in rows)), _spread(recovered)]
+    leaks = ", ".join(row.leaks for row in rows if row.leaks) or "0"
+    cells.append(leaks if FEDLOCAL in arm[0] else "not counted")
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(recovered: Sequence[Recovery]) -> str:
+    if not recovered:
+        return ""
+    middle, most = np.percentile([one.seconds for one in recovered], [50, 95])
+    return f"{middle:.2f}, {most:.2f}"

@@ -1,0 +1,170 @@
+"""One trial: a run in a process of its own, the nemesis at its workers, and the evidence afterwards."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from judge import Evidence
+from nemesis import Choice, Menace, Nemesis, Prey
+from processes import MARK, Process, end, left_over
+
+from fedlocal.actors.threads import ONE_THREAD
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+ORPHANS = 1.0  # seconds that a process may outlive its run
+SHARED = Path("/dev/shm")  # noqa: S108 - shared memory that has a name lies there
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a trial runs: it writes ``report.json`` into a folder that it is given, and makes it.
+
+    While it trains there is a ``journal.jsonl`` in that folder, and after that its last event is ``closed``.
+
+    Parameters
+    ----------
+    words : tuple of str
+        The command, up to the folder.
+    arguments : tuple of str
+        What follows it.
+    workers, origin : callable
+        Choose from its processes whom the nemesis may hit.
+    tidy : bool
+        Whether it promises to leave nothing behind.
+    """
+
+    words: tuple[str, ...]
+    arguments: tuple[str, ...]
+    workers: Choice
+    origin: Choice
+    tidy: bool = True
+
+
+def fedlocal_program(overrides: Sequence[str]) -> Program:
+    """Return a run of fedlocal."""
+    words = (sys.executable, str(HERE / "subject.py"))
+    return Program(words, tuple(overrides), _fedlocal_workers, _forkservers)
+
+
+def flower_program(python: str, request: Path) -> Program:
+    """Return a run of Flower's simulation on Ray, of which it leaves logs behind.
+
+    Parameters
+    ----------
+    python : str
+        Interpreter of Ray's environment.
+    request : Path
+        What is trained; see `on_ray`.
+    """
+    words = (python, str(HERE / "on_ray.py"))
+    return Program(words, (str(request),), _ray_workers, lambda _: [], tidy=False)
+
+
+def _fedlocal_workers(processes: Sequence[Process]) -> list[Process]:
+    """Choose the workers: they lead sessions of their own, as soon as they run."""
+    return [one for one in processes if b"forkserver" in one.command and one.session == one.pid]
+
+
+def _forkservers(processes: Sequence[Process]) -> list[Process]:
+    parents = {one.parent for one in processes}
+    forked = [one for one in processes if b"forkserver" in one.command and one.session != one.pid]
+    return [one for one in forked if one.pid in parents]
+
+
+def _ray_workers(processes: Sequence[Process]) -> list[Process]:
+    return [one for one in processes if one.command.startswith(b"ray::ClientAppActor")]
+
+
+def trial(program: Program, menace: Menace, seed: int, folder: Path, limit: float) -> Evidence:
+    """Run a program under a nemesis.
+
+    Parameters
+    ----------
+    program : Program
+        What runs.
+    menace : Menace
+        What happens to its workers.
+    seed : int
+        Of the nemesis.
+    folder : Path
+        An existing folder; what the run writes lies in ``run`` there.
+    limit : float
+        Seconds after which the watchdog ends it.
+    """
+    mark, results = uuid4().hex, folder / "run"
+    journal, shared = results / "journal.jsonl", set(SHARED.iterdir())
+    prey = Prey(mark, program.workers, program.origin, journal.exists, lambda: _closed(journal))
+    nemesis = Nemesis(menace, prey, seed)
+    with tempfile.TemporaryDirectory(prefix="nem-", ignore_cleanup_errors=True) as temporary:
+        begun = time.perf_counter()
+        process = _start(program, mark, folder, temporary)
+        nemesis.start()
+        try:
+            code = _wait(process, limit)
+        finally:
+            nemesis.end()
+            seconds = time.perf_counter() - begun
+            left = _left_over(process, mark, temporary, shared)
+    said = (folder / "output.txt").read_text(errors="replace")
+    tidy = program.tidy and code is not None
+    return Evidence(code, seconds, nemesis.tried, _report(results), journal, left if tidy else {}, said)
+
+
+def _start(program: Program, mark: str, folder: Path, temporary: str) -> "subprocess.Popen[bytes]":
+    path = os.pathsep.join((str(ROOT), str(HERE)))
+    own = {"PYTHONPATH": path, "TMPDIR": temporary, "RAY_TMPDIR": temporary, MARK: mark, **ONE_THREAD}
+    with (folder / "output.txt").open("wb") as output:
+        return subprocess.Popen(
+            [*program.words, str(folder / "run"), *program.arguments],
+            cwd=folder,
+            env={**os.environ, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _left_over(
+    process: "subprocess.Popen[bytes]", mark: str, temporary: str, shared: set[Path]
+) -> dict[str, int]:
+    """Count what a run left behind, and end what still runs of it."""
+    if process.poll() is None:
+        end(mark)
+        process.wait()
+    return {
+        "processes": len(left_over(mark, ORPHANS)),
+        "temporary files": len(list(Path(temporary).iterdir())),
+        "shared memory": len(set(SHARED.iterdir()) - shared),
+    }
+
+
+def _wait(process: "subprocess.Popen[bytes]", limit: float) -> int | None:
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _closed(journal: Path) -> bool:
+    """Tell whether training has ended: what happens afterwards is not in the journal."""
+    if not journal.exists():
+        return False
+    with journal.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 200))
+        return b'{"event": "closed"' in stream.read()
+
+
+def _report(results: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((results / "report.json").read_text()))
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,203 @@
+"""The fault study: its judge, its nemesis, its table, and its smallest form."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STUDY = Path(__file__).parents[2] / "experiments" / "faults"
+MODULES = ("arms", "figures", "judge", "nemesis", "processes", "rows")
+
+pytestmark = [
+    pytest.mark.skipif(not STUDY.is_dir(), reason="the studies do not travel with the source archive"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the nemesis finds its victims in /proc"),
+]
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Import the study's modules by the names that they have for one another, for one test."""
+    monkeypatch.syspath_prepend(str(STUDY))
+    yield {name: import_module(name) for name in MODULES}
+    for name in MODULES:
+        del sys.modules[name]
+
+
+POSTED = [{"event": "posted", "message": number, "actor": number} for number in (1, 2)]
+REPLIED = [{"event": "replied", "message": number} for number in (1, 2)]
+CLOSED = [{"event": "closed", "waiting": 0}]
+
+
+def evidence(study: dict[str, Any], folder: Path, events: list[dict[str, Any]], **changed: Any) -> Any:
+    """Return the evidence of a run that came to the right hash, with these events in its journal."""
+    journal = folder / "journal.jsonl"
+    lines = [{"event": "opened", "time": 0.0, "version": 1}, *events]
+    journal.write_text("".join(json.dumps({"at": 0.0, **line}) + "\n" for line in lines))
+    known = {"code": 0, "seconds": 1.0, "tried": Counter(kill=3), "report": {"hash": "a"}, "journal": journal}
+    return study["judge"].Evidence(**(known | changed))
+
+
+FAILED = [{"event": "failed", "message": 2, "cause": "crash", "reason": ""}]
+
+
+@pytest.mark.parametrize(
+    ("events", "changed", "expected"),
+    [
+        (POSTED + REPLIED + CLOSED, {}, "equal"),
+        (POSTED + REPLIED + CLOSED, {"report": {"hash": "b"}}, "differs"),
+        (POSTED + REPLIED[:1] + CLOSED, {}, "unsound"),  # one lost
+        (POSTED + REPLIED + REPLIED[:1] + CLOSED, {}, "unsound"),  # one twice
+        (POSTED + REPLIED + [{"event": "replied", "message": 3}] + CLOSED, {}, "unsound"),  # one too many
+        (POSTED + REPLIED[:1] + FAILED + CLOSED, {"report": {"hash": "b"}}, "error"),
+        (POSTED + REPLIED + CLOSED, {"code": 1, "report": {}}, "failed"),
+        (POSTED, {"code": None, "report": {}}, "hang"),
+        ([], {"journal": None}, "failed"),
+    ],
+)
+def test_the_judge_tells_how_a_run_ended(
+    study: dict[str, Any],
+    tmp_path: Path,
+    events: list[dict[str, Any]],
+    changed: dict[str, Any],
+    expected: str,
+) -> None:
+    judge, given = study["judge"], evidence(study, tmp_path, events, **changed)
+    assert judge.outcome(given, judge.audit_of(given), twin="a") == expected
+    assert expected in judge.OUTCOMES
+
+
+def test_the_judge_sees_what_was_left_behind(study: dict[str, Any], tmp_path: Path) -> None:
+    report = {"hash": "a", "before": {"fds": 6, "threads": 1}, "after": {"fds": 8, "threads": 1}}
+    left = {"processes": 1, "temporary files": 0}
+    given = evidence(study, tmp_path, POSTED, report=report, left=left)
+    assert given.leaks == {"processes": 1, "fds": 2}
+
+
+def test_a_recovery_is_told_with_the_death_that_began_it(study: dict[str, Any], tmp_path: Path) -> None:
+    events = [
+        {"event": "died", "worker": 0, "generation": 1, "cause": "killed", "reason": ""},
+        {"event": "died", "worker": 1, "generation": 2, "cause": "deadline", "reason": ""},
+        {"event": "died", "worker": 0, "generation": 3, "cause": "lost", "reason": ""},
+        {"event": "restarted", "worker": 1, "generation": 4, "seconds": 0.5},
+        {"event": "restarted", "worker": 0, "generation": 5, "seconds": 0.25},
+    ]
+    given = evidence(study, tmp_path, events)
+    assert study["judge"].recoveries(given.journal) == [("deadline", 0.5), ("killed", 0.25)]
+
+
+def row(study: dict[str, Any], seed: int, **changed: Any) -> Any:
+    values = {
+        "system": "fedlocal",
+        "training": "client state",
+        "menace": "outside",
+        "seed": seed,
+        "outcome": "equal",
+        "seconds": 2.0,
+        "calm": 1.0,
+        "tried": 10,
+        "faults": "kill 10",
+        "posted": 200,
+        "replied": 200,
+        "failed": 0,
+        "lost": 0,
+        "duplicated": 0,
+        "unexpected": 0,
+        "retried": 7,
+        "leaks": "",
+        "hash": "a",
+        "twin": "a",
+    }
+    return study["rows"].Row(**(values | changed))
+
+
+def test_the_table_counts_runs_with_errors_apart(study: dict[str, Any], tmp_path: Path) -> None:
+    rows = study["rows"]
+    written = [
+        row(study, 0),
+        row(study, 1, outcome="error", faults="kill 8, crash 2"),
+        row(study, 2, outcome="unsound", lost=1),
+    ]
+    for one in written:
+        rows.append(tmp_path / "results.csv", [one])
+    rows.append(tmp_path / "recoveries.csv", [rows.Recovery(*written[0].arm, 0, "killed", 0.5)])
+    read, recovered = rows.trials(tmp_path / "results.csv"), rows.recoveries(tmp_path / "recoveries.csv")
+    assert [one.outcome for one in read] == ["equal", "error", "unsound"]
+    assert read[0].retried == 7
+    assert not row(study, 3, outcome="error").survived  # a kill is nobody's fault
+    line = rows.as_markdown(read, recovered).splitlines()[2]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells == [
+        *(
+            "fedlocal",
+            "client state",
+            "outside",
+            "3",
+            "20 / 30",
+            "600 / 600",
+            "1",
+            "0",
+            "0",
+            "1/2",
+            "1",
+            "21",
+        ),
+        *("0.50, 0.50", "0"),
+    ]
+
+
+def test_the_figure_is_drawn_of_what_recovered(study: dict[str, Any], tmp_path: Path) -> None:
+    found = [study["rows"].Recovery("a", "b", "c", 0, "killed", 0.1 * number) for number in range(1, 9)]
+    assert study["figures"].draw(found, tmp_path / "recovery.png")
+    assert (tmp_path / "recovery.png").stat().st_size > 10_000
+    assert not study["figures"].draw([], tmp_path / "none.png")
+
+
+def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) -> None:
+    processes, nemesis = study["processes"], study["nemesis"]
+    sleep = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    marked = {**os.environ, processes.MARK: "ours"}
+    prey, bystander = (
+        subprocess.Popen(sleep, env=environment, stdout=subprocess.PIPE)
+        for environment in (marked, {**os.environ, processes.MARK: "others"})
+    )
+    for process in (prey, bystander):
+        assert process.stdout is not None
+        process.stdout.readline()  # it runs, under its own environment
+    menace = nemesis.Menace("kills", {"kill": 1}, pause=(0.001, 0.002))
+    hunter = nemesis.Nemesis(
+        menace,
+        nemesis.Prey("ours", workers=list, origin=list, begun=lambda: True, over=lambda: False),
+        seed=0,
+    )
+    hunter.start()
+    try:
+        assert prey.wait(30) == -signal.SIGKILL
+        hunter.end()
+        assert hunter.tried["kill"] >= 1
+        assert bystander.poll() is None
+        assert [one.pid for one in processes.of_run("others")] == [bystander.pid]
+        (other,) = processes.of_run("others")
+        assert not processes.strike(other, signal.SIGKILL, "ours")
+    finally:
+        for process in (prey, bystander):
+            process.kill()
+            process.communicate()
+    assert processes.left_over("others", 0.0) == []
+
+
+@pytest.mark.slow
+def test_the_smallest_form_of_the_study_finds_what_is_promised(tmp_path: Path) -> None:
+    command = [sys.executable, str(STUDY / "study.py"), "--quick", "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "client state, outside, seed 0: equal" in done.stdout
+    assert (tmp_path / "recovery.png").exists()
+    assert "client state" in (tmp_path / "results.md").read_text()
