@@ -72,20 +72,9 @@ class Crew:
         self._generations = itertools.count(1)
         self._places = {worker: _Place() for worker in range(workers)}
         self._retired: dict[int, Link] = {}  # whose places are gone
-
-    @property
-    def links(self) -> list[Link]:
-        """The workers that have a process."""
-        return [place.link for place in self._places.values() if place.link] + list(self._retired.values())
-
-    @property
-    def ready(self) -> dict[int, Link]:
-        """The workers that take messages, by generation."""
-        return {
-            place.link.generation: place.link
-            for place in self._places.values()
-            if place.link and place.link.progress.ready and not place.link.progress.leaving
-        }  # those whose places are gone are not among them
+        self.links: list[Link] = []  # the workers that have a process
+        self.ready: dict[int, Link] = {}  # those that take messages, by generation
+        self.vacant = True  # whether a place is
 
     @property
     def settled(self) -> bool:
@@ -114,14 +103,27 @@ class Crew:
                     self._not_started(place, f"worker {worker} could not start: {error}")
                 else:
                     self._watch(place.link)
+        self._count()
+
+    def _count(self) -> None:
+        """Note who is there; asked for far more often than it changes."""
+        present = [place.link for place in self._places.values() if place.link]
+        self.links = [*present, *self._retired.values()]
+        self.ready = {
+            link.generation: link for link in present if link.progress.ready and not link.progress.leaving
+        }
+        self.vacant = len(present) < len(self._places)
 
     def next_start(self) -> float | None:
         """Return when `fill` has something to do (``time.monotonic``); None for never."""
+        if not self.vacant:
+            return None
         return min((place.start_at for place in self._places.values() if place.link is None), default=None)
 
     def became_ready(self, link: Link) -> None:
         """Note that a worker takes messages from now on."""
         link.progress.ready, link.progress.since = True, time.monotonic()
+        self._count()
         if self.is_retired(link):  # it was told to go before it had come
             return
         place = self._places[link.worker]
@@ -132,6 +134,11 @@ class Crew:
         else:
             self._journal.note("started", **fields)
         place.was_ready, place.vacant_since = True, 0.0
+
+    def leaves(self, link: Link) -> None:
+        """Note that a worker takes no more messages, since it has grown too large."""
+        link.progress.leaving = True
+        self._count()
 
     def handled(self, link: Link) -> None:
         """Note that a worker has handled a message: starting works."""
@@ -146,9 +153,12 @@ class Crew:
 
     def lose(self, link: Link, death: Death) -> None:
         """Note that a worker is gone; its place will be filled, if it still has one."""
-        if self._retired.pop(link.generation, None):
-            return
-        place, now = self._places[link.worker], time.monotonic()
+        if not self._retired.pop(link.generation, None):
+            self._vacate(self._places[link.worker], link, death)
+        self._count()
+
+    def _vacate(self, place: _Place, link: Link, death: Death) -> None:
+        now = time.monotonic()
         place.link = None
         place.vacant_since = place.vacant_since or now
         if link.progress.handled or death.actors or death.cause in ("watermark", "withdrawn"):
@@ -167,6 +177,7 @@ class Crew:
             if link := self._places.pop(worker).link:
                 self._retired[link.generation] = link
                 link.send(Kind.STOP)
+        self._count()
 
     def unwatch(self, link: Link) -> None:
         """Forget a worker's socket and process, before they are closed."""

@@ -164,12 +164,12 @@ class Supervisor:
             overdue_at = link.overdue_at(self._policy)
             if overdue_at is not None and overdue_at <= now:
                 self._give_up_on(link)
-        if not self.error:
+        if self._crew.vacant and not self.error:
             self._crew.fill()
-        if self._crew.hopeless and not self.error:
-            self.error = ActorSystemError(self._crew.hopeless)
-            self._delivery.abandon(self._crew.hopeless)
-        if self._crew.settled or self.error:
+            if self._crew.hopeless:
+                self.error = ActorSystemError(self._crew.hopeless)
+                self._delivery.abandon(self._crew.hopeless)
+        if not self.ready.is_set() and (self._crew.settled or self.error):
             self.ready.set()
         for link in self._delivery.dispatch(self._crew.ready):
             self._watch(link)
@@ -238,7 +238,7 @@ class Supervisor:
             trace = readable(str(frame.fields.get("traceback")))
             self._lose(link, "start", f"could not start: {trace}")
         else:
-            link.progress.leaving = True
+            self._crew.leaves(link)
 
     # Ends ----------------------------------------------------------------------------------------------
 
