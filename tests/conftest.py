@@ -17,6 +17,18 @@ os.environ[MARK] = "1"
 LIVED = 2.0  # seconds that a process may take to be gone
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run what is marked slow, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow") or config.option.markexpr:
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: runs with --slow"))
+
+
 def _descriptors() -> set[str]:
     names = set()
     for fd in Path("/proc/self/fd").iterdir():

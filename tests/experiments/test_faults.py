@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -201,3 +202,19 @@ def test_the_smallest_form_of_the_study_finds_what_is_promised(tmp_path: Path) -
     assert "client state, outside, seed 0: equal" in done.stdout
     assert (tmp_path / "recovery.png").exists()
     assert "client state" in (tmp_path / "results.md").read_text()
+
+
+def test_the_catalogue_names_tests_that_are_there() -> None:
+    """Of each row the number, and of each test named the file, or functions that begin with the name."""
+    root = STUDY.parents[1]
+    lines = (STUDY / "catalogue.md").read_text().splitlines()
+    rows = [line.split("|") for line in lines if re.match(r"\| \d", line)]
+    numbers = [int(number) for row in rows for number in re.findall(r"\d+", row[1].replace("to", ","))]
+    assert {*numbers, *range(32, 37)} == set(range(1, 62))
+    engine = "".join(path.read_text() for path in (root / "tests/actors/faults").glob("test_*.py"))
+    for row in rows:
+        named = re.findall(r"`([^`]+)`", row[4])
+        assert named, row
+        for name in named:
+            begins = f"def {name.removesuffix('…')}"
+            assert (root / name).exists() or begins in engine, f"{row[1].strip()}: {name}"

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -153,6 +154,21 @@ def test_a_quorum_lets_the_run_go_on_and_names_the_errors(grid: LocalGrid) -> No
     assert last.number == ROUNDS
     assert sorted(last.errors) == [1, 3]
     assert sorted(last.client_metrics) == [0, 2, 4]
+
+
+class FailingEachThird(Failing):
+    """Asks for what odd clients fail to do in each third round."""
+
+    def configure_train(self, server_round: int, *args: Any, **kwargs: Any) -> Any:
+        kind = FailingEachThird if server_round % 3 == 0 else Failing
+        return super(kind, self).configure_train(server_round, *args, **kwargs)
+
+
+def test_a_client_that_raises_now_and_then_is_asked_again_and_not_twice(grid: LocalGrid) -> None:
+    settings = replace(loop(FailingEachThird(**ALL, fraction_evaluate=0.0), min_results=3), rounds=7)
+    _, *rounds = settings.run(grid, INITIAL)
+    assert [sorted(one.errors) for one in rounds] == [[], [], [1, 3], [], [], [1, 3], []]
+    assert "Traceback" in rounds[2].errors[1]
 
 
 class Losing(flower.FedAvg):
