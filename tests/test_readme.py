@@ -16,7 +16,7 @@ HELP = (folder() / "hydra" / "help" / "fedlocal.yaml").read_text()
 def commands(text: str) -> list[str]:
     """Find the lines that call fedlocal with options."""
     lines = re.findall(r"^ *fedlocal((?: +(?:-m|'[^']+'|[\w.]+=\S+))+)", text, flags=re.MULTILINE)
-    return [line.strip() for line in lines]
+    return [line.strip() for line in lines if not line.strip().startswith("resume=")]  # no configuration
 
 
 @pytest.mark.parametrize("command", sorted({*commands(README), *commands(HELP)}))

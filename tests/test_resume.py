@@ -390,6 +390,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     killed(folder, *BARE, INLINE, when=lambda f: reached(f, 5))
@@ -417,6 +418,7 @@ def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> Non
     assert (folder / "learning_curves.png").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_once_and_leaves_what_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     arguments = [

@@ -67,7 +67,10 @@ def without_memfd() -> System:
     return forkserver()
 
 
-@pytest.fixture(params=[InlineSystem, forkserver, without_memfd, pytest.param(spawn, marks=pytest.mark.slow)])
+SLOW = [pytest.param(how, marks=pytest.mark.slow) for how in (without_memfd, spawn)]
+
+
+@pytest.fixture(params=[InlineSystem, forkserver, *SLOW])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     if request.param is without_memfd:
         monkeypatch.setattr("fedlocal.actors.memory.HAS_MEMFD", False)

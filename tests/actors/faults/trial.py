@@ -15,7 +15,9 @@ from fedlocal.actors.audit import events
 
 PATIENCE = 30.0  # seconds for a set of messages
 everywhere = pytest.mark.parametrize(
-    "open_trial", ["forkserver", "frames", pytest.param("spawn", marks=pytest.mark.slow)], indirect=True
+    "open_trial",
+    ["forkserver", *(pytest.param(how, marks=pytest.mark.slow) for how in ("frames", "spawn"))],
+    indirect=True,
 )
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or limits what Linux limits")
