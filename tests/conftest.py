@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-MARK = (
-    f"FEDLOCAL_TESTS_{os.getpid()}"  # in the environment of all that these tests start, and of nothing else
-)
+# In the environment of all that these tests start, and of nothing else.
+MARK = f"FEDLOCAL_TESTS_{os.getpid()}"
 os.environ[MARK] = "1"
 LIVED = 2.0  # seconds that a process may take to be gone
 

@@ -85,9 +85,8 @@ class Memory:
         for (x, y), those, to_x, to_y in zip(
             rows, chosen, self._x[:, :count, :-1], self._y[:, :count], strict=True
         ):
-            np.copyto(
-                to_x, x[those]
-            )  # two copies, and faster than np.take_along_axis, which goes by elements
+            # Two copies, and faster than np.take_along_axis, which goes by elements.
+            np.copyto(to_x, x[those])
             np.copyto(to_y, y[those])
         return count
 
