@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+# As the command does before NumPy loads; actors.threads says why.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 # In the environment of all that these tests start, and of nothing else.
 MARK = f"FEDLOCAL_TESTS_{os.getpid()}"
 os.environ[MARK] = "1"

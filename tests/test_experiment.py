@@ -163,7 +163,13 @@ def test_quartiles_are_those_of_each_actors_own_targets() -> None:
         np.testing.assert_allclose(found[actor], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", sorted(path.stem for path in Path("conf/strategy").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param(path.stem, marks=pytest.mark.slow) if path.stem in ("bulyan", "qfedavg") else path.stem
+        for path in sorted(Path("conf/strategy").glob("*.yaml"))
+    ],
+)
 def test_every_strategy_learns(strategy: str) -> None:
     config = compose("rounds=4", "baseline=false", "display=off", INLINE, f"strategy={strategy}")
     rounds, accuracies = run(config).histories["federated"].series("accuracy")

@@ -67,7 +67,7 @@ def evaluate(number: int, arrays: Arrays) -> Mapping[str, float]:
         lambda: flower.FedProx(**ALL, proximal_mu=0.1),
         lambda: flower.Krum(**ALL, num_malicious_nodes=1),
         lambda: flower.MultiKrum(**ALL, num_malicious_nodes=1, num_nodes_to_select=2),
-        lambda: flower.Bulyan(**ALL),
+        pytest.param(lambda: flower.Bulyan(**ALL), marks=pytest.mark.slow),
     ],
 )
 def test_it_ends_with_the_bits_and_metrics_of_strategy_start(grid: LocalGrid, make: Any) -> None:
@@ -98,7 +98,10 @@ def test_round_0_is_the_initial_model(grid: LocalGrid) -> None:
         lambda: flower.FedAdam(**ALL),
         lambda: flower.FedYogi(**ALL),
         lambda: flower.FedAdagrad(**ALL),
-        lambda: flower.QFedAvg(client_learning_rate=0.1, train_loss_key="train-loss", **ALL),
+        pytest.param(
+            lambda: flower.QFedAvg(client_learning_rate=0.1, train_loss_key="train-loss", **ALL),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_dtype_of_the_model_is_kept_where_a_strategy_computes_in_float64(

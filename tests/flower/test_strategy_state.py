@@ -22,7 +22,11 @@ from tests.flower.apps import start
 from tests.flower.test_grid import messages, numbers
 from tests.flower.test_rounds import INITIAL, Everything
 
-PRESETS = sorted(path.stem for path in Path("conf/strategy").glob("*.yaml"))
+SLOW = ("bulyan", "qfedavg")
+PRESETS = [
+    pytest.param(path.stem, marks=pytest.mark.slow) if path.stem in SLOW else path.stem
+    for path in sorted(Path("conf/strategy").glob("*.yaml"))
+]
 
 
 config_of = lru_cache(lambda preset: compose(f"strategy={preset}"))

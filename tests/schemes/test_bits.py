@@ -37,7 +37,7 @@ SETTINGS = [
     ["skew=rotation", "strategy=fedprox", "partition=quantity"],
     ["strategy=fedadam", "model=paper", "model.hidden=[9]"],
     ["model=sgd_classifier"],
-    ["model=mlp_classifier"],
+    pytest.param(["model=mlp_classifier"], marks=pytest.mark.slow),
     ["scheme=local"],
 ]
 
@@ -65,8 +65,8 @@ ONE = ["actors=1", "partition=iid"]
         ["skew=noise"],
         ["partition=shards"],
         ["model=sgd_classifier"],
-        ["model=sgd_classifier", "optimizer_state=keep"],
-        ["model=mlp_classifier", "optimizer_state=keep"],
+        pytest.param(["model=sgd_classifier", "optimizer_state=keep"], marks=pytest.mark.slow),
+        pytest.param(["model=mlp_classifier", "optimizer_state=keep"], marks=pytest.mark.slow),
     ],
     ids=lambda setting: " ".join(setting) or "default",
 )

@@ -48,10 +48,12 @@ NARROW = "model.hidden=[8]"
     [
         [NARROW],
         [NARROW, "strategy=fedmedian", "strategy.fraction_evaluate=1.0"],
-        [NARROW, "strategy=qfedavg", "optimizer_state=keep", "model.momentum=0.9"],
+        pytest.param(
+            [NARROW, "strategy=qfedavg", "optimizer_state=keep", "model.momentum=0.9"], marks=pytest.mark.slow
+        ),
         [NARROW, "scheme=local", "accumulate=2"],
         ["model=sgd_classifier"],
-        ["model=mlp_classifier"],
+        pytest.param(["model=mlp_classifier"], marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )

@@ -101,4 +101,7 @@ def script(text: str, *arguments: object, **options: object) -> "subprocess.Comp
 
 def gone(pid: int) -> bool:
     """Tell whether a process has ended."""
-    return not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
