@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,14 +15,16 @@ from fedlocal.results.files import ResultsError
 
 logger = logging.getLogger(__name__)
 
+REST = 10  # times as long as a write took, nothing is written: short rounds have the cores to themselves
+
 
 class CheckpointWriter:
     """Writes checkpoints of the rounds that it is told of, one at a time, in a thread of its own.
 
-    A round that ends while another one's checkpoint is being written waits; of several that wait only the
-    newest is written. Whatever the interval, the last round it was told of is written when it is closed. A
-    disk that is full does not stop a run: the first failure is logged as a warning, and the files that are
-    there stay.
+    A round that ends while another one's checkpoint is being written, or soon after, waits; of several that
+    wait only the newest is written. Whatever the interval, the last round it was told of is written when it
+    is closed. A disk that is full does not stop a run: the first failure is logged as a warning, and the
+    files that are there stay.
 
     Parameters
     ----------
@@ -74,7 +77,11 @@ class CheckpointWriter:
                 checkpoint, self._pending = self._pending, None
             if checkpoint is None:
                 return
+            began = time.perf_counter()
             self._write(checkpoint)
+            pause = REST * (time.perf_counter() - began)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, timeout=pause)
 
     def _write(self, checkpoint: Checkpoint) -> None:
         try:
