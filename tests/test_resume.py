@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,13 +41,31 @@ SMALL = [
 ]
 BARE = [*SMALL, "baseline=false"]
 INLINE = "backend=inline"
+WHILE_WRITING = None
 MOMENTUM = ["model.momentum=0.9", "optimizer_state=keep"]
 
 
+DIES_WRITING = """
+import os, signal
+from pathlib import Path
+from fedlocal.cli import main
+
+def take_its_place(temporary, path, really=Path.replace):
+    if path.suffix == ".ckpt" and list(path.parent.glob("*.ckpt")):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return really(temporary, path)
+
+Path.replace = take_its_place
+main()
+"""
+
+
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def started(
+    folder: Path, *arguments: str, program: tuple[str, str] = ("-m", "fedlocal")
+) -> Iterator["subprocess.Popen[str]"]:
     """Start a run of the command in a process group of its own, and leave nothing of it."""
-    line = [sys.executable, "-m", "fedlocal", *arguments]
+    line = [sys.executable, *program, *arguments]
     with subprocess.Popen(
         line, cwd=folder.parent, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -70,18 +89,20 @@ def reached(folder: Path, number: int) -> Callable[[], bool]:
     return lambda: path.exists() and f"\n{number}," in path.read_text()
 
 
-def writes(folder: Path) -> Callable[[], bool]:
-    """Return what tells whether a run is writing a checkpoint, and has some already."""
-    place = folder / "checkpoints"
-    return lambda: bool(list(place.glob("*[2-9].ckpt"))) and bool(list(place.glob(".*.tmp")))
-
-
-def killed(folder: Path, *arguments: str, when: Callable[[Path], Callable[[], bool]]) -> None:
-    with started(folder, *arguments, f"hydra.run.dir={folder}") as process:
-        await_(when(folder), process)
-        process.kill()
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL, errors
+def killed(folder: Path, *arguments: str, when: Callable[[Path], Callable[[], bool]] | None) -> None:
+    """Kill a run when something has happened; if None, while it writes a checkpoint that is not its first."""
+    program = ("-m", "fedlocal") if when else ("-c", DIES_WRITING)
+    for _ in range(5):  # a run may be at its end before this process gets a core to kill it
+        with started(folder, *arguments, f"hydra.run.dir={folder}", program=program) as process:
+            if when:
+                await_(when(folder), process)
+                process.kill()
+            _, errors = process.communicate(timeout=60)
+        if process.returncode:
+            break
+        shutil.rmtree(folder)
+    assert process.returncode == -signal.SIGKILL, errors
+    assert when or list(folder.rglob("*.ckpt.*.tmp"))
 
 
 def timeless(history: History) -> list[Any]:
@@ -113,21 +134,21 @@ def assert_same(resumed: Run, whole: Run) -> None:
 
 KILLS = {
     "adam": ([*BARE, *MOMENTUM, "strategy=fedadam", "workers=2"], ["workers=3"], lambda f: reached(f, 17)),
-    "inline": ([*BARE, "strategy=fedavgm", INLINE], ["backend=actors", "workers=1"], writes),
+    "inline": ([*BARE, "strategy=fedavgm", INLINE], ["backend=actors", "workers=1"], WHILE_WRITING),
     "baselines": ([*SMALL, *MOMENTUM, INLINE, "checkpoint_every=4"], [], lambda f: reached(f, 11)),
 }
 MORE_KILLS = {
     "local": ([*BARE, "scheme=local", "workers=2"], [INLINE], lambda f: reached(f, 9)),
-    "sequential": ([*BARE, *MOMENTUM, "scheme=sequential"], [], writes),
+    "sequential": ([*BARE, *MOMENTUM, "scheme=sequential"], [], WHILE_WRITING),
     "sampled": (
         [*BARE, "workers=2", "strategy.fraction_train=0.5", "strategy.fraction_evaluate=0.6", "skew=noise"],
         ["workers=1"],
-        writes,
+        WHILE_WRITING,
     ),
-    "yogi": ([*BARE, "strategy=fedyogi", "accumulate=2", "workers=1"], ["workers=3"], writes),
+    "yogi": ([*BARE, "strategy=fedyogi", "accumulate=2", "workers=1"], ["workers=3"], WHILE_WRITING),
     "proximal": ([*BARE, "strategy=fedprox", INLINE], [], lambda f: reached(f, 1)),
     "fair": ([*BARE, "strategy=qfedavg", INLINE], ["workers=2", "backend=actors"], lambda f: reached(f, 20)),
-    "local momentum": ([*BARE, *MOMENTUM, "scheme=local", INLINE], ["backend=actors"], writes),
+    "local momentum": ([*BARE, *MOMENTUM, "scheme=local", INLINE], ["backend=actors"], WHILE_WRITING),
     "never checked": ([*BARE, "checkpoint_every=0", INLINE], [], lambda f: reached(f, 10)),
     "library": (
         [*BARE, "~model.hidden", "model=sgd_classifier", "optimizer_state=keep", INLINE],
@@ -181,7 +202,7 @@ def test_a_run_may_be_killed_again_and_again(tmp_path: Path) -> None:
 )
 def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     folder = tmp_path / "a run"
-    arguments = [*BARE, "workers=2", "checkpoint_every=1000"]
+    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "rounds=200"]
     with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
         await_(reached(folder, 12), process)
         os.killpg(process.pid, sent)
@@ -196,7 +217,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signa
     with started(folder, f"resume={folder}") as process:
         assert process.communicate(timeout=60)[1] == ""
     assert process.returncode == 0
-    whole = run(compose(*BARE, INLINE))
+    whole = run(compose(*BARE, INLINE, "rounds=200"))
     assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
 
 
