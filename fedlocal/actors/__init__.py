@@ -29,6 +29,7 @@ from fedlocal.actors.policy import Policy
 from fedlocal.actors.processes import warm_up
 from fedlocal.actors.refs import ActorError, ActorRef, Down, MailboxFull
 from fedlocal.actors.spawned import Context
+from fedlocal.actors.shared import SharedArray
 from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.text import readable
 from fedlocal.actors.threads import one_thread, threads, usable_cores
@@ -55,6 +56,7 @@ __all__ = [
     "Reply",
     "Request",
     "Result",
+    "SharedArray",
     "Stacking",
     "System",
     "Wire",

@@ -7,19 +7,22 @@ from fedlocal.models.mlp import MLP
 from fedlocal.models.protocol import Arrays, Evaluation, Model, ModelError, ModelFactory
 from fedlocal.models.sklearn import SklearnModel
 from fedlocal.models.stacked import Stack, stack_height
-from fedlocal.models.training import GradientMean, batches, train
+from fedlocal.models.training import Gather, add_gradients, train
+from fedlocal.models.tree import GradientTree, Node
 
 __all__ = [
     "MLP",
     "Arrays",
     "Evaluation",
-    "GradientMean",
+    "Gather",
+    "GradientTree",
     "Model",
     "ModelError",
     "ModelFactory",
+    "Node",
     "SklearnModel",
     "Stack",
-    "batches",
+    "add_gradients",
     "stack_height",
     "train",
 ]

@@ -135,11 +135,11 @@ class MLP:
         return loss
 
     @_quietly
-    def gradient(self, x: Array, y: Array, out: Vector) -> float:
-        """Write the batch's mean gradient of the data loss into ``out``; return the mean data loss."""
+    def gradient(self, x: Array, y: Array, out: Vector, weight: float = 1.0) -> float:
+        """Write ``weight`` times the mean gradient of the data loss into ``out``; return the mean data loss."""
         self._check_gradient(out)
         loss = self._lose(self._forward(x), y)
-        self._backward(out, keep=0, scale=1)
+        self._backward(out, keep=0, scale=weight)
         return loss
 
     @_quietly
@@ -147,6 +147,12 @@ class MLP:
         """Make one update from a mean gradient, float32[size]."""
         self._check_gradient(gradient)
         self.optimizer.apply(gradient)
+
+    def live_in(self, memory: Vector) -> None:
+        """Have the parameters in ``memory``, float32[size], from now on, with the values that are there."""
+        self._check_gradient(memory)
+        self.vector = self.optimizer.vector = memory
+        self._layers = self.network.matrices(memory)
 
     @_quietly
     def predict(self, x: Array) -> Vector:
@@ -207,7 +213,7 @@ class MLP:
     def _check_gradient(self, gradient: Vector) -> None:
         if gradient.shape != self.vector.shape or gradient.dtype != np.float32 or gradient.strides != (4,):
             raise ModelError(
-                f"a gradient is a contiguous float32[{self.size}]; got {gradient.dtype}{list(gradient.shape)}"
+                f"a flat vector is a contiguous float32[{self.size}]; got {gradient.dtype}{list(gradient.shape)}"
             )
 
     def _initialize(self, rng: np.random.Generator) -> None:

@@ -75,11 +75,22 @@ class Model(Protocol):
     def train_step(self, x: NDArray[Any], y: NDArray[Any]) -> float:
         """Make one update from one batch; return the batch's mean data loss before it."""
 
-    def gradient(self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32]) -> float:
-        """Write the mean gradient of the data loss into ``out``, float32[size]; return the mean data loss."""
+    def gradient(
+        self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32], weight: float = 1.0
+    ) -> float:
+        """Write ``weight`` times the mean gradient of the data loss into ``out``, float32[size].
+
+        Returns the mean data loss.
+        """
 
     def apply(self, gradient: NDArray[np.float32]) -> None:
         """Make one update from a mean gradient, float32[size]."""
+
+    def live_in(self, memory: NDArray[np.float32]) -> None:
+        """Have the parameters in ``memory``, float32[size], from now on, with the values that are there.
+
+        Who writes there changes the model; so two processes may share one model's parameters.
+        """
 
     @property
     def size(self) -> int:

@@ -126,13 +126,17 @@ class SklearnModel:
         self._updates[0] = self._estimator.t_
         return loss
 
-    def gradient(self, x: Array, y: Array, out: NDArray[np.float32]) -> float:  # noqa: ARG002
+    def gradient(self, x: Array, y: Array, out: NDArray[np.float32], weight: float = 1.0) -> float:  # noqa: ARG002
         """Refuse: ``partial_fit`` does not tell its gradient."""
         self._refuse("does not tell its gradient", "set accumulate=1")
 
     def apply(self, gradient: NDArray[np.float32]) -> None:  # noqa: ARG002
         """Refuse: ``partial_fit`` takes no gradient."""
         self._refuse("takes no gradient", "set accumulate=1")
+
+    def live_in(self, memory: NDArray[np.float32]) -> None:  # noqa: ARG002
+        """Refuse: the parameters are the estimator's own arrays."""
+        self._refuse("does not tell its gradient", "set accumulate=1")
 
     @_quietly
     def predict(self, x: Array) -> Array:

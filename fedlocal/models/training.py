@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.protocol import Model, ModelError
+from fedlocal.models.tree import GradientTree, Node
 
 Array = NDArray[Any]
 
@@ -39,8 +41,9 @@ def train(
     rng : numpy.random.Generator
         Draws the orders, one per epoch, and nothing else.
     accumulate : int
-        1: every batch makes one fused update. k >= 2: k batches make one update from the mean of their
-        gradients, weighted by their rows and summed in their order; an epoch's last k may be fewer.
+        1: every batch makes one fused update. k >= 2: k batches, a wave, make one update from the mean of
+        their gradients, weighted by their rows and summed as :class:`~fedlocal.models.tree.GradientTree`
+        does; an epoch's last wave may have fewer.
 
     Returns
     -------
@@ -56,82 +59,90 @@ def train(
     check_sizes(batch_size, epochs, accumulate)
     if len(rows_x) != len(rows_y):
         raise ModelError(f"{len(rows_x)} rows but {len(rows_y)} targets")
-    total = 0.0
+    total, gather = 0.0, Gather(rows_x, rows_y, batch_size)
     for _ in range(epochs):
-        epoch = batches(rows_x, rows_y, rng.permutation(len(rows_x)), batch_size)
-        total += _fused(model, epoch) if accumulate == 1 else _accumulated(model, epoch, accumulate)
+        order = rng.permutation(len(rows_x))
+        if accumulate == 1:
+            total += _fused(model, gather, order)
+        else:
+            total += _accumulated(model, gather, order, accumulate * batch_size)
     visited = epochs * len(rows_x)
     return total / visited if visited else math.nan
 
 
-def batches(rows_x: Array, rows_y: Array, order: Array, batch_size: int) -> Iterator[tuple[Array, Array]]:
-    """Yield the rows in the given order, a batch at a time; a batch is overwritten by the next one."""
-    size = min(batch_size, len(order))
-    buffer_x = np.empty((size, *rows_x.shape[1:]), rows_x.dtype)
-    buffer_y = np.empty((size, *rows_y.shape[1:]), rows_y.dtype)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        x, y = buffer_x[: len(chosen)], buffer_y[: len(chosen)]
-        # The default mode, "raise", would gather into a hidden copy first.
-        np.take(rows_x, chosen, axis=0, out=x, mode="clip")
-        np.take(rows_y, chosen, axis=0, out=y, mode="clip")
-        yield x, y
-
-
-class GradientMean:
-    """The mean of gradients, weighted by their samples and summed in the order in which they are added.
-
-    Every scheme that accumulates gradients adds them up here, so that all get the same bits.
+class Gather:
+    """Gathers batches of some rows into a buffer of its own, which the next batch overwrites.
 
     Parameters
     ----------
-    size : int
-        Length of a gradient.
-
-    Attributes
-    ----------
-    samples : int
-        How many were added since the last :meth:`take`.
+    rows_x, rows_y : array
+        The rows and their targets; only read.
+    batch_size : int
+        The most rows that a batch has.
     """
 
-    def __init__(self, size: int) -> None:
-        self._sum = np.zeros(size, np.float32)
-        self._weighted = np.empty(size, np.float32)
-        self.samples = 0
+    def __init__(self, rows_x: Array, rows_y: Array, batch_size: int) -> None:
+        size = min(batch_size, len(rows_x))
+        self._x, self._y, self._size = rows_x, rows_y, batch_size
+        self._buffer_x = np.empty((size, *rows_x.shape[1:]), rows_x.dtype)
+        self._buffer_y = np.empty((size, *rows_y.shape[1:]), rows_y.dtype)
 
-    def add(self, gradient: NDArray[np.float32], samples: int) -> None:
-        """Add the mean gradient, float32[size], of a number of samples."""
-        np.multiply(gradient, np.float32(samples), out=self._weighted)
-        np.add(self._sum, self._weighted, out=self._sum)
-        self.samples += samples
-
-    def take(self) -> NDArray[np.float32]:
-        """Return the mean of what was added, float32[size], and start again; valid until the next ``add``."""
-        np.divide(self._sum, np.float32(self.samples), out=self._weighted)
-        self._sum.fill(0)
-        self.samples = 0
-        return self._weighted
+    def batches(self, order: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield rows in the given order, a batch at a time."""
+        for start in range(0, len(order), self._size):
+            chosen = order[start : start + self._size]
+            x, y = self._buffer_x[: len(chosen)], self._buffer_y[: len(chosen)]
+            # The default mode, "raise", would gather into a hidden copy first.
+            np.take(self._x, chosen, axis=0, out=x, mode="clip")
+            np.take(self._y, chosen, axis=0, out=y, mode="clip")
+            yield x, y
 
 
-def _fused(model: Model, epoch: Iterator[tuple[Array, Array]]) -> float:
+def _fused(model: Model, gather: Gather, order: Array) -> float:
     """Make one update per batch; return the sum of the losses over all rows."""
-    return sum(model.train_step(x, y) * len(y) for x, y in epoch)
+    return sum(model.train_step(x, y) * len(y) for x, y in gather.batches(order))
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def _accumulated(model: Model, epoch: Iterator[tuple[Array, Array]], accumulate: int) -> float:
-    """Make one update per ``accumulate`` batches; return the sum of the losses over all rows."""
-    gradient = np.empty(model.size, np.float32)
-    mean = GradientMean(model.size)
-    total = 0.0
-    for count, (x, y) in enumerate(epoch, start=1):
-        total += model.gradient(x, y, gradient) * len(y)
-        mean.add(gradient, len(y))
-        if count % accumulate == 0:
-            model.apply(mean.take())
-    if mean.samples:
-        model.apply(mean.take())
-    return total
+def _accumulated(model: Model, gather: Gather, order: Array, rows_at_once: int) -> float:
+    """Make one update per wave; return the sum of the losses over all rows."""
+    tree, losses = GradientTree(partial(np.empty, model.size, np.float32)), list[float]()
+    for start in range(0, len(order), rows_at_once):
+        wave = order[start : start + rows_at_once]
+        losses += add_gradients(model, gather, wave, tree, samples=len(wave))
+        model.apply(tree.root())
+    return sum(losses)
+
+
+def add_gradients(
+    model: Model, gather: Gather, order: Array, tree: GradientTree, *, samples: int, first: int = 0
+) -> Iterator[float]:
+    """Add the gradients of some batches of a wave to its tree, as each is asked for.
+
+    Parameters
+    ----------
+    model : Model
+        Only read.
+    gather : Gather
+        Of the rows.
+    order : int64[n]
+        Which rows, batch after batch.
+    tree : GradientTree
+        Each batch's mean gradient is a leaf, weighted by its share of the wave's rows.
+    samples : int
+        Rows of the whole wave.
+    first : int
+        Which of the wave's batches the first of these is.
+
+    Yields
+    ------
+    float
+        Of each batch, the loss summed over its rows.
+    """
+    for leaf, (x, y) in enumerate(gather.batches(order), start=first):
+        gradient = tree.spare()
+        loss = model.gradient(x, y, gradient, weight=len(y) / samples)
+        tree.add(Node(leaf, 1, gradient))
+        yield loss * len(y)
 
 
 def check_sizes(batch_size: int, epochs: int, accumulate: int = 1) -> None:

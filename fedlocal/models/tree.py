@@ -1,0 +1,85 @@
+"""The sum of a wave's gradients: a binary tree over its batches, whoever adds up which part of it.
+
+Floating-point sums depend on their order. Here it is fixed by the batches' numbers alone, so that any number
+of processors, each with some batches that follow one another, get the bits that one gets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Node:
+    """The sum of some batches' gradients.
+
+    Parameters
+    ----------
+    first, count : int
+        Batches first to first + count - 1 of the wave; count is a power of 2 that divides first.
+    vector : float32[size]
+        The sum; its owner may add to it.
+    """
+
+    first: int
+    count: int
+    vector: Vector
+
+
+class GradientTree:
+    """Sums leaves from left to right; two nodes of equal count side by side become one as soon as they can.
+
+    What has no sibling at the right end of the wave goes up as it is: of six batches, the sum is
+    ``((0 + 1) + (2 + 3)) + (4 + 5)``.
+
+    Parameters
+    ----------
+    new : callable
+        Makes a vector, float32[size], when more are needed at once than ever before.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        What could not be added up yet, from left to right.
+    """
+
+    def __init__(self, new: Callable[[], Vector]) -> None:
+        self.nodes: list[Node] = []
+        self._new, self._spare = new, list[Vector]()
+
+    def spare(self) -> Vector:
+        """Return a vector to write the next leaf into."""
+        return self._spare.pop() if self._spare else self._new()
+
+    def add(self, node: Node) -> None:
+        """Add a node that lies to the right of all others."""
+        while self.nodes and self._are_siblings(self.nodes[-1], node):
+            node = self._sum(self.nodes.pop(), node)
+        self.nodes.append(node)
+
+    def root(self) -> Vector:
+        """Return the sum of all and start again; it is valid until the next leaf is written."""
+        node = self.nodes.pop()
+        while self.nodes:
+            node = self._sum(self.nodes.pop(), node)
+        self._spare.append(node.vector)
+        return node.vector
+
+    def clear(self) -> None:
+        """Start again; the nodes' vectors are spare ones now."""
+        self._spare += [node.vector for node in self.nodes]
+        self.nodes.clear()
+
+    @staticmethod
+    def _are_siblings(left: Node, right: Node) -> bool:
+        return left.count == right.count and left.first % (2 * left.count) == 0
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _sum(self, left: Node, right: Node) -> Node:
+        np.add(left.vector, right.vector, out=left.vector)
+        self._spare.append(right.vector)
+        return Node(left.first, left.count + right.count, left.vector)
