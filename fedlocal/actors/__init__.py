@@ -28,8 +28,8 @@ from fedlocal.actors.messages import (
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.processes import warm_up
 from fedlocal.actors.refs import ActorError, ActorRef, Down, MailboxFull
-from fedlocal.actors.spawned import Context
 from fedlocal.actors.shared import SharedArray
+from fedlocal.actors.spawned import Context
 from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.text import readable
 from fedlocal.actors.threads import one_thread, threads, usable_cores

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fedlocal.actors.memory import HAS_MEMFD
+
 
 class SharedArray:
     """An array of zeros at first, which a process that is given it as it starts has too.
@@ -73,7 +75,7 @@ class SharedArray:
 
 def _new_file(size: int) -> tuple[int, str | None]:
     """Return a file of this size, and its name where it must have one to be shared."""
-    if hasattr(os, "memfd_create"):
+    if HAS_MEMFD:
         file, path = os.memfd_create("fedlocal-shared", os.MFD_CLOEXEC), None
     else:
         file, path = tempfile.mkstemp(prefix="fedlocal-shared-")

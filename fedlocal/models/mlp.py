@@ -136,7 +136,7 @@ class MLP:
 
     @_quietly
     def gradient(self, x: Array, y: Array, out: Vector, weight: float = 1.0) -> float:
-        """Write ``weight`` times the mean gradient of the data loss into ``out``; return the mean data loss."""
+        """Write ``weight`` times the data loss's mean gradient into ``out``; return the mean data loss."""
         self._check_gradient(out)
         loss = self._lose(self._forward(x), y)
         self._backward(out, keep=0, scale=weight)
@@ -213,7 +213,8 @@ class MLP:
     def _check_gradient(self, gradient: Vector) -> None:
         if gradient.shape != self.vector.shape or gradient.dtype != np.float32 or gradient.strides != (4,):
             raise ModelError(
-                f"a flat vector is a contiguous float32[{self.size}]; got {gradient.dtype}{list(gradient.shape)}"
+                f"all parameters are a contiguous float32[{self.size}]; "
+                f"got {gradient.dtype}{list(gradient.shape)}"
             )
 
     def _initialize(self, rng: np.random.Generator) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,7 +104,7 @@ def _fused(model: Model, gather: Gather, order: Array) -> float:
 
 def _accumulated(model: Model, gather: Gather, order: Array, rows_at_once: int) -> float:
     """Make one update per wave; return the sum of the losses over all rows."""
-    tree, losses = GradientTree(partial(np.empty, model.size, np.float32)), list[float]()
+    tree, losses = GradientTree(model.size), list[float]()
     for start in range(0, len(order), rows_at_once):
         wave = order[start : start + rows_at_once]
         losses += add_gradients(model, gather, wave, tree, samples=len(wave))

@@ -4,7 +4,7 @@ Floating-point sums depend on their order. Here it is fixed by the batches' numb
 of processors, each with some batches that follow one another, get the bits that one gets.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,10 @@ class GradientTree:
 
     Parameters
     ----------
-    new : callable
-        Makes a vector, float32[size], when more are needed at once than ever before.
+    size : int
+        Of a vector.
+    buffers : sequence of float32[size], optional
+        Vectors to write leaves into; when more are needed at once than there are, they are made.
 
     Attributes
     ----------
@@ -47,13 +49,13 @@ class GradientTree:
         What could not be added up yet, from left to right.
     """
 
-    def __init__(self, new: Callable[[], Vector]) -> None:
+    def __init__(self, size: int, buffers: Sequence[Vector] = ()) -> None:
         self.nodes: list[Node] = []
-        self._new, self._spare = new, list[Vector]()
+        self._size, self._spare = size, list(buffers)
 
     def spare(self) -> Vector:
         """Return a vector to write the next leaf into."""
-        return self._spare.pop() if self._spare else self._new()
+        return self._spare.pop() if self._spare else np.empty(self._size, np.float32)
 
     def add(self, node: Node) -> None:
         """Add a node that lies to the right of all others."""
@@ -68,11 +70,6 @@ class GradientTree:
             node = self._sum(self.nodes.pop(), node)
         self._spare.append(node.vector)
         return node.vector
-
-    def clear(self) -> None:
-        """Start again; the nodes' vectors are spare ones now."""
-        self._spare += [node.vector for node in self.nodes]
-        self.nodes.clear()
 
     @staticmethod
     def _are_siblings(left: Node, right: Node) -> bool:

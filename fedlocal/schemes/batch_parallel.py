@@ -18,6 +18,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from fedlocal.actors import Failure, Reply, System, one_thread
+from fedlocal.config import ConfigError
 from fedlocal.flower.client_app import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.exchange import CopiedMessages, Exchange, Queue, SharedGradients, SharedSteps
@@ -53,7 +54,7 @@ def batch_parallel(
     ------
     ProcessorError
         If an actor failed.
-    ValueError
+    ConfigError
         If the transport cannot do with this ``accumulate``.
     """
     coordinator = Coordinator(setting, transport)
@@ -143,8 +144,8 @@ def _exchange(transport: str, accumulate: int) -> Callable[..., Exchange]:
     if transport == "memory":
         return SharedGradients if accumulate > 1 else SharedSteps
     if accumulate == 1:
-        raise ValueError(
-            "scheme.transport=messages: needs an accumulate of at least 2, since with 1 there is no gradient to send"
+        raise ConfigError(
+            "scheme.transport=messages: accumulate=1 has no gradients to send; it must be at least 2"
         )
     return CopiedMessages
 

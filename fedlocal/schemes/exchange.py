@@ -1,9 +1,10 @@
-"""How the coordinator of the batch queue has a wave computed: through shared memory, or by copied messages."""
+"""How the coordinator of the batch queue has waves computed: in shared memory, or by copied messages."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from fedlocal.flower.client_app import NewModel
 
 LINE = 16  # float32 of a cache line
+
+Batches = tuple[int, int, int, int]
+"""What an actor handles: its number, its first batch in the wave, its first row and the end of its last."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +58,41 @@ class Queue:
         """Messages of a wave."""
         return min(self.actors, self.workers, self.accumulate)
 
+    @property
+    def buffers(self) -> int:
+        """The most vectors that a share needs for its sums at the same time."""
+        batches = -(-self.actors // self.shares) * -(-self.accumulate // self.actors)
+        return 2 * (batches + 1).bit_length() + 1
+
     def waves(self) -> Iterator[tuple[int, int]]:
         """Yield the first row of each wave, and the end of its last."""
         step = self.accumulate * self.batch_size
         return ((start, min(start + step, self.rows)) for start in range(0, self.rows, step))
 
-    def batches(self, start: int, stop: int) -> list[tuple[int, int, int, int]]:
-        """Cut a wave into what each actor handles: actor, first batch, first row, end of the last row.
-
-        Actors get batches that follow one another, as many as the others give or take one.
-        """
+    def batches(self, start: int, stop: int) -> list[Batches]:
+        """Cut a wave into what each actor handles, as many batches as the others give or take one."""
         count = -(-(stop - start) // self.batch_size)
         firsts = [actor * count // self.actors for actor in range(self.actors + 1)]
         return [
             (actor, first, start + first * self.batch_size, min(start + end * self.batch_size, stop))
-            for actor, (first, end) in enumerate(zip(firsts, firsts[1:], strict=False))
+            for actor, (first, end) in enumerate(pairwise(firsts))
             if first < end
         ]
+
+    def shared_out(self, batches: list[Batches]) -> list[list[Batches]]:
+        """Divide a wave among the workers, as many actors each as the others give or take one."""
+        shares = min(self.shares, len(batches))
+        cuts = [share * len(batches) // shares for share in range(shares + 1)]
+        return [batches[first:end] for first, end in pairwise(cuts)]
 
 
 class Exchange(Protocol):
     """Has waves computed, and updates the model."""
 
-    start: Callable[[], Behaviour]
+    @property
+    def start(self) -> Callable[[], Behaviour]:
+        """Builds the processors' behaviour; it pickles as a process starts."""
+        ...
 
     def begin_round(self) -> None:
         """Let the processors have the model's state, which may have changed otherwise."""
@@ -112,9 +128,7 @@ class SharedGradients:
         before = {name: array.copy() for name, array in model.arrays.items()}
         model.live_in(parameters.array)
         model.load(before)
-        most = -(-queue.accumulate // queue.shares) + 1
-        line = -(-model.size // LINE) * LINE
-        sums = SharedArray((queue.shares, 2 * most.bit_length() + 1, line), np.float32)
+        sums = SharedArray((queue.shares, queue.buffers, _rounded(model.size, LINE)), np.float32)
         self._memory = _memory(queue, rows, new_model, parameters, sums)
         self._buffers = [self._memory.buffers(share, model.size) for share in range(queue.shares)]
         self.start = partial(GradientProcessors, self._memory)
@@ -128,19 +142,16 @@ class SharedGradients:
 
     def envelopes(self, start: int, stop: int) -> list[Envelope]:
         """Divide a wave among the workers."""
-        batches, shares = self._queue.batches(start, stop), self._queue.shares
-        cuts = [share * len(batches) // shares for share in range(shares + 1)]
         messages = []
-        for share, (first, end) in enumerate(zip(cuts, cuts[1:], strict=False)):
-            if mine := batches[first:end]:
-                body = {"share": share, "samples": stop - start, "batches": mine}
-                rows = mine[-1][3] - mine[0][2]
-                messages.append(Envelope(mine[0][0], json.dumps(body).encode(), cost=rows))
+        for share, mine in enumerate(self._queue.shared_out(self._queue.batches(start, stop))):
+            body = {"share": share, "samples": stop - start, "batches": mine}
+            (actor, _, begin, _), (*_, end) = mine[0], mine[-1]
+            messages.append(Envelope(actor, json.dumps(body).encode(), cost=end - begin))
         return messages
 
     def update(self, replies: Sequence[Reply], answers: Sequence[dict[str, Any]]) -> None:  # noqa: ARG002
         """Add up the shares' sums, and apply the mean gradient."""
-        tree = GradientTree(_no_more)
+        tree = GradientTree(self._model.size)
         for answer in answers:
             for first, count, index in answer["nodes"]:
                 tree.add(Node(first, count, self._buffers[answer["share"]][index]))
@@ -224,7 +235,7 @@ class CopiedMessages:
 
     def update(self, replies: Sequence[Reply], answers: Sequence[dict[str, Any]]) -> None:  # noqa: ARG002
         """Add up the gradients, and apply their mean."""
-        tree = GradientTree(_no_more)
+        tree = GradientTree(self._model.size)
         for leaf, reply in enumerate(replies):
             (gradient,) = reply.wire.arrays
             tree.add(Node(leaf, 1, np.frombuffer(gradient, np.float32).copy()))
@@ -237,6 +248,10 @@ class CopiedMessages:
         """Do nothing."""
 
 
+def _rounded(size: int, line: int) -> int:
+    return -(-size // line) * line
+
+
 def _memory(
     queue: Queue,
     rows: Rows,
@@ -247,7 +262,3 @@ def _memory(
     whole = Partition(np.arange(len(rows)), np.array([0, len(rows)]))
     order = SharedArray((len(rows),), np.int64)
     return Memory(new_model, Shards.create(rows, whole), queue.batch_size, order, parameters, sums)
-
-
-def _no_more() -> NDArray[np.float32]:
-    raise AssertionError("the coordinator writes no gradients")

@@ -79,13 +79,11 @@ class GradientProcessors:
         """Compute a share of a wave; the answer says where which sums are."""
         share = json.loads(message.body)
         buffers = self._memory.buffers(share["share"], self._model.size)
-        tree, work = GradientTree(iter(buffers).__next__), []
+        tree, work = GradientTree(self._model.size, buffers), []
         for processor, first, start, stop in share["batches"]:
             begun, order = time.perf_counter(), self._memory.order.array[start:stop]
             losses = list(
-                add_gradients(
-                    self._model, self._gather, order, tree, samples=share["samples"], first=first
-                )
+                add_gradients(self._model, self._gather, order, tree, samples=share["samples"], first=first)
             )
             work.append([processor, stop - start, losses, begun, time.perf_counter()])
         where = {id(buffer): index for index, buffer in enumerate(buffers)}

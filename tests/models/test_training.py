@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fedlocal.models import MLP, GradientMean, ModelError, train
+from fedlocal.models import MLP, ModelError, train
 
 
 class Recorder(MLP):
@@ -24,9 +24,11 @@ class Recorder(MLP):
         self.steps.append(x[:, 0].astype(int).tolist())
         return super().train_step(x, y)
 
-    def gradient(self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32]) -> float:
+    def gradient(
+        self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32], weight: float = 1.0
+    ) -> float:
         self.gradients.append(x[:, 0].astype(int).tolist())
-        return super().gradient(x, y, out)
+        return super().gradient(x, y, out, weight)
 
     def apply(self, gradient: NDArray[np.float32]) -> None:
         self.applied.append(len(self.gradients))
@@ -115,14 +117,6 @@ def test_rows_may_be_read_only_and_are_not_changed() -> None:
     x, y = rows(9)
     x.flags.writeable = y.flags.writeable = False
     train(Recorder(), x, y, batch_size=4, epochs=1, rng=np.random.default_rng(0))
-
-
-def test_gradient_mean_weights_by_samples_and_starts_again() -> None:
-    mean = GradientMean(2)
-    for _ in range(2):
-        mean.add(np.array([1, 0], np.float32), 3)
-        mean.add(np.array([0, 1], np.float32), 1)
-        np.testing.assert_array_equal(mean.take(), np.array([0.75, 0.25], np.float32))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,196 @@
+"""The batch queue: the bits of the sequential scheme, whoever computes what, and whatever dies meanwhile."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal import Run, compose, resume, run
+from fedlocal.actors import audit
+from fedlocal.config import ConfigError
+from fedlocal.models import MLP, GradientTree, ModelError, Node
+from fedlocal.schemes.batch_parallel import ProcessorError
+from fedlocal.schemes.exchange import Queue
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+SMALL = [
+    "dataset=synthetic",
+    "dataset.train=403",
+    "dataset.test=100",
+    "dataset.shape=[6,6]",
+    "model.hidden=[17,8]",
+    "rounds=3",
+    "batch_size=16",
+    "baseline=false",
+    "display=off",
+]
+QUEUE = "scheme=batch_parallel"
+INLINE = "backend=inline"
+
+
+def trained(*overrides: str, folder: Path | None = None) -> Run:
+    given = [each for each in SMALL if not ("model=" in " ".join(overrides) and "hidden" in each)]
+    return run(compose(*given, *overrides), folder)
+
+
+def final_hash(*overrides: str) -> str:
+    (hash_,) = trained(*overrides).hashes.values()
+    return hash_
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ["accumulate=5"],
+        pytest.param(["accumulate=2", "model.momentum=0.9", "optimizer_state=keep"], marks=pytest.mark.slow),
+        pytest.param(["accumulate=4", "model.weight_decay=0.01", "local_epochs=2"], marks=pytest.mark.slow),
+        pytest.param(["accumulate=3", "model=paper", "model.hidden=[9]"], marks=pytest.mark.slow),
+        ["accumulate=1", "model.momentum=0.9"],
+        pytest.param(
+            ["accumulate=1", "model=sgd_classifier", "optimizer_state=keep"], marks=pytest.mark.slow
+        ),
+    ],
+    ids=" ".join,
+)
+def test_any_number_of_actors_and_workers_equals_sequential(setting: list[str]) -> None:
+    expected = trained("scheme=sequential", *setting)
+    others = [
+        ["actors=1", INLINE],
+        ["actors=5", INLINE],
+        ["actors=7", "workers=3"],
+        ["actors=2", "workers=2"],
+    ]
+    for other in others:
+        outcome = trained(QUEUE, *setting, *other)
+        assert outcome.hashes["batch_parallel"] == expected.hashes["sequential"], other
+        losses = [outcome.histories["batch_parallel"].series("train-loss")]
+        assert losses == [expected.histories["sequential"].series("train-loss")]
+
+
+def test_copied_messages_give_the_same_bits() -> None:
+    setting = ["accumulate=3", "actors=4"]
+    ways = [("memory", INLINE), ("messages", INLINE), ("messages", "workers=2")]
+    hashes = {final_hash(QUEUE, *setting, f"scheme.transport={how}", where) for how, where in ways}
+    assert len(hashes) == 1
+
+
+def test_a_wave_has_one_batch_of_each_actor_unless_told_otherwise() -> None:
+    assert final_hash(QUEUE, "actors=3", INLINE) == final_hash("scheme=sequential", "accumulate=3")
+    assert compose(QUEUE, "actors=3").accumulate == 3
+    assert compose(QUEUE, "actors=3", "accumulate=8").accumulate == 8
+    assert compose("actors=3").accumulate == 1
+
+
+def test_the_baseline_updates_from_as_many_samples() -> None:
+    outcome = trained(QUEUE, "actors=3", INLINE, "baseline=true")
+    assert outcome.hashes["batch_parallel"] == outcome.hashes["sequential, 1 thread"]
+
+
+class Mortal(MLP):
+    """A model that kills its process, twice in all, half-way through writing a gradient."""
+
+    def __init__(self, hidden: list[int], marks: str, **given: Any) -> None:
+        super().__init__(hidden, **given)
+        self._marks = Path(marks)
+
+    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
+        died = len(list(self._marks.glob("death-*")))
+        if died < 2 and np.random.default_rng(int(abs(x).sum() * 1000) + died).random() < 0.2:
+            (self._marks / f"death-{died}-{os.getpid()}").touch()
+            out[: len(out) // 2] = np.nan
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().gradient(x, y, out, weight)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_worker_killed_while_it_writes_is_not_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    mortal = ["model._target_=" + f"{Mortal.__module__}.Mortal", f"+model.marks={tmp_path}"]
+    outcome = trained(QUEUE, "actors=4", "workers=2", *mortal, folder=folder)
+    found = audit(folder / "journal.jsonl")
+    assert found.sound
+    assert found.retried >= len(list(tmp_path.glob("death-*"))) >= 1
+    assert outcome.hashes["batch_parallel"] == final_hash("scheme=sequential", "accumulate=4")
+
+
+def test_a_wave_is_one_message_per_worker(tmp_path: Path) -> None:
+    trained(QUEUE, "actors=6", "workers=2", "rounds=1", folder=tmp_path)
+    assert audit(tmp_path / "journal.jsonl").posted == 2 * -(-403 // (6 * 16))
+
+
+class Broken(MLP):
+    """A model that has no gradients."""
+
+    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
+        raise ArithmeticError("no gradient today")
+
+
+def test_an_actors_error_ends_the_run_with_its_reason() -> None:
+    with pytest.raises(ProcessorError, match=r"actor 0 failed \(exception\): ArithmeticError: no gradient"):
+        trained(QUEUE, "actors=2", INLINE, f"model._target_={Broken.__module__}.Broken")
+
+
+def test_models_without_gradients_need_accumulate_1() -> None:
+    with pytest.raises(ModelError, match="accumulate=1"):
+        trained(QUEUE, "actors=2", INLINE, "model=sgd_classifier")
+    with pytest.raises(ConfigError, match=r"scheme\.transport=messages"):
+        trained(QUEUE, "actors=1", "scheme.transport=messages")
+
+
+def test_what_was_measured_adds_up() -> None:
+    history = trained(QUEUE, "actors=5", "workers=2", "local_epochs=2").histories["batch_parallel"]
+    for one in history.rounds[1:]:
+        assert {"dispatch", "training", "collection", "aggregation", "busy", "idle"} <= one.seconds.keys()
+        assert one.seconds["busy"] + one.seconds["idle"] == pytest.approx(2 * one.timed, rel=1e-6)
+        assert sum(own["num-examples"] for own in one.actors.values()) == 2 * 403
+        weighted = sum(own["num-examples"] * own["train-loss"] for own in one.actors.values())
+        assert weighted / 806 == pytest.approx(one.metrics["train-loss"])
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_it_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path, accumulate: int) -> None:
+    momentum = ["model.momentum=0.9", "optimizer_state=keep"]
+    setting = [QUEUE, "actors=4", INLINE, f"accumulate={accumulate}", *momentum]
+    trained(*setting, folder=tmp_path)
+    for name in ("summary.json", "history.json"):
+        (tmp_path / name).unlink()
+    config = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(config.replace("rounds: 3", "rounds: 6"))
+    resumed = resume(tmp_path)
+    assert resumed.hashes == trained(*setting, "rounds=6").hashes
+    assert [one.number for one in resumed.histories["batch_parallel"].rounds] == list(range(7))
+
+
+@given(
+    rows=st.integers(1, 300),
+    batch_size=st.integers(1, 40),
+    accumulate=st.integers(2, 40),
+    actors=st.integers(1, 40),
+    workers=st.integers(1, 8),
+)
+def test_every_batch_of_a_wave_belongs_to_one_actor_and_its_sums_fit(
+    rows: int, batch_size: int, accumulate: int, actors: int, workers: int
+) -> None:
+    queue = Queue(rows, batch_size, accumulate, actors, workers)
+    seen = []
+    for start, stop in queue.waves():
+        batches = queue.batches(start, stop)
+        firsts = [first for _, first, _, _ in batches]
+        assert len({actor for actor, *_ in batches}) == len(batches) <= actors
+        seen += [row for _, _, begin, end in batches for row in range(begin, end)]
+        for mine in queue.shared_out(batches):
+            vectors = [np.empty(1, np.float32) for _ in range(queue.buffers)]
+            tree, begin = GradientTree(1, vectors), mine[0][1]
+            count = sum(-(-(end - first_row) // batch_size) for *_, first_row, end in mine)
+            for leaf in range(begin, begin + count):
+                tree.add(Node(leaf, 1, tree.spare()))
+            assert all(any(node.vector is vector for vector in vectors) for node in tree.nodes)
+        assert firsts == sorted(firsts)
+    assert seen == list(range(rows))
