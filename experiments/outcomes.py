@@ -1,0 +1,138 @@
+"""What the runs of a study left, read from their folders alone: tidy rows, pairs of them, and tables."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fedlocal.results import History, read_run, replacing, write_json
+
+NUMBERED = re.compile(r"trial-(\d+)")
+MACHINE = ("versions", "platform", "cpu", "cores", "workers")
+"""What of an environment makes results another's; the libraries are listed as far as they are loaded."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A completed run of a study, as its folder tells of it.
+
+    Parameters
+    ----------
+    study, arm : str
+        Names.
+    number : int
+        Which trial of the arm; also its seed.
+    rounds : int
+        How many were run.
+    seconds : float
+        Of training: dispatch, training, collection and aggregation of all rounds.
+    whole : float
+        Seconds of the whole run without loading: start-up, training and evaluation.
+    accuracy, loss : float, optional
+        Of the final model on the test set.
+    idle_share : float, optional
+        The part of the workers' time within rounds in which they had nothing to do.
+    hash : str
+        Of the final weights.
+    folder : Path
+        Of the run.
+    """
+
+    study: str
+    arm: str
+    number: int
+    rounds: int
+    seconds: float
+    whole: float
+    accuracy: float | None
+    loss: float | None
+    idle_share: float | None
+    hash: str
+    folder: Path
+
+    def history(self) -> History:
+        """Read all that was recorded, round by round."""
+        return History.load(self.folder)
+
+
+COLUMNS = tuple(each.name for each in fields(Trial) if each.name != "folder")
+
+
+def load(folder: Path) -> list[Trial]:
+    """Read the completed runs of a study, by arm and number; none where there is no such folder.
+
+    Parameters
+    ----------
+    folder : Path
+        As `trials.run` got it; its name is the study's.
+    """
+    found = (_trial(place) for place in folder.glob("*/trial-*"))
+    return sorted((trial for trial in found if trial), key=lambda trial: (trial.arm, trial.number))
+
+
+def _trial(place: Path) -> Trial | None:
+    named, summary = NUMBERED.fullmatch(place.name), read_run(place)
+    if named is None or summary.main is None:
+        return None
+    return Trial(
+        study=place.parents[1].name,
+        arm=place.parent.name,
+        number=int(named[1]),
+        rounds=summary.rounds or 0,
+        seconds=summary.main.seconds,
+        whole=summary.duration or 0.0,
+        accuracy=summary.main.accuracy,
+        loss=summary.main.loss,
+        idle_share=summary.main.idle_share,
+        hash=summary.hash or "",
+        folder=place,
+    )
+
+
+def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[int, float]:
+    """Return a measure of an arm, by the number of the trial, where it has one.
+
+    Parameters
+    ----------
+    trials : iterable of Trial
+        Of one study.
+    arm : str
+        Its name.
+    measure : str
+        A field of `Trial`: ``seconds``, ``whole``, ``accuracy``, ``loss``, ``idle_share``.
+    """
+    found = {trial.number: getattr(trial, measure) for trial in trials if trial.arm == arm}
+    return {number: value for number, value in found.items() if value is not None}
+
+
+def paired(
+    trials: Sequence[Trial], of: str, over: str, measure: str = "seconds"
+) -> tuple[list[float], list[float]]:
+    """Return a measure of two arms in the trials that both have; position k of both is the same trial's."""
+    one, other = values(trials, of, measure), values(trials, over, measure)
+    common = sorted(one.keys() & other.keys())
+    return [one[number] for number in common], [other[number] for number in common]
+
+
+def write_csv(path: Path, trials: Iterable[Trial]) -> None:
+    """Write one line a trial."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(trial, column) for column in COLUMNS] for trial in trials)
+    with replacing(path) as stream:
+        stream.write(text.getvalue().encode())
+
+
+def write_environment(path: Path, trials: Iterable[Trial]) -> None:
+    """Write what the trials ran on, as they noted it: if that changed on the way, a list."""
+    distinct: dict[str, Any] = {}
+    for trial in trials:
+        noted = json.loads((trial.folder / "environment.json").read_bytes())
+        distinct.setdefault(json.dumps([noted.get(key) for key in MACHINE]), noted)
+    found = list(distinct.values())
+    write_json(path, found[0] if len(found) == 1 else found)

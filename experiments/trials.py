@@ -1,0 +1,215 @@
+"""The common runner of studies: every trial of every arm is a run folder, and all else is read from these.
+
+A study compares arms: settings of fedlocal that differ in a few options and share a preset,
+``conf/experiment/<preset>.yaml``. Trial k of every arm has the seed k. The arms of a trial follow one another
+in an order drawn for that trial, so that a machine that slows down slows all arms down alike, and a
+comparison is made trial by trial.
+
+::
+
+    study = Study("timing", "figure1", (Arm("sequential", ("scheme=sequential",)), …), trials=30)
+    run(study, Path("runs/timing"))  # makes runs/timing/sequential/trial-00, …; what is there already stays
+
+A study that is ended goes on with the same call. It leaves runs that completed as they are, and begins one
+that was cut off anew if its time counts, or else goes on from its last checkpoint. `outcomes` reads what they
+left, `intervals` says what it means, and `command` makes a program of it all.
+"""
+
+import os
+import random
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as in fedlocal's own command
+
+from omegaconf import OmegaConf
+
+import fedlocal
+from fedlocal.config import Config, check
+from fedlocal.results import drop_checkpoints, read_run
+from fedlocal.results.text import duration
+
+NAME = re.compile(r"[A-Za-z0-9][\w.+=-]*")
+CHOSEN = "auto"  # an option that a run replaces with what it chose
+
+
+class StudyError(ValueError):
+    """A study cannot be run as it stands."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the settings that a study compares.
+
+    Parameters
+    ----------
+    name : str
+        Also of its folder: letters, digits and ``_ . + = -``.
+    overrides : tuple of str
+        As on the command line, ``("actors=4", "batch_size=64")``: what sets it apart.
+    """
+
+    name: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """Arms that are compared with one another.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder of its runs.
+    preset : str
+        Of ``conf/experiment``: what all runs have in common.
+    arms : tuple of Arm
+        With names of their own.
+    trials : int
+        Of each arm.
+    overrides : tuple of str
+        What else all runs have in common; an arm's own come after them.
+    timed : bool
+        Whether times count: a run that was cut off is then made anew.
+
+    Raises
+    ------
+    StudyError
+        If names are not distinct, or cannot be folders.
+    """
+
+    name: str
+    preset: str
+    arms: tuple[Arm, ...]
+    trials: int
+    overrides: tuple[str, ...] = ()
+    timed: bool = True
+
+    def __post_init__(self) -> None:
+        names = [arm.name for arm in self.arms]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        unfit = [name for name in (self.name, *names) if not NAME.fullmatch(name)]
+        if wrong := twice + unfit:
+            raise StudyError(f"{self.name}: each arm needs a name of its own that can be a folder's: {wrong}")
+
+
+@dataclass(frozen=True)
+class _Planned:
+    arm: str
+    number: int
+    config: Config
+    overrides: tuple[str, ...]
+    folder: Path
+
+
+def run(study: Study, folder: Path) -> int:
+    """Make the trials of a study that are not there yet, one after another, with a line about each.
+
+    Parameters
+    ----------
+    study : Study
+        What to run.
+    folder : Path
+        Of its runs: trial 3 of an arm is ``<folder>/<arm>/trial-03``.
+
+    Returns
+    -------
+    int
+        How many runs failed: each has its traceback on stderr and is tried again the next time; the others
+        go on.
+
+    Raises
+    ------
+    StudyError
+        If a folder holds a run with another configuration, before anything is run.
+    ConfigError, hydra.errors.HydraException
+        If the options of an arm are wrong, before anything is run.
+    """
+    todo = [each for each in _plan(study, folder) if not _is_done(each)]
+    failed, took = 0, dict[str, float]()
+    for at, each in enumerate(todo, start=1):
+        begun = time.perf_counter()
+        try:
+            _make(each, anew=study.timed)
+        except Exception:  # noqa: BLE001 - whatever it is, it is one run's
+            traceback.print_exc()
+            failed += 1
+        took[each.arm] = time.perf_counter() - begun
+        known = sum(took.values()) / len(took)
+        left = sum(took.get(later.arm, known) for later in todo[at:])
+        print(
+            f"{study.name} {at}/{len(todo)}: {each.arm}, trial {each.number}, {duration(took[each.arm])};"
+            f" {duration(left)} to go",
+            flush=True,
+        )
+    return failed
+
+
+def _plan(study: Study, folder: Path) -> Iterator[_Planned]:
+    """Yield all runs of a study, trial by trial, in the order in which they are to be made."""
+    asked = {arm.name: _overrides(study, arm) for arm in study.arms}
+    configs = {name: fedlocal.compose(*overrides) for name, overrides in asked.items()}
+    for config in configs.values():
+        check(config)
+    for number in range(study.trials):
+        for arm in random.Random(number).sample(list(asked), len(asked)):
+            config = deepcopy(configs[arm])
+            config.seed = number
+            overrides = (*asked[arm], f"seed={number}")
+            yield _Planned(arm, number, config, overrides, folder / arm / f"trial-{number:02d}")
+
+
+def _overrides(study: Study, arm: Arm) -> tuple[str, ...]:
+    return (f"experiment={study.preset}", "display=off", *study.overrides, *arm.overrides)
+
+
+def _is_done(planned: _Planned) -> bool:
+    """Tell whether a run has completed; a run with another configuration in its place is an error."""
+    path = planned.folder / "config.yaml"
+    if not path.exists():
+        return False
+    asked = OmegaConf.to_yaml(planned.config, resolve=True)
+    stored = path.read_text(encoding="utf-8")
+    if stored != asked and (differing := _differing(stored, asked)):
+        raise StudyError(
+            f"{planned.folder} holds a run with another configuration, {', '.join(differing)}: "
+            "move it away, or choose another --folder"
+        )
+    return read_run(planned.folder).status == "completed"
+
+
+def _differing(stored: str, asked: str) -> list[str]:
+    """Return what two configurations do not have in common, but for what a run was to choose itself."""
+    old, new = (dict(_options(OmegaConf.to_container(OmegaConf.create(text)))) for text in (stored, asked))
+    return [
+        f"{key}={old.get(key)} in place of {new.get(key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and new.get(key) != CHOSEN
+    ]
+
+
+def _options(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values."""
+    if not isinstance(node, dict):
+        yield above, node
+        return
+    for key, value in node.items():
+        yield from _options(value, f"{above}.{key}" if above else str(key))
+
+
+def _make(planned: _Planned, *, anew: bool) -> None:
+    """Make a run; of what it leaves, weights and checkpoints go: a study has hundreds, and their hashes."""
+    planned.folder.mkdir(parents=True, exist_ok=True)
+    if anew or not (planned.folder / "config.yaml").exists():
+        fedlocal.run(planned.config, planned.folder, planned.overrides)
+    else:
+        fedlocal.resume(planned.folder)
+    for path in planned.folder.glob("*.npz"):
+        path.unlink()
+    drop_checkpoints(planned.folder)

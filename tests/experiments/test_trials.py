@@ -1,0 +1,283 @@
+"""The common runner of studies: what it runs and in which order, what it leaves alone, what it reads back."""
+
+import csv
+import json
+import logging
+import math
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from fedlocal.results import History, Round
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+MODULES = ("trials", "outcomes", "command", "intervals")
+TINY = (
+    "dataset=synthetic",
+    "dataset.train=60",
+    "dataset.test=20",
+    "dataset.shape=[4]",
+    "model.hidden=[4]",
+    "checkpoint_every=1",
+    "rounds=3",
+)
+
+pytestmark = pytest.mark.skipif(
+    not EXPERIMENTS.is_dir(), reason="the studies do not travel with the source archive"
+)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Any]:
+    """Import the runner's modules by the names that they have for one another."""
+    sys.path.insert(0, str(EXPERIMENTS))
+    try:
+        modules = {name: import_module(name) for name in MODULES}
+    finally:
+        sys.path.remove(str(EXPERIMENTS))
+    yield type("Runner", (), modules)
+    for name in MODULES:
+        del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the figures of the runs, which take a second each."""
+    monkeypatch.setattr("fedlocal.recording.draw", lambda *_: None)
+
+
+@pytest.fixture
+def study(runner: Any) -> Any:
+    """Return a study of two arms that takes a moment."""
+    arms = (runner.trials.Arm("alone", ("scheme=sequential",)), runner.trials.Arm("two", ("actors=2",)))
+    return runner.trials.Study("tiny", "debug", arms, trials=2, overrides=TINY)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, int]]:
+    """Return the arm and the number of each run that was reported since the last call."""
+    told = [line.split(": ", 1)[1].split(", ") for line in capsys.readouterr().out.splitlines()]
+    return [(arm, int(trial.removeprefix("trial "))) for arm, trial, *_ in told]
+
+
+def test_a_study_makes_every_trial_of_every_arm_and_then_nothing_more(
+    runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runner.trials.run(study, tmp_path) == 0
+    made = lines(capsys)
+    assert sorted(made) == [("alone", 0), ("alone", 1), ("two", 0), ("two", 1)]
+    assert [number for _, number in made] == [0, 0, 1, 1]  # trial by trial
+    assert runner.trials.run(study, tmp_path) == 0
+    assert lines(capsys) == []
+    runner.trials.run(replace(study, trials=3), tmp_path)
+    assert sorted(lines(capsys)) == [("alone", 2), ("two", 2)]
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_the_order_of_the_arms_is_drawn_for_each_trial(runner: Any, study: Any, tmp_path: Path) -> None:
+    many = replace(study, trials=20)
+    planned = [(each.number, each.arm) for each in runner.trials._plan(many, tmp_path)]
+    assert planned == [(each.number, each.arm) for each in runner.trials._plan(many, tmp_path)]
+    assert {arm for _, arm in planned[::2]} == {"alone", "two"}
+    assert all(planned[at][0] == planned[at + 1][0] == at // 2 for at in range(0, 40, 2))
+
+
+def test_the_trial_is_the_seed(runner: Any, study: Any, tmp_path: Path) -> None:
+    runner.trials.run(study, tmp_path)
+    trials = runner.outcomes.load(tmp_path)
+    assert len({trial.hash for trial in trials}) == 4
+    assert "seed: 1\n" in (tmp_path / "two" / "trial-01" / "config.yaml").read_text()
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, run: int, number: int) -> None:
+    """Have Ctrl-C pressed as a round of the given run is recorded."""
+    seen, record = [0], History.record
+
+    def pressed(self: History, one: Round) -> None:
+        record(self, one)
+        seen[0] += one.number == 0
+        if (seen[0], one.number) == (run, number):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(History, "record", pressed)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_study_that_was_interrupted_goes_on(
+    runner: Any,
+    study: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    timed: bool,
+) -> None:
+    study = replace(study, timed=timed)
+    runner.trials.run(study, tmp_path / "whole")
+    lines(capsys)
+    with monkeypatch.context() as patch:
+        interrupt(patch, run=2, number=2)
+        with pytest.raises(KeyboardInterrupt):
+            runner.trials.run(study, tmp_path / "halves")
+    assert len(lines(capsys)) == len(runner.outcomes.load(tmp_path / "halves")) == 1
+    with caplog.at_level(logging.INFO, "fedlocal"):
+        runner.trials.run(study, tmp_path / "halves")
+    assert ("going on after round 1" in caplog.text) is not timed
+    assert len(lines(capsys)) == 3
+    whole, halves = (runner.outcomes.load(tmp_path / name) for name in ("whole", "halves"))
+    assert [trial.hash for trial in halves] == [trial.hash for trial in whole]
+    assert all([one.number for one in trial.history().rounds] == [0, 1, 2, 3] for trial in halves)
+
+
+def test_a_run_with_another_configuration_is_an_error_before_anything_runs(
+    runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.trials.run(replace(study, trials=1), tmp_path)
+    lines(capsys)
+    other = replace(study, overrides=(*TINY, "batch_size=7"))
+    with pytest.raises(runner.trials.StudyError, match=r"trial-00 holds .* batch_size=32 in place of 7"):
+        runner.trials.run(other, tmp_path)
+    assert lines(capsys) == []
+
+
+def test_what_a_run_was_to_choose_itself_is_no_difference(runner: Any) -> None:
+    assert runner.trials._differing("actors: 8\nmodel:\n  a: 1\n", "actors: auto\nmodel:\n  a: 1\n") == []
+    assert runner.trials._differing("a:\n  b: 8\n", "a:\n  c: 8\n") == [
+        "a.b=8 in place of None",
+        "a.c=None in place of 8",
+    ]
+
+
+def test_a_typo_is_an_error_before_anything_runs(runner: Any, study: Any, tmp_path: Path) -> None:
+    wrong = replace(study, arms=(*study.arms, runner.trials.Arm("wrong", ("rounds=0",))))
+    with pytest.raises(ValueError, match="rounds=0: must be at least 1"):
+        runner.trials.run(wrong, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_fails_leaves_the_others_alone_and_is_tried_again(
+    runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wild = runner.trials.Arm("wild", ("model.learning_rate=1e30",))
+    study = replace(study, arms=(*study.arms, wild), trials=1)
+    assert runner.trials.run(study, tmp_path) == 1
+    assert "a smaller learning rate may help" in capsys.readouterr().err
+    assert [trial.arm for trial in runner.outcomes.load(tmp_path)] == ["alone", "two"]
+    assert runner.trials.run(study, tmp_path) == 1
+    assert [arm for arm, _ in lines(capsys)] == ["wild"]
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a/b", "c"), ("..", "c"), ("", "c")])
+def test_arms_need_names_of_their_own(runner: Any, names: tuple[str, ...]) -> None:
+    with pytest.raises(runner.trials.StudyError, match="a name of its own"):
+        runner.trials.Study("tiny", "debug", tuple(map(runner.trials.Arm, names)), 1)
+
+
+def report(trials: Any, folder: Path) -> None:
+    (folder / "results.md").write_text(" ".join(f"{trial.arm}-{trial.number}" for trial in trials))
+
+
+def test_the_report_is_rebuilt_from_the_folders_alone(runner: Any, study: Any, tmp_path: Path) -> None:
+    first, moved = tmp_path / "first", tmp_path / "moved"
+
+    def call(*arguments: str) -> int:
+        return int(runner.command.main(tmp_path, lambda quick: [study], report, arguments))
+
+    assert call("--folder", str(first), "--trials", "1") == 0
+    shutil.copytree(first / "runs", moved / "runs")
+    assert call("--folder", str(moved), "--report-only") == 0
+    for name in ("results.csv", "results.md", "environment.json"):
+        assert (moved / name).read_bytes() == (first / name).read_bytes()
+    assert (moved / "results.md").read_text() == "alone-0 two-0"
+    with (moved / "results.csv").open(newline="") as file:
+        alone, two = csv.DictReader(file)
+    summary = json.loads((first / "runs" / "tiny" / "two" / "trial-00" / "summary.json").read_text())
+    assert (two["study"], two["arm"], two["number"], two["rounds"]) == ("tiny", "two", "0", "3")
+    assert two["hash"] == summary["hash"]
+    assert float(two["seconds"]) == summary["arms"][0]["seconds"]
+    assert alone["idle_share"] == ""
+    assert json.loads((moved / "environment.json").read_text())["workers"] >= 1
+
+
+def test_nothing_to_report_is_said(
+    runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--folder", str(tmp_path), "--report-only"]
+    assert runner.command.main(tmp_path, lambda quick: [study], report, arguments) == 1
+    assert "no completed run" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def trial(runner: Any, arm: str, number: int, **measured: float | None) -> Any:
+    known = {"seconds": 1.0, "whole": 2.0, "accuracy": None, "loss": 0.5, "idle_share": None}
+    return runner.outcomes.Trial("tiny", arm, number, 3, **(known | measured), hash="", folder=Path())
+
+
+def test_arms_are_paired_by_trial(runner: Any) -> None:
+    trials = [trial(runner, "a", number, seconds=10.0 + number) for number in (0, 1, 3)]
+    trials += [trial(runner, "b", number, seconds=20.0 + number) for number in (3, 2, 1)]
+    assert runner.outcomes.paired(trials, "a", "b") == ([11.0, 13.0], [21.0, 23.0])
+    assert runner.outcomes.paired(trials, "a", "b", "accuracy") == ([], [])
+
+
+def test_a_mean_has_the_interval_of_students_t(runner: Any) -> None:
+    found = runner.intervals.mean([1.0, 2.0, 3.0])
+    # t(0.975, 2) = 4.302653, the standard error is 1 / sqrt(3)
+    assert (found.estimate, found.trials) == (2.0, 3)
+    assert (found.low, found.high) == pytest.approx((-0.484138, 4.484138), abs=1e-6)
+    alone, none = runner.intervals.mean([2.0]), runner.intervals.mean([])
+    assert alone.estimate == 2.0
+    assert math.isnan(alone.low)
+    assert math.isnan(none.estimate)
+
+
+def test_the_ratio_is_that_of_the_trials(runner: Any) -> None:
+    found = runner.intervals.ratio([2.0, 8.0, 4.0], [1.0, 1.0, 1.0])
+    assert found.estimate == pytest.approx(4.0)
+    half = 4.302653 * math.log(2) / math.sqrt(3)
+    assert (found.low, found.high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)), rel=1e-6)
+    inverse = runner.intervals.ratio([1.0, 1.0, 1.0], [2.0, 8.0, 4.0])
+    ends = (inverse.low, inverse.estimate, inverse.high)
+    assert ends == pytest.approx((1 / found.high, 1 / found.estimate, 1 / found.low))
+    for of, over in (([1.0], [1.0, 2.0]), ([1.0], [0.0])):
+        with pytest.raises(ValueError, match="as many positive values"):
+            runner.intervals.ratio(of, over)
+
+
+def test_what_moves_both_arms_of_a_trial_does_not_widen_the_interval(runner: Any) -> None:
+    slow = np.array([1.0, 3.0, 2.0, 5.0])
+    found = runner.intervals.ratio(list(2 * slow), list(slow))
+    assert (found.low, found.high) == pytest.approx((2.0, 2.0))
+
+
+@given(
+    st.lists(st.floats(-0.02, 0.02).map(lambda x: round(x, 4)), min_size=2, max_size=10),
+    st.sampled_from([0.003, 0.0051, 0.02]),
+)
+def test_equivalence_is_two_one_sided_tests(runner: Any, differences: list[float], margin: float) -> None:
+    found = runner.intervals.equivalence(differences, [0.0] * len(differences), margin)
+    within = -margin < found.difference.low and found.difference.high < margin
+    assert found.shown == within
+    if np.ptp(differences) > 1e-3:  # the textbook's way needs differences that differ
+        above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+        below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+        assert found.p == pytest.approx(max(above, below), abs=1e-9)
+
+
+def test_equivalence_of_the_same_and_of_too_few(runner: Any) -> None:
+    assert runner.intervals.equivalence([0.9, 0.8], [0.9, 0.8], 0.01).p == 0.0
+    assert runner.intervals.equivalence([0.5, 0.5], [0.25, 0.25], 0.01).p == 1.0
+    assert not runner.intervals.equivalence([0.9], [0.9], 0.01).shown
+    with pytest.raises(ValueError, match="margin=0: must be above 0"):
+        runner.intervals.equivalence([0.9], [0.9], 0)
