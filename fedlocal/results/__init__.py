@@ -8,7 +8,7 @@ from fedlocal.results.checkpoints import Checkpoint, drop_checkpoints, joined, n
 from fedlocal.results.environment import environment
 from fedlocal.results.figures import comparison, label_distribution, learning_curves, target_distribution
 from fedlocal.results.files import ResultsError, replacing, write_json
-from fedlocal.results.history import TIMED, History, Round
+from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.owning import FolderInUseError, owning
 from fedlocal.results.progress import progress
@@ -27,6 +27,7 @@ __all__ = [
     "ResultsError",
     "Round",
     "SweepRow",
+    "Work",
     "arm_folder",
     "collect",
     "comparison",

@@ -1,7 +1,8 @@
 """The history of a run: its rounds, in memory and in the run's folder.
 
 ``metrics.csv`` grows with each round (its rows are described in `fedlocal.results.rounds`); ``history.json``
-holds the same when the run ends, one object a round, with numbers that are not finite as strings.
+holds the same when the run ends, one object a round, with numbers that are not finite as strings. Where
+actors work in many stretches in a round, these are in ``timeline.csv`` alone (`fedlocal.results.timeline`).
 """
 
 import json
@@ -13,23 +14,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from fedlocal.results.files import ResultsError, write_json
-from fedlocal.results.metrics import MetricsFile, read_metrics, write_metrics
+from fedlocal.results.growing import GrowingCsv, write_csv
+from fedlocal.results.metrics import metric_records, read_metrics
 from fedlocal.results.rounds import (
     HEADER,
     TIMED,
     Round,
     Row,
+    Work,
     round_from_json,
     round_to_json,
     rounds_from_rows,
 )
+from fedlocal.results.timeline import TimelineFile, with_work
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["TIMED", "History", "Round"]
+__all__ = ["TIMED", "History", "Round", "Work"]
 
 
 class History:
@@ -40,8 +44,9 @@ class History:
     Parameters
     ----------
     folder : Path or None
-        Where ``metrics.csv`` is written as the run goes on, and ``history.json`` at its end; None keeps the
-        history in memory. Both files of an earlier run in the same folder are replaced.
+        Where ``metrics.csv`` is written as the run goes on, with ``timeline.csv`` where rounds have `work`,
+        and ``history.json`` at its end; None keeps the history in memory. The files of an earlier run in the
+        same folder are replaced.
     rounds : sequence of Round
         What it begins with: to go on with an earlier run, those of its rounds that count.
 
@@ -69,9 +74,11 @@ class History:
     def __init__(self, folder: Path | None = None, rounds: Sequence[Round] = ()) -> None:
         self.rounds = list(rounds)
         self._folder = folder
-        self._metrics = None
+        self._metrics: GrowingCsv | None = None
+        self._timeline: TimelineFile | None = None
         if folder is not None:
-            self._metrics = MetricsFile(folder / "metrics.csv", self._rows())
+            self._metrics = GrowingCsv(folder / "metrics.csv", HEADER, metric_records(self._rows()))
+            self._timeline = TimelineFile(folder / "timeline.csv", self.rounds)
             (folder / "history.json").unlink(missing_ok=True)
 
     def record(self, round: Round) -> None:  # noqa: A002  (Flower's and everyone's word for it)
@@ -94,8 +101,9 @@ class History:
             msg = f"round {round.number} recorded after round {self.rounds[-1].number}: rounds must ascend"
             raise ResultsError(msg)
         self.rounds.append(round)
-        if self._metrics is not None:
-            self._metrics.append(round.rows())
+        if self._metrics is not None and self._timeline is not None:
+            self._timeline.append([round])  # first: no round is read back with a part of its work
+            self._metrics.append(metric_records(round.rows()))
 
     def series(self, metric: str) -> tuple[list[int], list[float]]:
         """Return the numbers of the rounds that have a global metric, and its values."""
@@ -140,7 +148,7 @@ class History:
     def save(self) -> None:
         """Write ``history.json`` with what was recorded so far, atomically; without a folder do nothing.
 
-        A folder that was deleted meanwhile is made again, and ``metrics.csv`` with it.
+        A folder that was deleted meanwhile is made again, and the other files with it.
 
         Raises
         ------
@@ -151,7 +159,8 @@ class History:
             with suppress(OSError):  # what is in the way, writing will say
                 self._folder.mkdir(parents=True, exist_ok=True)
             if not (self._folder / "metrics.csv").exists():
-                write_metrics(self._folder / "metrics.csv", self._rows())
+                write_csv(self._folder / "metrics.csv", HEADER, metric_records(self._rows()))
+                TimelineFile(self._folder / "timeline.csv", self.rounds).close()
             rounds = [round_to_json(one) for one in self.rounds]
             write_json(self._folder / "history.json", {"rounds": rounds}, indent=None)
 
@@ -163,8 +172,9 @@ class History:
         ResultsError
             If ``history.json`` cannot be written.
         """
-        if self._metrics is not None:
-            self._metrics.close()
+        for file in (self._metrics, self._timeline):
+            if file is not None:
+                file.close()
         self.save()
         self._folder = None
 
@@ -200,7 +210,8 @@ class History:
         ----------
         folder : Path
             The run's folder. Where ``history.json`` is missing, because the run was killed, ``metrics.csv``
-            is read, without a last round that was not written to its end.
+            is read, without a last round that was not written to its end. A ``timeline.csv`` that is damaged
+            is logged, and the rounds have no `work`.
 
         Raises
         ------
@@ -213,6 +224,7 @@ class History:
             history.rounds = _read_json(stored)
         else:
             history.rounds = rounds_from_rows(read_metrics(folder / "metrics.csv"))
+        history.rounds = with_work(history.rounds, folder / "timeline.csv")
         return history
 
     def to_frame(self) -> "pd.DataFrame":

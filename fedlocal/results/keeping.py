@@ -85,8 +85,9 @@ class CheckpointWriter:
 
     def _write(self, checkpoint: Checkpoint) -> None:
         try:
-            for path in (self._run / "metrics.csv", *self._run.glob("*/metrics.csv")):
-                _force_to_disk(path)
+            for name in ("metrics.csv", "timeline.csv"):
+                for path in (self._run / name, *self._run.glob(f"*/{name}")):
+                    _force_to_disk(path)
             write_checkpoint(self._run, checkpoint, self._about)
         except ResultsError as error:
             if not self._warned:

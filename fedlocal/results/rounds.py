@@ -18,7 +18,7 @@ a span        empty      ``seconds``                                 wall second
 ``-inf``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,6 +26,8 @@ TIMED = ("dispatch", "training", "collection", "aggregation")
 """The spans that follow one another through a round and that speed-up counts."""
 
 HEADER = ("round", "phase", "actor", "metric", "value")
+
+_WHEN = {"worker", "started", "seconds"}
 
 
 class Row(NamedTuple):
@@ -36,6 +38,28 @@ class Row(NamedTuple):
     actor: int | None
     metric: str
     value: float
+
+
+class Work(NamedTuple):
+    """One stretch of work: what an actor did without a pause, on one worker.
+
+    Parameters
+    ----------
+    actor, worker : int
+        Who, and where.
+    started, seconds : float
+        Seconds from the round's start to the stretch's, and how long it took.
+    """
+
+    actor: int
+    worker: int
+    started: float
+    seconds: float
+
+    @property
+    def ended(self) -> float:
+        """Seconds from the round's start to the stretch's end."""
+        return self.started + self.seconds
 
 
 @dataclass(frozen=True)
@@ -58,6 +82,9 @@ class Round:
         start), ``worker``, and ``loss`` and ``accuracy`` where clients evaluate.
     errors : Mapping[int, str]
         Actor to reason, for each message that ended in an error.
+    work : sequence of Work
+        Where actors work in many stretches in a round, each of them; `actors` then says no ``started``. Not
+        part of the rows: a history keeps it in ``timeline.csv``.
     """
 
     number: int
@@ -65,11 +92,25 @@ class Round:
     metrics: Mapping[str, float] = field(default_factory=dict)
     actors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     errors: Mapping[int, str] = field(default_factory=dict)
+    work: Sequence[Work] = ()
 
     @property
     def timed(self) -> float:
         """Seconds of the spans that speed-up counts."""
         return sum(self.seconds.get(span, 0.0) for span in TIMED)
+
+    @property
+    def stretches(self) -> list[Work]:
+        """Who worked where and when: `work`, or one stretch for each actor of which it is known.
+
+        They are in the order in which they started.
+        """
+        work = self.work or [
+            Work(actor, int(measured["worker"]), measured["started"], measured["seconds"])
+            for actor, measured in self.actors.items()
+            if measured.keys() >= _WHEN
+        ]
+        return sorted(work, key=lambda one: (one.started, one.worker, one.actor))
 
     def rows(self) -> Iterator[Row]:
         """Yield the round as rows of ``metrics.csv``, actors in ascending order."""

@@ -3,6 +3,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.results import TIMED, History, ResultsError, Round
+from fedlocal.results import TIMED, History, ResultsError, Round, Work
 from fedlocal.results.rounds import rounds_from_rows
 
 FIRST = Round(0, {"evaluation": 0.25}, {"loss": 2.3, "accuracy": 0.1})
@@ -21,6 +22,9 @@ SECOND = Round(
     {0: {"num-examples": 30, "train-loss": 1.0, "seconds": 2.0}, 1: {"num-examples": 10, "accuracy": 0.75}},
     {2: "ValueError: bad shape"},
 )
+WAVES = [Work(0, 0, 0.25, 0.5), Work(1, 1, 0.25, 0.75), Work(0, 1, 1.0, 0.1), Work(1, 0, 1.0, 0.2)]
+THIRD = Round(2, {"training": 1.25}, {"train-loss": 1.0}, {0: {"seconds": 0.6}}, work=WAVES)
+FOURTH = Round(3, {"training": 1.25}, work=WAVES[:2])
 
 
 def lines(folder: Path) -> list[list[str]]:
@@ -126,6 +130,94 @@ def test_numbers_that_are_not_finite_survive_both_files(tmp_path: Path) -> None:
         assert math.isnan(loaded["loss"])
         assert (loaded["accuracy"], loaded["f1"]) == (math.inf, -math.inf)
         (tmp_path / "history.json").unlink(missing_ok=True)
+
+
+def recorded(folder: Path, *rounds: Round) -> History:
+    history = History(folder)
+    for one in rounds:
+        history.record(one)
+    return history
+
+
+def test_stretches_of_work_have_a_file_of_their_own(tmp_path: Path) -> None:
+    history = recorded(tmp_path, FIRST, SECOND)
+    assert not (tmp_path / "timeline.csv").exists()
+    history.record(THIRD)
+    history.record(FOURTH)
+    text = (tmp_path / "timeline.csv").read_text()
+    assert text.splitlines()[:2] == ["round,actor,worker,started,seconds", "2,0,0,0.25,0.5"]
+    assert len([fields for fields in lines(tmp_path) if fields[0] == "2"]) == 3  # a span, a loss, an actor
+    for _ in range(2):  # with history.json, and without
+        assert History.load(tmp_path).rounds == [FIRST, SECOND, THIRD, FOURTH]
+        history.close()
+
+
+def test_a_new_history_does_not_leave_an_old_timeline(tmp_path: Path) -> None:
+    recorded(tmp_path, THIRD).close()
+    recorded(tmp_path, FIRST).close()
+    assert not (tmp_path / "timeline.csv").exists()
+
+
+def test_a_history_that_goes_on_drops_the_stretches_of_later_rounds(tmp_path: Path) -> None:
+    recorded(tmp_path, SECOND, THIRD, FOURTH).close()
+    history = History.resumed(tmp_path, 2)
+    history.record(Round(3, work=WAVES[2:]))
+    history.close()
+    assert History.load(tmp_path).rounds == [SECOND, THIRD, Round(3, work=WAVES[2:])]
+
+
+def test_a_round_that_is_read_back_has_all_its_stretches_or_none(tmp_path: Path) -> None:
+    history = recorded(tmp_path, THIRD)
+    whole = (tmp_path / "timeline.csv").stat().st_size
+    history.record(FOURTH)
+    content = (tmp_path / "timeline.csv").read_bytes()
+    history.close()
+    for end in range(whole + 1, len(content)):
+        if content[end - 1 : end] == b"\n":
+            continue  # a cut between two lines cannot be seen
+        (tmp_path / "timeline.csv").write_bytes(content[:end])
+        assert History.load(tmp_path).rounds == [THIRD, Round(3, {"training": 1.25})], content[:end]
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "round,actor,worker,started,seconds\n2,0,x,1,1\n"])
+def test_a_damaged_timeline_costs_only_itself(
+    tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorded(tmp_path, SECOND, THIRD).close()
+    (tmp_path / "timeline.csv").write_text(content)
+    assert [len(one.work) for one in History.load(tmp_path).rounds] == [0, 0]
+    assert "timeline.csv" in caplog.text
+
+
+def test_a_timeline_that_cannot_be_written_does_not_end_a_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = History(tmp_path)
+    (tmp_path / "timeline.csv").mkdir()  # in the way
+    for one in (SECOND, THIRD, FOURTH):
+        history.record(one)
+    history.close()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    (tmp_path / "timeline.csv").rmdir()
+    assert [one.number for one in History.load(tmp_path).rounds] == [1, 2, 3]
+
+
+def test_a_lost_folder_is_saved_whole(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    history = recorded(tmp_path / "run", THIRD)
+    shutil.rmtree(tmp_path / "run")
+    history.record(FOURTH)
+    history.close()
+    assert History.load(tmp_path / "run").rounds == [THIRD, FOURTH]
+
+
+def test_stretches_come_from_work_or_from_the_actors() -> None:
+    assert THIRD.stretches == [WAVES[0], WAVES[1], WAVES[3], WAVES[2]]  # as they started
+    when = {"started": 0.5, "seconds": 1.0, "worker": 1.0}
+    one = Round(1, actors={3: when, 2: when | {"started": 0.25}, 1: {"seconds": 1.0}})
+    assert one.stretches == [Work(2, 1, 0.25, 1.0), Work(3, 1, 0.5, 1.0)]
+    assert one.stretches[0].ended == 1.25
+    assert SECOND.stretches == []
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1) | st.just("seconds")

@@ -1,0 +1,140 @@
+"""CSV files that grow with the rounds of a run, and are read back after one that was killed."""
+
+import csv
+import io
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from fedlocal.results.files import ResultsError, replacing
+
+logger = logging.getLogger(__name__)
+
+Record = Sequence[object]
+"""The fields of one line; the first is the number of a round."""
+
+
+class GrowingCsv:
+    """Append records to a CSV file and flush them, as long as the disk lets us.
+
+    A results file must not end hours of training: the first write that fails is logged as a warning, and
+    nothing more is written, so that what stands in the file is whole up to that point.
+
+    Parameters
+    ----------
+    path : Path
+        The file; created, or replaced, with its header at once.
+    header : sequence of str
+        The names of the columns.
+    records : iterable of Record
+        What it begins with.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be created: nothing is lost yet, so this one is not forgiven.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str], records: Iterable[Record] = ()) -> None:
+        self._path = path
+        try:
+            write_csv(path, header, records)
+            self._stream: io.TextIOWrapper | None = path.open("a", newline="", encoding="utf-8")
+        except (OSError, ResultsError) as error:
+            raise ResultsError(f"{error}; choose a folder that can be written") from error
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write records and flush them; on failure warn once and write no more."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(_lines(records))
+            self._stream.flush()
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
+            stream, self._stream = self._stream, None
+            with suppress(OSError):
+                stream.close()
+            logger.warning("%s: no more rows are written (%s); the run goes on", self._path, error)
+
+    def close(self) -> None:
+        """Close the file; closing twice is allowed."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        try:
+            stream.close()
+        except OSError as error:
+            logger.warning("%s: its last rows may be missing (%s)", self._path, error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write_csv(path: Path, header: Sequence[str], records: Iterable[Record]) -> None:
+    """Write a whole CSV file, atomically.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot be written.
+    """
+    with replacing(path) as stream:
+        stream.write(_lines([header, *records]).encode())
+
+
+def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
+    """Read the records of a CSV file, without a last round that a killed run did not finish writing.
+
+    Parameters
+    ----------
+    path : Path
+        The file. If it does not end in a line break, its last line is torn, and the round it belongs to is
+        dropped whole: half a round has wrong sums.
+    header : sequence of str
+        The names its columns must have.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, or has another header.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}"
+        raise ResultsError(msg) from error
+    whole, _, torn = text.rpartition("\n")
+    found, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
+    if found != list(header):
+        msg = f"{path} is not a {path.name}: its first line should be {','.join(header)}"
+        raise ResultsError(msg)
+    return _without_torn_round(records, torn) if torn and records else records
+
+
+def _without_torn_round(records: list[list[str]], torn: str) -> list[list[str]]:
+    last = records[-1][:1]
+    number, comma, _ = torn.partition(",")
+    begun = [number] == last if comma else "".join(last).startswith(number)  # 1 may be all that is left of 12
+    return [record for record in records if record[:1] != last] if begun else records
+
+
+def _lines(records: Iterable[Record]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(records)
+    return text.getvalue()
+
+
+def number(value: float) -> str:
+    """Write a number such that it reads back as the same, whole ones without a point.
+
+    Examples
+    --------
+    >>> number(2.0), number(0.1), number(float("nan"))
+    ('2', '0.1', 'nan')
+    """
+    return repr(float(value)).removesuffix(".0")
