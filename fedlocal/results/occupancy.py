@@ -1,0 +1,185 @@
+"""What a round's workers spent its time on, and what the round had to wait for.
+
+A round lasts from its start to the end of its timed spans. At each instant of it a worker is in one of three
+states, by the round's stretches of work:
+
+- *computing*: an actor is at work on it;
+- *idle*: it is not, but another worker computes: it waits for the others;
+- *communication*: no worker computes: tasks are handed out, replies collected, models or gradients summed.
+
+So communication has the same length for all workers, and the three add up to the round's. Messages and sums
+that go on while somebody computes cost the round nothing; a worker that waits for them then is idle.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count, islice
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.results.rounds import Round
+
+MOST_WORKERS = 4096  # whatever a file says
+
+Intervals = NDArray[np.float64]
+"""Starts and ends in seconds, shape (n, 2); ascending, and apart from one another."""
+
+
+class States(NamedTuple):
+    """How long a worker was in each state in a round, in seconds."""
+
+    computing: float
+    communication: float
+    idle: float
+
+
+class CriticalPath(NamedTuple):
+    """What a round waited for: the worker that ended last, and the exchange before and after.
+
+    Parameters
+    ----------
+    worker, actor : int
+        Whose stretch of work ended last.
+    before, after : float
+        Seconds from the round's start to the first stretch of any worker, and from the last one's end to the
+        round's end: dispatch, and collection with aggregation.
+    work, gaps : float
+        Seconds in between in which that worker was computing, and in which it was not.
+    """
+
+    worker: int
+    actor: int
+    before: float
+    work: float
+    gaps: float
+    after: float
+
+    @property
+    def seconds(self) -> float:
+        """The path's length, without the gaps: the round's, had the worker that ended last never waited."""
+        return self.before + self.work + self.after
+
+
+@dataclass(frozen=True, eq=False)
+class Occupancy:
+    """Which actor worked where and when in one round.
+
+    Parameters
+    ----------
+    number : int
+        Of the round.
+    span : float
+        Its length in seconds: its timed spans; or more, where a stretch of work ends later still.
+    workers : tuple of int
+        Ascending; also those that had no work in the round.
+    actor, worker : NDArray[int64], shape (stretches,)
+        Of each stretch of work.
+    times : NDArray[float64], shape (stretches, 2)
+        Its start and end, in seconds since the round's start; ascending by the starts.
+    """
+
+    number: int
+    span: float
+    workers: tuple[int, ...]
+    actor: NDArray[np.int64]
+    worker: NDArray[np.int64]
+    times: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, one: Round) -> Self | None:
+        """Read a round; None where nobody's work in it is known."""
+        stretches = one.stretches
+        if not stretches:
+            return None
+        actor, worker, started, seconds = (np.array(column) for column in zip(*stretches, strict=True))
+        times = np.stack([started, started + seconds], axis=1, dtype=np.float64)
+        span = max(one.timed, float(times[:, 1].max()))
+        return cls(one.number, span, _workers(one, set(worker.tolist())), actor, worker, times)
+
+    def computing(self, worker: int | None = None) -> Intervals:
+        """Return when a worker was computing; for None, when any was."""
+        return _joined(self.times if worker is None else self.times[self.worker == worker])
+
+    def states(self) -> list[States]:
+        """Return how long each worker was in each state, in the order of `workers`."""
+        anyone = _length(self.computing())
+        own = [_length(self.computing(worker)) for worker in self.workers]
+        nobody = max(0.0, self.span - anyone)  # sums are exact but for their last bits
+        return [States(busy, nobody, max(0.0, anyone - busy)) for busy in own]
+
+    @cached_property
+    def usage(self) -> "Usage":
+        """The states of all workers together, and the critical path."""
+        computing, communication, idle = map(sum, zip(*self.states(), strict=True))
+        return Usage(computing, communication, idle, self.critical_path().seconds, self.span)
+
+    def critical_path(self) -> CriticalPath:
+        """Return what the round waited for."""
+        last = int(self.times[:, 1].argmax())
+        worker, before, end = int(self.worker[last]), float(self.times[0, 0]), float(self.times[last, 1])
+        work = _length(self.computing(worker))
+        gaps = max(0.0, end - before - work)
+        return CriticalPath(worker, int(self.actor[last]), before, work, gaps, self.span - end)
+
+
+class Usage(NamedTuple):
+    """One or several rounds together.
+
+    Parameters
+    ----------
+    computing, communication, idle : float
+        Worker-seconds in each state.
+    path, span : float
+        Seconds of the rounds' critical paths, and of the rounds.
+    """
+
+    computing: float
+    communication: float
+    idle: float
+    path: float
+    span: float
+
+    @property
+    def efficiency(self) -> float:
+        """The part of the workers' time in which they were computing."""
+        return self.computing / self._total if self._total else 0.0
+
+    @property
+    def communication_share(self) -> float:
+        """The part of the workers' time in which none of them was computing."""
+        return self.communication / self._total if self._total else 0.0
+
+    @property
+    def _total(self) -> float:
+        return self.computing + self.communication + self.idle
+
+
+def usage(rounds: Iterable[Round]) -> Usage | None:
+    """Add up the rounds in which somebody's work is known; None where there is none."""
+    known = [each.usage for one in rounds if (each := Occupancy.of(one))]
+    return Usage(*map(sum, zip(*known, strict=True))) if known else None
+
+
+def _workers(one: Round, seen: set[int]) -> tuple[int, ...]:
+    """Complete the workers that were seen to those that ``busy`` and ``idle`` are the worker-seconds of."""
+    total = one.seconds.get("busy", 0.0) + one.seconds.get("idle", 0.0)
+    number = total / one.timed if one.timed > 0 else 0.0
+    missing = round(min(number, MOST_WORKERS)) - len(seen) if number > 0 else 0  # not if it is NaN
+    return tuple(sorted([*seen, *islice((n for n in count() if n not in seen), max(0, missing))]))
+
+
+def _joined(times: NDArray[np.float64]) -> Intervals:
+    """Return stretches, ascending by their starts, as intervals: those that touch or overlap are one."""
+    if len(times) == 0:
+        return times
+    latest = np.maximum.accumulate(times[:, 1])
+    apart = times[1:, 0] > latest[:-1]
+    first, last = np.append(True, apart), np.append(apart, True)
+    return np.stack([times[first, 0], latest[last]], axis=1)
+
+
+def _length(intervals: Intervals) -> float:
+    return float((intervals[:, 1] - intervals[:, 0]).sum())

@@ -1,0 +1,99 @@
+"""Each worker's time in a round is divided among three states, and the round has a critical path."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal.results import Round, Work
+from fedlocal.results.occupancy import Occupancy, States, usage
+
+SPANS = {"dispatch": 1.0, "training": 6.0, "collection": 1.0, "aggregation": 2.0}
+WORK = [Work(7, 0, 1.0, 2.0), Work(8, 1, 1.5, 1.0), Work(9, 0, 4.0, 3.0), Work(6, 1, 5.0, 1.0)]
+
+
+def of(one: Round) -> Occupancy:
+    occupancy = Occupancy.of(one)
+    assert occupancy is not None
+    return occupancy
+
+
+def test_a_worker_computes_or_waits_for_others_or_nobody_computes() -> None:
+    """Of 10 s: dispatch 1; worker 0 at work in 1-3 and 4-7, worker 1 in 1.5-2.5 and 5-6; 3 to the end."""
+    one = of(Round(1, SPANS, work=WORK))
+    assert one.span == 10.0
+    assert one.computing().tolist() == [[1.0, 3.0], [4.0, 7.0]]
+    assert one.states() == [States(5.0, 5.0, 0.0), States(2.0, 5.0, 3.0)]
+    assert one.usage == (7.0, 10.0, 3.0, 9.0, 10.0)
+    assert (one.usage.efficiency, one.usage.communication_share) == (0.35, 0.5)
+
+
+def test_the_critical_path_is_that_of_the_worker_that_ended_last() -> None:
+    path = of(Round(1, SPANS, work=WORK)).critical_path()
+    assert (path.worker, path.actor) == (0, 9)
+    assert (path.before, path.work, path.gaps, path.after) == (1.0, 5.0, 1.0, 3.0)
+    assert path.seconds == 9.0  # a second less than the round: its gap
+
+
+def test_actors_that_work_once_need_no_list_of_stretches() -> None:
+    measured = {work.actor: work._asdict() for work in WORK}
+    of_actors = of(Round(1, SPANS, actors={actor: dict(one) for actor, one in measured.items()}))
+    assert of_actors.states() == of(Round(1, SPANS, work=WORK)).states()
+    assert of_actors.actor.tolist() == [7, 8, 9, 6]
+
+
+@pytest.mark.parametrize(("idle", "workers"), [(23.0, (0, 1, 3)), (33.0, (0, 1, 2, 3)), (0.0, (1, 3))])
+def test_a_worker_without_work_is_counted(idle: float, workers: tuple[int, ...]) -> None:
+    """30 or 40 worker-seconds in a round of 10 s make 3 or 4 workers, whoever was seen."""
+    one = Round(1, {**SPANS, "busy": 7.0, "idle": idle}, work=[Work(0, 3, 1.0, 3.0), Work(1, 1, 2.0, 4.0)])
+    assert of(one).workers == workers
+    if 0 in workers:
+        assert of(one).states()[0] == States(0.0, 5.0, 5.0)
+
+
+def test_a_round_without_known_work_has_no_states() -> None:
+    known, unknown = Round(1, SPANS, work=WORK), Round(2, SPANS, actors={0: {"seconds": 1.0}})
+    assert Occupancy.of(unknown) is None
+    assert usage([unknown]) is None
+    assert usage([]) is None
+    assert usage([known, unknown]) == of(known).usage
+
+
+def test_rounds_add_up() -> None:
+    total = usage([Round(1, SPANS, work=WORK), Round(2, {"training": 6.0}, work=[Work(0, 0, 1.0, 5.0)])])
+    assert total == (12.0, 11.0, 3.0, 15.0, 16.0)
+
+
+SECONDS = st.floats(0, 1e3)
+STRETCHES = st.lists(st.builds(Work, st.integers(0, 9), st.integers(0, 4), SECONDS, SECONDS), min_size=1)
+
+
+@given(STRETCHES, SECONDS, st.floats(0, 1e4))
+def test_the_states_fill_the_round(work: list[Work], training: float, idle: float) -> None:
+    """Whatever was measured: overlapping stretches too, and spans that end before the last of them."""
+    one = of(Round(1, {"training": training, "idle": idle}, work=work))
+    states, slack = np.array(one.states()), 1e-9 * (1 + one.span)
+    assert (states >= 0).all()
+    assert np.allclose(states.sum(axis=1), one.span, atol=slack)
+    assert np.ptp(states[:, 1]) == 0  # nobody computes at the same time for all
+    assert set(one.worker.tolist()) <= set(one.workers)
+    assert 0 <= one.usage.efficiency <= 1 + 1e-9
+    assert 0 <= one.usage.communication_share <= 1 + 1e-9
+
+
+@given(STRETCHES, SECONDS)
+def test_no_critical_path_is_longer_than_its_round(work: list[Work], training: float) -> None:
+    one = of(Round(1, {"training": training}, work=work))
+    path, slack = one.critical_path(), 1e-9 * (1 + one.span)
+    assert 0 <= path.seconds <= one.span + slack
+    assert path.seconds + path.gaps == pytest.approx(one.span, abs=slack)
+    assert path.work >= one.times[one.times[:, 1].argmax()] @ [-1, 1] - slack
+
+
+@given(STRETCHES, st.randoms(use_true_random=False))
+def test_the_order_of_the_stretches_does_not_matter(work: list[Work], random: object) -> None:
+    shuffled = list(work)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = of(Round(1, work=work)), of(Round(1, work=shuffled))
+    assert one.states() == other.states()
+    assert one.critical_path() == other.critical_path()
