@@ -16,6 +16,16 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 MARK = f"FEDLOCAL_TESTS_{os.getpid()}"
 os.environ[MARK] = "1"
 LIVED = 2.0  # seconds that a process may take to be gone
+# What workers import in seconds, which the process that they fork from does once for all tests.
+PRELOAD = ("sklearn.linear_model", "sklearn.neural_network")
+
+
+def pytest_sessionstart() -> None:
+    from fedlocal.actors import warm_up
+    from fedlocal.drawing import PRELOAD as DRAWING
+    from fedlocal.flower.backends import PRELOAD as CLIENTS
+
+    warm_up((*CLIENTS, *DRAWING, *PRELOAD))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,7 @@
 """The command, as a person uses it: in a shell, with nonsense, and with Ctrl-C."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fedlocal.cli import runs_actors
+from fedlocal import compose, run
+from fedlocal.cli import main, runs_actors
 
 SMALL = [
     "dataset=synthetic",
@@ -94,24 +96,50 @@ def test_a_head_start_is_for_runs_on_actors(line: str, expected: bool) -> None:
     assert runs_actors(line.split()) is expected
 
 
+def _be_the_command(place: Path, arguments: tuple[str, ...]) -> None:
+    os.chdir(place)
+    for stream, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
+    sys.argv[1:] = arguments
+    main()
+
+
+@pytest.fixture
+def forked(tmp_path: Path) -> Fedlocal:
+    """The command in a process that need not import anything first, where there are such."""
+
+    def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        context = multiprocessing.get_context(method)
+        process = context.Process(target=_be_the_command, args=(tmp_path, arguments))
+        process.start()
+        process.join(60)
+        assert process.exitcode is not None
+        out, err = ((tmp_path / name).read_text() for name in ("out", "err"))
+        return subprocess.CompletedProcess(arguments, process.exitcode, out, err)
+
+    return command
+
+
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("start", "arguments", "named"),
     [
-        (["dataset=cats"], "cats"),
-        (["roundz=3"], "roundz"),
-        (["rounds=many"], "many"),
-        (["actors=0"], "error: actors=0: must be at least 1"),
-        (["actors=1000"], "1000"),
-        (["partition=dirichlet", "partition.alpha=0"], "alpha"),
-        (["dataset=npz", "dataset.path=absent.npz"], "absent.npz"),
-        (["hydra.run.dir=file/run"], "file is not a folder"),
+        ("fedlocal", ["roundz=3"], "roundz"),
+        ("fedlocal", ["actors=1000"], "1000"),
+        ("forked", ["dataset=cats"], "cats"),
+        ("forked", ["rounds=many"], "many"),
+        ("forked", ["actors=0"], "error: actors=0: must be at least 1"),
+        ("forked", ["partition=dirichlet", "partition.alpha=0"], "alpha"),
+        ("forked", ["dataset=npz", "dataset.path=absent.npz"], "absent.npz"),
+        ("forked", ["hydra.run.dir=file/run"], "file is not a folder"),
     ],
 )
 def test_nonsense_is_one_clear_error(
-    fedlocal: Fedlocal, tmp_path: Path, arguments: list[str], named: str
+    request: pytest.FixtureRequest, tmp_path: Path, start: str, arguments: list[str], named: str
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    done = fedlocal(*(SMALL if not any("dataset=" in argument for argument in arguments) else []), *arguments)
+    small = SMALL if not any("dataset=" in argument for argument in arguments) else []
+    done = request.getfixturevalue(start)(*small, *arguments)
     assert done.returncode == 1
     assert named in done.stderr
     assert "Traceback" not in done.stderr
@@ -121,7 +149,8 @@ def test_nonsense_is_one_clear_error(
 def test_a_failing_client_is_told_with_its_traceback_and_fails_the_run(
     fedlocal: Fedlocal, tmp_path: Path
 ) -> None:
-    done = fedlocal(*SMALL[:4], "rounds=2", "strategy=fedprox", "model=sgd_classifier")
+    few = [*SMALL[:4], "rounds=2", "backend=inline", "baseline=false"]
+    done = fedlocal(*few, "strategy=fedprox", "model=sgd_classifier")
     assert done.returncode == 1
     assert "client 0: fedlocal.models.protocol.ModelError" in done.stderr
     assert "Traceback" in done.stderr
@@ -146,8 +175,11 @@ def test_a_sweep_in_which_all_went_well_is_a_success(fedlocal: Fedlocal) -> None
     assert done.stderr == ""
 
 
+INTERRUPTED = pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)  # test_resume does it, too
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("sent", "code"), [INTERRUPTED, (signal.SIGTERM, 143)])
 def test_a_run_that_is_interrupted_keeps_its_results(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     line = [sys.executable, "-m", "fedlocal", *SMALL[:-1], "rounds=1000000", "display=off"]
     process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -179,17 +211,20 @@ def test_what_targets_name_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp
 
 
 def test_a_failed_run_leaves_no_results_of_an_earlier_one(fedlocal: Fedlocal, tmp_path: Path) -> None:
-    common = [*SMALL, "baseline=false", "display=off", "backend=inline", "hydra.run.dir=same"]
-    assert fedlocal(*common).returncode == 0
+    common = [*SMALL, "baseline=false", "display=off", "backend=inline"]
+    (tmp_path / "same").mkdir()
+    run(compose(*common), tmp_path / "same")
+    assert (tmp_path / "same" / "model.npz").exists()
     (tmp_path / "same" / "mine.npz").touch()
-    assert fedlocal(*common, "actors=500").returncode == 1
+    assert fedlocal(*common, "actors=500", "hydra.run.dir=same").returncode == 1
     assert json.loads((tmp_path / "same" / "summary.json").read_text())["status"] == "failed"
     assert not (tmp_path / "same" / "model.npz").exists()
     assert (tmp_path / "same" / "mine.npz").exists()
 
 
 def test_a_sweep_may_change_the_folder_of_its_jobs(fedlocal: Fedlocal, tmp_path: Path) -> None:
-    done = fedlocal("-m", *SMALL, "actors=1,2", "baseline=false", "display=off", "hydra.job.chdir=true")
+    quick = ["baseline=false", "display=off", "backend=inline"]
+    done = fedlocal("-m", *SMALL, "actors=1,2", *quick, "hydra.job.chdir=true")
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "multirun").glob("*/*/comparison.csv"))
 
@@ -206,6 +241,6 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_the_same_command_gives_the_same_weights(fedlocal: Fedlocal, tmp_path: Path) -> None:
-    lines = [fedlocal(*SMALL, "baseline=false", f"workers={workers}").stdout for workers in (1, 2)]
-    hashes = {line.split("weights ")[1].split()[0] for line in lines}
+    done = [fedlocal(*SMALL, "baseline=false", f"workers={workers}") for workers in (1, 2)]
+    hashes = {each.stdout.split("weights ")[1].split()[0] for each in done}
     assert len(hashes) == 1

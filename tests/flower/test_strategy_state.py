@@ -70,15 +70,15 @@ def test_a_round_changes_no_attribute_but_the_declared_ones(preset: str) -> None
     assert changed <= DECLARED[type(strategy)].keys()
 
 
-def test_what_is_captured_does_not_change_in_later_rounds() -> None:
-    for preset in ("fedavg", "fedavgm", "fedyogi", "krum", "qfedavg"):
-        strategy = built(preset)
-        *_, second = rounds(strategy, 2)
-        captured = {**state_of(strategy), **second.arrays}
-        before = {name: array.copy() for name, array in captured.items()}
-        rounds(strategy, 4, second.arrays, after=2)
-        for name, array in before.items():
-            np.testing.assert_array_equal(captured[name], array, err_msg=f"{preset}: {name}")
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_is_captured_does_not_change_in_later_rounds(preset: str) -> None:
+    strategy = built(preset)
+    *_, second = rounds(strategy, 2)
+    captured = {**state_of(strategy), **second.arrays}
+    before = {name: array.copy() for name, array in captured.items()}
+    rounds(strategy, 4, second.arrays, after=2)
+    for name, array in before.items():
+        np.testing.assert_array_equal(captured[name], array, err_msg=name)
 
 
 def test_a_strategy_without_a_declaration_cannot_be_resumed() -> None:
