@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def forked(tmp_path: Path) -> Fedlocal:
 
     def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(method)
+        context: Any = multiprocessing.get_context(method)
         process = context.Process(target=_be_the_command, args=(tmp_path, arguments))
         process.start()
         process.join(60)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import Failure, Reply, System, one_thread
 from fedlocal.config import ConfigError
 from fedlocal.flower.client_app import as_metrics
-from fedlocal.results import Checkpoint, Round, joined
+from fedlocal.results import Checkpoint, Round, Work, joined
 from fedlocal.schemes.exchange import CopiedMessages, Exchange, Queue, SharedGradients, SharedSteps
 from fedlocal.schemes.setting import OnRound, Setting, Trained
 
@@ -127,7 +127,7 @@ class Coordinator:
         if setting.is_evaluated(number):
             metrics |= as_metrics(setting.evaluate(self.model))
         seconds = {**start_up, **tally.seconds(system.workers), "evaluation": time.perf_counter() - begun}
-        return Round(number, seconds, metrics, tally.actors())
+        return Round(number, seconds, metrics, tally.actors(), work=tally.work)
 
     def _wave(self, rows: tuple[int, int], system: System, tally: "_Tally") -> list[float]:
         """Make one update; return each batch's loss, summed over its rows."""
@@ -137,7 +137,12 @@ class Coordinator:
         tally.collected(replies)
         self._exchange.update(replies, answers)
         tally.lap("aggregation")
-        return [loss for answer in answers for stretch in answer["work"] for loss in tally.note(*stretch)]
+        return [
+            loss
+            for reply, answer in zip(replies, answers, strict=True)
+            for stretch in answer["work"]
+            for loss in tally.note(reply.worker, *stretch)
+        ]
 
 
 def _exchange(transport: str, accumulate: int) -> Callable[..., Exchange]:
@@ -163,7 +168,11 @@ class _Tally:
     laps: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     busy: float = 0.0
     _last: float = field(default_factory=time.perf_counter)
-    _work: dict[int, dict[str, float]] = field(default_factory=dict)
+    work: list[Work] = field(default_factory=list)
+    _own: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._begun = self._last
 
     def lap(self, name: str, now: float | None = None) -> None:
         """Add the time since the last lap to a span."""
@@ -178,9 +187,12 @@ class _Tally:
         self.lap("collection")
         self.busy += sum(reply.ended - reply.started for reply in replies)
 
-    def note(self, actor: int, rows: int, losses: list[float], started: float, ended: float) -> list[float]:
+    def note(
+        self, worker: int, actor: int, rows: int, losses: list[float], started: float, ended: float
+    ) -> list[float]:
         """Add one stretch of an actor's work; return its losses."""
-        own = self._work.setdefault(actor, {"num-examples": 0.0, "train-loss": 0.0, "seconds": 0.0})
+        self.work.append(Work(actor, worker, started - self._begun, ended - started))
+        own = self._own.setdefault(actor, {"num-examples": 0.0, "train-loss": 0.0, "seconds": 0.0})
         own["num-examples"] += rows
         own["train-loss"] += sum(losses)
         own["seconds"] += ended - started
@@ -190,7 +202,7 @@ class _Tally:
         """Return what is recorded of each actor; its loss is the mean over its rows."""
         return {
             actor: {**own, "train-loss": own["train-loss"] / own["num-examples"]}
-            for actor, own in self._work.items()
+            for actor, own in self._own.items()
         }
 
     def seconds(self, workers: int) -> dict[str, float]:

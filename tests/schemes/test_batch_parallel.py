@@ -1,9 +1,7 @@
 """The batch queue: the bits of the sequential scheme, whoever computes what, and whatever dies meanwhile."""
 
 import os
-import signal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +11,10 @@ from hypothesis import strategies as st
 from fedlocal import Run, compose, resume, run
 from fedlocal.actors import audit
 from fedlocal.config import ConfigError
-from fedlocal.models import MLP, GradientTree, ModelError, Node
+from fedlocal.models import GradientTree, ModelError, Node
 from fedlocal.schemes.batch_parallel import ProcessorError
 from fedlocal.schemes.exchange import Queue
+from tests.schemes import mortals
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -92,27 +91,11 @@ def test_the_baseline_updates_from_as_many_samples() -> None:
     assert outcome.hashes["batch_parallel"] == outcome.hashes["sequential, 1 thread"]
 
 
-class Mortal(MLP):
-    """A model that kills its process, twice in all, half-way through writing a gradient."""
-
-    def __init__(self, hidden: list[int], marks: str, **given: Any) -> None:
-        super().__init__(hidden, **given)
-        self._marks = Path(marks)
-
-    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
-        died = len(list(self._marks.glob("death-*")))
-        if died < 2 and np.random.default_rng(int(abs(x).sum() * 1000) + died).random() < 0.2:
-            (self._marks / f"death-{died}-{os.getpid()}").touch()
-            out[: len(out) // 2] = np.nan
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().gradient(x, y, out, weight)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_worker_killed_while_it_writes_is_not_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    mortal = ["model._target_=" + f"{Mortal.__module__}.Mortal", f"+model.marks={tmp_path}"]
+    mortal = [f"model._target_={mortals.__name__}.Mortal", f"+model.marks={tmp_path}"]
     outcome = trained(QUEUE, "actors=4", "workers=2", *mortal, folder=folder)
     found = audit(folder / "journal.jsonl")
     assert found.sound
@@ -125,16 +108,9 @@ def test_a_wave_is_one_message_per_worker(tmp_path: Path) -> None:
     assert audit(tmp_path / "journal.jsonl").posted == 2 * -(-403 // (6 * 16))
 
 
-class Broken(MLP):
-    """A model that has no gradients."""
-
-    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
-        raise ArithmeticError("no gradient today")
-
-
 def test_an_actors_error_ends_the_run_with_its_reason() -> None:
     with pytest.raises(ProcessorError, match=r"actor 0 failed \(exception\): ArithmeticError: no gradient"):
-        trained(QUEUE, "actors=2", INLINE, f"model._target_={Broken.__module__}.Broken")
+        trained(QUEUE, "actors=2", INLINE, f"model._target_={mortals.__name__}.Broken")
 
 
 def test_models_without_gradients_need_accumulate_1() -> None:

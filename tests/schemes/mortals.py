@@ -1,0 +1,33 @@
+"""Models that fail; in a module that workers import quickly."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fedlocal.models import MLP
+
+
+class Mortal(MLP):
+    """A model that kills its process, twice in all, half-way through writing a gradient."""
+
+    def __init__(self, hidden: list[int], marks: str, **given: Any) -> None:
+        super().__init__(hidden, **given)
+        self._marks = Path(marks)
+
+    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
+        died = len(list(self._marks.glob("death-*")))
+        if died < 2 and np.random.default_rng(int(abs(x).sum() * 1000) + died).random() < 0.2:
+            (self._marks / f"death-{died}-{os.getpid()}").touch()
+            out[: len(out) // 2] = np.nan
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().gradient(x, y, out, weight)
+
+
+class Broken(MLP):
+    """A model that has no gradients."""
+
+    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
+        raise ArithmeticError("no gradient today")
