@@ -20,6 +20,9 @@ PRELOAD = ("fedlocal.drawing", "matplotlib.backends.backend_agg", "matplotlib.fi
 """What drawing needs: most of its time is their import, which can be over before it begins."""
 
 
+DRAWING = 2  # actors at the same time
+
+
 class Draughtsman:
     """The behaviour of actors that draw: actor i draws figure i.
 
@@ -62,7 +65,8 @@ def draw(
     try:
         curves = partial(figures.learning_curves, _global(histories), folder / "learning_curves.png")
         tasks: list[Draw] = [curves, _partition_figure(dataset, partition, folder / "partition.png")]
-        with closing(open_system(partial(Draughtsman, tasks), len(tasks))) as system:
+        tasks += _timeline_figure(histories, folder / "timeline.png")
+        with closing(open_system(partial(Draughtsman, tasks), min(len(tasks), DRAWING))) as system:
             results = system.ask([Envelope(figure) for figure in range(len(tasks))])
     except Exception:
         logger.exception("the figures could not be drawn")
@@ -78,6 +82,12 @@ def _global(histories: Mapping[str, History]) -> dict[str, History]:
     for name, history in histories.items():
         bare[name].rounds = [replace(one, actors={}, errors={}, work=()) for one in history.rounds]
     return bare
+
+
+def _timeline_figure(histories: Mapping[str, History], path: Path) -> list[Draw]:
+    """Return how to draw the main arm's timeline, if it is known when its actors worked."""
+    rounds = figures.representative(next(iter(histories.values()), History()).rounds)
+    return [partial(figures.timeline, rounds, path)] if rounds else []
 
 
 def _partition_figure(dataset: Dataset, partition: Partition, path: Path) -> Draw:

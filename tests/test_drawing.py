@@ -37,7 +37,8 @@ def dataset() -> Dataset:
 def histories() -> dict[str, History]:
     history = History()
     history.record(Round(0, metrics={"loss": 2.0}))
-    history.record(Round(1, metrics={"loss": 1.0}, actors={0: {"train-loss": 1.5}}, errors={1: "gone"}))
+    work = {"started": 0.5, "seconds": 1.0, "worker": 0.0}
+    history.record(Round(1, metrics={"loss": 1.0}, actors={0: work}, errors={1: "gone"}))
     return {"federated": history}
 
 
@@ -48,7 +49,7 @@ def test_the_figures_are_the_same_wherever_they_are_drawn(
     for open_system in (processes, inline):
         draw(tmp_path, histories, dataset, PARTITION, open_system)
         drawn[open_system] = {figure.name: figure.read_bytes() for figure in tmp_path.iterdir()}
-    assert set(drawn[inline]) == {"learning_curves.png", "partition.png"}
+    assert set(drawn[inline]) == {"learning_curves.png", "partition.png", "timeline.png"}
     assert drawn[inline] == drawn[processes]
 
 
@@ -56,7 +57,14 @@ def test_drawing_leaves_the_histories_whole(
     tmp_path: Path, dataset: Dataset, histories: dict[str, History]
 ) -> None:
     draw(tmp_path, histories, dataset, PARTITION, inline)
-    assert histories["federated"].rounds[1].actors == {0: {"train-loss": 1.5}}
+    assert histories["federated"].rounds[1].actors[0]["seconds"] == 1.0
+
+
+def test_a_scheme_without_actors_has_no_timeline(tmp_path: Path, dataset: Dataset) -> None:
+    history = History()
+    history.record(Round(1, {"training": 1.0}, {"loss": 1.0}))
+    draw(tmp_path, {"sequential": history}, dataset, PARTITION, inline)
+    assert {figure.name for figure in tmp_path.iterdir()} == {"learning_curves.png", "partition.png"}
 
 
 @pytest.mark.parametrize("open_system", [processes, inline])

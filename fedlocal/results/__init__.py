@@ -6,10 +6,17 @@ configuration.
 
 from fedlocal.results.checkpoints import Checkpoint, drop_checkpoints, joined, newest_checkpoint
 from fedlocal.results.environment import environment
-from fedlocal.results.figures import comparison, label_distribution, learning_curves, target_distribution
+from fedlocal.results.figures import (
+    comparison,
+    label_distribution,
+    learning_curves,
+    target_distribution,
+    timeline,
+)
 from fedlocal.results.files import ResultsError, replacing, write_json
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
+from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, owning
 from fedlocal.results.progress import progress
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
@@ -24,6 +31,7 @@ __all__ = [
     "CheckpointWriter",
     "FolderInUseError",
     "History",
+    "Occupancy",
     "ResultsError",
     "Round",
     "SweepRow",
@@ -46,6 +54,8 @@ __all__ = [
     "save_arrays",
     "sweep_table",
     "target_distribution",
+    "timeline",
+    "usage",
     "weights_hash",
     "write_json",
     "write_sweep",

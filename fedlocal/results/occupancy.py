@@ -37,30 +37,32 @@ class States(NamedTuple):
 
 
 class CriticalPath(NamedTuple):
-    """What a round waited for: the worker that ended last, and the exchange before and after.
+    """What a round waited for.
+
+    The instants at which no worker computes cut a round into phases: one in most rounds, a wave of batches
+    where all wait for an update. A phase waits for the worker that ends last in it.
 
     Parameters
     ----------
     worker, actor : int
-        Whose stretch of work ended last.
-    before, after : float
-        Seconds from the round's start to the first stretch of any worker, and from the last one's end to the
-        round's end: dispatch, and collection with aggregation.
+        Whose stretch of work ended last in the round.
+    communication : float
+        Seconds in which no worker was computing: dispatch, collection, aggregation.
     work, gaps : float
-        Seconds in between in which that worker was computing, and in which it was not.
+        Of the workers that ended last in their phases: seconds in these in which they were computing, and in
+        which they were not.
     """
 
     worker: int
     actor: int
-    before: float
+    communication: float
     work: float
     gaps: float
-    after: float
 
     @property
     def seconds(self) -> float:
-        """The path's length, without the gaps: the round's, had the worker that ended last never waited."""
-        return self.before + self.work + self.after
+        """The path's length without the gaps: the round's, had those that ended last never waited."""
+        return self.communication + self.work
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +92,19 @@ class Occupancy:
 
     @classmethod
     def of(cls, one: Round) -> Self | None:
-        """Read a round; None where nobody's work in it is known."""
+        """Read a round; None where nobody's work in it is known, or it took no time."""
         stretches = one.stretches
         if not stretches:
             return None
-        actor, worker, started, seconds = (np.array(column) for column in zip(*stretches, strict=True))
-        times = np.stack([started, started + seconds], axis=1, dtype=np.float64)
+        actor, worker, started, seconds = np.array(stretches, dtype=np.float64).T
+        order = np.lexsort((actor, worker, started))
+        times = np.stack([started, started + seconds], axis=1)[order]
+        actor, worker = (each[order].astype(np.int64) for each in (actor, worker))
         span = max(one.timed, float(times[:, 1].max()))
-        return cls(one.number, span, _workers(one, set(worker.tolist())), actor, worker, times)
+        if not 0 < span < np.inf:
+            return None
+        workers = _workers(one, set(np.unique(worker).tolist()))
+        return cls(one.number, span, workers, actor, worker, times)
 
     def computing(self, worker: int | None = None) -> Intervals:
         """Return when a worker was computing; for None, when any was."""
@@ -106,9 +113,14 @@ class Occupancy:
     def states(self) -> list[States]:
         """Return how long each worker was in each state, in the order of `workers`."""
         anyone = _length(self.computing())
-        own = [_length(self.computing(worker)) for worker in self.workers]
         nobody = max(0.0, self.span - anyone)  # sums are exact but for their last bits
-        return [States(busy, nobody, max(0.0, anyone - busy)) for busy in own]
+        busy = dict.fromkeys(self.workers, 0.0)
+        busy |= {worker: _length(self.computing(worker)) for worker in self._at_work}
+        return [States(own, nobody, max(0.0, anyone - own)) for own in busy.values()]
+
+    @property
+    def _at_work(self) -> list[int]:
+        return list(np.unique(self.worker).tolist())
 
     @cached_property
     def usage(self) -> "Usage":
@@ -118,11 +130,18 @@ class Occupancy:
 
     def critical_path(self) -> CriticalPath:
         """Return what the round waited for."""
-        last = int(self.times[:, 1].argmax())
-        worker, before, end = int(self.worker[last]), float(self.times[0, 0]), float(self.times[last, 1])
-        work = _length(self.computing(worker))
-        gaps = max(0.0, end - before - work)
-        return CriticalPath(worker, int(self.actor[last]), before, work, gaps, self.span - end)
+        phases = self.computing()
+        work, end = np.zeros(len(phases)), np.full(len(phases), -np.inf)
+        for worker in self._at_work:
+            own = self.computing(worker)
+            phase = np.searchsorted(phases[:, 0], own[:, 0], side="right") - 1
+            busy = np.bincount(phase, own[:, 1] - own[:, 0], minlength=len(phases))
+            ended = np.full(len(phases), -np.inf)
+            ended[phase] = own[:, 1]  # ascending: the last one stays
+            work, end = np.where(ended > end, busy, work), np.maximum(ended, end)
+        last, length = int(self.times[:, 1].argmax()), _length(phases)
+        waited, gaps = max(0.0, self.span - length), max(0.0, length - float(work.sum()))
+        return CriticalPath(int(self.worker[last]), int(self.actor[last]), waited, float(work.sum()), gaps)
 
 
 class Usage(NamedTuple):

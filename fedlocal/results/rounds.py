@@ -27,8 +27,6 @@ TIMED = ("dispatch", "training", "collection", "aggregation")
 
 HEADER = ("round", "phase", "actor", "metric", "value")
 
-_WHEN = {"worker", "started", "seconds"}
-
 
 class Row(NamedTuple):
     """One number of a run, as ``metrics.csv`` holds it."""
@@ -55,11 +53,6 @@ class Work(NamedTuple):
     worker: int
     started: float
     seconds: float
-
-    @property
-    def ended(self) -> float:
-        """Seconds from the round's start to the stretch's end."""
-        return self.started + self.seconds
 
 
 @dataclass(frozen=True)
@@ -100,17 +93,13 @@ class Round:
         return sum(self.seconds.get(span, 0.0) for span in TIMED)
 
     @property
-    def stretches(self) -> list[Work]:
-        """Who worked where and when: `work`, or one stretch for each actor of which it is known.
-
-        They are in the order in which they started.
-        """
-        work = self.work or [
+    def stretches(self) -> Sequence[Work]:
+        """Who worked where and when: `work`, or one stretch for each actor of which it is known."""
+        return self.work or [
             Work(actor, int(measured["worker"]), measured["started"], measured["seconds"])
             for actor, measured in self.actors.items()
-            if measured.keys() >= _WHEN
+            if "started" in measured
         ]
-        return sorted(work, key=lambda one: (one.started, one.worker, one.actor))
 
     def rows(self) -> Iterator[Row]:
         """Yield the round as rows of ``metrics.csv``, actors in ascending order."""

@@ -32,6 +32,11 @@ class Arm:
         The same ratio of the whole times, with start-up and evaluation.
     idle_share : float or None
         The part of the workers' time within rounds in which they had nothing to do.
+    efficiency, communication_share : float or None
+        The parts of it in which they computed, and in which none of them did: see
+        `fedlocal.results.occupancy`. What is left of 1 they waited for one another.
+    critical_path : float or None
+        Seconds of the rounds' critical paths, which `seconds` can be compared with.
     """
 
     name: str
@@ -41,6 +46,9 @@ class Arm:
     speed_up: float | None = None
     end_to_end: float | None = None
     idle_share: float | None = None
+    efficiency: float | None = None
+    communication_share: float | None = None
+    critical_path: float | None = None
 
 
 def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "History | None" = None) -> "Table":
@@ -78,7 +86,7 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "Histo
     for index, arm in enumerate(arms):
         style = "bold" if index == 0 and len(arms) > 1 else None
         table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
-    table.caption = "\n".join([*_round(main), *_meaning(arms)]) or None
+    table.caption = "\n".join([*_round(main), *_workers(arms), *_meaning(arms)]) or None
     return table
 
 
@@ -90,6 +98,20 @@ def _round(history: "History | None") -> list[str]:
     means = {span: 1000 * history.total(span) / rounds for span in TIMED}
     spans = [f"{span} {mean:.{0 if mean >= 10 else 1}f}" for span, mean in means.items()]
     return [f"a round: {', '.join(spans)} ms"]
+
+
+def _workers(arms: Sequence[Arm]) -> list[str]:
+    """Say what the first arm's workers did with their time, and how much of it the rounds waited for."""
+    main = arms[0] if arms else None
+    if main is None or main.efficiency is None or main.communication_share is None:
+        return []
+    exchange = main.communication_share
+    others = max(0.0, 1 - main.efficiency - exchange)
+    parts = {"computing": main.efficiency, "communication": exchange, "waiting for others": others}
+    lines = ["workers: " + ", ".join(f"{share(part)} {state}" for state, part in parts.items())]
+    if main.critical_path is not None:
+        lines.append(f"critical path: {duration(main.critical_path)} of {duration(main.seconds)}")
+    return lines
 
 
 def _meaning(arms: Sequence[Arm]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fedlocal.actors import usable_cores
-from fedlocal.results import Arm, Checkpoint, History, Round, arm_folder, joined, weights_hash
+from fedlocal.results import Arm, Checkpoint, History, Round, arm_folder, joined, usage, weights_hash
 from fedlocal.schemes.sequential import SequentialRun
 from fedlocal.schemes.setting import Capture, Scheme, Setting, Trained
 
@@ -128,6 +128,7 @@ class _Baseline:
 
 
 def _arm(name: str, history: History, main: History | None) -> Arm:
+    used = usage(history.rounds)
     return Arm(
         name=name,
         accuracy=history.final("accuracy"),
@@ -136,6 +137,9 @@ def _arm(name: str, history: History, main: History | None) -> Arm:
         speed_up=_ratio(history.seconds, main.seconds) if main else None,
         end_to_end=_ratio(_whole(history), _whole(main)) if main else None,
         idle_share=history.idle_share,
+        efficiency=used.efficiency if used else None,
+        communication_share=used.communication_share if used else None,
+        critical_path=used.path if used else None,
     )
 
 

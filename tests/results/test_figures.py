@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from fedlocal.results import (
     Arm,
     History,
+    Occupancy,
     ResultsError,
     Round,
     SweepRow,
+    Work,
     comparison,
     label_distribution,
     learning_curves,
     target_distribution,
+    timeline,
 )
+from fedlocal.results.figures import representative
 
 
 def pixels(path: Path) -> NDArray[np.float64]:
@@ -103,6 +107,74 @@ def test_targets_without_sense_are_refused(tmp_path: Path) -> None:
         target_distribution(np.zeros((3, 4)), np.ones(3, np.int64), tmp_path / "targets.png")
 
 
+def worked(number: int, workers: int, actors: int, batches: int, seconds: float = 0.01) -> Round:
+    """Return a round in which each actor works on some batches, in waves, on whichever worker is free."""
+    rng, now, work = np.random.default_rng(number), 0.2 * seconds, []
+    for _ in range(batches):
+        free = np.full(workers, now)
+        for actor in range(actors):
+            worker = int(free.argmin())
+            work.append(Work(actor, worker, float(free[worker]), float(seconds * rng.uniform(0.5, 1.5))))
+            free[worker] += work[-1].seconds
+        now = free.max() + 0.1 * seconds
+    return Round(number, {"training": now}, work=work)
+
+
+ROUNDS = {
+    "the default": [worked(number, 2, 4, 1, 0.1 if number == 1 else 0.01) for number in range(1, 21)],
+    "one stretch": [worked(1, 1, 1, 1, 2.0)],
+    "32 actors": [worked(number, 2, 32, 1) for number in (1, 2)],
+    "many actors": [worked(1, 2, 1000, 1, 1e-6)],
+    "waves": [worked(1, 2, 8, 500)],
+    "waves, then few": [worked(1, 2, 8, 500), worked(2, 2, 8, 1)],
+    "waves on 16 workers": [worked(1, 16, 16, 200)],
+    "80 workers": [worked(1, 80, 100, 1)],
+    "hardly any time": [Round(1, work=[Work(0, 0, 0.0, 1e-9)])],
+}
+
+
+@pytest.mark.parametrize("rounds", ROUNDS.values(), ids=ROUNDS.keys())
+def test_timelines_are_drawn(tmp_path: Path, rounds: list[Round]) -> None:
+    timeline(representative(rounds), tmp_path / "timeline.png")
+    assert_drawn(tmp_path / "timeline.png")
+
+
+def painted(path: Path, colour: str) -> float:
+    """Return which part of a figure has a colour."""
+    from matplotlib.colors import to_rgb
+
+    return float((np.abs(pixels(path) - to_rgb(colour)) < 0.01).all(axis=2).mean())
+
+
+@pytest.mark.parametrize("batches", [1, 100], ids=["stretches", "slices"])
+def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int) -> None:
+    """Worker 0 computes for half of the time and worker 1 for a quarter; in a quarter nobody does."""
+    work = []
+    for batch in range(batches):
+        work += [Work(0, 0, 8 * batch + 1, 4), Work(1, 1, 8 * batch + 5, 2)]
+    one = Occupancy.of(Round(1, {"training": 8.0 * batches}, work=work))
+    assert one is not None
+    timeline([one], tmp_path / "timeline.png")
+    computing, communication, idle = (
+        painted(tmp_path / "timeline.png", colour) for colour in ("#0072B2", "#E69F00", "#d4d4d4")
+    )
+    assert computing / idle == pytest.approx(6 / 6, rel=0.2)
+    assert communication / computing == pytest.approx(4 / 6, rel=0.25)
+
+
+def test_the_first_the_middle_and_the_last_round_are_drawn() -> None:
+    rounds = [Round(0), *(worked(number, 2, 4, 1, 1 + number % 5) for number in range(1, 10)), Round(10)]
+    assert [one.number for one in representative(rounds)] == [1, 7, 9]
+    assert [one.number for one in representative(rounds[:3])] == [1, 2]
+    assert [one.number for one in representative(rounds[:2])] == [1]
+    assert representative([Round(0), Round(1, actors={0: {"seconds": 1.0}})]) == []
+
+
+def test_a_timeline_without_a_round_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="it is known when the actors worked"):
+        timeline([], tmp_path / "timeline.png")
+
+
 def run(number: int, accuracy: float | None = 0.9, speed_up: float | None = 1.5, **keys: object) -> SweepRow:
     arms = (Arm("federated", accuracy, 0.1, 2.0), Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up))
     return SweepRow(str(number), "completed", None, {key: str(value) for key, value in keys.items()}, arms)
@@ -154,6 +226,7 @@ from fedlocal.results import *
 learning_curves({}, "c.png")
 label_distribution(np.ones((2, 2), np.int64), "ab", "l.png")
 target_distribution(np.ones((2, 5)), np.ones(2, np.int64), "t.png")
+timeline([Occupancy.of(Round(1, work=[Work(0, 0, 0.0, 1.0)]))], "w.png")
 comparison([SweepRow("0", "completed", arms=(Arm("federated", 0.5, 0.5, 1.0),))], "s.png")
 print("matplotlib.pyplot" in sys.modules)
 """

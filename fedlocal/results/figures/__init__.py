@@ -7,5 +7,13 @@ from fedlocal.results.figures.comparison import comparison
 from fedlocal.results.figures.curves import learning_curves
 from fedlocal.results.figures.labels import label_distribution
 from fedlocal.results.figures.targets import target_distribution
+from fedlocal.results.figures.timeline import representative, timeline
 
-__all__ = ["comparison", "label_distribution", "learning_curves", "target_distribution"]
+__all__ = [
+    "comparison",
+    "label_distribution",
+    "learning_curves",
+    "representative",
+    "target_distribution",
+    "timeline",
+]
