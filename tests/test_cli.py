@@ -58,6 +58,7 @@ def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedloc
         "model.npz",
         "partition.png",
         "summary.json",
+        "timeline.png",
     }
 
 
