@@ -1,0 +1,46 @@
+"""Measure how soon each way to train reaches an accuracy, in seconds and in passes over the data.
+
+``python experiments/time_to_accuracy/study.py`` runs what is missing and writes ``results.csv``,
+``results.md``, ``environment.json`` and the figures beside this file. README.md has the question, the method
+and the answer.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
+
+from arms import METHODS, timed, tuned
+from command import main
+from figures import accuracies, times_to_targets
+from outcomes import Trial
+from reaching import courses
+from tables import as_markdown
+from trials import Study
+
+QUICK = ("dataset=digits", "model=mlp")
+
+
+def studies(quick: bool) -> list[Study]:
+    """Return the trials that choose the learning rates, and those that count."""
+    if quick:
+        return [Study("timing", "time_to_accuracy", timed(8), 2, QUICK)]
+    return [
+        Study("tuning", "time_to_accuracy", tuned(), 1, timed=False),
+        Study("timing", "time_to_accuracy", timed(), 5),
+    ]
+
+
+def report(trials: Sequence[Trial], folder: Path) -> None:
+    """Write the tables and draw the figures."""
+    tuning, timing = ([trial for trial in trials if trial.study == name] for name in ("tuning", "timing"))
+    by_method = {method: found for method in METHODS if (found := courses(timing, method))}
+    (folder / "results.md").write_text(as_markdown(by_method, tuning), encoding="utf-8")
+    if by_method:
+        accuracies(by_method, folder / "accuracy.png")
+        times_to_targets(by_method, folder / "targets.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parent, studies, report))

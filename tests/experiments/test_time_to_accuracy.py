@@ -1,0 +1,139 @@
+"""The study of time to accuracy: when a run reached a target, which rate is best, what is reported."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fedlocal
+from fedlocal.config import check
+from fedlocal.results import History, Round, write_json
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+STUDY = EXPERIMENTS / "time_to_accuracy"
+MODULES = ("arms", "reaching", "tables", "figures", "study")
+COMMON = ("trials", "outcomes", "command", "intervals", "reports")
+
+pytestmark = pytest.mark.skipif(
+    not STUDY.is_dir(), reason="the studies do not travel with the source archive"
+)
+
+
+@pytest.fixture(scope="module")
+def study() -> Iterator[Any]:
+    """Import the study's modules by the names that they have for one another."""
+    before = list(sys.path)
+    sys.path[:0] = [str(STUDY), str(EXPERIMENTS)]
+    try:
+        modules = {name: import_module(name) for name in (*COMMON, *MODULES)}
+    finally:
+        sys.path[:] = before
+    yield type("Modules", (), modules)
+    for name in modules:
+        del sys.modules[name]
+
+
+def test_a_target_is_reached_between_two_evaluations(study: Any) -> None:
+    history = History()
+    history.record(Round(0, {"start-up": 9.0}, {"accuracy": 0.1}))
+    history.record(Round(1, {"training": 2.0, "evaluation": 9.0}, {"accuracy": 0.8}))
+    history.record(Round(2, {"training": 1.0, "aggregation": 1.0}))  # not evaluated
+    history.record(Round(3, {"training": 2.0}, {"accuracy": 0.9}))
+    history.record(Round(4, {"training": 2.0}, {"accuracy": 0.7}))
+    course = study.reaching.course(history, 4)
+    assert course == [(0.0, 0, 0.1), (2.0, 4, 0.8), (6.0, 12, 0.9), (8.0, 16, 0.7)]
+    assert study.reaching.reached(course, 0.85) == pytest.approx((4.0, 8.0, 0.85))
+    assert study.reaching.reached(course, 0.8) == pytest.approx((2.0, 4.0, 0.8))
+    assert study.reaching.reached(course, 0.05) == course[0]  # before any training
+    assert study.reaching.reached(course, 0.91) is None
+    assert study.reaching.reached([], 0.5) is None
+
+
+@given(accuracies=st.lists(st.floats(0, 1), min_size=1), target=st.floats(0, 1))
+def test_a_target_is_reached_no_later_than_it_is_seen(
+    study: Any, accuracies: list[float], target: float
+) -> None:
+    reaching = study.reaching
+    course = [reaching.Moment(2.0 * at, at, accuracy) for at, accuracy in enumerate(accuracies)]
+    found = reaching.reached(course, target)
+    seen = next((each for each in course if each.accuracy >= target), None)
+    assert (found is None) == (seen is None)
+    if found and seen:
+        assert seen.passes - 1 <= found.passes <= seen.passes
+        assert found.seconds == pytest.approx(2 * found.passes)
+
+
+def test_the_best_rate_is_the_soonest_at_the_hardest_target(study: Any) -> None:
+    def course(*accuracies: float) -> list[Any]:
+        return [study.reaching.Moment(at, at, each) for at, each in enumerate((0.1, *accuracies))]
+
+    ascending = [
+        course(0.5, 0.6, 0.6),
+        course(0.5, 0.6, 0.7),
+        course(0.7, 0.8, 0.86),
+        course(0.7, 0.86, 0.86),
+        course(0.7, 0.8, 0.9),
+        course(0.5, 0.9, 0.6),
+    ]
+    merits = [study.tables.merit(each) for each in ascending]
+    assert merits == sorted(merits)
+    assert len(set(merits)) == len(merits)
+
+
+def test_every_arm_is_a_configuration_of_as_many_passes(study: Any) -> None:
+    for arm in (*study.arms.timed(40), *study.arms.tuned(20)):
+        config = fedlocal.compose("experiment=time_to_accuracy", *arm.overrides)
+        check(config)
+        assert config.rounds * config.local_epochs == (20 if "-rate-" in arm.name else 40)
+        assert config.evaluate_every == 1
+        assert not config.baseline
+
+
+def write_trial(folder: Path, study: str, arm: str, number: int, accuracies: list[float]) -> None:
+    place = folder / "runs" / study / arm / f"trial-{number:02d}"
+    place.mkdir(parents=True)
+    with History(place) as history:
+        for at, accuracy in enumerate(accuracies):
+            seconds = {"training": 1.0 + 0.1 * number} if at else {}
+            history.record(Round(at, seconds, {"accuracy": accuracy}))
+    arms = [{"name": "x", "accuracy": accuracies[-1], "loss": 0.1, "seconds": history.seconds}]
+    summary = {"status": "completed", "error": None, "overrides": [], "arms": arms, "hash": "ab", "rounds": 2}
+    write_json(place / "summary.json", {**summary, "duration": 5.0})
+    write_json(place / "environment.json", {})
+
+
+def test_the_report_is_made_from_the_folders_alone(
+    study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        write_trial(tmp_path, "timing", "sequential-1x128", number, [0.1, 0.8, 0.9])
+        write_trial(tmp_path, "timing", "federated-2x128-epochs-4", number, [0.1, 0.86, 0.86 + number / 50])
+        write_trial(tmp_path, "timing", "batch_parallel-8x128", number, [0.1, 0.2, 0.3])
+    write_trial(tmp_path, "tuning", "sequential-1x128-rate-0.25", 0, [0.1, 0.8, 0.86])
+    write_trial(tmp_path, "tuning", "sequential-1x128-rate-0.7", 0, [0.1, 0.86, 0.87])
+    main, home = study.command.main, tmp_path
+    assert main(home, study.study.studies, study.study.report, ["--report-only"]) == 0
+    text = (tmp_path / "results.md").read_text()
+    row = {line.split(" | ")[0].lstrip("| "): line for line in reversed(text.splitlines()) if "|" in line}
+    assert "1.6 (" in row["sequential, batches of 128"]  # 1.5 and 1.65 seconds to 0.85
+    assert "not in 2 passes" in row["batch_parallel, 8 actors x 128 rows"]
+    assert "1 of 2 trials" in row["federated, 2 actors, 4 local epochs"]
+    assert "0.87 after 2.0 | 0.5 | 0.7 |" in text
+    for figure in ("accuracy.png", "targets.png"):
+        assert (tmp_path / figure).stat().st_size > 10_000
+
+
+def test_a_ratio_says_how_many_times_as_fast(study: Any) -> None:
+    moment, base, method = study.reaching.Moment, study.arms.BASE, study.arms.METHODS[1]
+    runs = {
+        base: {number: [moment(0, 0, 0.1), moment(8.0, 4, 0.9)] for number in range(3)},
+        method: {number: [moment(0, 0, 0.1), moment(4.0, 4, 0.9)] for number in range(3)},
+    }
+    text = study.tables.as_markdown(runs, [])
+    assert "| 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) |" in text
+    assert "not in" not in text
