@@ -16,16 +16,12 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 MARK = f"FEDLOCAL_TESTS_{os.getpid()}"
 os.environ[MARK] = "1"
 LIVED = 2.0  # seconds that a process may take to be gone
-# What workers import in seconds, which the process that they fork from does once for all tests.
-PRELOAD = ("sklearn.linear_model", "sklearn.neural_network")
 
 
 def pytest_sessionstart() -> None:
-    from fedlocal.actors import warm_up
-    from fedlocal.drawing import PRELOAD as DRAWING
-    from fedlocal.flower.backends import PRELOAD as CLIENTS
+    from tests.forking import share_imports  # loads NumPy
 
-    warm_up((*CLIENTS, *DRAWING, *PRELOAD))
+    share_imports()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

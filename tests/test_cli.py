@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from fedlocal import compose, run
+from fedlocal.actors import warm_up
 from fedlocal.cli import main, runs_actors
+from tests.forking import SHARED
 
 SMALL = [
     "dataset=synthetic",
@@ -113,6 +115,7 @@ def forked(tmp_path: Path) -> Fedlocal:
     def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         context: Any = multiprocessing.get_context(method)
+        warm_up(SHARED)
         process = context.Process(target=_be_the_command, args=(tmp_path, arguments))
         process.start()
         process.join(60)

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from fedlocal.config import GROUPS, ConfigError, build, check, compose, folder
 from fedlocal.seeds import Stream, generator
 
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((folder() / group).glob("*.yaml"))]
+PRESETS = {group: sorted(path.stem for path in (folder() / group).glob("*.yaml")) for group in GROUPS}
 NEEDS = {
     "npz": ["dataset.path=data.npz"],
     "openml": ["dataset.name=iris"],
@@ -18,9 +18,11 @@ NEEDS = {
 }
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{group}={option}" for group, option in OPTIONS])
-def test_every_option_of_every_group_is_valid(group: str, option: str) -> None:
-    check(compose(f"{group}={option}", *NEEDS.get(option, [])))
+@pytest.mark.parametrize("number", range(max(map(len, PRESETS.values()))))
+def test_every_option_of_every_group_is_valid(number: int) -> None:
+    options = {group: each[number] for group, each in PRESETS.items() if number < len(each)}
+    needed = [override for option in options.values() for override in NEEDS.get(option, [])]
+    check(compose(*(f"{group}={option}" for group, option in options.items()), *needed))
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (folder() / "experiment").glob("*.yaml")))

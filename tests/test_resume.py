@@ -342,47 +342,64 @@ def interrupted(folder: Path, *overrides: str) -> None:
     (folder / "config.yaml").write_text(config.replace("rounds: 3", "rounds: 6"))
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("interrupted") / "run"
+    interrupted(place)
+    return place
+
+
+@pytest.fixture
+def half(original: Path, tmp_path: Path) -> Path:
+    """Return the folder of a run of 6 rounds that ended after 3 of them."""
+    return Path(shutil.copytree(original, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def whole() -> Run:
+    """Return what such a run comes to if nothing ends it."""
+    return run(compose(*BARE, INLINE, "rounds=6"))
+
+
 def test_a_run_goes_on_from_the_last_sound_checkpoint(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    half: Path, whole: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    interrupted(tmp_path / "run")
-    last = tmp_path / "run" / "checkpoints" / "round-000003.ckpt"
+    last = half / "checkpoints" / "round-000003.ckpt"
     last.write_bytes(last.read_bytes()[:-1])
-    assert_same(fedlocal.resume(tmp_path / "run"), run(compose(*BARE, INLINE, "rounds=6")))
+    assert_same(fedlocal.resume(half), whole)
     assert "round-000003.ckpt is refused: it is damaged" in caplog.text
 
 
-def test_a_run_without_a_sound_checkpoint_says_so(tmp_path: Path) -> None:
-    interrupted(tmp_path / "run")
-    for path in (tmp_path / "run" / "checkpoints").iterdir():
+def test_a_run_without_a_sound_checkpoint_says_so(half: Path) -> None:
+    for path in (half / "checkpoints").iterdir():
         path.write_bytes(b"")
     with pytest.raises(ResultsError, match=r"no checkpoint can be used(?s:.*)3\.ckpt: it is empty"):
-        fedlocal.resume(tmp_path / "run")
+        fedlocal.resume(half)
 
 
-def test_a_run_without_any_checkpoint_starts_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_without_any_checkpoint_starts_anew(
+    tmp_path: Path, whole: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     interrupted(tmp_path / "run", "checkpoint_every=null")
     assert not (tmp_path / "run" / "checkpoints").exists()
-    assert_same(fedlocal.resume(tmp_path / "run"), run(compose(*BARE, INLINE, "rounds=6")))
+    assert_same(fedlocal.resume(tmp_path / "run"), whole)
     assert "has no checkpoint: the run starts anew" in caplog.text
 
 
 def test_a_run_whose_rows_are_lost_ends_with_the_same_weights(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    half: Path, whole: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    interrupted(tmp_path / "run")
-    (tmp_path / "run" / "metrics.csv").unlink()
-    resumed = fedlocal.resume(tmp_path / "run")
-    assert resumed.hashes == run(compose(*BARE, INLINE, "rounds=6")).hashes
+    (half / "metrics.csv").unlink()
+    resumed = fedlocal.resume(half)
+    assert resumed.hashes == whole.hashes
     assert [one.number for one in resumed.histories["federated"].rounds] == [4, 5, 6]
     assert "the rounds up to 3 are lost" in caplog.text
 
 
-def test_a_new_run_leaves_no_checkpoints_of_an_earlier_one(tmp_path: Path) -> None:
-    interrupted(tmp_path / "run")
-    run(compose(*BARE, INLINE, "rounds=1"), tmp_path / "run")
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["round-000001.ckpt"]
-    assert len(fedlocal.resume(tmp_path / "run").histories["federated"].rounds) == 2
+def test_a_new_run_leaves_no_checkpoints_of_an_earlier_one(half: Path) -> None:
+    run(compose(*BARE, INLINE, "rounds=1"), half)
+    assert [path.name for path in (half / "checkpoints").iterdir()] == ["round-000001.ckpt"]
+    assert len(fedlocal.resume(half).histories["federated"].rounds) == 2
 
 
 FOREIGN = "from flwr.serverapp.strategy import FedAvg\n\nclass Mine(FedAvg): ...\n"
@@ -400,14 +417,13 @@ def test_a_strategy_whose_state_is_not_declared_is_refused(
         fedlocal.resume(tmp_path / "run")
 
 
-def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
-    interrupted(tmp_path / "run")
+def test_a_folder_in_use_is_left_alone(half: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    with owning(tmp_path / "run"):
+    with owning(half):
         with pytest.raises(FolderInUseError):
-            fedlocal.resume(tmp_path / "run")
+            fedlocal.resume(half)
         with pytest.raises(FolderInUseError):
-            run(compose(*BARE, INLINE), tmp_path / "run")
+            run(compose(*BARE, INLINE), half)
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -18,7 +18,7 @@ PRESETS = sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
 def test_a_preset_learns_digits(preset: Path, digits: Any) -> None:
     factory = instantiate(OmegaConf.load(preset))
     model = factory(inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
-    train(model, digits.x, digits.y, batch_size=32, epochs=8, rng=np.random.default_rng(1))
+    train(model, digits.x, digits.y, batch_size=32, epochs=5, rng=np.random.default_rng(1))
     assert model.evaluate(digits.test_x, digits.test_y).accuracy >= 0.93
 
 

@@ -20,16 +20,18 @@ def build(estimator: str, options: dict[str, Any], outputs: int = 10, seed: int 
     return SklearnModel(estimator, options, inputs=64, outputs=outputs, classes=True, rng=rng)
 
 
-def fit(model: SklearnModel, digits: Any, epochs: int = 1, seed: int = 0, rows: int = 400) -> float:
+def fit(
+    model: SklearnModel, digits: Any, epochs: int = 1, seed: int = 0, rows: int = 400, batch_size: int = 32
+) -> float:
     rng = np.random.default_rng(seed)
-    return train(model, digits.x[:rows], digits.y[:rows], batch_size=32, epochs=epochs, rng=rng)
+    return train(model, digits.x[:rows], digits.y[:rows], batch_size=batch_size, epochs=epochs, rng=rng)
 
 
 @pytest.mark.parametrize(("estimator", "options"), [*ESTIMATORS, (LINEAR[0], {"loss": "hinge"})])
 def test_it_learns_digits(digits: Any, estimator: str, options: dict[str, Any]) -> None:
     model = build(estimator, options)
-    first = fit(model, digits, rows=1437)
-    last = fit(model, digits, epochs=8, rows=1437)
+    first = fit(model, digits, rows=1437, batch_size=64)
+    last = fit(model, digits, epochs=4, rows=1437, batch_size=64)
     evaluation = model.evaluate(digits.test_x, digits.test_y)
     assert last < first
     assert evaluation.accuracy is not None

@@ -1,6 +1,5 @@
 """Every trial has a watchdog beside it and a checker behind it, and leaves nothing."""
 
-import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from fedlocal.actors import ActorSystem, Behaviour, Death, Policy, warm_up
 from tests.actors.faults.trial import Open, Trial
+from tests.forking import share_imports, stop
 
 WATCHDOG = 60.0  # seconds that no test comes near
 
@@ -19,10 +19,8 @@ WATCHDOG = 60.0  # seconds that no test comes near
 def _warm() -> Iterator[None]:
     warm_up(["tests.actors.faults.misbehaviour"])  # workers start in milliseconds
     yield
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
-
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # other tests have another image
+    stop()  # other tests have another image
+    share_imports()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,23 @@
+"""The process that workers fork from, shared by all tests: it imports once what each worker would."""
+
+import multiprocessing
+
+from fedlocal.drawing import PRELOAD as DRAWING
+from fedlocal.flower.backends import PRELOAD as CLIENTS
+
+LIBRARY = ("sklearn.linear_model", "sklearn.neural_network")
+SHARED = ("fedlocal.actors.processes", *CLIENTS, *DRAWING, *LIBRARY)
+
+
+def share_imports() -> None:
+    """Have the next such process import all of it, when somebody starts it."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_forkserver_preload(list(SHARED))
+
+
+def stop() -> None:
+    """End such a process; the next worker starts another."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
