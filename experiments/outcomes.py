@@ -93,7 +93,7 @@ def _trial(place: Path) -> Trial | None:
     )
 
 
-def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[int, float]:
+def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[int, Any]:
     """Return a measure of an arm, by the number of the trial, where it has one.
 
     Parameters
@@ -103,7 +103,7 @@ def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[
     arm : str
         Its name.
     measure : str
-        A field of `Trial`: ``seconds``, ``whole``, ``accuracy``, ``loss``, ``idle_share``.
+        A field of `Trial`: ``seconds``, ``whole``, ``accuracy``, ``loss``, ``idle_share``, ``hash``.
     """
     found = {trial.number: getattr(trial, measure) for trial in trials if trial.arm == arm}
     return {number: value for number, value in found.items() if value is not None}
@@ -111,7 +111,7 @@ def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[
 
 def paired(
     trials: Sequence[Trial], of: str, over: str, measure: str = "seconds"
-) -> tuple[list[float], list[float]]:
+) -> tuple[list[Any], list[Any]]:
     """Return a measure of two arms in the trials that both have; position k of both is the same trial's."""
     one, other = values(trials, of, measure), values(trials, over, measure)
     common = sorted(one.keys() & other.keys())

@@ -1,0 +1,32 @@
+"""What the study compares, and what the paper measured."""
+
+from collections.abc import Callable, Sequence
+
+from points import Point
+
+BATCH, FIXED = 128, 256  # rows of an actor's batch, and of an update where that is the same for all
+ACTORS = (1, 2, 4, 8, 16, 32)
+PAPER = {1: 1.0, 2: 1.69, 4: 2.35, 8: 2.01, 16: 1.42, 32: 0.82}
+"""Mean speed-ups of Bartsch & Du Bois (ERAD/RS 2023) on four AMD Opteron 6367."""
+
+CURVES: dict[str, Callable[[int], Point]] = {
+    "federated": lambda actors: Point("federated", actors, BATCH),
+    f"batch_parallel, {BATCH} rows an actor": lambda actors: Point("batch_parallel", actors, BATCH),
+    f"batch_parallel, {FIXED} rows an update": lambda actors: Point(
+        "batch_parallel", actors, FIXED // actors
+    ),
+    "batch_parallel, copied messages": lambda actors: Point("messages", actors, BATCH),
+}
+
+
+def points(actors: Sequence[int]) -> list[Point]:
+    """Return what is timed: one actor makes no wave, and so has no messages to copy."""
+    several = [count for count in actors if count > 1]
+    curves = [point(count) for point in CURVES.values() for count in actors]
+    accumulated = [Point("accumulate", count, BATCH) for count in several]
+    return [*(point for point in curves if (point.scheme, point.actors) != ("messages", 1)), *accumulated]
+
+
+def judged(actors: Sequence[int]) -> list[Point]:
+    """Return those whose accuracy is judged: the others end with the same bits as one of them."""
+    return [point for point in points(actors) if point.scheme in ("federated", "batch_parallel")]

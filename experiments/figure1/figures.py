@@ -1,0 +1,88 @@
+"""The study's figures: a box plot after the paper's Figure 1, and the speed-ups beside the paper's."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from arms import ACTORS, BATCH, CURVES, PAPER
+from outcomes import Trial
+from points import Point, sequential, speed_up
+from reports import curve
+
+from fedlocal.results.figures.canvas import COLOURS, line_style, sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BOXES = list(CURVES)[:2]
+WIDTH = 0.34  # of a box; numbers of actors are 1 apart
+
+
+def box_plot(trials: Sequence[Trial], path: Path) -> None:
+    """Draw the time of an epoch against the number of actors, with the sequential mean as a dotted line."""
+    with sheet(path, 7.0, 4.6) as figure:
+        axes = figure.subplots()
+        for index, label in enumerate(BOXES):
+            _boxes(axes, trials, label, index)
+        plain = epochs(trials, sequential(BATCH))
+        if plain:
+            label = f"sequential, batches of {BATCH}: mean"
+            axes.axhline(fmean(plain), label=label, color="#444444", linestyle=":", linewidth=1.4)
+        _actors(axes)
+        axes.set(ylabel="seconds", ylim=(0, None))
+        axes.set_title(f"Training time of an epoch, {_most(trials)} trials")
+        figure.legend(loc="outside lower center", ncols=2)
+
+
+def _boxes(axes: "Axes", trials: Sequence[Trial], label: str, index: int) -> None:
+    places = {at: epochs(trials, CURVES[label](actors)) for at, actors in enumerate(ACTORS)}
+    places = {at: seconds for at, seconds in places.items() if seconds}
+    at = [place + (index - (len(BOXES) - 1) / 2) * (WIDTH + 0.04) for place in places]
+    colour = COLOURS[index]
+    drawn = axes.boxplot(
+        list(places.values()),
+        positions=at,
+        widths=WIDTH,
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": f"{colour}40", "edgecolor": colour},
+        whiskerprops={"color": colour},
+        capprops={"color": colour},
+        medianprops={"color": colour, "linewidth": 1.8},
+        flierprops={"marker": ".", "markersize": 4, "markeredgecolor": colour},
+    )
+    for box in drawn["boxes"][:1]:
+        box.set_label(label)
+
+
+def speed_ups(trials: Sequence[Trial], path: Path) -> None:
+    """Draw the speed-ups over the sequential scheme with as many rows an update, and the paper's."""
+    with sheet(path, 7.0, 5.0) as figure:
+        axes = figure.subplots()
+        highest = max(PAPER.values())
+        for index, (label, point) in enumerate(CURVES.items()):
+            found = [(at, speed_up(trials, point(actors))) for at, actors in enumerate(ACTORS)]
+            curve(axes, found, index, label)
+            highest = max([highest, *(one.estimate for _, one in found if one.trials)])
+        style = {**line_style(len(CURVES)), "color": "#444444"}
+        axes.plot(range(len(PAPER)), list(PAPER.values()), label="the paper's, on other processors", **style)
+        axes.axhline(1.0, color="#444444", linestyle=":", linewidth=1)
+        _actors(axes)
+        axes.set(ylim=(0, 1.15 * highest), ylabel="times as fast")  # bars of two trials would fill it
+        axes.set_title("Speed-up over sequential training of equal updates, with 95 % intervals")
+        figure.legend(loc="outside lower center", ncols=2)
+
+
+def epochs(trials: Sequence[Trial], point: Point) -> list[float]:
+    """Return the seconds of an epoch in each trial of a point."""
+    return [trial.seconds / trial.rounds for trial in trials if trial.arm == point.name]
+
+
+def _actors(axes: "Axes") -> None:
+    axes.set_xticks(range(len(ACTORS)), [str(count) for count in ACTORS])
+    axes.set(xlabel="actors", xlim=(-0.6, len(ACTORS) - 0.4))
+
+
+def _most(trials: Sequence[Trial]) -> int:
+    return 1 + max(trial.number for trial in trials)

@@ -1,0 +1,44 @@
+"""Reproduce Figure 1 of Bartsch & Du Bois: training time, speed-up and accuracy against the number of actors.
+
+``python experiments/figure1/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
+
+from arms import ACTORS, judged, points
+from command import main
+from figures import box_plot, speed_ups
+from outcomes import Trial
+from points import with_partners
+from tables import as_markdown
+from trials import Study
+
+QUICK = ("dataset=digits", "rounds=2")
+
+
+def studies(quick: bool) -> list[Study]:
+    """Return the trials of time, few epochs and many trials, and those of accuracy, the other way round."""
+    actors, options = (ACTORS[:3], QUICK) if quick else (ACTORS, ())
+    return [
+        Study("timing", "figure1", with_partners(points(actors)), 30, ("rounds=2", *options)),
+        Study("accuracy", "figure1", with_partners(judged(actors)), 5, options, timed=False),
+    ]
+
+
+def report(trials: Sequence[Trial], folder: Path) -> None:
+    """Write the tables and draw the figures."""
+    timing = [trial for trial in trials if trial.study == "timing"]
+    accuracy = [trial for trial in trials if trial.study == "accuracy"]
+    (folder / "results.md").write_text(as_markdown(timing, accuracy), encoding="utf-8")
+    if timing:
+        box_plot(timing, folder / "training_time.png")
+        speed_ups(timing, folder / "speed_up.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parent, studies, report))

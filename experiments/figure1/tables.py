@@ -1,0 +1,96 @@
+"""The study's tables: speed-ups beside the paper's, times, and accuracies with their tests."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from arms import ACTORS, BATCH, CURVES, PAPER, judged, points
+from figures import epochs
+from intervals import equivalence, mean
+from outcomes import Trial, paired, values
+from points import Point, sequential, speed_up
+from reports import as_table, in_words
+
+MARGIN = 0.01  # of accuracy: one image in a hundred
+EXPLAINED = f"""\
+Alike: two one-sided t tests of the differences, paired by seed, exclude at the level of 5 % that the means
+are {MARGIN} or more apart (so that the interval of 90 % lies within ±{MARGIN}). The partner of an arm is
+the sequential scheme with as many rows an update.
+"""
+
+
+def as_markdown(timing: Sequence[Trial], accuracy: Sequence[Trial]) -> str:
+    """Return all of ``results.md``."""
+    parts = []
+    if timing:
+        parts += ["## Speed-up\n", _speed_ups(timing), _same_bits(timing), "## Time\n", _times(timing)]
+    if accuracy:
+        parts += ["## Accuracy\n", _accuracies(accuracy)]
+    return "\n".join(parts)
+
+
+def _speed_ups(trials: Sequence[Trial]) -> str:
+    rows = [
+        (count, f"{PAPER[count]:.2f}", *(in_words(speed_up(trials, of(count))) for of in CURVES.values()))
+        for count in ACTORS
+    ]
+    return as_table(["actors", "the paper", *CURVES], rows)
+
+
+def _same_bits(trials: Sequence[Trial]) -> str:
+    """Say in how many trials the queue ended with the bits of the sequential scheme."""
+    equal = [
+        own == other
+        for scheme in ("batch_parallel", "messages")
+        for count in ACTORS[1:]
+        for own, other in zip(*_hashes(trials, scheme, count), strict=True)
+    ]
+    return (
+        "Runs of the batch queue, in shared memory or with copied messages, that ended with the weights of "
+        f"sequential training with `accumulate=` actors, bit for bit: {sum(equal)} of {len(equal)}.\n"
+    )
+
+
+def _hashes(trials: Sequence[Trial], scheme: str, count: int) -> tuple[list[str], list[str]]:
+    own, other = Point(scheme, count, BATCH), Point("accumulate", count, BATCH)
+    return paired(trials, own.name, other.name, "hash")
+
+
+def _times(trials: Sequence[Trial]) -> str:
+    plain, rows = sequential(BATCH), []
+    for point in _and_partners(points(ACTORS)):
+        seconds, idle = epochs(trials, point), values(trials, point.name, "idle_share").values()
+        over = [_over(trials, point, other) for other in (point.partner, plain)]
+        share = f"{fmean(idle):.0%}" if idle else ""
+        rows.append((point.name, point.update, in_words(mean(seconds)), share, *over))
+    header = ["arm", "rows an update", "seconds an epoch", "idle", "over its partner", f"over {plain.name}"]
+    return as_table(header, [row for row in rows if row[2]])
+
+
+def _over(trials: Sequence[Trial], point: Point, other: Point) -> str:
+    return "" if point == other else in_words(speed_up(trials, point, other))
+
+
+def _accuracies(trials: Sequence[Trial]) -> str:
+    plain, rows = sequential(BATCH), []
+    for point in _and_partners(judged(ACTORS)):
+        found = mean(list(values(trials, point.name, "accuracy").values()))
+        tests = [*_tested(trials, point, plain), *_tested(trials, point, point.partner)]
+        rows.append((point.name, point.update, in_words(found, 4), *tests))
+    header = ["arm", "rows an update", "accuracy", f"minus {plain.name}", "p", "alike"]
+    table = as_table([*header, "minus its partner", "p", "alike"], [row for row in rows if row[2]])
+    return f"{table}\n{EXPLAINED}"
+
+
+def _tested(trials: Sequence[Trial], point: Point, over: Point) -> tuple[str, str, str]:
+    """Return the mean difference with its interval of 90 %, p, and whether the arms are alike."""
+    if point == over:
+        return "", "", ""
+    found = equivalence(*paired(trials, point.name, over.name, "accuracy"), MARGIN)
+    if math.isnan(found.p):
+        return in_words(found.difference, 4), "", ""
+    return in_words(found.difference, 4), f"{found.p:.2g}", "yes" if found.shown else "not shown"
+
+
+def _and_partners(chosen: Sequence[Point]) -> list[Point]:
+    return list(dict.fromkeys([*(point.partner for point in chosen), *chosen]))
