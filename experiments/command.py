@@ -19,6 +19,8 @@ from trials import Study, StudyError, run
 Report = Callable[[Sequence[Trial], Path], None]
 """Draws figures and writes ``results.md`` of trials, of all studies, into a folder."""
 
+WITH = "options of fedlocal for all runs, such as dataset=mnist workers=4; in a --folder of their own"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -97,11 +99,13 @@ def _options(
     parser.add_argument("--folder", type=Path, help=f"of runs and report; with --quick ./{home.name}-quick")
     parser.add_argument("--trials", type=int, help="of each arm, in place of the study's own number")
     parser.add_argument("--only", nargs="+", choices=names, help="parts to run; the report is of all")
+    parser.add_argument("--with", nargs="+", default=[], metavar="KEY=VALUE", dest="overrides", help=WITH)
     parser.add_argument("--report-only", action="store_true", help="run nothing, report on what is there")
     given = parser.parse_args(arguments)
     if given.trials is not None and given.trials < 1:
         parser.error(f"--trials {given.trials}: give at least 1")
     chosen = [one for one in studies(given.quick) if given.only is None or one.name in given.only]
+    chosen = [replace(one, overrides=(*one.overrides, *given.overrides)) for one in chosen]
     if given.trials is not None:
         chosen = [replace(one, trials=given.trials) for one in chosen]
     folder = given.folder or (Path(f"{home.name}-quick") if given.quick else home)

@@ -18,6 +18,7 @@ from points import with_partners
 from tables import as_markdown
 from trials import Study
 
+TIMED = ("rounds=2", "evaluate_every=2", "checkpoint_every=null")
 QUICK = ("dataset=digits", "rounds=2")
 
 
@@ -25,7 +26,7 @@ def studies(quick: bool) -> list[Study]:
     """Return the trials of time, few epochs and many trials, and those of accuracy, the other way round."""
     actors, options = (ACTORS[:3], QUICK) if quick else (ACTORS, ())
     return [
-        Study("timing", "figure1", with_partners(points(actors)), 30, ("rounds=2", *options)),
+        Study("timing", "figure1", with_partners(points(actors)), 30, (*TIMED, *options)),
         Study("accuracy", "figure1", with_partners(judged(actors)), 5, options, timed=False),
     ]
 

@@ -1,0 +1,84 @@
+"""Measure speed-up and accuracy of both parallel schemes on images, small images and a table.
+
+``python experiments/datasets/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
+
+from command import main
+from intervals import mean
+from outcomes import Trial, values
+from points import Point, speed_up, with_partners
+from reports import as_table, curve, in_words
+from trials import Study
+
+from fedlocal.results.figures.canvas import sheet
+
+BATCH = 64
+ACTORS = (2, 4, 8)
+SCHEMES = ("federated", "batch_parallel")
+DATA = {
+    "digits": ("dataset=digits", "rounds=40"),
+    "fashion_mnist": ("dataset=fashion_mnist",),
+    "tabular": (  # of the form of Forest Covertype, which would have to be downloaded
+        "dataset=synthetic",
+        "dataset.train=100000",
+        "dataset.test=10000",
+        "dataset.shape=[54]",
+        "dataset.classes=7",
+        "dataset.separation=3",
+    ),
+}
+QUICK = {
+    "digits": ("dataset=digits", "rounds=4"),
+    "tabular": (*DATA["tabular"], "dataset.train=3000", "rounds=2"),
+}
+TITLES = {
+    "digits": "digits: 1,437 rows of 64",
+    "fashion_mnist": "Fashion-MNIST: 60,000 of 784",
+    "tabular": "synthetic table: 100,000 of 54",
+}
+HEADER = ("data set", "arm", "rows an update", "speed-up", "accuracy", "of its partner")
+
+
+def studies(quick: bool) -> list[Study]:
+    """Return a study of each data set: what is compared shares its data."""
+    points = [Point(scheme, actors, BATCH) for scheme in SCHEMES for actors in ACTORS]
+    arms, trials = with_partners(points), 2 if quick else 10
+    return [
+        Study(name, "datasets", arms, trials, options) for name, options in (QUICK if quick else DATA).items()
+    ]
+
+
+def report(trials: Sequence[Trial], folder: Path) -> None:
+    """Write the table and draw the figure."""
+    sets = {name: [trial for trial in trials if trial.study == name] for name in DATA}
+    rows = [_row(name, sets[name], Point(s, n, BATCH)) for name in DATA for s in SCHEMES for n in ACTORS]
+    (folder / "results.md").write_text(as_table(HEADER, rows), encoding="utf-8")
+    with sheet(folder / "datasets.png", 9.0, 4.2) as figure:
+        panels = figure.subplots(1, len(DATA), sharey=True)
+        for panel, (name, title) in zip(panels, TITLES.items(), strict=True):
+            for index, scheme in enumerate(SCHEMES):
+                found = [speed_up(sets[name], Point(scheme, actors, BATCH)) for actors in ACTORS]
+                curve(panel, enumerate(found), index, scheme)
+            panel.axhline(1.0, color="#444444", linestyle=":", linewidth=1)
+            panel.set_xticks(range(len(ACTORS)), [str(actors) for actors in ACTORS])
+            panel.set(xlabel="actors", title=title, ylim=(0, None))
+        panels[0].set_ylabel("times as fast")
+        figure.suptitle("Speed-up over sequential training of equal updates, with 95 % intervals")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+
+
+def _row(name: str, trials: Sequence[Trial], point: Point) -> tuple[object, ...]:
+    own, other = (mean(list(values(trials, arm.name, "accuracy").values())) for arm in (point, point.partner))
+    faster = in_words(speed_up(trials, point))
+    return name, point.name, point.update, faster, in_words(own, 3), in_words(other, 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parent, studies, report))

@@ -1,0 +1,116 @@
+"""The studies of speed: their arms can be run, and their reports say what their trials say."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fedlocal
+from fedlocal.config import check
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+COMMON = ("command", "intervals", "outcomes", "points", "reports", "trials")
+OWN = ("arms", "figures", "study", "tables")
+STUDIES = ("batch_size", "datasets", "figure1")
+
+pytestmark = pytest.mark.skipif(
+    not EXPERIMENTS.is_dir(), reason="the studies do not travel with the source archive"
+)
+
+
+@pytest.fixture(params=STUDIES)
+def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Import a study's program by the names that its parts have for one another, for one test."""
+    path = list(sys.path)
+    monkeypatch.syspath_prepend(str(EXPERIMENTS / request.param))
+    yield import_module("study")
+    sys.path[:] = path
+    for name in (*COMMON, *OWN):
+        sys.modules.pop(name, None)
+
+
+def composed(study: Any) -> Iterator[fedlocal.Config]:
+    """Yield the configuration of each arm of a study."""
+    trials = sys.modules["trials"]
+    for arm in study.arms:
+        yield fedlocal.compose(*trials._overrides(study, arm))
+
+
+def test_an_arm_of_each_scheme_can_be_run(program: Any) -> None:
+    study = program.studies(True)[0]
+    schemes = {arm.name.partition("-")[0]: arm for arm in study.arms}
+    assert {"sequential", "federated", "batch_parallel"} <= schemes.keys()
+    for config in composed(replace(study, arms=tuple(schemes.values()))):
+        check(config)
+
+
+@pytest.mark.slow
+def test_every_arm_can_be_run(program: Any) -> None:
+    for study in program.studies(False):
+        for config in composed(study):
+            check(config)
+            assert config.baseline is False  # the sequential scheme is an arm, and has its turns
+
+
+def made_up(program: Any, seconds: Any) -> list[Any]:
+    """Return three trials of each arm, in which the seconds of an arm with n actors are given."""
+    outcomes, found = sys.modules["outcomes"], []
+    for study in program.studies(False):
+        for arm in study.arms:
+            actors = int(arm.name.partition("-")[2].partition("x")[0])
+            took, parallel = seconds(actors), not arm.name.startswith("sequential")
+            for number in range(3):
+                accuracy = 0.8 + 0.001 * number - (0.05 if parallel and actors == 8 else 0)
+                measured = (2, took * (1 + 0.1 * number), 9.0, accuracy, 0.5, 0.25, "a")
+                found.append(outcomes.Trial(study.name, arm.name, number, *measured, Path()))
+    return found
+
+
+def cells(table: str, first: str) -> Sequence[str]:
+    """Return the cells of the first line of a table that begins with a word."""
+    line = next(line for line in table.splitlines() if line.startswith(f"| {first} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_report_says_what_the_trials_say(program: Any, tmp_path: Path) -> None:
+    """The arms of a trial are slow together, so that their ratio is known exactly."""
+    program.report(made_up(program, lambda actors: 8.0 / actors), tmp_path)
+    table = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "2.00 (2.00 to 2.00)" in table
+    assert "8.00 (8.00 to 8.00)" in table
+    assert "nan" not in table
+    for figure in tmp_path.glob("*.png"):
+        assert figure.read_bytes().startswith(b"\x89PNG")
+    assert list(tmp_path.glob("*.png"))
+
+
+def test_a_report_of_the_first_trial_alone_has_no_intervals(program: Any, tmp_path: Path) -> None:
+    first = [trial for trial in made_up(program, lambda actors: 8.0 / actors) if trial.number == 0]
+    program.report(first[:-1], tmp_path)
+    table = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert " 2.00 |" in table
+    assert "nan" not in table
+    assert " to " not in table
+
+
+@pytest.mark.parametrize("program", ["figure1"], indirect=True)
+def test_figure1_tests_whether_accuracies_are_alike(program: Any, tmp_path: Path) -> None:
+    program.report(made_up(program, float), tmp_path)
+    accuracies = (tmp_path / "results.md").read_text(encoding="utf-8").partition("## Accuracy")[2]
+    alike, lower = cells(accuracies, "federated-4x128"), cells(accuracies, "federated-8x128")
+    assert (alike[3], alike[5]) == ("0.0000 (0.0000 to 0.0000)", "yes")
+    assert (lower[3], lower[5]) == ("-0.0500 (-0.0500 to -0.0500)", "not shown")
+
+
+@pytest.mark.parametrize("program", ["figure1"], indirect=True)
+def test_the_partner_of_a_wave_makes_updates_of_as_many_rows(program: Any) -> None:
+    points = sys.modules["points"]
+    assert points.Point("batch_parallel", 4, 128).partner == points.sequential(512)
+    assert points.Point("federated", 4, 128).partner == points.sequential(128)
+    names = [arm.name for study in program.studies(False) for arm in study.arms]
+    for point in sys.modules["arms"].points((1, 2, 4, 8, 16, 32)):
+        assert point.partner.name in names
