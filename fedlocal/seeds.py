@@ -20,6 +20,7 @@ class Stream(IntEnum):
     BATCHES = 6
     SAMPLING = 7
     CLIENT = 8
+    PILOT = 9
 
 
 def generator(seed: int, stream: Stream, partition: int = 0, round: int = 0) -> np.random.Generator:  # noqa: A002

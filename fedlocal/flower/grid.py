@@ -109,6 +109,10 @@ class LocalGrid(Grid):
         """Return all node ids, in the order of the partitions."""
         return self._node_ids
 
+    def restrict(self, nodes: range) -> None:
+        """Let the server app know of these nodes alone, until it is told otherwise."""
+        self.nodes, self._node_ids = nodes, list(nodes)
+
     def cost(self, node: int) -> float:
         """Return the expected work of a message to a node."""
         return float(self._costs[partition_of(node)])

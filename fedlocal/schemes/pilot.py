@@ -1,0 +1,215 @@
+"""A short pilot: what steps, messages and aggregation take here and now, for ``actors=auto``.
+
+It trains the run's model on rows of its training set, with its strategy, on its backend, all workers busy, and
+throws the result away. Its random draws have a stream of their own, and what it changes is its own: the run
+that follows has the bits of one that was told the number of actors.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fedlocal.actors import one_thread
+from fedlocal.data import Partition, Rows, Shards, Slices
+from fedlocal.data.skew import NoSkew
+from fedlocal.flower.admission import WEIGHT, Strict
+from fedlocal.flower.grid import LocalGrid
+from fedlocal.flower.host import node_of
+from fedlocal.flower.logs import quiet
+from fedlocal.flower.rounds import FederatedRound, RoundLoop
+from fedlocal.results import TIMED
+from fedlocal.schemes.costs import Costs, FederatedCosts, Line, Sampling, Workers
+from fedlocal.schemes.federation import start_host, times
+from fedlocal.seeds import Stream, generator
+
+if TYPE_CHECKING:
+    from fedlocal.flower.backends import Backend
+    from fedlocal.flower.client_app import NewModel, Training
+
+STRETCH = 0.08  # seconds that an actor of the longest probe trains: long enough to compare workers' speeds
+CYCLES = range(3, 16)  # how often each probe is measured
+ENOUGH = 1.0  # seconds after which the fewest cycles are enough
+CROWD = 16  # actors of the largest probe at least, or as many as workers eight times
+
+
+@dataclass(frozen=True)
+class PilotSetting:
+    """What a pilot is given: the same for every scheme.
+
+    Parameters
+    ----------
+    rows : Rows
+        The training set.
+    new_model : NewModel
+        Makes the model with its initial parameters.
+    training : Training
+        Of the run.
+    strategy : Strategy
+        The pilot's own: its state is spoilt.
+    backend : Backend
+        Where clients run.
+    workers : int
+        How many worker processes, where the backend has any.
+    actors : sequence of int
+        The numbers of actors that can be chosen, ascending.
+    """
+
+    rows: Rows
+    new_model: "NewModel"
+    training: "Training"
+    strategy: Any
+    backend: "Backend"
+    workers: int
+    actors: Sequence[int]
+
+
+class Pilot(Protocol):
+    """Measures what a scheme costs."""
+
+    def __call__(self, setting: PilotSetting) -> Costs:
+        """Measure."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Some actors with equally many rows, and what rounds of them took."""
+
+    actors: range
+    rows: int
+    rounds: list[FederatedRound]
+
+    def seconds(self, *spans: str) -> float:
+        """Return the seconds of a round that these spans took."""
+        return median(sum(times(one)[span] for span in spans) for one in self.rounds)
+
+    @property
+    def handling(self) -> float:
+        """Seconds that a worker took for a message."""
+        return median(length for one in self.rounds for length in _lengths(one))
+
+    @property
+    def spread(self) -> float:
+        """How much longer the longest of a round's messages took than the mean, relative to it."""
+        return median(max(own) / (sum(own) / len(own)) - 1 for own in map(_lengths, self.rounds))
+
+
+def _lengths(one: FederatedRound) -> list[float]:
+    handlings = one.exchange.handlings if one.exchange else ()
+    return [handling.ended - handling.started for handling in handlings]
+
+
+def federated_pilot(setting: PilotSetting) -> FederatedCosts:
+    """Measure rounds of five kinds, in turns, and solve them for the costs.
+
+    As many actors as workers with one step each; with a step of a quarter of the rows; with many steps; one
+    actor with many steps; a crowd of actors with one step.
+    """
+    sampling = _take_all(setting.strategy)
+    batch, least, most = setting.training.batch_size, setting.actors[0], setting.actors[-1]
+    few = min(max(setting.workers, least), most)
+    crowd = max(few, min(most, max(CROWD, 8 * setting.workers)))
+    steps = _steps(setting, few)
+    sizes = [max(1, batch // 4)] * crowd + [batch] * few + [steps * batch] * few
+    probes = {
+        "crowd": _Probe(range(crowd), sizes[0], []),
+        "part": _Probe(range(few), sizes[0], []),
+        "step": _Probe(range(crowd, crowd + few), batch, []),
+        "long": _Probe(range(crowd + few, crowd + 2 * few), steps * batch, []),
+        "alone": _Probe(range(crowd + few, crowd + few + least), steps * batch, []),
+    }
+    with _rounds(setting, sizes) as (grid, rounds):
+        begun, cycle = time.perf_counter(), 0
+        while cycle <= CYCLES.start or (cycle <= CYCLES.stop and time.perf_counter() - begun < ENOUGH):
+            for probe in probes.values():
+                grid.restrict(range(node_of(probe.actors.start), node_of(probe.actors.stop)))
+                one = next(rounds)
+                if cycle:  # the first one touches memory for the first time
+                    probe.rounds.append(one)
+            cycle += 1
+    return _solved(setting, probes, steps, sampling)
+
+
+def _take_all(strategy: Any) -> Sampling:
+    """Have a strategy ask all clients, to train alone; return how it would have sampled them."""
+    sampling = Sampling(getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1))
+    strategy.fraction_train, strategy.fraction_evaluate = 1.0, 0.0
+    return sampling
+
+
+def _steps(setting: PilotSetting, few: int) -> int:
+    """Return how many steps take about `STRETCH`, but no more than an actor of the run would make."""
+    training, model = setting.training, setting.new_model()
+    rows = Rows(setting.rows.x[: training.batch_size], setting.rows.y[: training.batch_size])
+    with one_thread():
+        taken = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            replace(training, local_epochs=1).run(model, rows.x, rows.y, partition=0, number=1)
+            taken.append(time.perf_counter() - begun)
+    own = -(-len(setting.rows) // (few * training.batch_size))
+    return max(2, min(own, int(STRETCH / min(taken))))
+
+
+@contextmanager
+def _rounds(
+    setting: PilotSetting, sizes: Sequence[int]
+) -> Iterator[tuple[LocalGrid, Iterator[FederatedRound]]]:
+    """Open a federation of actors with so many rows each; a round is over when the next one is asked for."""
+    draw = partial(generator, setting.training.seed, Stream.PILOT)
+    chosen = draw().integers(len(setting.rows), size=sum(sizes))
+    partition = Partition(np.arange(len(chosen)), np.concatenate([[0], np.cumsum(sizes)]))
+    shards = Shards.create(Rows(setting.rows.x[chosen], setting.rows.y[chosen]), partition)
+    training = replace(setting.training, seed=int(draw(1).integers(2**32)), local_epochs=1)
+    strategy, costs = setting.strategy, np.array(sizes, np.float64)
+    admission = Strict(sizes, weighted_by=getattr(strategy, "weighted_by_key", WEIGHT), losses=["train-loss"])
+    loop = RoundLoop(strategy, 1 << 30, training.seed, lambda number, arrays: {}, admission)
+    with shards, quiet(), one_thread():
+        slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
+        start = partial(start_host, slices, setting.new_model, training)
+        with setting.backend.open(start, costs, setting.workers) as grid:
+            yield grid, loop.run(grid, setting.new_model().arrays, after=1)
+
+
+def _solved(
+    setting: PilotSetting, probes: dict[str, _Probe], steps: int, sampling: Sampling
+) -> FederatedCosts:
+    """Find the costs with which the model predicts what the probes took."""
+    crowd, part, step, long = (probes[name] for name in ("crowd", "part", "step", "long"))
+    exchange = long.rounds[0].exchange
+    workers = Workers(exchange.workers if exchange else 1)
+    if workers.count > 1:
+        alone = min(1.0, max(1 / workers.count, probes["alone"].handling / long.handling))
+        workers = replace(workers, alone=alone, spread=min(0.5, long.spread))
+    full = max(0.0, (long.handling - step.handling) / (steps - 1))
+    message = max(0.0, step.handling - full)
+    less, fewer = max(0.0, step.handling - part.handling), step.rows - part.rows
+    row = min(less / fewer, full / step.rows) if fewer else 0.0
+    base = FederatedCosts(
+        batch_size=setting.training.batch_size,
+        epochs=setting.training.local_epochs,
+        step=full - step.rows * row,
+        row=row,
+        message=message,
+        workers=workers,
+        exchange=Line(0.0, 0.0),
+        aggregation=Line(0.0, 0.0),
+        sampling=sampling,
+    )
+
+    def rest(probe: _Probe) -> float:
+        known = replace(base, epochs=1, sampling=Sampling()).predict(np.full(len(probe.actors), probe.rows))
+        return probe.seconds(*TIMED) - probe.seconds("aggregation") - known.seconds
+
+    few, many = len(part.actors), len(crowd.actors)
+    return replace(
+        base,
+        exchange=Line.through((few, rest(part)), (many, rest(crowd))),
+        aggregation=Line.through((few, part.seconds("aggregation")), (many, crowd.seconds("aggregation"))),
+    )
