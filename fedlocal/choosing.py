@@ -1,73 +1,115 @@
 """``actors=auto``: a pilot measures, the cost model predicts, and the number is fixed before training begins.
 
-What each scheme's rounds cost is explained in `fedlocal.schemes.costs`.
+What the rounds of a scheme cost is explained in `fedlocal.schemes.costs`.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.config import Config, ConfigError, build, sampling_problems
-from fedlocal.data import Dataset, PartitionError, PartitionStrategy, held_out, traits
-from fedlocal.schemes.costs import TOLERANCE, Prediction, choose
+from fedlocal.config import Config, ConfigError, build, sampling_problems, with_actors
+from fedlocal.data import PartitionError, PartitionStrategy, held_out_of, traits
+from fedlocal.flower.logs import quiet
+from fedlocal.flower.rounds import QuorumError
+from fedlocal.results import announce
+from fedlocal.schemes.costs import Choice, choose
 from fedlocal.schemes.federated import federated
 from fedlocal.schemes.pilot import Pilot, PilotSetting, federated_pilot
 from fedlocal.seeds import Stream, generator
 
 logger = logging.getLogger(__name__)
 
+Sizes = NDArray[np.int64]
+
 PILOTS: Mapping[Any, Pilot] = {federated: federated_pilot}
-"""The schemes that ``actors=auto`` can choose for."""
+"""The schemes for which there is a number to choose, and what measures their costs."""
 
 SERIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 PER_WORKER = 4  # multiples of the number of workers that are tried beside the series
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A number of actors, and what it was chosen from.
+def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetting) -> Choice:
+    """Choose the number of actors that a round takes least time with, and say so.
 
     Parameters
     ----------
-    chosen : Prediction
-        Of the number that was chosen.
-    predictions : list of Prediction
-        Of all numbers that could be chosen, ascending.
-    refused : dict of int to str
-        Numbers that could not, and why.
-    pilot_seconds : float
-        What the pilot took.
+    config : Config
+        With ``actors=auto``.
+    divide : PartitionStrategy
+        Divides the training rows among a number of actors.
+    setting : PilotSetting
+        What the pilot trains.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to choose: for this scheme, or since no number satisfies all options.
+    PartitionError
+        If the partition strategy leaves no choice.
     """
-
-    chosen: Prediction
-    predictions: list[Prediction]
-    refused: dict[int, str]
-    pilot_seconds: float
-
-    def __str__(self) -> str:
-        """Say what was chosen and why, on two lines."""
-        one, others = self.chosen, [each for each in self.predictions if each is not self.chosen]
-        parts = ("compute", "exchange", "aggregation", "imbalance")
-        where = ", ".join(f"{part} {getattr(one, part):.3g}" for part in parts)
-        beside = ", ".join(f"{each.actors}: {each.per_pass:.3g} s" for each in others)
-        return (
-            f"actors=auto: {one.actors}, predicted {one.per_pass:.3g} s a round ({where}), the fewest within "
-            f"{TOLERANCE:.0%} of the best\npilot of {self.pilot_seconds:.1f} s; predicted for other numbers: "
-            f"{beside or 'none'}"
+    scheme = build(config, "scheme")
+    if scheme.func not in PILOTS:
+        known = ", ".join(each.__name__ for each in PILOTS)
+        raise ConfigError(
+            f"actors=auto: there is no best number of actors for scheme={scheme.func.__name__}; give a number, "
+            f"or use scheme={known}"
         )
+    begun = time.perf_counter()
+    sizes, refused = _candidates(config, divide, setting)
+    with quiet():
+        own = replace(setting, strategy=build(config, "strategy"))
+    try:
+        costs = PILOTS[scheme.func](own, sorted(sizes))
+    except QuorumError as error:
+        error.add_note("in the pilot of actors=auto; a number in its place needs none")
+        raise
+    predictions = [costs.predict(own) for _, own in sorted(sizes.items())]
+    choice = Choice(choose(predictions), predictions, refused, time.perf_counter() - begun)
+    for line in str(choice).splitlines():
+        logger.info("%s", line)
+        announce(line, config.display.value)
+    return choice
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what ``actors.json`` holds."""
-        predictions = [{**asdict(each), "seconds": each.seconds, "per_pass": each.per_pass} for each in self.predictions]
-        return {
-            "actors": self.chosen.actors,
-            "tolerance": TOLERANCE,
-            "pilot_seconds": self.pilot_seconds,
-            "predictions": predictions,
-            "refused": self.refused,
-        }
+
+def _candidates(
+    config: Config, divide: PartitionStrategy, setting: PilotSetting
+) -> tuple[dict[int, Sizes], dict[int, str]]:
+    """Return the numbers to choose from, with the rows that actors train on; and why others cannot be."""
+    rows = len(setting.dataset.train)
+    most = max(1, min(rows // config.batch_size, max(SERIES[-1], PER_WORKER * setting.workers)))
+    multiples = (times * setting.workers for times in range(1, PER_WORKER + 1))
+    numbers = sorted({number for number in (*SERIES, *multiples, most) if number <= most})
+    sizes: dict[int, Sizes] = {}
+    refused: dict[int, str] = {}
+    unpartitioned: list[PartitionError] = []
+    for actors in numbers:
+        if problems := _problems(with_actors(config, actors), setting.strategy):
+            refused[actors] = "; ".join(problems)
+            continue
+        try:
+            parts = divide(traits(setting.dataset), actors, generator(config.seed, Stream.PARTITION))
+        except PartitionError as error:
+            refused[actors] = str(error)
+            unpartitioned.append(error)
+        else:
+            sizes[actors] = parts.sizes - held_out_of(parts.sizes, setting.held_out)
+    if unpartitioned and sum(actors > 1 for actors in sizes) < 2:
+        unpartitioned[-1].add_note("actors=auto has no choice with this partition: give a number")
+        raise unpartitioned[-1]
+    if not sizes:
+        number, reason = next(iter(refused.items()))
+        raise ConfigError(f"actors=auto: no number from 1 to {most} will do; with {number}: {reason}")
+    return sizes, refused
+
+
+def _problems(config: Config, strategy: Any) -> list[str]:
+    """Find what rules out a number of actors."""
+    problems = sampling_problems(vars(strategy), int(config.actors))
+    if config.min_results is not None and config.min_results > int(config.actors):
+        problems.append(f"min_results={config.min_results}: must be at most actors={config.actors}")
+    return problems

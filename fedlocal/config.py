@@ -4,6 +4,7 @@ Options at the top level are typed by `Config`. The options of a group are typed
 group's ``_target_`` names, so that there is one place for a parameter, its type and its documentation.
 """
 
+import copy
 import inspect
 import math
 import threading
@@ -24,6 +25,9 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+AUTO = "auto"
+ANY = 1 << 30  # stands for a number of actors that is not known yet
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
 GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "backend")
@@ -60,7 +64,7 @@ class Config:
     strategy: Any = MISSING
     backend: Any = MISSING
     seed: int = MISSING
-    actors: int = MISSING
+    actors: int | str = MISSING
     workers: int | str = MISSING
     rounds: int = MISSING
     local_epochs: int = MISSING
@@ -125,27 +129,45 @@ def check(config: Config) -> None:
     ConfigError
         Naming every option that is wrong, the value it has, and what was expected.
     """
-    problems = _range_problems(config)
+    problems = _number_problems(config)
+    if problems or config.actors == AUTO:
+        config = with_actors(config, ANY)  # what depends on it is checked when it is chosen
+    problems += _range_problems(config)
     for group in GROUPS:
         problems += _target_problems(group, config[group])  # type: ignore[index]
-    problems += sampling_problems(config.strategy, config.actors)
+    problems += sampling_problems(config.strategy, int(config.actors))
     if problems:
         raise ConfigError("\n".join(problems))
 
 
+def with_actors(config: Config, actors: int) -> Config:
+    """Return a copy of a configuration with this number of actors, and what refers to it."""
+    changed = copy.deepcopy(config)
+    changed.actors = actors
+    return changed
+
+
+def _number_problems(config: Config) -> list[str]:
+    """Find what is wrong with numbers that can be left to fedlocal."""
+    numbers = {"actors": config.actors, "workers": config.workers}
+    return [
+        f"{name}={number}: must be a number of at least 1, or {AUTO}"
+        for name, number in numbers.items()
+        if number != AUTO and not (isinstance(number, int) and number >= 1)
+    ]
+
+
 def _range_problems(config: Config) -> list[str]:
-    at_least = {"seed": 0, "actors": 1, "rounds": 1, "local_epochs": 1, "batch_size": 1, "accumulate": 1}
+    at_least = {"seed": 0, "rounds": 1, "local_epochs": 1, "batch_size": 1, "accumulate": 1}
     at_least["evaluate_every"] = 1
     problems = [
         f"{name}={getattr(config, name)}: must be at least {least}"
         for name, least in at_least.items()
         if getattr(config, name) < least
     ]
-    if config.workers != "auto" and not (isinstance(config.workers, int) and config.workers >= 1):
-        problems.append(f"workers={config.workers}: must be a number of at least 1, or auto")
     if config.checkpoint_every is not None and config.checkpoint_every < 0:
         problems.append(f"checkpoint_every={config.checkpoint_every}: must be at least 0; 0 or null: never")
-    if config.min_results is not None and not 1 <= config.min_results <= config.actors:
+    if config.min_results is not None and not 1 <= config.min_results <= int(config.actors):
         problems.append(
             f"min_results={config.min_results}: must be from 1 to actors={config.actors}, or null"
         )

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedlocal.actors import usable_cores
-from fedlocal.config import Config, ConfigError, OptimizerState, build, check, sampling_problems
+from fedlocal.config import (
+    AUTO,
+    Config,
+    ConfigError,
+    OptimizerState,
+    build,
+    check,
+    sampling_problems,
+    with_actors,
+)
 from fedlocal.data import Dataset, Shards, Slices, traits
 from fedlocal.drawing import PRELOAD
 from fedlocal.recording import clear, recorded
@@ -31,6 +40,7 @@ from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
+    from fedlocal.flower.client_app import Training
     from fedlocal.schemes import Setting, Trained
     from fedlocal.schemes.comparison import Comparison
 
@@ -115,10 +125,11 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str], resume: 
 
     with quiet():  # strategies log what they were built with
         scheme, strategy = build(config, "scheme"), build(config, "strategy")
-    if problems := sampling_problems(vars(strategy), config.actors):
+    if config.actors != AUTO and (problems := sampling_problems(vars(strategy), int(config.actors))):
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, resume) if folder else 0
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
+    config = with_actors(config, len(setting.partition))
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
     with setting.slices.shards:
         about = _about(comparison)
@@ -187,38 +198,54 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     DataError, PartitionError, SkewError, ModelError
         If the data, or what is asked of them, cannot be.
     """
-    from fedlocal.flower.client_app import NewModel, Training
+    from fedlocal.choosing import choose_actors
+    from fedlocal.flower.client_app import NewModel
     from fedlocal.schemes import Setting
+    from fedlocal.schemes.pilot import PilotSetting
 
     seed = config.seed
     divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
     dataset: Dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
     new_model = NewModel(factory, dataset.inputs, dataset.outputs, dataset.classes is not None, seed)
     new_model()  # a model that does not suit the data is refused here
-    partition = divide(traits(dataset), config.actors, generator(seed, Stream.PARTITION))
+    held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
+    workers = usable_cores() if config.workers == AUTO else int(config.workers)
+    choice = None
+    if config.actors == AUTO:
+        training = _training(with_actors(config, 1))
+        piloting = PilotSetting(dataset, new_model, training, strategy, backend, workers, held_out)
+        choice = choose_actors(config, divide, piloting)
+        config = with_actors(config, choice.chosen.actors)
+    partition = divide(traits(dataset), int(config.actors), generator(seed, Stream.PARTITION))
     slices = Slices(
         shards=Shards.create(dataset.train, partition),
         skew=skew,
         shape=dataset.shape,
-        held_out=config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0,
+        held_out=held_out,
         skew_draw=partial(generator, seed, Stream.SKEW),
         held_out_draw=partial(generator, seed, Stream.HELD_OUT),
     )
     slices.open(0)  # a skew that does not suit the data is refused here
-    keep = config.optimizer_state is OptimizerState.keep
-    training = Training(seed, config.batch_size, config.local_epochs, config.accumulate, keep)
     return Setting(
         dataset=dataset,
         partition=partition,
         slices=slices,
         new_model=new_model,
-        training=training,
+        training=_training(config),
         rounds=config.rounds,
         evaluate_every=config.evaluate_every,
         strategy=strategy,
         backend=backend,
-        workers=usable_cores() if config.workers == "auto" else int(config.workers),
+        workers=workers,
         min_results=config.min_results,
         round_timeout=config.round_timeout,
         journal=journal,
+        choice=choice,
     )
+
+
+def _training(config: Config) -> "Training":
+    from fedlocal.flower.client_app import Training
+
+    keep = config.optimizer_state is OptimizerState.keep
+    return Training(config.seed, config.batch_size, config.local_epochs, config.accumulate, keep)

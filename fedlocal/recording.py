@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def clear(folder: Path, *, resuming: bool) -> None:
     """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
     stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
-    for pattern in stale if resuming else [*stale, "config.yaml", "journal.jsonl"]:
+    for pattern in stale if resuming else [*stale, "config.yaml", "journal.jsonl", "actors.json"]:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
     if not resuming:
@@ -78,6 +78,8 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path) -> No
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
+    if choice := comparison.setting.choice:
+        write_json(folder / "actors.json", choice.as_json())
     path = folder / "config.yaml"
     if not path.exists():  # a run that goes on leaves it as it was asked for
         with replacing(path) as stream:

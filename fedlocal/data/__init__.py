@@ -9,7 +9,7 @@ from fedlocal.data.errors import DataError, PartitionError, SkewError
 from fedlocal.data.partition import Partition, PartitionStrategy, Traits
 from fedlocal.data.shards import Shards
 from fedlocal.data.skew import Skew
-from fedlocal.data.slices import Slice, Slices
+from fedlocal.data.slices import Slice, Slices, held_out_of
 
 __all__ = [
     "DataError",
@@ -24,5 +24,6 @@ __all__ = [
     "Slice",
     "Slices",
     "Traits",
+    "held_out_of",
     "traits",
 ]

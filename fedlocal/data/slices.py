@@ -17,6 +17,11 @@ KEPT = 1024
 Draw = Callable[[int], np.random.Generator]
 
 
+def held_out_of(sizes: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """Return how many rows slices of these sizes hold out: a share, rounded down, and never all."""
+    return np.minimum((share * sizes).astype(np.int64), np.maximum(sizes - 1, 0))
+
+
 @dataclass(frozen=True)
 class Slice:
     """What one actor owns: rows to train on, and held-out rows to evaluate on, perhaps none."""
@@ -76,7 +81,7 @@ class Slices:
     @property
     def held_out_sizes(self) -> NDArray[np.int64]:
         """Number of rows that each actor holds out, shape (actors,)."""
-        return self._held_out_of(self.shards.sizes)
+        return held_out_of(self.shards.sizes, self.held_out)
 
     @property
     def training_sizes(self) -> NDArray[np.int64]:
@@ -87,11 +92,8 @@ class Slices:
         """Return which rows of a slice are held out from training: ascending positions in it."""
         return self._held_out(partition_id, len(self.shards.open(partition_id)))
 
-    def _held_out_of(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.minimum((self.held_out * sizes).astype(np.int64), np.maximum(sizes - 1, 0))
-
     def _held_out(self, partition_id: int, size: int) -> NDArray[np.int64]:
-        count = int(self._held_out_of(np.array(size))) if self.held_out else 0
+        count = int(held_out_of(np.array(size), self.held_out)) if self.held_out else 0
         if count == 0:
             return np.empty(0, np.int64)
         return np.sort(self.held_out_draw(partition_id).permutation(size)[:count])

@@ -18,7 +18,7 @@ from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, owning
-from fedlocal.results.progress import progress
+from fedlocal.results.progress import announce, progress
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sweep import sweep_table, write_sweep
 from fedlocal.results.table import Arm, comparison_table
@@ -36,6 +36,7 @@ __all__ = [
     "Round",
     "SweepRow",
     "Work",
+    "announce",
     "arm_folder",
     "collect",
     "comparison",

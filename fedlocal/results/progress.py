@@ -78,6 +78,14 @@ def progress(
         yield _PlainShow(forgiving, total_rounds, name, done)
 
 
+def announce(line: str, mode: Mode = "auto", stream: TextIO | None = None) -> None:
+    """Show a line that is about the whole run, where `progress` would show its rounds."""
+    if mode != "off":
+        forgiving = _Forgiving(stream or sys.stderr)
+        forgiving.write(line + "\n")
+        forgiving.flush()
+
+
 def _silent(round: Round) -> None:  # noqa: A002
     """Show nothing."""
 

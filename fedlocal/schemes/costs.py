@@ -1,7 +1,7 @@
 """What a round costs, by the number of actors: the model behind ``actors=auto``, and the choice.
 
-Nothing here measures anything. `fedlocal.schemes.pilot` measures, `FederatedCosts` predicts, `choose` decides;
-given the same measurements, all of it gives the same answer.
+Nothing is measured here: `fedlocal.schemes.pilot` measures, `FederatedCosts` predicts, `choose` decides, and
+given the same measurements they always give the same answer.
 
 **The federated scheme.** Actor i of n trains on m_i rows: the partition strategy is asked for each n, so the
 m_i are those of the run. W workers take the actors' messages, the longest first. All times are in seconds.
@@ -36,13 +36,14 @@ The model of n bytes is in h, x and g: they are measured with the run's own mode
 and evaluation, which the clock of a round does not count either.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+PARTS = ("compute", "exchange", "aggregation", "imbalance")
 TOLERANCE = 0.02
 """Predictions this close, relative to the best, count as equal: a pilot knows no better."""
 
@@ -94,16 +95,66 @@ class Costs(Protocol):
         ...
 
 
-def choose(predictions: Iterable[Prediction], tolerance: float = TOLERANCE) -> Prediction:
-    """Return the prediction with the fewest actors among those within `tolerance` of the fastest.
+@dataclass(frozen=True)
+class Choice:
+    """A number of actors, and what it was chosen from.
+
+    Parameters
+    ----------
+    chosen : Prediction
+        Of the number that was chosen.
+    predictions : sequence of Prediction
+        Of all numbers that could be, ascending.
+    refused : mapping of int to str
+        Numbers that could not, and why.
+    pilot_seconds : float
+        What the pilot took.
+    """
+
+    chosen: Prediction
+    predictions: Sequence[Prediction]
+    refused: Mapping[int, str]
+    pilot_seconds: float
+
+    def __str__(self) -> str:
+        """Say what was chosen and why, on two lines."""
+        one, numbers = self.chosen, [each.actors for each in self.predictions]
+        parts = ", ".join(f"{part} {getattr(one, part):.3g}" for part in PARTS)
+        fastest = min(self.predictions, key=lambda each: each.per_pass)
+        beside = {each.actors: each for each in (self.predictions[0], fastest, self.predictions[-1])}
+        beside.pop(one.actors, None)
+        others = "".join(f"; {actors}: {each.per_pass:.3g} s" for actors, each in sorted(beside.items()))
+        return (
+            f"actors=auto: {one.actors} of {numbers[0]} to {numbers[-1]}, predicted {one.per_pass:.3g} s a "
+            f"round ({parts}){others}\n"
+            f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
+            f"{self.pilot_seconds:.1f} s; all predictions are in actors.json"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``actors.json`` holds."""
+        predictions = [
+            {**asdict(each), "seconds": each.seconds, "per_pass": each.per_pass} for each in self.predictions
+        ]
+        return {
+            "actors": self.chosen.actors,
+            "tolerance": TOLERANCE,
+            "pilot_seconds": self.pilot_seconds,
+            "predictions": predictions,
+            "refused": self.refused,
+        }
+
+
+def choose(predictions: Sequence[Prediction]) -> Prediction:
+    """Return the prediction with the fewest actors among those within `TOLERANCE` of the fastest.
 
     Fewer actors for the same time are better learning: each has more rows, and a mean of fewer models is
     nearer to what one model would have learnt.
     """
-    found = list(predictions)
-    best = min(each.per_pass for each in found)
+    best = min(each.per_pass for each in predictions)
     return min(
-        (each for each in found if each.per_pass <= best * (1 + tolerance)), key=lambda each: each.actors
+        (each for each in predictions if each.per_pass <= best * (1 + TOLERANCE)),
+        key=lambda each: each.actors,
     )
 
 

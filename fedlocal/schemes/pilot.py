@@ -1,8 +1,8 @@
 """A short pilot: what steps, messages and aggregation take here and now, for ``actors=auto``.
 
-It trains the run's model on rows of its training set, with its strategy, on its backend, all workers busy, and
-throws the result away. Its random draws have a stream of their own, and what it changes is its own: the run
-that follows has the bits of one that was told the number of actors.
+It trains the run's model on rows of its training set, with its strategy, on its backend, all workers busy,
+and throws the result away. Its random draws have a stream of their own, and what it changes is its own: the
+run that follows has the bits of one that was told the number of actors.
 """
 
 import time
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from fedlocal.actors import one_thread
-from fedlocal.data import Partition, Rows, Shards, Slices
+from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.admission import WEIGHT, Strict
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import node_of
 from fedlocal.flower.logs import quiet
-from fedlocal.flower.rounds import FederatedRound, RoundLoop
+from fedlocal.flower.rounds import Arrays, FederatedRound, RoundLoop
 from fedlocal.results import TIMED
 from fedlocal.schemes.costs import Costs, FederatedCosts, Line, Sampling, Workers
 from fedlocal.schemes.federation import start_host, times
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 STRETCH = 0.08  # seconds that an actor of the longest probe trains: long enough to compare workers' speeds
 CYCLES = range(3, 16)  # how often each probe is measured
 ENOUGH = 1.0  # seconds after which the fewest cycles are enough
+ENDLESS = 1 << 30  # rounds
 CROWD = 16  # actors of the largest probe at least, or as many as workers eight times
 
 
@@ -44,8 +45,8 @@ class PilotSetting:
 
     Parameters
     ----------
-    rows : Rows
-        The training set.
+    dataset : Dataset
+        Of the run.
     new_model : NewModel
         Makes the model with its initial parameters.
     training : Training
@@ -56,24 +57,32 @@ class PilotSetting:
         Where clients run.
     workers : int
         How many worker processes, where the backend has any.
-    actors : sequence of int
-        The numbers of actors that can be chosen, ascending.
+    held_out : float
+        Share of each partition that is held out from training.
     """
 
-    rows: Rows
+    dataset: Dataset
     new_model: "NewModel"
     training: "Training"
     strategy: Any
     backend: "Backend"
     workers: int
-    actors: Sequence[int]
+    held_out: float
 
 
 class Pilot(Protocol):
     """Measures what a scheme costs."""
 
-    def __call__(self, setting: PilotSetting) -> Costs:
-        """Measure."""
+    def __call__(self, setting: PilotSetting, actors: Sequence[int]) -> Costs:
+        """Measure.
+
+        Parameters
+        ----------
+        setting : PilotSetting
+            What to train, and how.
+        actors : sequence of int
+            The numbers of actors that there are to choose from, ascending.
+        """
         ...
 
 
@@ -105,14 +114,14 @@ def _lengths(one: FederatedRound) -> list[float]:
     return [handling.ended - handling.started for handling in handlings]
 
 
-def federated_pilot(setting: PilotSetting) -> FederatedCosts:
+def federated_pilot(setting: PilotSetting, actors: Sequence[int]) -> FederatedCosts:
     """Measure rounds of five kinds, in turns, and solve them for the costs.
 
     As many actors as workers with one step each; with a step of a quarter of the rows; with many steps; one
     actor with many steps; a crowd of actors with one step.
     """
     sampling = _take_all(setting.strategy)
-    batch, least, most = setting.training.batch_size, setting.actors[0], setting.actors[-1]
+    batch, least, most = setting.training.batch_size, actors[0], actors[-1]
     few = min(max(setting.workers, least), most)
     crowd = max(few, min(most, max(CROWD, 8 * setting.workers)))
     steps = _steps(setting, few)
@@ -145,15 +154,15 @@ def _take_all(strategy: Any) -> Sampling:
 
 def _steps(setting: PilotSetting, few: int) -> int:
     """Return how many steps take about `STRETCH`, but no more than an actor of the run would make."""
-    training, model = setting.training, setting.new_model()
-    rows = Rows(setting.rows.x[: training.batch_size], setting.rows.y[: training.batch_size])
+    training, model, rows = setting.training, setting.new_model(), setting.dataset.train
+    x, y = rows.x[: training.batch_size], rows.y[: training.batch_size]
     with one_thread():
         taken = []
         for _ in range(3):
             begun = time.perf_counter()
-            replace(training, local_epochs=1).run(model, rows.x, rows.y, partition=0, number=1)
+            replace(training, local_epochs=1).run(model, x, y, partition=0, number=1)
             taken.append(time.perf_counter() - begun)
-    own = -(-len(setting.rows) // (few * training.batch_size))
+    own = -(-len(rows) // (few * training.batch_size))
     return max(2, min(own, int(STRETCH / min(taken))))
 
 
@@ -163,18 +172,22 @@ def _rounds(
 ) -> Iterator[tuple[LocalGrid, Iterator[FederatedRound]]]:
     """Open a federation of actors with so many rows each; a round is over when the next one is asked for."""
     draw = partial(generator, setting.training.seed, Stream.PILOT)
-    chosen = draw().integers(len(setting.rows), size=sum(sizes))
+    chosen = draw().integers(len(setting.dataset.train), size=sum(sizes))
     partition = Partition(np.arange(len(chosen)), np.concatenate([[0], np.cumsum(sizes)]))
-    shards = Shards.create(Rows(setting.rows.x[chosen], setting.rows.y[chosen]), partition)
+    shards = Shards.create(Rows(setting.dataset.train.x[chosen], setting.dataset.train.y[chosen]), partition)
     training = replace(setting.training, seed=int(draw(1).integers(2**32)), local_epochs=1)
-    strategy, costs = setting.strategy, np.array(sizes, np.float64)
-    admission = Strict(sizes, weighted_by=getattr(strategy, "weighted_by_key", WEIGHT), losses=["train-loss"])
-    loop = RoundLoop(strategy, 1 << 30, training.seed, lambda number, arrays: {}, admission)
+    strategy, weighted_by = setting.strategy, getattr(setting.strategy, "weighted_by_key", WEIGHT)
+    admission = Strict(sizes, weighted_by=weighted_by, losses=["train-loss"])
+    loop = RoundLoop(strategy, ENDLESS, training.seed, _no_evaluation, admission)
     with shards, quiet(), one_thread():
         slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
         start = partial(start_host, slices, setting.new_model, training)
-        with setting.backend.open(start, costs, setting.workers) as grid:
+        with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
             yield grid, loop.run(grid, setting.new_model().arrays, after=1)
+
+
+def _no_evaluation(number: int, arrays: Arrays) -> dict[str, float]:  # noqa: ARG001 - the loop's
+    return {}
 
 
 def _solved(

@@ -12,6 +12,7 @@ from fedlocal.actors import one_thread
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
 from fedlocal.results import Checkpoint, Round
+from fedlocal.schemes.costs import Choice
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
@@ -81,6 +82,8 @@ class Setting:
         Seconds after which a client that has not replied has failed.
     journal : Path, optional
         A file to which the fate of each message to a client is appended.
+    choice : Choice, optional
+        How the number of actors was chosen, if that was left to fedlocal.
     """
 
     dataset: Dataset
@@ -96,6 +99,7 @@ class Setting:
     min_results: int | None = None
     round_timeout: float | None = None
     journal: Path | None = None
+    choice: Choice | None = None
 
     def is_evaluated(self, number: int) -> bool:
         """Tell whether the model is evaluated after this round; 0 is before the first."""
