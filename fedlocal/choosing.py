@@ -5,7 +5,7 @@ What the rounds of a scheme cost is explained in `fedlocal.schemes.costs`.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +17,21 @@ from fedlocal.data import PartitionError, PartitionStrategy, held_out_of, traits
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import announce
-from fedlocal.schemes.costs import Choice, choose
+from fedlocal.schemes.batch_parallel import batch_parallel
+from fedlocal.schemes.choice import Choice, Costs, choose
 from fedlocal.schemes.federated import federated
-from fedlocal.schemes.pilot import Pilot, PilotSetting, federated_pilot
+from fedlocal.schemes.pilot import PilotSetting, federated_pilot
+from fedlocal.schemes.wave_pilot import batch_parallel_pilot
 from fedlocal.seeds import Stream, generator
 
 logger = logging.getLogger(__name__)
 
 Sizes = NDArray[np.int64]
 
-PILOTS: Mapping[Any, Pilot] = {federated: federated_pilot}
+PILOTS: Mapping[Any, Callable[..., Costs]] = {
+    federated: federated_pilot,
+    batch_parallel: batch_parallel_pilot,
+}
 """The schemes for which there is a number to choose, and what measures their costs."""
 
 SERIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -56,19 +61,20 @@ def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetti
     if scheme.func not in PILOTS:
         known = ", ".join(each.__name__ for each in PILOTS)
         raise ConfigError(
-            f"actors=auto: there is no best number of actors for scheme={scheme.func.__name__}; give a number, "
-            f"or use scheme={known}"
+            f"actors=auto: scheme={scheme.func.__name__} has no best number of actors; give one, or choose "
+            f"another scheme: {known}"
         )
     begun = time.perf_counter()
     sizes, refused = _candidates(config, divide, setting)
     with quiet():
         own = replace(setting, strategy=build(config, "strategy"))
     try:
-        costs = PILOTS[scheme.func](own, sorted(sizes))
+        candidates = {actors: with_actors(config, actors).accumulate for actors in sizes}
+        costs = PILOTS[scheme.func](own, candidates, **scheme.keywords)
     except QuorumError as error:
         error.add_note("in the pilot of actors=auto; a number in its place needs none")
         raise
-    predictions = [costs.predict(own) for _, own in sorted(sizes.items())]
+    predictions = [costs.predict(parts) for parts in sizes.values()]
     choice = Choice(choose(predictions), predictions, refused, time.perf_counter() - begun)
     for line in str(choice).splitlines():
         logger.info("%s", line)

@@ -213,8 +213,8 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     choice = None
     if config.actors == AUTO:
         training = _training(with_actors(config, 1))
-        piloting = PilotSetting(dataset, new_model, training, strategy, backend, workers, held_out)
-        choice = choose_actors(config, divide, piloting)
+        given = dataset, new_model, training, strategy, backend, workers, held_out, config.rounds
+        choice = choose_actors(config, divide, PilotSetting(*given))
         config = with_actors(config, choice.chosen.actors)
     partition = divide(traits(dataset), int(config.actors), generator(seed, Stream.PARTITION))
     slices = Slices(

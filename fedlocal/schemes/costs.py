@@ -1,10 +1,13 @@
-"""What a round costs, by the number of actors: the model behind ``actors=auto``, and the choice.
+"""What a round costs, by the number of actors: the model behind ``actors=auto``.
 
-Nothing is measured here: `fedlocal.schemes.pilot` measures, `FederatedCosts` predicts, `choose` decides, and
-given the same measurements they always give the same answer.
+Pilots measure (`fedlocal.schemes.pilot`, `fedlocal.schemes.wave_pilot`); here is what they measure, and what
+follows from it. All times are in seconds. A prediction says where they come from: *compute*, the steps,
+divided evenly among all W workers; *exchange* and *aggregation*; and *imbalance*, workers without work,
+because there are fewer actors than workers, parts differ, or workers are not equally fast. Start-up and
+evaluation are not in the model: the clock of a round does not count them either.
 
-**The federated scheme.** Actor i of n trains on m_i rows: the partition strategy is asked for each n, so the
-m_i are those of the run. W workers take the actors' messages, the longest first. All times are in seconds.
+**Federated.** Actor i of n trains on m_i rows: the partition strategy is asked for each n, so the m_i are
+those of the run. W workers take the actors' messages, the longest first.
 
 ====  ==============================================================================================
 a     a step, whatever its rows: the calls, the update of all parameters
@@ -24,138 +27,27 @@ steps: a last batch that is not full costs a whole `a`. A round takes ::
 The makespan is that of the engine's own order, longest first, on W workers of which the slowest is 1 + d, the
 fastest 1 - d times as slow as the mean, and the others evenly between; with k of them busy, work takes
 ``r + (1 - r) · (k - 1) / (W - 1)`` of its time with all busy. Which worker has the first message is nobody's
-choice: two orders of the workers are averaged. A prediction says where its seconds come from:
+choice: two orders of the workers are averaged. Exchange is ``n · h / W + X + n · x``. The bytes of the model
+are in h, x and g, which are measured with the run's own. Where a strategy samples actors, rounds are drawn,
+and seconds are compared per row that they visit: a round is not better for training less.
 
-- compute: the steps, divided evenly among all W workers;
-- exchange: ``n · h / W + X + n · x``;
-- aggregation: ``G + n · g``;
-- imbalance: what is left: workers without work, because there are fewer actors than workers, because parts
-  differ, or because workers are not equally fast.
+**Batch-parallel.** A wave is K batches, by default n. The largest of its shares, one for each of min(n, W, K)
+workers, has k of them, and it takes ::
 
-The model of n bytes is in h, x and g: they are measured with the run's own model. Not in the model: start-up
-and evaluation, which the clock of a round does not count either.
+    V + k · v · contention + U
+
+with V a wave's messages, v a batch's gradient, added up, and U the update. Where K is 1, a wave is a fused
+step of one processor, and takes `u`. A round has ``E · ceil(batches / K)`` waves. More actors mean fewer,
+larger updates: what is least is the time of a pass over the data, not the time to an accuracy.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-PARTS = ("compute", "exchange", "aggregation", "imbalance")
-TOLERANCE = 0.02
-"""Predictions this close, relative to the best, count as equal: a pilot knows no better."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a round is expected to take with a number of actors.
-
-    Parameters
-    ----------
-    actors : int
-        How many.
-    compute, exchange, aggregation, imbalance : float
-        Seconds of a round; the module says what counts as which.
-    visited : float
-        The part of the training rows that the actors of a round have, on average: below 1 where the strategy
-        samples them.
-    """
-
-    actors: int
-    compute: float
-    exchange: float
-    aggregation: float
-    imbalance: float
-    visited: float = 1.0
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of a round."""
-        return self.compute + self.exchange + self.aggregation + self.imbalance
-
-    @property
-    def per_pass(self) -> float:
-        """Seconds for as many rows as there are: rounds that train on fewer rows are no better for that."""
-        return self.seconds / self.visited
-
-
-class Costs(Protocol):
-    """The measured costs of a scheme, from which any number of actors can be predicted."""
-
-    def predict(self, sizes: NDArray[np.int64]) -> Prediction:
-        """Predict a round.
-
-        Parameters
-        ----------
-        sizes : ndarray of int64, shape (actors,)
-            Rows that each actor trains on.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A number of actors, and what it was chosen from.
-
-    Parameters
-    ----------
-    chosen : Prediction
-        Of the number that was chosen.
-    predictions : sequence of Prediction
-        Of all numbers that could be, ascending.
-    refused : mapping of int to str
-        Numbers that could not, and why.
-    pilot_seconds : float
-        What the pilot took.
-    """
-
-    chosen: Prediction
-    predictions: Sequence[Prediction]
-    refused: Mapping[int, str]
-    pilot_seconds: float
-
-    def __str__(self) -> str:
-        """Say what was chosen and why, on two lines."""
-        one, numbers = self.chosen, [each.actors for each in self.predictions]
-        parts = ", ".join(f"{part} {getattr(one, part):.3g}" for part in PARTS)
-        fastest = min(self.predictions, key=lambda each: each.per_pass)
-        beside = {each.actors: each for each in (self.predictions[0], fastest, self.predictions[-1])}
-        beside.pop(one.actors, None)
-        others = "".join(f"; {actors}: {each.per_pass:.3g} s" for actors, each in sorted(beside.items()))
-        return (
-            f"actors=auto: {one.actors} of {numbers[0]} to {numbers[-1]}, predicted {one.per_pass:.3g} s a "
-            f"round ({parts}){others}\n"
-            f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
-            f"{self.pilot_seconds:.1f} s; all predictions are in actors.json"
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what ``actors.json`` holds."""
-        predictions = [
-            {**asdict(each), "seconds": each.seconds, "per_pass": each.per_pass} for each in self.predictions
-        ]
-        return {
-            "actors": self.chosen.actors,
-            "tolerance": TOLERANCE,
-            "pilot_seconds": self.pilot_seconds,
-            "predictions": predictions,
-            "refused": self.refused,
-        }
-
-
-def choose(predictions: Sequence[Prediction]) -> Prediction:
-    """Return the prediction with the fewest actors among those within `TOLERANCE` of the fastest.
-
-    Fewer actors for the same time are better learning: each has more rows, and a mean of fewer models is
-    nearer to what one model would have learnt.
-    """
-    best = min(each.per_pass for each in predictions)
-    return min(
-        (each for each in predictions if each.per_pass <= best * (1 + TOLERANCE)),
-        key=lambda each: each.actors,
-    )
+from fedlocal.schemes.choice import Prediction
 
 
 @dataclass(frozen=True)
@@ -224,11 +116,12 @@ class Workers:
                 if waiting and worker not in left:
                     left[worker] = waiting.pop() * paces[worker]
             first = min(left.values())
-            now += first * self._contention(len(left))
+            now += first * self.contention(len(left))
             left = {worker: rest - first for worker, rest in left.items() if rest > first}
         return now
 
-    def _contention(self, busy: int) -> float:
+    def contention(self, busy: int) -> float:
+        """Return how long work takes while so many workers are busy, relative to all of them."""
         if self.count == 1:
             return 1.0
         return self.alone + (1 - self.alone) * (busy - 1) / (self.count - 1)
@@ -306,7 +199,59 @@ class FederatedCosts:
     def _round(self, sizes: NDArray[np.int64]) -> tuple[float, float, float, float]:
         """Return the seconds of compute, exchange, aggregation and imbalance of one round."""
         training, workers = self.training(sizes), self.workers
-        compute, messages = training.sum() / workers.count, len(sizes) * self.message / workers.count
-        makespan = workers.makespan(training + self.message)
+        messages = len(sizes) * self.message / workers.count
+        busy = workers.makespan(training + self.message) - messages
+        compute = min(busy, training.sum() / workers.count)
         exchange = messages + self.exchange.at(len(sizes))
-        return compute, exchange, self.aggregation.at(len(sizes)), makespan - compute - messages
+        return compute, exchange, self.aggregation.at(len(sizes)), busy - compute
+
+
+@dataclass(frozen=True)
+class WaveCosts:
+    """The costs of the batch-parallel scheme; the module explains the model.
+
+    Parameters
+    ----------
+    batch_size, epochs : int
+        Rows of a batch; passes of a round.
+    accumulate : mapping of int to int
+        K, for each number of actors.
+    workers : Workers
+        W and r.
+    step : float
+        u.
+    share : Line
+        V and v: a wave by the batches of its largest share, without its update.
+    update : float
+        U.
+    """
+
+    batch_size: int
+    epochs: int
+    accumulate: Mapping[int, int]
+    workers: Workers
+    step: float
+    share: Line
+    update: float
+
+    def predict(self, sizes: NDArray[np.int64]) -> Prediction:
+        """Predict a round over all rows."""
+        actors, batches = len(sizes), -(-int(sizes.sum()) // self.batch_size)
+        wave = min(self.accumulate[actors], batches)
+        counts = [wave] * (batches // wave) + ([batches % wave] if batches % wave else [])
+        waves = np.array([self._wave(count, actors) for count in counts])
+        compute, exchange, aggregation, imbalance = (self.epochs * waves.sum(axis=0)).tolist()
+        return Prediction(actors, compute, exchange, aggregation, imbalance)
+
+    def _wave(self, count: int, actors: int) -> tuple[float, float, float, float]:
+        if self.accumulate[actors] == 1:
+            even = self.step / self.workers.count
+            return even, 0.0, 0.0, self.step - even
+        busy = min(actors, self.workers.count, count)
+        own = np.diff(np.arange(actors + 1) * count // actors)
+        own = own[own > 0]  # the coordinator deals batches to actors, and actors to workers
+        cuts = np.arange(busy + 1) * len(own) // busy
+        largest = int(np.add.reduceat(own, cuts[:-1]).max())
+        taken = largest * self.share.per_actor * self.workers.contention(busy)
+        compute = min(taken, count * self.share.per_actor / self.workers.count)
+        return compute, self.share.fixed, self.update, taken - compute

@@ -6,12 +6,12 @@ run that follows has the bits of one that was told the number of actors.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from fedlocal.flower.host import node_of
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Arrays, FederatedRound, RoundLoop
 from fedlocal.results import TIMED
-from fedlocal.schemes.costs import Costs, FederatedCosts, Line, Sampling, Workers
+from fedlocal.schemes.costs import FederatedCosts, Line, Sampling, Workers
 from fedlocal.schemes.federation import start_host, times
 from fedlocal.seeds import Stream, generator
 
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from fedlocal.flower.client_app import NewModel, Training
 
 STRETCH = 0.08  # seconds that an actor of the longest probe trains: long enough to compare workers' speeds
-CYCLES = range(3, 16)  # how often each probe is measured
-ENOUGH = 1.0  # seconds after which the fewest cycles are enough
+CYCLES, AT_LEAST = range(16), 3  # how often each probe is measured, after once that does not count
+ENOUGH = 1.0  # seconds after which the fewest cycles are enough ...
+SHARE = 0.1  # ... or this part of what the run's steps will take
 ENDLESS = 1 << 30  # rounds
 CROWD = 16  # actors of the largest probe at least, or as many as workers eight times
 
@@ -59,6 +60,8 @@ class PilotSetting:
         How many worker processes, where the backend has any.
     held_out : float
         Share of each partition that is held out from training.
+    rounds : int
+        Of the run: a pilot should be short beside it.
     """
 
     dataset: Dataset
@@ -68,29 +71,15 @@ class PilotSetting:
     backend: "Backend"
     workers: int
     held_out: float
-
-
-class Pilot(Protocol):
-    """Measures what a scheme costs."""
-
-    def __call__(self, setting: PilotSetting, actors: Sequence[int]) -> Costs:
-        """Measure.
-
-        Parameters
-        ----------
-        setting : PilotSetting
-            What to train, and how.
-        actors : sequence of int
-            The numbers of actors that there are to choose from, ascending.
-        """
-        ...
+    rounds: int
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """Some actors with equally many rows, and what rounds of them took."""
+    """Some actors with equally many rows, thus steps, and what rounds of them took."""
 
     actors: range
+    steps: int
     rows: int
     rounds: list[FederatedRound]
 
@@ -114,35 +103,50 @@ def _lengths(one: FederatedRound) -> list[float]:
     return [handling.ended - handling.started for handling in handlings]
 
 
-def federated_pilot(setting: PilotSetting, actors: Sequence[int]) -> FederatedCosts:
+def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> FederatedCosts:
     """Measure rounds of five kinds, in turns, and solve them for the costs.
 
-    As many actors as workers with one step each; with a step of a quarter of the rows; with many steps; one
-    actor with many steps; a crowd of actors with one step.
+    As many actors as workers, with a step each, with a step of a quarter of the rows, and with many steps;
+    one actor with many steps; and a crowd of actors.
+
+    Parameters
+    ----------
+    setting : PilotSetting
+        What to train, and how.
+    candidates : mapping of int to int
+        Numbers of actors, and with each, how many batches make an update.
     """
-    sampling = _take_all(setting.strategy)
-    batch, least, most = setting.training.batch_size, actors[0], actors[-1]
-    few = min(max(setting.workers, least), most)
-    crowd = max(few, min(most, max(CROWD, 8 * setting.workers)))
-    steps = _steps(setting, few)
-    sizes = [max(1, batch // 4)] * crowd + [batch] * few + [steps * batch] * few
-    probes = {
-        "crowd": _Probe(range(crowd), sizes[0], []),
-        "part": _Probe(range(few), sizes[0], []),
-        "step": _Probe(range(crowd, crowd + few), batch, []),
-        "long": _Probe(range(crowd + few, crowd + 2 * few), steps * batch, []),
-        "alone": _Probe(range(crowd + few, crowd + few + least), steps * batch, []),
-    }
-    with _rounds(setting, sizes) as (grid, rounds):
-        begun, cycle = time.perf_counter(), 0
-        while cycle <= CYCLES.start or (cycle <= CYCLES.stop and time.perf_counter() - begun < ENOUGH):
+    training, rows = setting.training, len(setting.dataset.train)
+    sampling, step = _take_all(setting.strategy), step_seconds(setting)
+    few = min(max(setting.workers, min(candidates)), max(candidates))
+    crowd = max(few, min(max(candidates), max(CROWD, 8 * setting.workers)))
+    own = -(-rows // (few * training.batch_size))  # steps of an actor of the run
+    probes = _probes(min(candidates), few, crowd, training.batch_size, max(2, min(own, int(STRETCH / step))))
+    sizes = {actor: probe.rows for probe in probes.values() for actor in probe.actors}
+    run = setting.rounds * training.local_epochs * rows / training.batch_size * step / setting.workers
+    with _rounds(setting, [sizes[actor] for actor in sorted(sizes)]) as (grid, rounds):
+        until = time.perf_counter() + min(ENOUGH, SHARE * run)
+        for cycle in CYCLES:
             for probe in probes.values():
                 grid.restrict(range(node_of(probe.actors.start), node_of(probe.actors.stop)))
                 one = next(rounds)
                 if cycle:  # the first one touches memory for the first time
                     probe.rounds.append(one)
-            cycle += 1
-    return _solved(setting, probes, steps, sampling)
+            if cycle >= AT_LEAST and time.perf_counter() > until:
+                break
+    return _solved(setting, probes, sampling)
+
+
+def _probes(least: int, few: int, crowd: int, batch: int, steps: int) -> dict[str, "_Probe"]:
+    """Divide numbered actors among the probes; some are of two."""
+    part, long = max(1, batch // 4), crowd + few
+    return {
+        "crowd": _Probe(range(crowd), 1, part, []),
+        "part": _Probe(range(few), 1, part, []),
+        "step": _Probe(range(crowd, long), 1, batch, []),
+        "long": _Probe(range(long, long + few), steps, steps * batch, []),
+        "alone": _Probe(range(long, long + least), steps, steps * batch, []),
+    }
 
 
 def _take_all(strategy: Any) -> Sampling:
@@ -152,18 +156,16 @@ def _take_all(strategy: Any) -> Sampling:
     return sampling
 
 
-def _steps(setting: PilotSetting, few: int) -> int:
-    """Return how many steps take about `STRETCH`, but no more than an actor of the run would make."""
+def step_seconds(setting: PilotSetting) -> float:
+    """Return about how long a step takes."""
     training, model, rows = setting.training, setting.new_model(), setting.dataset.train
-    x, y = rows.x[: training.batch_size], rows.y[: training.batch_size]
+    x, y, taken = rows.x[: training.batch_size], rows.y[: training.batch_size], []
     with one_thread():
-        taken = []
         for _ in range(3):
             begun = time.perf_counter()
             replace(training, local_epochs=1).run(model, x, y, partition=0, number=1)
             taken.append(time.perf_counter() - begun)
-    own = -(-len(rows) // (few * training.batch_size))
-    return max(2, min(own, int(STRETCH / min(taken))))
+    return min(taken)
 
 
 @contextmanager
@@ -190,9 +192,7 @@ def _no_evaluation(number: int, arrays: Arrays) -> dict[str, float]:  # noqa: AR
     return {}
 
 
-def _solved(
-    setting: PilotSetting, probes: dict[str, _Probe], steps: int, sampling: Sampling
-) -> FederatedCosts:
+def _solved(setting: PilotSetting, probes: dict[str, _Probe], sampling: Sampling) -> FederatedCosts:
     """Find the costs with which the model predicts what the probes took."""
     crowd, part, step, long = (probes[name] for name in ("crowd", "part", "step", "long"))
     exchange = long.rounds[0].exchange
@@ -200,7 +200,7 @@ def _solved(
     if workers.count > 1:
         alone = min(1.0, max(1 / workers.count, probes["alone"].handling / long.handling))
         workers = replace(workers, alone=alone, spread=min(0.5, long.spread))
-    full = max(0.0, (long.handling - step.handling) / (steps - 1))
+    full = max(0.0, (long.handling - step.handling) / (long.steps - 1))
     message = max(0.0, step.handling - full)
     less, fewer = max(0.0, step.handling - part.handling), step.rows - part.rows
     row = min(less / fewer, full / step.rows) if fewer else 0.0

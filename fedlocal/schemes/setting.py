@@ -12,7 +12,7 @@ from fedlocal.actors import one_thread
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
 from fedlocal.results import Checkpoint, Round
-from fedlocal.schemes.costs import Choice
+from fedlocal.schemes.choice import Choice
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend

@@ -1,0 +1,122 @@
+"""The number of actors that ``actors=auto`` chooses, from what is predicted for each; nothing is measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PARTS = ("compute", "exchange", "aggregation", "imbalance")
+TOLERANCE = 0.02
+"""Predictions this close, relative to the best, count as equal: a pilot knows no better."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a round is expected to take with a number of actors.
+
+    Parameters
+    ----------
+    actors : int
+        How many.
+    compute, exchange, aggregation, imbalance : float
+        Seconds of a round; the module says what counts as which.
+    visited : float
+        The part of the training rows that the actors of a round have, on average: below 1 where the strategy
+        samples them.
+    """
+
+    actors: int
+    compute: float
+    exchange: float
+    aggregation: float
+    imbalance: float
+    visited: float = 1.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of a round."""
+        return self.compute + self.exchange + self.aggregation + self.imbalance
+
+    @property
+    def per_pass(self) -> float:
+        """Seconds for as many rows as there are: rounds that train on fewer rows are no better for that."""
+        return self.seconds / self.visited
+
+
+class Costs(Protocol):
+    """The measured costs of a scheme, from which any number of actors can be predicted."""
+
+    def predict(self, sizes: NDArray[np.int64]) -> Prediction:
+        """Predict a round.
+
+        Parameters
+        ----------
+        sizes : ndarray of int64, shape (actors,)
+            Rows that each actor trains on.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A number of actors, and what it was chosen from.
+
+    Parameters
+    ----------
+    chosen : Prediction
+        Of the number that was chosen.
+    predictions : sequence of Prediction
+        Of all numbers that could be, ascending.
+    refused : mapping of int to str
+        Numbers that could not, and why.
+    pilot_seconds : float
+        What the pilot took.
+    """
+
+    chosen: Prediction
+    predictions: Sequence[Prediction]
+    refused: Mapping[int, str]
+    pilot_seconds: float
+
+    def __str__(self) -> str:
+        """Say what was chosen and why, on two lines."""
+        one, numbers = self.chosen, [each.actors for each in self.predictions]
+        parts = ", ".join(f"{part} {getattr(one, part):.3g}" for part in PARTS)
+        fastest = min(self.predictions, key=lambda each: each.per_pass)
+        beside = {each.actors: each for each in (self.predictions[0], fastest, self.predictions[-1])}
+        beside.pop(one.actors, None)
+        others = "".join(f"; {actors}: {each.per_pass:.3g} s" for actors, each in sorted(beside.items()))
+        return (
+            f"actors=auto: {one.actors} of {numbers[0]} to {numbers[-1]}, predicted {one.per_pass:.3g} s a "
+            f"round ({parts}){others}\n"
+            f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
+            f"{self.pilot_seconds:.1f} s; all predictions are in actors.json"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``actors.json`` holds."""
+        predictions = [
+            {**asdict(each), "seconds": each.seconds, "per_pass": each.per_pass} for each in self.predictions
+        ]
+        return {
+            "actors": self.chosen.actors,
+            "tolerance": TOLERANCE,
+            "pilot_seconds": self.pilot_seconds,
+            "predictions": predictions,
+            "refused": self.refused,
+        }
+
+
+def choose(predictions: Sequence[Prediction]) -> Prediction:
+    """Return the prediction with the fewest actors among those within `TOLERANCE` of the fastest.
+
+    Fewer actors for the same time are better learning: each has more rows, and a mean of fewer models is
+    nearer to what one model would have learnt.
+    """
+    best = min(each.per_pass for each in predictions)
+    return min(
+        (each for each in predictions if each.per_pass <= best * (1 + TOLERANCE)),
+        key=lambda each: each.actors,
+    )
