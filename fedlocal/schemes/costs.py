@@ -24,6 +24,9 @@ steps: a last batch that is not full costs a whole `a`. A round takes ::
 
     makespan(w_1 … w_n) + (X + n · x) + (G + n · g)
 
+Small models train in stacks, where clients with equally many rows share calls: with k such clients to a
+worker, `a` and `h` are ``least + (alone - least) / k``; for other models the two are the same.
+
 The makespan is that of the engine's own order, longest first, on W workers of which the slowest is 1 + d, the
 fastest 1 - d times as slow as the mean, and the others evenly between; with k of them busy, work takes
 ``r + (1 - r) · (k - 1) / (W - 1)`` of its time with all busy. Which worker has the first message is nobody's
@@ -75,6 +78,34 @@ class Line:
         (least, low), (most, high) = few, many
         slope = max(0.0, (high - low) / (most - least)) if most > least else 0.0
         return cls(max(0.0, low - least * slope), slope)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Seconds of what several clients of a worker may share.
+
+    Parameters
+    ----------
+    alone : float
+        For a client that shares with none.
+    least : float
+        For one that shares with very many; the same where nothing is shared.
+    """
+
+    alone: float
+    least: float
+
+    def at(self, clients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the seconds for each of so many clients."""
+        seconds: NDArray[np.float64] = self.least + (self.alone - self.least) / np.maximum(1.0, clients)
+        return seconds
+
+    @classmethod
+    def measured(cls, alone: float, among: float, clients: float) -> "Shared":
+        """Return what costs `alone`, and `among` so many clients, which is no more."""
+        if clients <= 1:
+            return cls(alone, alone)
+        return cls(alone, max(0.0, (min(alone, among) - alone / clients) / (1 - 1 / clients)))
 
 
 @dataclass(frozen=True)
@@ -162,8 +193,10 @@ class FederatedCosts:
     ----------
     batch_size, epochs : int
         Rows of a step; passes that an actor makes in a round.
-    step, row, message : float
-        a, c and h.
+    step, message : Shared
+        a and h.
+    row : float
+        c.
     workers : Workers
         W, r and d.
     exchange, aggregation : Line
@@ -174,19 +207,13 @@ class FederatedCosts:
 
     batch_size: int
     epochs: int
-    step: float
+    step: Shared
+    message: Shared
     row: float
-    message: float
     workers: Workers
     exchange: Line
     aggregation: Line
     sampling: Sampling = Sampling()
-
-    def training(self, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the seconds of each actor's steps, shape (actors,)."""
-        steps = -(-sizes // self.batch_size)
-        seconds: NDArray[np.float64] = self.epochs * (steps * self.step + sizes * self.row)
-        return seconds
 
     def predict(self, sizes: NDArray[np.int64]) -> Prediction:
         """Predict a round; where actors are sampled, the mean of several."""
@@ -198,11 +225,15 @@ class FederatedCosts:
 
     def _round(self, sizes: NDArray[np.int64]) -> tuple[float, float, float, float]:
         """Return the seconds of compute, exchange, aggregation and imbalance of one round."""
-        training, workers = self.training(sizes), self.workers
-        messages = len(sizes) * self.message / workers.count
-        busy = workers.makespan(training + self.message) - messages
-        compute = min(busy, training.sum() / workers.count)
-        exchange = messages + self.exchange.at(len(sizes))
+        workers, (_, kind, count) = self.workers, np.unique(sizes, return_inverse=True, return_counts=True)
+        alike = count[kind] / workers.count
+        steps = -(-sizes // self.batch_size)
+        training = self.epochs * (steps * self.step.at(alike) + sizes * self.row)
+        messages = self.message.at(alike)
+        exchange = float(messages.sum()) / workers.count
+        busy = workers.makespan(training + messages) - exchange
+        compute = min(busy, float(training.sum()) / workers.count)
+        exchange += self.exchange.at(len(sizes))
         return compute, exchange, self.aggregation.at(len(sizes)), busy - compute
 
 

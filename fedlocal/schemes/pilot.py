@@ -8,8 +8,9 @@ run that follows has the bits of one that was told the number of actors.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,11 @@ from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import node_of
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Arrays, FederatedRound, RoundLoop
+from fedlocal.models import stack_height
 from fedlocal.results import TIMED
-from fedlocal.schemes.costs import FederatedCosts, Line, Sampling, Workers
+from fedlocal.schemes.costs import FederatedCosts, Sampling
 from fedlocal.schemes.federation import start_host, times
+from fedlocal.schemes.solving import Taken, solved
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ CYCLES, AT_LEAST = range(16), 3  # how often each probe is measured, after once 
 ENOUGH = 1.0  # seconds after which the fewest cycles are enough ...
 SHARE = 0.1  # ... or this part of what the run's steps will take
 ENDLESS = 1 << 30  # rounds
+STACKED = 4  # steps of an actor in a stack
 CROWD = 16  # actors of the largest probe at least, or as many as workers eight times
 
 
@@ -76,35 +80,29 @@ class PilotSetting:
 
 @dataclass(frozen=True)
 class _Probe:
-    """Some actors with equally many rows, thus steps, and what rounds of them took."""
+    """Some actors with equally many rows, and rounds of them."""
 
     actors: range
-    steps: int
     rows: int
-    rounds: list[FederatedRound]
+    rounds: list[FederatedRound] = field(default_factory=list)
 
-    def seconds(self, *spans: str) -> float:
-        """Return the seconds of a round that these spans took."""
-        return median(sum(times(one)[span] for span in spans) for one in self.rounds)
-
-    @property
-    def handling(self) -> float:
-        """Seconds that a worker took for a message."""
-        return median(length for one in self.rounds for length in _lengths(one))
-
-    @property
-    def spread(self) -> float:
-        """How much longer the longest of a round's messages took than the mean, relative to it."""
-        return median(max(own) / (sum(own) / len(own)) - 1 for own in map(_lengths, self.rounds))
-
-
-def _lengths(one: FederatedRound) -> list[float]:
-    handlings = one.exchange.handlings if one.exchange else ()
-    return [handling.ended - handling.started for handling in handlings]
+    def taken(self) -> Taken:
+        """Return what a round took."""
+        spans = [times(one) for one in self.rounds]
+        exchanges = [one.exchange for one in self.rounds if one.exchange]
+        lengths = [[each.ended - each.started for each in one.handlings] for one in exchanges]
+        return Taken(
+            actors=len(self.actors),
+            rows=self.rows,
+            seconds=median(sum(own[span] for span in TIMED) for own in spans),
+            aggregation=median(own["aggregation"] for own in spans),
+            message=median(chain.from_iterable(lengths)),
+            spread=median(max(own) / (sum(own) / len(own)) - 1 for own in lengths),
+        )
 
 
 def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> FederatedCosts:
-    """Measure rounds of five kinds, in turns, and solve them for the costs.
+    """Measure rounds of several kinds, in turns, and solve them for the costs.
 
     As many actors as workers, with a step each, with a step of a quarter of the rows, and with many steps;
     one actor with many steps; and a crowd of actors.
@@ -118,35 +116,47 @@ def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> Fed
     """
     training, rows = setting.training, len(setting.dataset.train)
     sampling, step = _take_all(setting.strategy), step_seconds(setting)
-    few = min(max(setting.workers, min(candidates)), max(candidates))
-    crowd = max(few, min(max(candidates), max(CROWD, 8 * setting.workers)))
-    own = -(-rows // (few * training.batch_size))  # steps of an actor of the run
-    probes = _probes(min(candidates), few, crowd, training.batch_size, max(2, min(own, int(STRETCH / step))))
-    sizes = {actor: probe.rows for probe in probes.values() for actor in probe.actors}
+    probes = _probes(setting, min(candidates), max(candidates), int(STRETCH / step))
     run = setting.rounds * training.local_epochs * rows / training.batch_size * step / setting.workers
+    workers = _measure(setting, list(probes.values()), min(ENOUGH, SHARE * run))
+    taken = {name: probe.taken() for name, probe in probes.items()}
+    return solved(taken, workers, training.batch_size, training.local_epochs, sampling)
+
+
+def _probes(setting: PilotSetting, least: int, most: int, steps: int) -> dict[str, _Probe]:
+    """Divide numbered actors among the probes; some are of two."""
+    batch = setting.training.batch_size
+    few = min(max(setting.workers, least), most)
+    stacked = stack_height(setting.new_model(), batch) > 1
+    crowd = most if stacked else max(few, min(most, max(CROWD, 8 * setting.workers)))
+    own = -(-len(setting.dataset.train) // (few * batch))  # steps of an actor of the run
+    part, many, long = max(1, batch // 4), batch * max(2, min(own, steps)), crowd + few
+    probes = {
+        "crowd": _Probe(range(crowd), part),
+        "part": _Probe(range(few), part),
+        "step": _Probe(range(crowd, long), batch),
+        "long": _Probe(range(long, long + few), many),
+        "alone": _Probe(range(long, long + least), many),
+    }
+    if stacked:
+        probes["stacked"] = _Probe(range(long + few, long + few + crowd), STACKED * batch)
+    return probes
+
+
+def _measure(setting: PilotSetting, probes: Sequence[_Probe], enough: float) -> int:
+    """Run rounds of the probes in turns, for `enough` seconds or some more; return how many work at once."""
+    sizes = {actor: probe.rows for probe in probes for actor in probe.actors}
     with _rounds(setting, [sizes[actor] for actor in sorted(sizes)]) as (grid, rounds):
-        until = time.perf_counter() + min(ENOUGH, SHARE * run)
+        until = time.perf_counter() + enough
         for cycle in CYCLES:
-            for probe in probes.values():
+            for probe in probes:
                 grid.restrict(range(node_of(probe.actors.start), node_of(probe.actors.stop)))
                 one = next(rounds)
                 if cycle:  # the first one touches memory for the first time
                     probe.rounds.append(one)
             if cycle >= AT_LEAST and time.perf_counter() > until:
                 break
-    return _solved(setting, probes, sampling)
-
-
-def _probes(least: int, few: int, crowd: int, batch: int, steps: int) -> dict[str, "_Probe"]:
-    """Divide numbered actors among the probes; some are of two."""
-    part, long = max(1, batch // 4), crowd + few
-    return {
-        "crowd": _Probe(range(crowd), 1, part, []),
-        "part": _Probe(range(few), 1, part, []),
-        "step": _Probe(range(crowd, long), 1, batch, []),
-        "long": _Probe(range(long, long + few), steps, steps * batch, []),
-        "alone": _Probe(range(long, long + least), steps, steps * batch, []),
-    }
+        return grid.last_exchange.workers if grid.last_exchange else 1
 
 
 def _take_all(strategy: Any) -> Sampling:
@@ -190,39 +200,3 @@ def _rounds(
 
 def _no_evaluation(number: int, arrays: Arrays) -> dict[str, float]:  # noqa: ARG001 - the loop's
     return {}
-
-
-def _solved(setting: PilotSetting, probes: dict[str, _Probe], sampling: Sampling) -> FederatedCosts:
-    """Find the costs with which the model predicts what the probes took."""
-    crowd, part, step, long = (probes[name] for name in ("crowd", "part", "step", "long"))
-    exchange = long.rounds[0].exchange
-    workers = Workers(exchange.workers if exchange else 1)
-    if workers.count > 1:
-        alone = min(1.0, max(1 / workers.count, probes["alone"].handling / long.handling))
-        workers = replace(workers, alone=alone, spread=min(0.5, long.spread))
-    full = max(0.0, (long.handling - step.handling) / (long.steps - 1))
-    message = max(0.0, step.handling - full)
-    less, fewer = max(0.0, step.handling - part.handling), step.rows - part.rows
-    row = min(less / fewer, full / step.rows) if fewer else 0.0
-    base = FederatedCosts(
-        batch_size=setting.training.batch_size,
-        epochs=setting.training.local_epochs,
-        step=full - step.rows * row,
-        row=row,
-        message=message,
-        workers=workers,
-        exchange=Line(0.0, 0.0),
-        aggregation=Line(0.0, 0.0),
-        sampling=sampling,
-    )
-
-    def rest(probe: _Probe) -> float:
-        known = replace(base, epochs=1, sampling=Sampling()).predict(np.full(len(probe.actors), probe.rows))
-        return probe.seconds(*TIMED) - probe.seconds("aggregation") - known.seconds
-
-    few, many = len(part.actors), len(crowd.actors)
-    return replace(
-        base,
-        exchange=Line.through((few, rest(part)), (many, rest(crowd))),
-        aggregation=Line.through((few, part.seconds("aggregation")), (many, crowd.seconds("aggregation"))),
-    )

@@ -66,7 +66,7 @@ class _Waves:
         self, setting: PilotSetting, actors: int, accumulate: int, step: float, options: dict[str, Any]
     ) -> None:
         self.share = accumulate // actors
-        waves = max(2, int(STRETCH / (step * self.share)))
+        waves = max(2, int(STRETCH / 2 / (step * self.share)))
         rounds = _rounds(setting, actors, accumulate, waves, options)[2:]
         self.update = median(one.seconds["aggregation"] for one in rounds) / waves
         self.exchange = median(one.timed for one in rounds) / waves - self.update
