@@ -198,10 +198,8 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     DataError, PartitionError, SkewError, ModelError
         If the data, or what is asked of them, cannot be.
     """
-    from fedlocal.choosing import choose_actors
     from fedlocal.flower.client_app import NewModel
     from fedlocal.schemes import Setting
-    from fedlocal.schemes.pilot import PilotSetting
 
     seed = config.seed
     divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
@@ -212,6 +210,9 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
     choice = None
     if config.actors == AUTO:
+        from fedlocal.choosing import choose_actors
+        from fedlocal.schemes.pilot import PilotSetting
+
         training = _training(with_actors(config, 1))
         given = dataset, new_model, training, strategy, backend, workers, held_out, config.rounds
         choice = choose_actors(config, divide, PilotSetting(*given))

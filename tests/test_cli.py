@@ -133,7 +133,7 @@ def forked(tmp_path: Path) -> Fedlocal:
         ("fedlocal", ["actors=1000"], "1000"),
         ("forked", ["dataset=cats"], "cats"),
         ("forked", ["rounds=many"], "many"),
-        ("forked", ["actors=0"], "error: actors=0: must be at least 1"),
+        ("forked", ["actors=0"], "error: actors=0: must be a number of at least 1, or auto"),
         ("forked", ["partition=dirichlet", "partition.alpha=0"], "alpha"),
         ("forked", ["dataset=npz", "dataset.path=absent.npz"], "absent.npz"),
         ("forked", ["hydra.run.dir=file/run"], "file is not a folder"),

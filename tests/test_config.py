@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hydra.errors import HydraException
 
-from fedlocal.config import GROUPS, ConfigError, build, check, compose, folder
+from fedlocal.config import GROUPS, ConfigError, build, check, compose, folder, with_actors
 from fedlocal.seeds import Stream, generator
 
 PRESETS = {group: sorted(path.stem for path in (folder() / group).glob("*.yaml")) for group in GROUPS}
@@ -43,6 +43,7 @@ def test_the_groups_lie_where_they_are_read() -> None:
         ("partition=dirichlett", "dirichlett"),
         ("rounds=many", "many"),
         ("seed=1.5", "1.5"),
+        ("actors=2.5", "2.5"),
         ("baseline=perhaps", "perhaps"),
         ("display=loud", "loud"),
         ("optimizer_state=forget", "forget"),
@@ -57,7 +58,8 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("actors=0", "actors=0: must be at least 1"),
+        ("actors=0", "actors=0: must be a number of at least 1, or auto"),
+        ("actors=automatic", "actors=automatic: must be a number of at least 1, or auto"),
         ("rounds=-1", "rounds=-1: must be at least 1"),
         ("seed=-1", "seed=-1: must be at least 0"),
         ("workers=0", "workers=0: must be a number of at least 1, or auto"),
@@ -86,6 +88,15 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
 def test_what_cannot_be_is_refused_with_what_was_expected(override: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         check(compose(override))
+
+
+def test_a_number_of_actors_can_be_left_open_with_whatever_depends_on_it() -> None:
+    left_open = compose("actors=auto", "min_results=3", "strategy.min_train_nodes=3", "scheme=batch_parallel")
+    check(left_open)
+    assert left_open.actors == "auto"
+    settled = with_actors(left_open, 6)
+    assert (settled.actors, settled.accumulate) == (6, 6)
+    assert left_open.actors == "auto"
 
 
 def test_an_option_without_a_default_must_be_given() -> None:

@@ -177,6 +177,17 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, case: str
     survives(tmp_path / "run", KILLS[case])
 
 
+def test_a_run_whose_actors_were_chosen_goes_on_with_them_and_without_another_pilot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    killed(folder, *BARE, "actors=auto", "workers=2", when=lambda f: reached(f, 9))
+    chosen = OmegaConf.load(folder / "config.yaml").actors
+    assert chosen == json.loads((folder / "actors.json").read_text())["actors"]
+    monkeypatch.setattr("fedlocal.choosing.choose_actors", lambda *_: pytest.fail("another pilot"))
+    assert_same(fedlocal.resume(folder, INLINE), run(compose(*BARE, f"actors={chosen}", INLINE)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", MORE_KILLS)
 def test_so_does_every_other_kind_of_run(tmp_path: Path, case: str) -> None:

@@ -230,11 +230,12 @@ class FederatedCosts:
         steps = -(-sizes // self.batch_size)
         training = self.epochs * (steps * self.step.at(alike) + sizes * self.row)
         messages = self.message.at(alike)
-        exchange = float(messages.sum()) / workers.count
-        busy = workers.makespan(training + messages) - exchange
-        compute = min(busy, float(training.sum()) / workers.count)
+        makespan, evenly = workers.makespan(training + messages), float((training + messages).sum())
+        faster = min(1.0, makespan * workers.count / evenly) / workers.count if evenly else 0.0
+        compute, exchange = faster * float(training.sum()), faster * float(messages.sum())
+        imbalance = makespan - compute - exchange
         exchange += self.exchange.at(len(sizes))
-        return compute, exchange, self.aggregation.at(len(sizes)), busy - compute
+        return compute, exchange, self.aggregation.at(len(sizes)), imbalance
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,14 @@ def test_replies_come_sorted_by_partition_whatever_the_order_of_requests(grid: L
     np.testing.assert_array_equal(first, np.array([0.5, 1.0, 1.5, 2.0], dtype=np.float32))
 
 
+def test_a_server_app_knows_of_no_other_nodes_than_it_is_told_of(grid: LocalGrid) -> None:
+    grid.restrict(range(node_of(2), node_of(4)))
+    assert grid.get_node_ids() == list(grid.nodes) == [node_of(2), node_of(3)]
+    assert sources(grid.send_and_receive(messages("train", [3, 2]))) == [2, 3]
+    with pytest.raises(ValueError, match="there is no node"):
+        grid.send_and_receive(messages("train", [1]))
+
+
 def test_a_node_keeps_its_state_and_nobody_elses(grid: LocalGrid) -> None:
     grid.send_and_receive(messages("train.count", [0, 1, 2]))
     grid.send_and_receive(messages("train.count", [1]))

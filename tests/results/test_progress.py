@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fedlocal.results import Round, progress
+from fedlocal.results import Round, announce, progress
 
 
 class Terminal(io.StringIO):
@@ -149,3 +149,11 @@ def test_log_lines_to_the_terminal_stand_above_the_bar(monkeypatch: pytest.Monke
         text = os.read(reader, 1 << 16).decode()
     os.close(reader)
     assert "client 3 failed" in text
+
+
+def test_a_line_about_the_whole_run_is_shown_where_rounds_are() -> None:
+    stream = io.StringIO()
+    announce("said", "plain", stream)
+    announce("unsaid", "off", stream)
+    assert stream.getvalue() == "said\n"
+    announce("nobody listens", "auto", Gone())

@@ -1,0 +1,57 @@
+"""Which number of actors is chosen, given what is predicted."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal.schemes.choice import TOLERANCE, Choice, Prediction, choose
+
+
+def predicted(actors: int, seconds: float, visited: float = 1.0) -> Prediction:
+    return Prediction(actors, seconds, 0.0, 0.0, 0.0, visited)
+
+
+def test_the_fastest_is_chosen() -> None:
+    assert choose([predicted(1, 2.0), predicted(2, 1.0), predicted(4, 1.5)]).actors == 2
+
+
+def test_of_numbers_that_are_as_good_the_smallest_is_chosen() -> None:
+    close = 1 + 0.9 * TOLERANCE
+    assert choose([predicted(8, 1.0), predicted(2, close), predicted(4, 1.0)]).actors == 2
+    assert choose([predicted(8, 1.0), predicted(2, 1 + 1.1 * TOLERANCE)]).actors == 8
+
+
+def test_a_round_is_no_better_for_training_on_fewer_rows() -> None:
+    assert choose([predicted(1, 1.0), predicted(2, 0.6, visited=0.5)]).actors == 1
+
+
+@given(st.dictionaries(st.integers(1, 99), st.floats(1e-6, 1e3), min_size=1))
+def test_nothing_is_faster_by_more_than_the_tolerance_and_nothing_smaller_as_fast(
+    seconds: dict[int, float],
+) -> None:
+    chosen = choose([predicted(*each) for each in seconds.items()])
+    limit = min(seconds.values()) * (1 + TOLERANCE)
+    assert chosen.seconds <= limit
+    assert all(own > limit for actors, own in seconds.items() if actors < chosen.actors)
+
+
+def test_a_choice_says_what_was_chosen_and_why() -> None:
+    best = Prediction(4, 0.98, 0.02, 0.01, 0.01)
+    choice = Choice(best, [predicted(1, 1.95), best, predicted(32, 1.31)], {48: "too many"}, 1.5)
+    first, second = str(choice).splitlines()
+    assert first == (
+        "actors=auto: 4 of 1 to 32, predicted 1.02 s a round (compute 0.98, exchange 0.02, aggregation 0.01, "
+        "imbalance 0.01); 1: 1.95 s; 32: 1.31 s"
+    )
+    assert "2%" in second
+    assert "1.5 s" in second
+    stored = json.loads(json.dumps(choice.as_json()))
+    assert stored["actors"] == 4
+    assert [each["actors"] for each in stored["predictions"]] == [1, 4, 32]
+    assert stored["refused"] == {"48": "too many"}
+
+
+def test_a_choice_of_the_largest_names_it_once() -> None:
+    one = predicted(4, 1.0)
+    assert str(Choice(one, [one], {}, 0.1)).splitlines()[0].endswith("imbalance 0)")
