@@ -112,6 +112,7 @@ def timeless(history: History) -> list[Any]:
         replace(
             one,
             seconds={},
+            work=(),
             actors={
                 actor: {name: value for name, value in measured.items() if name not in clocks}
                 for actor, measured in one.actors.items()
