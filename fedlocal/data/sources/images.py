@@ -27,21 +27,24 @@ Labelled = tuple[Bytes, NDArray[Any]]
 
 def mnist(
     *,
-    rng: np.random.Generator,  # noqa: ARG001 - sources are called alike, this test set is given
+    rng: np.random.Generator,
     folder: str | None = None,
     cache: str | None = None,
+    train: int | None = None,
 ) -> Dataset:
     """Load MNIST: 70,000 handwritten digits of 28 x 28 pixels, 10,000 of them for testing.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Not used: training and test set are fixed.
+        Draws the training rows, if not all are asked for; the test set is fixed.
     folder : str or None
         Where the four IDX files are (``train-images-idx3-ubyte`` and so on, plain or ``.gz``); None: they are
         looked for where the system keeps data sets, else downloaded from openml.org once.
     cache : str or None
         Folder for the download; None: scikit-learn's ``data_home``.
+    train : int or None
+        How many of the training rows, drawn at random; None: all.
 
     Returns
     -------
@@ -51,28 +54,32 @@ def mnist(
     Raises
     ------
     DataError
-        If files are missing or corrupt, or the download fails; the message says how else to get them.
+        If files are missing or corrupt, or the download fails, and how else to get them; or if there are
+        not so many training rows.
     """
-    return _load(_Published("mnist", "mnist_784"), folder, cache)
+    return _load(_Published("mnist", "mnist_784"), folder, cache, train, rng)
 
 
 def fashion_mnist(
     *,
-    rng: np.random.Generator,  # noqa: ARG001 - sources are called alike, this test set is given
+    rng: np.random.Generator,
     folder: str | None = None,
     cache: str | None = None,
+    train: int | None = None,
 ) -> Dataset:
     """Load Fashion-MNIST: 70,000 articles of clothing of 28 x 28 pixels, 10,000 of them for testing.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Not used: training and test set are fixed.
+        Draws the training rows, if not all are asked for; the test set is fixed.
     folder : str or None
         Where the four IDX files are, plain or ``.gz``; None: they are looked for where Debian's package
         ``dataset-fashion-mnist`` puts them, else downloaded from openml.org once.
     cache : str or None
         Folder for the download; None: scikit-learn's ``data_home``.
+    train : int or None
+        How many of the training rows, drawn at random; None: all.
 
     Returns
     -------
@@ -82,14 +89,16 @@ def fashion_mnist(
     Raises
     ------
     DataError
-        If files are missing or corrupt, or the download fails; the message says how else to get them.
+        If files are missing or corrupt, or the download fails, and how else to get them; or if there are
+        not so many training rows.
 
     References
     ----------
     .. [1] H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine
        Learning Algorithms", 2017.
     """
-    return _load(_Published("fashion_mnist", "Fashion-MNIST", "dataset-fashion-mnist"), folder, cache)
+    published = _Published("fashion_mnist", "Fashion-MNIST", "dataset-fashion-mnist")
+    return _load(published, folder, cache, train, rng)
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,13 @@ class _Published:
         return SYSTEM / self.name.replace("_", "-")
 
 
-def _load(published: _Published, folder: str | None, cache: str | None) -> Dataset:
+def _load(
+    published: _Published,
+    folder: str | None,
+    cache: str | None,
+    rows: int | None,
+    rng: np.random.Generator,
+) -> Dataset:
     name = published.name
     if folder is not None:
         train, test = (_read(Path(folder).expanduser(), part) for part in PARTS)
@@ -115,10 +130,22 @@ def _load(published: _Published, folder: str | None, cache: str | None) -> Datas
         train, test = _downloaded(published, cache)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(f"{name}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}")
+    train = _drawn(name, train, rows, rng)
     classes, (train_y, test_y) = encode(name, train[1], test[1])
     scaled = scaling(train[0], "unit", white=255)
     shape = (int(train[0].shape[1]), int(train[0].shape[2]))
     return Dataset(name, Rows(scaled(train[0]), train_y), Rows(scaled(test[0]), test_y), classes, shape)
+
+
+def _drawn(name: str, train: Labelled, rows: int | None, rng: np.random.Generator) -> Labelled:
+    """Return so many of the training rows, in their order."""
+    images, labels = train
+    if rows is None:
+        return train
+    if not 1 <= rows <= len(images):
+        raise DataError(f"{name}: train={rows}: must be from 1 to {len(images)}, or null for all")
+    chosen = np.sort(rng.choice(len(images), rows, replace=False))
+    return images[chosen], labels[chosen]
 
 
 def _file_names(part: str) -> list[tuple[str, ...]]:

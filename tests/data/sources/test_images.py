@@ -50,6 +50,23 @@ def test_files_in_a_folder_are_read(tmp_path: Path, source: Any, dot: str, end: 
     assert dataset.train.y.tolist() == [row % 10 for row in range(30)]
 
 
+def test_fewer_training_rows_are_drawn_at_random_and_keep_their_labels(tmp_path: Path) -> None:
+    folder = str(write(tmp_path))
+    whole, some, same = (mnist(rng=rng(), folder=folder, train=train) for train in (None, 20, 20))
+    chosen = [int(np.flatnonzero((whole.train.x == row).all(axis=1))[0]) for row in some.train.x]
+    assert len(set(chosen)) == 20
+    assert chosen == sorted(chosen) != list(range(20))
+    assert np.array_equal(some.train.y, whole.train.y[chosen])
+    assert np.array_equal(some.test.x, whole.test.x)
+    assert np.array_equal(some.train.x, same.train.x)
+
+
+@pytest.mark.parametrize("train", [0, 31])
+def test_more_training_rows_than_there_are_are_refused(tmp_path: Path, train: int) -> None:
+    with pytest.raises(DataError, match=f"train={train}: must be from 1 to 30, or null"):
+        mnist(rng=rng(), folder=str(write(tmp_path)), train=train)
+
+
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 def test_the_real_fashion_mnist_is_found() -> None:
     dataset = fashion_mnist(rng=rng())
