@@ -43,13 +43,22 @@ def options_of(arguments: list[str] | None = None) -> Options:
 def main() -> int:
     options = options_of()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has ignored after `nohup … &`
+    try:
+        _make_trials(options)
+    except KeyboardInterrupt:
+        print("\nended; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0 if all(is_as_promised(row) for row in trials(options.folder / "results.csv")) else 1
+
+
+def _make_trials(options: Options) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     write_json(options.folder / "environment.json", environment())
     for row in series(options):
         print(f"{row.system}, {row.training}, {row.menace}, seed {row.seed}: {row.outcome}", end="; ")
         print(f"{row.faults or 'no fault'}; {row.seconds:.0f} s {row.leaks} {row.note}", flush=True)
         write_tables(options.folder)
-    return 0 if all(is_as_promised(row) for row in trials(options.folder / "results.csv")) else 1
 
 
 def is_as_promised(row: Row) -> bool:

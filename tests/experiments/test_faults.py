@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.actors.faults.trial import until
+
 STUDY = Path(__file__).parents[2] / "experiments" / "faults"
 MODULES = ("arms", "figures", "judge", "nemesis", "processes", "rows")
 
@@ -202,6 +204,21 @@ def test_the_smallest_form_of_the_study_finds_what_is_promised(tmp_path: Path) -
     assert "client state, outside, seed 0: equal" in done.stdout
     assert (tmp_path / "recovery.png").exists()
     assert "client state" in (tmp_path / "results.md").read_text()
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_study_even_if_a_shell_had_it_ignored(tmp_path: Path) -> None:
+    line = [sys.executable, str(STUDY / "study.py"), "--quick", "--output", str(tmp_path)]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a child inherits
+    try:
+        study = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with study:
+        assert until((tmp_path / "environment.json").exists, 30)
+        study.send_signal(signal.SIGINT)
+        assert "the same command goes on from here" in study.communicate(timeout=30)[1]
+    assert study.returncode == 130
 
 
 def test_the_catalogue_names_tests_that_are_there() -> None:
