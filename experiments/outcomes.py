@@ -4,14 +4,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fedlocal.results import History, read_run, replacing, write_json
+from fedlocal.results import History, arm_folder, read_run, replacing, write_json
 
-NUMBERED = re.compile(r"trial-(\d+)")
+NUMBERED = re.compile(r"trial-\d+")
 MACHINE = ("versions", "platform", "cpu", "cores", "workers")
 """What of an environment makes results another's; the libraries are listed as far as they are loaded."""
 
@@ -39,7 +39,7 @@ class Trial:
     hash : str
         Of the final weights.
     folder : Path
-        Of the run.
+        Of the run, or of a baseline in it.
     """
 
     study: str
@@ -65,32 +65,35 @@ COLUMNS = tuple(each.name for each in fields(Trial) if each.name != "folder")
 def load(folder: Path) -> list[Trial]:
     """Read the completed runs of a study, by arm and number; none where there is no such folder.
 
+    A run with ``baseline=true`` is a trial of its baselines too: ``<arm>, sequential, 1 thread`` and so on.
+
     Parameters
     ----------
     folder : Path
         As `trials.run` got it; its name is the study's.
     """
-    found = (_trial(place) for place in folder.glob("*/trial-*"))
-    return sorted((trial for trial in found if trial), key=lambda trial: (trial.arm, trial.number))
+    places = [place for place in folder.glob("*/trial-*") if NUMBERED.fullmatch(place.name)]
+    found = [trial for place in places for trial in _trials(place)]
+    return sorted(found, key=lambda trial: (trial.arm, trial.number))
 
 
-def _trial(place: Path) -> Trial | None:
-    named, summary = NUMBERED.fullmatch(place.name), read_run(place)
-    if named is None or summary.main is None:
-        return None
-    return Trial(
-        study=place.parents[1].name,
-        arm=place.parent.name,
-        number=int(named[1]),
-        rounds=summary.rounds or 0,
-        seconds=summary.main.seconds,
-        whole=summary.duration or 0.0,
-        accuracy=summary.main.accuracy,
-        loss=summary.main.loss,
-        idle_share=summary.main.idle_share,
-        hash=summary.hash or "",
-        folder=place,
-    )
+def _trials(place: Path) -> Iterator[Trial]:
+    summary = read_run(place)
+    for arm in summary.arms if summary.status == "completed" else ():
+        own = arm is summary.main
+        yield Trial(
+            study=place.parents[1].name,
+            arm=place.parent.name if own else f"{place.parent.name}, {arm.name}",
+            number=int(place.name.removeprefix("trial-")),
+            rounds=summary.rounds or 0,
+            seconds=arm.seconds,
+            whole=summary.duration or 0.0,
+            accuracy=arm.accuracy,
+            loss=arm.loss,
+            idle_share=arm.idle_share,
+            hash=summary.hashes.get(arm.name, ""),
+            folder=place if own else arm_folder(place, arm.name),
+        )
 
 
 def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[int, Any]:
@@ -131,8 +134,9 @@ def write_csv(path: Path, trials: Iterable[Trial]) -> None:
 def write_environment(path: Path, trials: Iterable[Trial]) -> None:
     """Write what the trials ran on, as they noted it: if that changed on the way, a list."""
     distinct: dict[str, Any] = {}
-    for trial in trials:
-        noted = json.loads((trial.folder / "environment.json").read_bytes())
+    places = dict.fromkeys(trial.folder / "environment.json" for trial in trials)
+    for place in filter(Path.is_file, places):  # a baseline ran where its run did
+        noted = json.loads(place.read_bytes())
         distinct.setdefault(json.dumps([noted.get(key) for key in MACHINE]), noted)
     found = list(distinct.values())
     write_json(path, found[0] if len(found) == 1 else found)

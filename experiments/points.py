@@ -75,6 +75,6 @@ def with_partners(points: Iterable[Point]) -> tuple[Arm, ...]:
     return tuple(point.arm for point in dict.fromkeys(both))
 
 
-def speed_up(trials: Sequence[Trial], point: Point, over: Point | None = None) -> Interval:
-    """Return how many times faster a point trains than its partner, or than another point."""
-    return ratio(*paired(trials, (over or point.partner).name, point.name))
+def speed_up(trials: Sequence[Trial], point: Point, over: str | None = None) -> Interval:
+    """Return how many times faster a point trains than its partner, or than another arm."""
+    return ratio(*paired(trials, over or point.partner.name, point.name))

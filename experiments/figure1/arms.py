@@ -1,8 +1,11 @@
 """What the study compares, and what the paper measured."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
+from outcomes import Trial
 from points import Point
+from trials import Arm
 
 BATCH, FIXED = 128, 256  # rows of an actor's batch, and of an update where that is the same for all
 ACTORS = (1, 2, 4, 8, 16, 32)
@@ -17,6 +20,16 @@ CURVES: dict[str, Callable[[int], Point]] = {
     ),
     "batch_parallel, copied messages": lambda actors: Point("messages", actors, BATCH),
 }
+
+
+ALL_CORES = Arm("baselines", ("scheme=sequential", "baseline=true", f"batch_size={BATCH}"))
+"""A run beside whose rounds its baselines make theirs: with one BLAS thread, and with one for each core."""
+
+
+def all_cores(trials: Iterable[Trial]) -> str | None:
+    """Return the name of the sequential arm on all cores; None where there is but one."""
+    named = (re.fullmatch(rf"{ALL_CORES.name}, sequential, (\d+) threads", trial.arm) for trial in trials)
+    return next((match[0] for match in named if match), None)
 
 
 def points(actors: Sequence[int]) -> list[Point]:

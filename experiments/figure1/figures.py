@@ -5,9 +5,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from arms import ACTORS, BATCH, CURVES, PAPER
+from arms import ACTORS, BATCH, CURVES, PAPER, all_cores
 from outcomes import Trial
-from points import Point, sequential, speed_up
+from points import sequential, speed_up
 from reports import curve
 
 from fedlocal.results.figures.canvas import COLOURS, line_style, sheet
@@ -25,10 +25,12 @@ def box_plot(trials: Sequence[Trial], path: Path) -> None:
         axes = figure.subplots()
         for index, label in enumerate(BOXES):
             _boxes(axes, trials, label, index)
-        plain = epochs(trials, sequential(BATCH))
-        if plain:
-            label = f"sequential, batches of {BATCH}: mean"
-            axes.axhline(fmean(plain), label=label, color="#444444", linestyle=":", linewidth=1.4)
+        for arm, label, look in (
+            (sequential(BATCH).name, f"sequential, batches of {BATCH}: mean", ":"),
+            (all_cores(trials), "the same on all cores: mean", (0, (5, 1.5, 1, 1.5))),
+        ):
+            if arm and (seconds := epochs(trials, arm)):
+                axes.axhline(fmean(seconds), label=label, color="#444444", linestyle=look, linewidth=1.4)
         _actors(axes)
         axes.set(ylabel="seconds", ylim=(0, None))
         axes.set_title(f"Training time of an epoch, {_most(trials)} trials")
@@ -36,7 +38,7 @@ def box_plot(trials: Sequence[Trial], path: Path) -> None:
 
 
 def _boxes(axes: "Axes", trials: Sequence[Trial], label: str, index: int) -> None:
-    places = {at: epochs(trials, CURVES[label](actors)) for at, actors in enumerate(ACTORS)}
+    places = {at: epochs(trials, CURVES[label](actors).name) for at, actors in enumerate(ACTORS)}
     places = {at: seconds for at, seconds in places.items() if seconds}
     at = [place + (index - (len(BOXES) - 1) / 2) * (WIDTH + 0.04) for place in places]
     colour = COLOURS[index]
@@ -74,9 +76,9 @@ def speed_ups(trials: Sequence[Trial], path: Path) -> None:
         figure.legend(loc="outside lower center", ncols=2)
 
 
-def epochs(trials: Sequence[Trial], point: Point) -> list[float]:
-    """Return the seconds of an epoch in each trial of a point."""
-    return [trial.seconds / trial.rounds for trial in trials if trial.arm == point.name]
+def epochs(trials: Sequence[Trial], arm: str) -> list[float]:
+    """Return the seconds of an epoch in each trial of an arm."""
+    return [trial.seconds / trial.rounds for trial in trials if trial.arm == arm]
 
 
 def _actors(axes: "Axes") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 
-from arms import ACTORS, judged, points
+from arms import ACTORS, ALL_CORES, judged, points
 from command import main
 from figures import box_plot, speed_ups
 from outcomes import Trial
@@ -26,7 +26,7 @@ def studies(quick: bool) -> list[Study]:
     """Return the trials of time, few epochs and many trials, and those of accuracy, the other way round."""
     actors, options = (ACTORS[:3], QUICK) if quick else (ACTORS, ())
     return [
-        Study("timing", "figure1", with_partners(points(actors)), 30, (*TIMED, *options)),
+        Study("timing", "figure1", (*with_partners(points(actors)), ALL_CORES), 30, (*TIMED, *options)),
         Study("accuracy", "figure1", with_partners(judged(actors)), 5, options, timed=False),
     ]
 

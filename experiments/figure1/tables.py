@@ -1,10 +1,10 @@
 """The study's tables: speed-ups beside the paper's, times, and accuracies with their tests."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from arms import ACTORS, BATCH, CURVES, PAPER, judged, points
+from arms import ACTORS, BATCH, CURVES, PAPER, all_cores, judged, points
 from figures import epochs
 from intervals import equivalence, mean
 from outcomes import Trial, paired, values
@@ -57,18 +57,24 @@ def _hashes(trials: Sequence[Trial], scheme: str, count: int) -> tuple[list[str]
 
 
 def _times(trials: Sequence[Trial]) -> str:
-    plain, rows = sequential(BATCH), []
+    plain, parallel, rows = sequential(BATCH).name, all_cores(trials), []
     for point in _and_partners(points(ACTORS)):
-        seconds, idle = epochs(trials, point), values(trials, point.name, "idle_share").values()
-        over = [_over(trials, point, other) for other in (point.partner, plain)]
-        share = f"{fmean(idle):.0%}" if idle else ""
-        rows.append((point.name, point.update, in_words(mean(seconds)), share, *over))
-    header = ["arm", "rows an update", "seconds an epoch", "idle", "over its partner", f"over {plain.name}"]
-    return as_table(header, [row for row in rows if row[2]])
+        over = (point.partner.name, plain, parallel)
+        rows.append((point.name, point.update, *_measured(trials, point.name), *_over(trials, point, over)))
+    if parallel:
+        rows.append((f"{parallel}: all cores", BATCH, *_measured(trials, parallel), "", "", ""))
+    header = ["arm", "rows an update", "seconds an epoch", "idle", "over its partner", f"over {plain}"]
+    return as_table([*header, "over all cores"], [row for row in rows if row[2]])
 
 
-def _over(trials: Sequence[Trial], point: Point, other: Point) -> str:
-    return "" if point == other else in_words(speed_up(trials, point, other))
+def _measured(trials: Sequence[Trial], arm: str) -> tuple[str, str]:
+    """Return the seconds of an epoch and the idle share."""
+    idle = values(trials, arm, "idle_share").values()
+    return in_words(mean(epochs(trials, arm))), f"{fmean(idle):.0%}" if idle else ""
+
+
+def _over(trials: Sequence[Trial], point: Point, others: Iterable[str | None]) -> list[str]:
+    return [in_words(speed_up(trials, point, one)) if one and one != point.name else "" for one in others]
 
 
 def _accuracies(trials: Sequence[Trial]) -> str:

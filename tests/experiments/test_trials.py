@@ -210,6 +210,18 @@ def test_the_report_is_rebuilt_from_the_folders_alone(runner: Any, study: Any, t
     assert json.loads((moved / "environment.json").read_text())["workers"] >= 1
 
 
+def test_the_baselines_of_a_run_are_trials_too(runner: Any, study: Any, tmp_path: Path) -> None:
+    beside = replace(study, arms=(runner.trials.Arm("two", ("actors=2", "baseline=true")),), trials=1)
+    runner.trials.run(beside, tmp_path / "tiny")
+    own, *others = runner.outcomes.load(tmp_path / "tiny")
+    assert (own.arm, own.idle_share is not None) == ("two", True)
+    assert others[0].arm == "two, sequential, 1 thread"
+    assert others[0].history().seconds == others[0].seconds > 0
+    assert others[0].hash != own.hash
+    runner.outcomes.write_environment(tmp_path / "environment.json", [own, *others])
+    assert json.loads((tmp_path / "environment.json").read_text())["workers"] >= 1
+
+
 def test_nothing_to_report_is_said(
     runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
