@@ -6,7 +6,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from arms import ACTORS, BATCH, CURVES, PAPER, all_cores
-from outcomes import Trial
+from intervals import mean
+from outcomes import Trial, values
 from points import sequential, speed_up
 from reports import curve
 
@@ -73,6 +74,21 @@ def speed_ups(trials: Sequence[Trial], path: Path) -> None:
         _actors(axes)
         axes.set(ylim=(0, 1.15 * highest), ylabel="times as fast")  # bars of two trials would fill it
         axes.set_title("Speed-up over sequential training of equal updates, with 95 % intervals")
+        figure.legend(loc="outside lower center", ncols=2)
+
+
+def accuracies(trials: Sequence[Trial], path: Path) -> None:
+    """Draw the accuracy after the same number of epochs, and that of sequential training of equal updates."""
+    lines = dict(list(CURVES.items())[:3])  # copied messages end with the same bits
+    lines[f"sequential, {BATCH} rows for each actor"] = lambda actors: sequential(BATCH * actors)
+    with sheet(path, 7.0, 4.8) as figure:
+        axes = figure.subplots()
+        for index, (label, point) in enumerate(lines.items()):
+            found = [mean(list(values(trials, point(actors).name, "accuracy").values())) for actors in ACTORS]
+            curve(axes, enumerate(found), index, label)
+        _actors(axes)
+        axes.set(ylabel="accuracy")
+        axes.set_title(f"Test accuracy after {trials[0].rounds} epochs, with 95 % intervals")
         figure.legend(loc="outside lower center", ncols=2)
 
 

@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 
 from arms import ACTORS, ALL_CORES, judged, points
 from command import main
-from figures import box_plot, speed_ups
+from figures import accuracies, box_plot, speed_ups
 from outcomes import Trial
 from points import with_partners
 from tables import as_markdown
@@ -39,6 +39,8 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     if timing:
         box_plot(timing, folder / "training_time.png")
         speed_ups(timing, folder / "speed_up.png")
+    if accuracy:
+        accuracies(accuracy, folder / "accuracy.png")
 
 
 if __name__ == "__main__":
