@@ -31,7 +31,7 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as 
 from omegaconf import OmegaConf
 
 import fedlocal
-from fedlocal.config import Config, check
+from fedlocal.config import Config, check, with_actors
 from fedlocal.results import drop_checkpoints, read_run
 from fedlocal.results.text import duration
 
@@ -174,8 +174,10 @@ def _is_done(planned: _Planned) -> bool:
     path = planned.folder / "config.yaml"
     if not path.exists():
         return False
-    asked = OmegaConf.to_yaml(planned.config, resolve=True)
-    stored = path.read_text(encoding="utf-8")
+    stored, config = path.read_text(encoding="utf-8"), planned.config
+    if config.actors == CHOSEN:  # other options may refer to the number that was chosen
+        config = with_actors(config, OmegaConf.create(stored).actors)
+    asked = OmegaConf.to_yaml(config, resolve=True)
     if stored != asked and (differing := _differing(stored, asked)):
         raise StudyError(
             f"{planned.folder} holds a run with another configuration, {', '.join(differing)}: "

@@ -68,18 +68,30 @@ def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetti
     sizes, refused = _candidates(config, divide, setting)
     with quiet():
         own = replace(setting, strategy=build(config, "strategy"))
+    candidates = {actors: with_actors(config, actors).accumulate for actors in sizes}
     try:
-        candidates = {actors: with_actors(config, actors).accumulate for actors in sizes}
         costs = PILOTS[scheme.func](own, candidates, **scheme.keywords)
     except QuorumError as error:
         error.add_note("in the pilot of actors=auto; a number in its place needs none")
         raise
     predictions = [costs.predict(parts) for parts in sizes.values()]
     choice = Choice(choose(predictions), predictions, refused, time.perf_counter() - begun)
-    for line in str(choice).splitlines():
+    _tell(choice, candidates, config)
+    return choice
+
+
+def _tell(choice: Choice, candidates: Mapping[int, int], config: Config) -> None:
+    """Say what was chosen and why, in the log and where progress is shown."""
+    lines = str(choice).splitlines()
+    if len(set(candidates.values())) > 1:
+        batches = candidates[choice.chosen.actors]
+        lines.append(
+            f"actors=auto: an update is the mean of {batches} batches then; it is a pass over the data that takes "
+            "least time, not learning"
+        )
+    for line in lines:
         logger.info("%s", line)
         announce(line, config.display.value)
-    return choice
 
 
 def _candidates(

@@ -129,7 +129,8 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str], resume: 
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, resume) if folder else 0
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
-    config = with_actors(config, len(setting.partition))
+    if setting.choice:
+        config = with_actors(config, setting.choice.chosen.actors)
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
     with setting.slices.shards:
         about = _about(comparison)

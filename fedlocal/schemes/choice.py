@@ -92,7 +92,7 @@ class Choice:
             f"actors=auto: {one.actors} of {numbers[0]} to {numbers[-1]}, predicted {one.per_pass:.3g} s a "
             f"round ({parts}){others}\n"
             f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
-            f"{self.pilot_seconds:.1f} s; all predictions are in actors.json"
+            f"{self.pilot_seconds:.1f} s"
         )
 
     def as_json(self) -> dict[str, Any]:

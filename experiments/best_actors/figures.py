@@ -1,0 +1,70 @@
+"""The study's figure: each sweep with its intervals, what was predicted, and what was chosen."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from settings import Setting
+from sweeps import Sweep
+
+from fedlocal.results.figures.canvas import COLOURS, line_style, sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def sweeps(found: Sequence[tuple[Setting, Sweep]], path: Path) -> None:
+    """Draw a panel for each setting: seconds of a round against the number of actors."""
+    rows = -(-len(found) // 2)
+    with sheet(path, 10.0, 0.8 + 3.4 * rows) as figure:
+        panels = figure.subplots(rows, 2, squeeze=False).flat
+        for (setting, sweep), axes in zip(found, panels, strict=False):
+            _panel(axes, setting, sweep)
+        for axes in list(panels)[len(found) :]:
+            axes.set_axis_off()
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        named = dict(zip(labels, handles, strict=True))
+        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=len(named))
+
+
+def _panel(axes: "Axes", setting: Setting, sweep: Sweep) -> None:
+    places = {actors: at for at, actors in enumerate(sorted(sweep.seconds.keys() | sweep.predictions.keys()))}
+    _choices(axes, places, sweep)
+    _measured(axes, places, sweep)
+    _predicted(axes, places, sweep)
+    axes.set_xticks(list(places.values()), [str(actors) for actors in places])
+    axes.set(xlabel="actors", ylabel="seconds a round", ylim=(0, None))
+    axes.set_title(setting.title.replace(": ", ":\n"))
+
+
+def _choices(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
+    """Shade what was chosen, wider if more often."""
+    for actors, count in Counter(sweep.choices.values()).items():
+        half = 0.4 * count / len(sweep.choices)
+        axes.axvspan(
+            places[actors] - half, places[actors] + half, color="#f0e6c0", label="chosen by actors=auto"
+        )
+
+
+def _measured(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
+    found = [sweep.measured(actors) for actors in sweep.seconds]
+    ends = [(one.estimate - one.low, one.high - one.estimate) if one.trials > 1 else (0, 0) for one in found]
+    axes.errorbar(
+        [places[actors] for actors in sweep.seconds],
+        [one.estimate for one in found],
+        list(zip(*ends, strict=True)),
+        label="measured, 95 % interval",
+        capsize=3,
+        **line_style(0),
+    )
+
+
+def _predicted(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
+    """Draw the mean of the pilots' predictions, and shade from the least to the most."""
+    at, found = [places[actors] for actors in sweep.predictions], list(sweep.predictions.values())
+    axes.plot(at, [fmean(each) for each in found], label="predicted by the pilots", **line_style(1))
+    axes.fill_between(
+        at, [min(each) for each in found], [max(each) for each in found], color=COLOURS[1], alpha=0.15
+    )

@@ -1,0 +1,129 @@
+"""What a sweep says about the best number of actors, and about the choice: read from the runs' folders."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from intervals import Interval, mean, ratio
+from outcomes import Trial
+from settings import Setting
+
+WARM_UP = 1  # rounds in which memory is touched for the first time; round 0 has no training
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The rounds of a setting.
+
+    Parameters
+    ----------
+    seconds : mapping of int to mapping of int to float
+        Seconds of a round: number of actors, number of the trial.
+    chosen : mapping of int to float
+        The same of the runs that chose themselves, by trial.
+    choices : mapping of int to int
+        What they chose, by trial.
+    predictions : mapping of int to sequence of float
+        What they predicted for each number of actors.
+    """
+
+    seconds: Mapping[int, Mapping[int, float]]
+    chosen: Mapping[int, float]
+    choices: Mapping[int, int]
+    predictions: Mapping[int, Sequence[float]]
+
+    def measured(self, actors: int) -> Interval:
+        """Return the mean seconds of a round."""
+        return mean(list(self.seconds[actors].values()))
+
+    @property
+    def best(self) -> int:
+        """The number of actors with the least mean."""
+        return min(self.seconds, key=lambda actors: fmean(self.seconds[actors].values()))
+
+    @property
+    def worst(self) -> int:
+        """The number of actors with the largest mean."""
+        return max(self.seconds, key=lambda actors: fmean(self.seconds[actors].values()))
+
+    @property
+    def contrast(self) -> float:
+        """How many times as long the worst takes as the best."""
+        return self.measured(self.worst).estimate / self.measured(self.best).estimate
+
+    @property
+    def over_best(self) -> Interval:
+        """Runs that chose themselves over those of the best number, trial by trial."""
+        best = self.seconds[self.best]
+        common = sorted(best.keys() & self.chosen.keys())
+        return ratio([self.chosen[at] for at in common], [best[at] for at in common])
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the interval of that ratio reaches 1; None if there are too few trials to have one."""
+        found = self.over_best
+        return found.low <= 1 if found.trials > 1 else None
+
+
+def sweep_of(trials: Sequence[Trial]) -> Sweep | None:
+    """Gather the trials of a setting; None if some numbers or the choice are not there yet."""
+    seconds: dict[int, dict[int, float]] = {}
+    chosen, choices = dict[int, float](), dict[int, int]()
+    predictions: dict[int, list[float]] = {}
+    for trial in trials:
+        if trial.arm != "auto":
+            seconds.setdefault(int(trial.arm), {})[trial.number] = round_seconds(trial)
+            continue
+        stored = json.loads((trial.folder / "actors.json").read_bytes())
+        chosen[trial.number], choices[trial.number] = round_seconds(trial), stored["actors"]
+        for one in stored["predictions"]:
+            predictions.setdefault(one["actors"], []).append(one["seconds"])
+    return Sweep(dict(sorted(seconds.items())), chosen, choices, predictions) if seconds and chosen else None
+
+
+def round_seconds(trial: Trial) -> float:
+    """Return the mean seconds of a trial's rounds after those that warm up."""
+    return fmean(one.timed for one in trial.history().rounds if one.number > WARM_UP)
+
+
+def as_markdown(found: Iterable[tuple[Setting, Sweep]]) -> str:
+    """Return ``results.md``: a line for each setting, then a table of each sweep."""
+    found = list(found)
+    lines = [
+        "| setting | best | worst ÷ best | chosen (trials) | chosen ÷ best | within the interval |",
+        "|---|---:|---:|---:|---:|---|",
+        *(_line(setting, sweep) for setting, sweep in found),
+    ]
+    for setting, sweep in found:
+        lines += [
+            "",
+            f"## {setting.title[0].upper()}{setting.title[1:]}",
+            "",
+            f"`{' '.join(setting.overrides)}`",
+            "",
+            "| actors | seconds a round | predicted |",
+            "|---:|---:|---:|",
+        ]
+        for actors in sweep.seconds:
+            predicted = f"{fmean(known):.3g}" if (known := sweep.predictions.get(actors)) else ""
+            lines.append(f"| {actors} | {in_words(sweep.measured(actors))} | {predicted} |")
+    return "\n".join(lines) + "\n"
+
+
+def _line(setting: Setting, sweep: Sweep) -> str:
+    times = Counter(sweep.choices.values()).most_common()
+    chosen = ", ".join(f"{actors} ({count})" for actors, count in times)
+    verdict = {True: "yes", False: "**no**", None: ""}[sweep.within]
+    return (
+        f"| {setting.title} | {sweep.best} | {sweep.contrast:.2f} | {chosen} | {in_words(sweep.over_best)} "
+        f"| {verdict} |"
+    )
+
+
+def in_words(interval: Interval) -> str:
+    """Return ``1.02 (0.98 to 1.05)``, without the ends if there was one trial."""
+    if interval.trials < 2:
+        return f"{interval.estimate:.3g}"
+    return f"{interval.estimate:.3g} ({interval.low:.3g} to {interval.high:.3g})"

@@ -1,0 +1,94 @@
+"""The study of ``actors=auto``: what it reads from runs, and what it says about the choice."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedlocal.choosing import SERIES
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+STUDY = EXPERIMENTS / "best_actors"
+MODULES = ("study", "settings", "sweeps", "figures", "trials", "outcomes", "command", "intervals")
+TINY = (
+    "dataset=synthetic",
+    "dataset.train=60",
+    "dataset.test=20",
+    "dataset.shape=[4]",
+    "model.hidden=[4]",
+    "rounds=2",
+    "evaluate_every=2",
+    "batch_size=15",
+    "scheme=batch_parallel",
+    "backend=inline",
+)
+
+pytestmark = pytest.mark.skipif(
+    not EXPERIMENTS.is_dir(), reason="the studies do not travel with the source archive"
+)
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Import the study's modules by the names that they have for one another, for one test."""
+    monkeypatch.setattr("fedlocal.recording.draw", lambda *_: None)
+    monkeypatch.setattr(sys, "path", [str(STUDY), str(EXPERIMENTS), *sys.path])
+    yield {name: import_module(name) for name in MODULES}
+    for name in MODULES:
+        del sys.modules[name]
+
+
+def sweep(study: dict[str, Any], chosen: list[float]) -> Any:
+    seconds = {1: [2.0, 2.2, 2.1], 2: [1.0, 1.1, 1.0], 4: [1.05, 1.1, 1.04]}
+    return study["sweeps"].Sweep(
+        {actors: dict(enumerate(found)) for actors, found in seconds.items()},
+        dict(enumerate(chosen)),
+        dict.fromkeys(range(len(chosen)), 2),
+        {actors: found[:2] for actors, found in seconds.items()},
+    )
+
+
+def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> None:
+    good, bad = sweep(study, [1.02, 1.08, 1.01]), sweep(study, [1.5, 1.7, 1.55])
+    assert (good.best, good.worst) == (2, 1)
+    assert good.contrast == pytest.approx(6.3 / 3.1)
+    assert good.within is True
+    assert bad.within is False
+    assert bad.over_best.estimate == pytest.approx(1.53, abs=0.02)
+    assert sweep(study, [1.0]).within is None
+
+
+def test_the_report_reads_the_runs_alone_and_goes_on_where_it_stopped(
+    study: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials, folder, setting = study["trials"], tmp_path / "tiny", study["settings"].SETTINGS[0]
+    arms = (trials.Arm("1", ("actors=1",)), trials.Arm("2", ("actors=2",)), study["study"].AUTO)
+    tiny = trials.Study("tiny", "best_actors", arms, 2, TINY)
+    assert trials.run(tiny, folder) == 0
+    capsys.readouterr()
+    assert trials.run(tiny, folder) == 0
+    assert capsys.readouterr().out == ""  # what was chosen is no other configuration
+    found = study["sweeps"].sweep_of(study["outcomes"].load(folder))
+    assert list(found.seconds) == [1, 2]
+    assert set(found.choices) == set(found.chosen) == {0, 1}
+    assert sorted(found.predictions) == [1, 2, 3, 4]
+    text = study["sweeps"].as_markdown([(setting, found)])
+    assert setting.title in text
+    assert "| 2 |" in text
+    study["figures"].sweeps([(setting, found)], tmp_path / "sweeps.png")
+    assert (tmp_path / "sweeps.png").stat().st_size > 10_000
+
+
+def test_a_sweep_is_over_what_can_be_chosen(study: dict[str, Any]) -> None:
+    assert study["settings"].SERIES == SERIES
+    for quick in (True, False):
+        for one in study["study"].studies(quick):
+            assert one.arms[-1].overrides == ("actors=auto",)
+            assert len(one.arms) >= 4
+
+
+def test_without_runs_there_is_no_sweep(study: dict[str, Any]) -> None:
+    assert study["sweeps"].sweep_of([]) is None
