@@ -86,8 +86,8 @@ def _tell(choice: Choice, candidates: Mapping[int, int], config: Config) -> None
     if len(set(candidates.values())) > 1:
         batches = candidates[choice.chosen.actors]
         lines.append(
-            f"actors=auto: an update is the mean of {batches} batches then; it is a pass over the data that takes "
-            "least time, not learning"
+            f"actors=auto: an update is then the mean of {batches} batches: the least time for a pass over "
+            "the data need not be the least time to an accuracy"
         )
     for line in lines:
         logger.info("%s", line)

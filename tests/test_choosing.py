@@ -91,7 +91,7 @@ def test_it_says_what_it_chose_and_why(
     trained(None, INLINE, "actors=auto")
     assert "actors=auto" not in capsys.readouterr().err
     trained(None, INLINE, "actors=auto", "display=plain", "scheme=batch_parallel")
-    assert "an update is the mean of" in capsys.readouterr().err
+    assert "an update is then the mean of" in capsys.readouterr().err
 
 
 def test_a_pilot_leaves_the_process_as_it_was() -> None:

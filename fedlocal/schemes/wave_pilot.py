@@ -18,6 +18,7 @@ from fedlocal.schemes.setting import Capture, Setting
 from fedlocal.seeds import Stream, generator
 
 ROUNDS = 5  # of each kind; the first one touches memory for the first time
+MOST_WAVES = 32  # of a round: with a small model, it is messages that take time
 MANY = 8  # batches of a large share of a wave
 
 
@@ -66,7 +67,7 @@ class _Waves:
         self, setting: PilotSetting, actors: int, accumulate: int, step: float, options: dict[str, Any]
     ) -> None:
         self.share = accumulate // actors
-        waves = max(2, int(STRETCH / 2 / (step * self.share)))
+        waves = max(2, min(MOST_WAVES, int(STRETCH / 2 / (step * self.share))))
         rounds = _rounds(setting, actors, accumulate, waves, options)[2:]
         self.update = median(one.seconds["aggregation"] for one in rounds) / waves
         self.exchange = median(one.timed for one in rounds) / waves - self.update
