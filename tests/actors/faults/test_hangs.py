@@ -68,7 +68,9 @@ def test_19_the_late_reply_of_a_straggler_that_was_given_up_does_not_count(
     trial = open_trial(Faulty, workers=1)
     content = trial.system.share(b"", [])
     first = trial.system.post([Envelope(0, order(f"wait_for:{gate}"), content)])
-    held = trial.system.post([Envelope(1, b"", content)])  # its worker has it, and cannot get at it yet
+    held = trial.system.post([Envelope(1, b"", content)])
+    (link,) = trial.system._supervisor._crew.links
+    assert until(lambda: len(link.in_flight) == 2)  # its worker has it, and cannot get at it yet
     assert until(gate.with_suffix(".waiting").exists)
     trial.system.withdraw(held, "the round is over")
     gate.touch()
