@@ -44,7 +44,9 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour], p
         worker.send(Kind.BROKEN, _described(error))
         return
     worker.send(Kind.READY, {"pid": os.getpid()})
-    for frame, fd in frames(sock):
+    for number, (frame, fd) in enumerate(frames(sock)):
+        if number == 0:
+            _have_the_kernel_end_this()
         if frame.kind is Kind.STOP:
             return
         worker.on_frame(frame, fd)
@@ -57,8 +59,6 @@ def _separate_from_parent() -> None:
     if hasattr(os, "setsid"):
         os.setsid()
     parent = parent_process()
-    if parent is not None and sys.platform == "linux":
-        _have_the_kernel_end_this_with(parent.sentinel)
 
     def end_with_parent() -> None:
         if parent is not None:
@@ -70,13 +70,19 @@ def _separate_from_parent() -> None:
     threading.Thread(target=end_with_parent, daemon=True, name="watch-parent").start()
 
 
-def _have_the_kernel_end_this_with(sentinel: int) -> None:
+def _have_the_kernel_end_this() -> None:
     """Have this group of processes killed when the pipe to the supervisor closes.
 
     Unlike a thread, the kernel can do so while the process is stopped, or native code holds the interpreter.
+    Whatever happens to the pipe is the signal. The supervisor writes to it while it starts this process, and
+    the kernel may tell of that after the bytes have been read here: so not before its first frame has come.
     """
+    parent = parent_process()
+    if parent is None or sys.platform != "linux":
+        return
     import fcntl  # not on Windows
 
+    sentinel = parent.sentinel
     fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpid())
     fcntl.fcntl(sentinel, F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
