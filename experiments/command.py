@@ -64,10 +64,10 @@ def main(
     -------
     int
         The exit code: 1 if a run failed or there is nothing to report, 2 if a study cannot be run, 130 if
-        it was ended with Ctrl-C.
+        it was ended with Ctrl-C or SIGTERM.
     """
     options = _options(home, studies, arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that what runs is ended
     try:
         failed = 0 if options.report_only else sum(run(one, _runs(options, one)) for one in options.studies)
     except KeyboardInterrupt:

@@ -55,8 +55,13 @@ class Equivalence:
 
     @property
     def shown(self) -> bool:
-        """Whether the trials show it at the level of 5 %; if not, a difference is not shown either."""
+        """Whether the trials show, at the level of 5 %, that the arms are alike."""
         return self.p < 0.05
+
+    @property
+    def refuted(self) -> bool:
+        """Whether they show that the arms are not; often they show neither."""
+        return self.difference.low >= self.margin or self.difference.high <= -self.margin
 
 
 def mean(values: Sequence[float], confidence: float = 0.95) -> Interval:

@@ -1,7 +1,7 @@
 """What the reports of studies have in common: intervals in words, tables, and lines with bars."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from intervals import Interval
@@ -10,6 +10,8 @@ from fedlocal.results.figures.canvas import line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+APART = 0.05  # between lines, where ticks are 1 apart
 
 
 def in_words(interval: Interval, digits: int = 2) -> str:
@@ -20,18 +22,38 @@ def in_words(interval: Interval, digits: int = 2) -> str:
     return middle if math.isnan(interval.low) else f"{middle} ({low} to {high})"
 
 
-def as_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; the first column is text, the others are numbers."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
+def as_table(header: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> str:
+    """Return a Markdown table whose first columns are names, and the others numbers."""
+    rule = [*["---"] * names, *["---:"] * (len(header) - names)]
     return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in (header, rule, *rows))
 
 
-def curve(axes: "Axes", points: Iterable[tuple[float, Interval]], index: int, label: str) -> None:
-    """Draw a line through estimates, with their intervals as bars; what was not measured is left out."""
-    known = [(x, one) for x, one in points if not math.isnan(one.estimate)]
-    if not known:
-        return
-    ends = [(one.estimate - one.low, one.high - one.estimate) for _, one in known]
-    bars = [[0.0 if math.isnan(end) else end for end in side] for side in zip(*ends, strict=True)]
-    middle = [one.estimate for _, one in known]
-    axes.errorbar([x for x, _ in known], middle, bars, label=label, capsize=2, **line_style(index))
+def curves(axes: "Axes", ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]]) -> None:
+    """Draw a line through the estimates of each name, one a tick, with their intervals as bars.
+
+    What was not measured is left out. Lines stand beside one another by a little, so that no bar hides one.
+    """
+    for index, (label, found) in enumerate(lines.items()):
+        apart = APART * (index - (len(lines) - 1) / 2)
+        known = [(at + apart, one) for at, one in enumerate(found) if not math.isnan(one.estimate)]
+        if known:
+            ends = [(one.estimate - one.low, one.high - one.estimate) for _, one in known]
+            bars = [[0.0 if math.isnan(end) else end for end in side] for side in zip(*ends, strict=True)]
+            middle = [one.estimate for _, one in known]
+            axes.errorbar([x for x, _ in known], middle, bars, label=label, capsize=2, **line_style(index))
+    axes.set_xticks(range(len(ticks)), [str(tick) for tick in ticks])
+    axes.set_xlim(-0.5, len(ticks) - 0.5)
+
+
+def speed_up_curves(
+    axes: "Axes", ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]], reach: float = 1.0
+) -> None:
+    """Draw speed-ups; the axis goes a little beyond the highest estimate, or `reach`, however long a bar."""
+    curves(axes, ticks, lines)
+    axes.axhline(1.0, color="#444444", linestyle=":", linewidth=1)
+    axes.set_ylim(0, 1.15 * highest([one for found in lines.values() for one in found], reach))
+
+
+def highest(intervals: Iterable[Interval], least: float = 1.0) -> float:
+    """Return the highest estimate, or `least` if that is more."""
+    return max([least, *(one.estimate for one in intervals if not math.isnan(one.estimate))])

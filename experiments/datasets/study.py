@@ -5,8 +5,9 @@
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 
@@ -14,10 +15,13 @@ from command import main
 from intervals import mean
 from outcomes import Trial, values
 from points import Point, speed_up, with_partners
-from reports import as_table, curve, in_words
+from reports import as_table, highest, in_words, speed_up_curves
 from trials import Study
 
 from fedlocal.results.figures.canvas import sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BATCH = 64
 ACTORS = (2, 4, 8)
@@ -59,19 +63,31 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     """Write the table and draw the figure."""
     sets = {name: [trial for trial in trials if trial.study == name] for name in DATA}
     rows = [_row(name, sets[name], Point(s, n, BATCH)) for name in DATA for s in SCHEMES for n in ACTORS]
-    (folder / "results.md").write_text(as_table(HEADER, rows), encoding="utf-8")
+    table = as_table(HEADER, [row for row in rows if row[-2]], names=2)
+    (folder / "results.md").write_text(table, encoding="utf-8")
+    lines = {
+        name: {s: [speed_up(found, Point(s, n, BATCH)) for n in ACTORS] for s in SCHEMES}
+        for name, found in sets.items()
+    }
+    reach = highest(one for found in lines.values() for line in found.values() for one in line)
     with sheet(folder / "datasets.png", 9.0, 4.2) as figure:
         panels = figure.subplots(1, len(DATA), sharey=True)
         for panel, (name, title) in zip(panels, TITLES.items(), strict=True):
-            for index, scheme in enumerate(SCHEMES):
-                found = [speed_up(sets[name], Point(scheme, actors, BATCH)) for actors in ACTORS]
-                curve(panel, enumerate(found), index, scheme)
-            panel.axhline(1.0, color="#444444", linestyle=":", linewidth=1)
-            panel.set_xticks(range(len(ACTORS)), [str(actors) for actors in ACTORS])
-            panel.set(xlabel="actors", title=title, ylim=(0, None))
+            speed_up_curves(panel, ACTORS, lines[name], reach)
+            panel.set(xlabel="actors", title=title)
         panels[0].set_ylabel("times as fast")
         figure.suptitle("Speed-up over sequential training of equal updates, with 95 % intervals")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        figure.legend(*_legend(panels), loc="outside lower center", ncols=2)
+
+
+def _legend(panels: Iterable["Axes"]) -> tuple[list[Any], list[str]]:
+    """Return handles and labels, those of several panels once."""
+    found = {
+        label: handle
+        for panel in panels
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    return list(found.values()), list(found)
 
 
 def _row(name: str, trials: Sequence[Trial], point: Point) -> tuple[object, ...]:

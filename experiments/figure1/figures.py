@@ -6,10 +6,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from arms import ACTORS, BATCH, CURVES, PAPER, all_cores
-from intervals import mean
+from intervals import Interval, mean
 from outcomes import Trial, values
-from points import sequential, speed_up
-from reports import curve
+from points import Point, sequential, speed_up
+from reports import curves, speed_up_curves
 
 from fedlocal.results.figures.canvas import COLOURS, line_style, sheet
 
@@ -32,8 +32,8 @@ def box_plot(trials: Sequence[Trial], path: Path) -> None:
         ):
             if arm and (seconds := epochs(trials, arm)):
                 axes.axhline(fmean(seconds), label=label, color="#444444", linestyle=look, linewidth=1.4)
-        _actors(axes)
-        axes.set(ylabel="seconds", ylim=(0, None))
+        axes.set_xticks(range(len(ACTORS)), [str(count) for count in ACTORS])
+        axes.set(xlabel="actors", ylabel="seconds", xlim=(-0.6, len(ACTORS) - 0.4), ylim=(0, None))
         axes.set_title(f"Training time of an epoch, {_most(trials)} trials")
         figure.legend(loc="outside lower center", ncols=2)
 
@@ -63,43 +63,35 @@ def speed_ups(trials: Sequence[Trial], path: Path) -> None:
     """Draw the speed-ups over the sequential scheme with as many rows an update, and the paper's."""
     with sheet(path, 7.0, 5.0) as figure:
         axes = figure.subplots()
-        highest = max(PAPER.values())
-        for index, (label, point) in enumerate(CURVES.items()):
-            found = [(at, speed_up(trials, point(actors))) for at, actors in enumerate(ACTORS)]
-            curve(axes, found, index, label)
-            highest = max([highest, *(one.estimate for _, one in found if one.trials)])
+        lines = {label: [speed_up(trials, of(count)) for count in ACTORS] for label, of in CURVES.items()}
+        speed_up_curves(axes, ACTORS, lines, reach=max(PAPER.values()))
         style = {**line_style(len(CURVES)), "color": "#444444"}
         axes.plot(range(len(PAPER)), list(PAPER.values()), label="the paper's, on other processors", **style)
-        axes.axhline(1.0, color="#444444", linestyle=":", linewidth=1)
-        _actors(axes)
-        axes.set(ylim=(0, 1.15 * highest), ylabel="times as fast")  # bars of two trials would fill it
+        axes.set(xlabel="actors", ylabel="times as fast")
         axes.set_title("Speed-up over sequential training of equal updates, with 95 % intervals")
         figure.legend(loc="outside lower center", ncols=2)
 
 
 def accuracies(trials: Sequence[Trial], path: Path) -> None:
     """Draw the accuracy after the same number of epochs, and that of sequential training of equal updates."""
-    lines = dict(list(CURVES.items())[:3])  # copied messages end with the same bits
-    lines[f"sequential, {BATCH} rows for each actor"] = lambda actors: sequential(BATCH * actors)
+    chosen = dict(list(CURVES.items())[:3])  # copied messages end with the same bits
+    chosen[f"sequential, {BATCH} rows for each actor"] = lambda actors: sequential(BATCH * actors)
+    lines = {label: [_accuracy(trials, of(count)) for count in ACTORS] for label, of in chosen.items()}
     with sheet(path, 7.0, 4.8) as figure:
         axes = figure.subplots()
-        for index, (label, point) in enumerate(lines.items()):
-            found = [mean(list(values(trials, point(actors).name, "accuracy").values())) for actors in ACTORS]
-            curve(axes, enumerate(found), index, label)
-        _actors(axes)
-        axes.set(ylabel="accuracy")
+        curves(axes, ACTORS, lines)
+        axes.set(xlabel="actors", ylabel="accuracy")
         axes.set_title(f"Test accuracy after {trials[0].rounds} epochs, with 95 % intervals")
         figure.legend(loc="outside lower center", ncols=2)
+
+
+def _accuracy(trials: Sequence[Trial], point: Point) -> Interval:
+    return mean(list(values(trials, point.name, "accuracy").values()))
 
 
 def epochs(trials: Sequence[Trial], arm: str) -> list[float]:
     """Return the seconds of an epoch in each trial of an arm."""
     return [trial.seconds / trial.rounds for trial in trials if trial.arm == arm]
-
-
-def _actors(axes: "Axes") -> None:
-    axes.set_xticks(range(len(ACTORS)), [str(count) for count in ACTORS])
-    axes.set(xlabel="actors", xlim=(-0.6, len(ACTORS) - 0.4))
 
 
 def _most(trials: Sequence[Trial]) -> int:

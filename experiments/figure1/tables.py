@@ -14,8 +14,8 @@ from reports import as_table, in_words
 MARGIN = 0.01  # of accuracy: one image in a hundred
 EXPLAINED = f"""\
 Alike: two one-sided t tests of the differences, paired by seed, exclude at the level of 5 % that the means
-are {MARGIN} or more apart (so that the interval of 90 % lies within ±{MARGIN}). The partner of an arm is
-the sequential scheme with as many rows an update.
+are {MARGIN} or more apart (so that the interval of 90 % lies within ±{MARGIN}); not alike: it lies outside.
+The partner of an arm is the sequential scheme with as many rows an update.
 """
 
 
@@ -95,7 +95,8 @@ def _tested(trials: Sequence[Trial], point: Point, over: Point) -> tuple[str, st
     found = equivalence(*paired(trials, point.name, over.name, "accuracy"), MARGIN)
     if math.isnan(found.p):
         return in_words(found.difference, 4), "", ""
-    return in_words(found.difference, 4), f"{found.p:.2g}", "yes" if found.shown else "not shown"
+    alike = "yes" if found.shown else "no" if found.refuted else "not shown"
+    return in_words(found.difference, 4), f"{found.p:.2g}", alike
 
 
 def _and_partners(chosen: Sequence[Point]) -> list[Point]:

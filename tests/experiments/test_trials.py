@@ -281,6 +281,7 @@ def test_equivalence_is_two_one_sided_tests(runner: Any, differences: list[float
     found = runner.intervals.equivalence(differences, [0.0] * len(differences), margin)
     within = -margin < found.difference.low and found.difference.high < margin
     assert found.shown == within
+    assert not (found.shown and found.refuted)
     if np.ptp(differences) > 1e-3:  # the textbook's way needs differences that differ
         above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
         below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
@@ -290,6 +291,8 @@ def test_equivalence_is_two_one_sided_tests(runner: Any, differences: list[float
 def test_equivalence_of_the_same_and_of_too_few(runner: Any) -> None:
     assert runner.intervals.equivalence([0.9, 0.8], [0.9, 0.8], 0.01).p == 0.0
     assert runner.intervals.equivalence([0.5, 0.5], [0.25, 0.25], 0.01).p == 1.0
-    assert not runner.intervals.equivalence([0.9], [0.9], 0.01).shown
+    alone = runner.intervals.equivalence([0.9], [0.9], 0.01)
+    assert not alone.shown
+    assert not alone.refuted
     with pytest.raises(ValueError, match="margin=0: must be above 0"):
         runner.intervals.equivalence([0.9], [0.9], 0)
