@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from arms import BASE, GRID, METHODS, RATES, TARGETS, Method
+from arms import BASE, GRID, METHODS, RATES, TARGETS, Method, eligible
 from intervals import mean, ratio
 from outcomes import Trial
 from reaching import Moment, course, reached
@@ -85,7 +85,7 @@ def _rates(tuning: Sequence[Trial]) -> str:
             for rate in GRID
             if method.tried(rate) in by_arm
         }
-        best = max(found, key=lambda rate: merit(found[rate]), default=None)
+        best = max(found.keys() & set(eligible(method)), key=lambda rate: merit(found[rate]), default=None)
         rows.append((method.label, *(_tried(found.get(rate)) for rate in GRID), RATES[method.name], best))
     header = [f"rate {rate}" for rate in GRID]
     return as_table(["method", *header, "used", "best"], rows)
