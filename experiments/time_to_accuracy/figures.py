@@ -38,7 +38,7 @@ def accuracies(courses: Courses, path: Path) -> None:
         panels[0].set(xlabel="seconds of training", ylabel="accuracy on the test set")
         panels[1].set(xlabel="passes over the data")
         trials = max(len(runs) for runs in courses.values())
-        figure.suptitle(f"Accuracy against time and passes, mean of {trials} trials; dotted: the targets")
+        figure.suptitle(f"Accuracy against time and passes, means (trials: {trials}); dotted: the targets")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
 
