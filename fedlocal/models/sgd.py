@@ -85,7 +85,8 @@ class SGD:
 
     def apply(self, gradient: Vector) -> None:
         """Make one update from the mean gradient, float32[size]."""
-        np.multiply(self.target, np.float32(self.keep), out=self.target)
+        if self.keep != 1:
+            np.multiply(self.target, np.float32(self.keep), out=self.target)
         self._add(gradient, self.target, a=self.scale)
         self.finish()
 
