@@ -1,0 +1,71 @@
+"""What the trials of the study of partitions amount to: losses of accuracy, sizes of parts, idle time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from arms import IID, Division, name
+from intervals import Interval, mean
+from outcomes import Trial, paired
+
+WORKERS = 2  # of the timed runs
+
+
+def loss(trials: Sequence[Trial], strategy: str, division: Division) -> Interval:
+    """Return by how many points a strategy is below fedavg on IID data, trial by trial."""
+    best, own = paired(trials, name("fedavg", IID), name(strategy, division), "accuracy")
+    return mean([100 * (one - other) for one, other in zip(best, own, strict=True)])
+
+
+@dataclass(frozen=True)
+class Idle:
+    """How idle the timed runs of a division were, in percent.
+
+    Parameters
+    ----------
+    largest : float
+        The largest actor's share of the rows, on average over the trials.
+    measured : Interval
+        The workers' idle share within rounds.
+    least : float
+        What it would be if nothing but the largest part were in the way.
+    apart : Interval
+        The idle share if each actor had a core of its own, from how long each of them worked.
+    """
+
+    largest: float
+    measured: Interval
+    least: float
+    apart: Interval
+
+
+def idle(trials: Sequence[Trial], division: Division) -> Idle | None:
+    """Return how idle the runs of a division were; None if there is none."""
+    own = [trial for trial in trials if trial.arm == name("fedavg", division)]
+    if not own:
+        return None
+    shares = [_largest(trial) for trial in own]
+    return Idle(
+        largest=float(np.mean(shares)),
+        measured=mean([100 * (trial.idle_share or 0.0) for trial in own]),
+        least=float(np.mean([least_idle(share, WORKERS) for share in shares])),
+        apart=mean([_apart(trial) for trial in own]),
+    )
+
+
+def least_idle(largest: float, workers: int) -> float:
+    """Return the idle percent of a round that lasts as long as its largest part, or as all parts evenly."""
+    return 100 * max(0.0, 1 - 100 / (workers * largest))
+
+
+def _largest(trial: Trial) -> float:
+    rows = [actor["num-examples"] for actor in trial.history().rounds[-1].actors.values()]
+    return 100 * float(max(rows) / sum(rows))
+
+
+def _apart(trial: Trial) -> float:
+    """Return the idle percent if each actor had a core: all wait for the slowest one of each round."""
+    rounds = [
+        [actor["seconds"] for actor in one.actors.values()] for one in trial.history().rounds if one.actors
+    ]
+    return 100 - 100 * sum(map(sum, rounds)) / sum(len(seconds) * max(seconds) for seconds in rounds)

@@ -1,0 +1,69 @@
+"""The tables of the study of partitions, in Markdown; empty where a part has no trials."""
+
+from collections.abc import Sequence
+
+from arms import CHOSEN, RATES, TUNED_ON, Division, name
+from intervals import mean
+from measures import idle, loss
+from outcomes import Trial, values
+from reports import as_table, in_words
+
+
+def accuracies(trials: Sequence[Trial], divisions: Sequence[Division], strategies: Sequence[str]) -> str:
+    """Return the accuracies in percent, and what fedavg loses against itself on IID data."""
+    if not trials:
+        return ""
+    header = ["division", *strategies, "fedavg loses"]
+    rows = [
+        (
+            division.name,
+            *(in_words(mean(_percents(trials, name(each, division))), 1) for each in strategies),
+            in_words(loss(trials, "fedavg", division), 1),
+        )
+        for division in divisions
+    ]
+    return f"Accuracy in percent after 20 rounds, with 95 % intervals:\n\n{as_table(header, rows)}"
+
+
+def rates(trials: Sequence[Trial]) -> str:
+    """Return the grid on which the strategies' rates were chosen."""
+    if not trials:
+        return ""
+    rows = []
+    for strategy, (option, tried) in RATES.items():
+        for value in tried:
+            arms = [name(strategy, division, value) for division in TUNED_ON]
+            chosen = "chosen" if CHOSEN[strategy] == value else ""
+            cells = [f"{mean(_percents(trials, arm)).estimate:.1f}" for arm in arms]
+            rows.append((f"{strategy}, {option.removeprefix('strategy.')}={value}", *cells, chosen))
+    header = ["strategy", *(division.name for division in TUNED_ON), ""]
+    return f"The grid of rates, accuracy in percent (mean of two trials):\n\n{as_table(header, rows)}"
+
+
+def idle_shares(trials: Sequence[Trial], divisions: Sequence[Division]) -> str:
+    """Return the idle shares in percent."""
+    if not trials:
+        return ""
+    rows = [
+        (
+            division.name,
+            f"{found.largest:.0f}",
+            in_words(found.measured, 0),
+            f"{found.least:.0f}",
+            in_words(found.apart, 0),
+        )
+        for division in divisions
+        if (found := idle(trials, division))
+    ]
+    header = [
+        "division",
+        "rows of the largest",
+        "idle, 2 workers",
+        "if time went by rows",
+        "idle, a core each",
+    ]
+    return f"Idle time within rounds in percent, with 95 % intervals:\n\n{as_table(header, rows)}"
+
+
+def _percents(trials: Sequence[Trial], arm: str) -> list[float]:
+    return [100 * value for value in values(trials, arm, "accuracy").values()]
