@@ -21,8 +21,9 @@ def accuracies(trials: Sequence[Trial], divisions: Sequence[Division], strategie
             in_words(loss(trials, "fedavg", division), 1),
         )
         for division in divisions
+        if values(trials, name("fedavg", division), "accuracy")
     ]
-    return f"Accuracy in percent after 20 rounds, with 95 % intervals:\n\n{as_table(header, rows)}"
+    return f"Accuracy of the final model in percent, with 95 % intervals:\n\n{as_table(header, rows)}"
 
 
 def rates(trials: Sequence[Trial]) -> str:
