@@ -33,7 +33,7 @@ def studies(quick: bool) -> list[Study]:
         ]
     return [
         Study("rates", PRESET, tuning(), 2, INLINE, timed=False),
-        Study("accuracy", PRESET, comparing(), 5, INLINE, timed=False),
+        Study("accuracy", PRESET, comparing(), 3, INLINE, timed=False),
         Study("idle", PRESET, timing(), 5, LARGER),
     ]
 
