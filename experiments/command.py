@@ -67,7 +67,8 @@ def main(
         it was ended with Ctrl-C or SIGTERM.
     """
     options = _options(home, studies, arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that what runs is ended
+    for ending in (signal.SIGINT, signal.SIGTERM):  # both as Ctrl-C, which a shell's background job ignores
+        signal.signal(ending, signal.default_int_handler)
     try:
         failed = 0 if options.report_only else sum(run(one, _runs(options, one)) for one in options.studies)
     except KeyboardInterrupt:

@@ -149,8 +149,14 @@ def _seal_file(size: int, write: Callable[[memoryview], None]) -> SealedBytes:
 
 
 def _fill(descriptor: int, size: int, write: Callable[[memoryview], None]) -> None:
-    with mmap.mmap(descriptor, size) as mapping, memoryview(mapping) as view:
+    mapping = mmap.mmap(descriptor, size)
+    view = memoryview(mapping)
+    try:
         write(view)
+    finally:
+        with contextlib.suppress(BufferError):  # an error's traceback holds views: the mapping goes with it
+            view.release()
+            mapping.close()
 
 
 def _adopt(descriptor: Any, size: int) -> DescriptorBytes:

@@ -208,6 +208,16 @@ def test_a_failure_while_writing_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_while_a_view_is_in_use_stays_an_interrupt() -> None:
+    def fail(view: memoryview) -> None:
+        half_done = np.frombuffer(view, np.uint8)
+        half_done[:50] = 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sealed.seal(100, fail)
+
+
 def test_closed_shards_say_so() -> None:
     rows = some_rows(4)
     shards = Shards.create(rows, parts_of(rows, 2))
