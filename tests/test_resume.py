@@ -136,9 +136,9 @@ def assert_same(resumed: Run, whole: Run) -> None:
 KILLS = {
     "adam": ([*BARE, *MOMENTUM, "strategy=fedadam", "workers=2"], ["workers=3"], lambda f: reached(f, 17)),
     "inline": ([*BARE, "strategy=fedavgm", INLINE], ["backend=actors", "workers=1"], WHILE_WRITING),
-    "baselines": ([*SMALL, *MOMENTUM, INLINE, "checkpoint_every=4"], [], lambda f: reached(f, 11)),
 }
 MORE_KILLS = {
+    "baselines": ([*SMALL, *MOMENTUM, INLINE, "checkpoint_every=4"], [], lambda f: reached(f, 11)),
     "local": ([*BARE, "scheme=local", "workers=2"], [INLINE], lambda f: reached(f, 9)),
     "sequential": ([*BARE, *MOMENTUM, "scheme=sequential"], [], WHILE_WRITING),
     "sampled": (
@@ -178,6 +178,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, case: str
     survives(tmp_path / "run", KILLS[case])
 
 
+@pytest.mark.slow
 def test_a_run_whose_actors_were_chosen_goes_on_with_them_and_without_another_pilot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,7 +215,7 @@ def test_a_run_may_be_killed_again_and_again(tmp_path: Path) -> None:
 )
 def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     folder = tmp_path / "a run"
-    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "rounds=200"]
+    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "rounds=100"]
     with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
         await_(reached(folder, 12), process)
         os.killpg(process.pid, sent)
@@ -229,7 +230,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signa
     with started(folder, f"resume={folder}") as process:
         assert process.communicate(timeout=60)[1] == ""
     assert process.returncode == 0
-    whole = run(compose(*BARE, INLINE, "rounds=200"))
+    whole = run(compose(*BARE, INLINE, "rounds=100"))
     assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
 
 
@@ -453,6 +454,7 @@ def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) ->
     assert overrides == [*BARE, INLINE, "workers=1"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with started(folder, *BARE, INLINE, f"hydra.run.dir={folder}") as process:

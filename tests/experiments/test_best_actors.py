@@ -61,6 +61,7 @@ def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> N
     assert sweep(study, [1.0]).within is None
 
 
+@pytest.mark.slow
 def test_the_report_reads_the_runs_alone_and_goes_on_where_it_stopped(
     study: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,6 +85,7 @@ def test_the_best_rate_is_the_soonest_at_the_hardest_target(study: Any) -> None:
     assert len(set(merits)) == len(merits)
 
 
+@pytest.mark.slow
 def test_every_arm_is_a_configuration_of_as_many_passes(study: Any) -> None:
     for arm in (*study.arms.timed(40), *study.arms.tuned(20)):
         config = fedlocal.compose("experiment=time_to_accuracy", *arm.overrides)

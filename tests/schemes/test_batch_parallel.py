@@ -130,7 +130,7 @@ def test_what_was_measured_adds_up() -> None:
         assert weighted / 806 == pytest.approx(one.metrics["train-loss"])
 
 
-@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_it_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path, accumulate: int) -> None:
     momentum = ["model.momentum=0.9", "optimizer_state=keep"]
     setting = [QUEUE, "actors=4", INLINE, f"accumulate={accumulate}", *momentum]

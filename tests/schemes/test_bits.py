@@ -36,7 +36,7 @@ SETTINGS = [
     ["skew=noise", "strategy.fraction_train=0.5", "strategy.fraction_evaluate=0.6"],
     ["skew=rotation", "strategy=fedprox", "partition=quantity"],
     ["strategy=fedadam", "model=paper", "model.hidden=[9]"],
-    ["model=sgd_classifier"],
+    pytest.param(["model=sgd_classifier"], marks=pytest.mark.slow),
     pytest.param(["model=mlp_classifier"], marks=pytest.mark.slow),
     ["scheme=local"],
 ]
@@ -64,7 +64,7 @@ ONE = ["actors=1", "partition=iid"]
         ["model.weight_decay=0.01", "model.activation=tanh"],
         ["skew=noise"],
         ["partition=shards"],
-        ["model=sgd_classifier"],
+        pytest.param(["model=sgd_classifier"], marks=pytest.mark.slow),
         pytest.param(["model=sgd_classifier", "optimizer_state=keep"], marks=pytest.mark.slow),
         pytest.param(["model=mlp_classifier", "optimizer_state=keep"], marks=pytest.mark.slow),
     ],

@@ -52,7 +52,7 @@ NARROW = "model.hidden=[8]"
             [NARROW, "strategy=qfedavg", "optimizer_state=keep", "model.momentum=0.9"], marks=pytest.mark.slow
         ),
         [NARROW, "scheme=local", "accumulate=2"],
-        ["model=sgd_classifier"],
+        pytest.param(["model=sgd_classifier"], marks=pytest.mark.slow),
         pytest.param(["model=mlp_classifier"], marks=pytest.mark.slow),
     ],
     ids=" ".join,
