@@ -1,17 +1,14 @@
 """The study of ``actors=auto``: what it reads from runs, and what it says about the choice."""
 
-import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fedlocal.choosing import SERIES
+from tests.experiments.studies import imported, needed
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-STUDY = EXPERIMENTS / "best_actors"
 MODULES = ("study", "settings", "sweeps", "figures", "trials", "outcomes", "command", "intervals")
 TINY = (
     "dataset=synthetic",
@@ -26,19 +23,15 @@ TINY = (
     "backend=inline",
 )
 
-pytestmark = pytest.mark.skipif(
-    not EXPERIMENTS.is_dir(), reason="the studies do not travel with the source archive"
-)
+pytestmark = needed
 
 
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Import the study's modules by the names that they have for one another, for one test."""
     monkeypatch.setattr("fedlocal.recording.draw", lambda *_: None)
-    monkeypatch.setattr(sys, "path", [str(STUDY), str(EXPERIMENTS), *sys.path])
-    yield {name: import_module(name) for name in MODULES}
-    for name in MODULES:
-        del sys.modules[name]
+    with imported("best_actors", *MODULES) as modules:
+        yield vars(modules)
 
 
 def sweep(study: dict[str, Any], chosen: list[float]) -> Any:

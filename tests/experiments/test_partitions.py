@@ -1,10 +1,8 @@
 """The study of partitions: its arms can be run, and its report says what its trials say."""
 
 import csv
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +11,20 @@ import pytest
 import fedlocal
 from fedlocal.config import check
 from fedlocal.results import History, Round
+from tests.experiments.studies import EXPERIMENTS, imported, needed
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 STUDY = EXPERIMENTS / "partitions"
 MODULES = ("arms", "measures", "tables", "figures", "study")
 COMMON = ("trials", "outcomes", "command", "intervals", "reports")
 
-pytestmark = pytest.mark.skipif(
-    not STUDY.is_dir(), reason="the studies do not travel with the source archive"
-)
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
 def study() -> Iterator[Any]:
     """Import the study's modules by the names that they have for one another."""
-    before = list(sys.path)
-    sys.path[:0] = [str(STUDY), str(EXPERIMENTS)]
-    try:
-        modules = {name: import_module(name) for name in (*COMMON, *MODULES)}
-    finally:
-        sys.path[:] = before
-    yield type("Modules", (), modules)
-    for name in modules:
-        del sys.modules[name]
+    with imported("partitions", *COMMON, *MODULES) as modules:
+        yield modules
 
 
 def composed(study: Any, part: Any, arms: Any) -> Iterator[fedlocal.Config]:

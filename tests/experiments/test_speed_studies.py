@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,18 @@ import pytest
 
 import fedlocal
 from fedlocal.config import check
+from tests.experiments.studies import imported, needed
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-COMMON = ("command", "intervals", "outcomes", "points", "reports", "trials")
-OWN = ("arms", "figures", "study", "tables")
 STUDIES = ("batch_size", "datasets", "figure1")
 
-pytestmark = pytest.mark.skipif(
-    not EXPERIMENTS.is_dir(), reason="the studies do not travel with the source archive"
-)
+pytestmark = needed
 
 
 @pytest.fixture(params=STUDIES)
-def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def program(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Import a study's program by the names that its parts have for one another, for one test."""
-    path = list(sys.path)
-    monkeypatch.syspath_prepend(str(EXPERIMENTS / request.param))
-    yield import_module("study")
-    sys.path[:] = path
-    for name in (*COMMON, *OWN):
-        sys.modules.pop(name, None)
+    with imported(request.param, "study") as modules:
+        yield modules.study
 
 
 def composed(study: Any) -> Iterator[fedlocal.Config]:

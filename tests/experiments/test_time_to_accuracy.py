@@ -1,8 +1,6 @@
 """The study of time to accuracy: when a run reached a target, which rate is best, what is reported."""
 
-import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +11,19 @@ from hypothesis import strategies as st
 import fedlocal
 from fedlocal.config import check
 from fedlocal.results import History, Round, write_json
+from tests.experiments.studies import imported, needed
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-STUDY = EXPERIMENTS / "time_to_accuracy"
 MODULES = ("arms", "reaching", "tables", "figures", "study")
 COMMON = ("trials", "outcomes", "command", "intervals", "reports")
 
-pytestmark = pytest.mark.skipif(
-    not STUDY.is_dir(), reason="the studies do not travel with the source archive"
-)
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
 def study() -> Iterator[Any]:
     """Import the study's modules by the names that they have for one another."""
-    before = list(sys.path)
-    sys.path[:0] = [str(STUDY), str(EXPERIMENTS)]
-    try:
-        modules = {name: import_module(name) for name in (*COMMON, *MODULES)}
-    finally:
-        sys.path[:] = before
-    yield type("Modules", (), modules)
-    for name in modules:
-        del sys.modules[name]
+    with imported("time_to_accuracy", *COMMON, *MODULES) as modules:
+        yield modules
 
 
 def test_a_target_is_reached_between_two_evaluations(study: Any) -> None:

@@ -7,10 +7,8 @@ import math
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fedlocal.results import History, Round
+from tests.experiments.studies import imported, needed
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 MODULES = ("trials", "outcomes", "command", "intervals")
 TINY = (
     "dataset=synthetic",
@@ -34,22 +32,14 @@ TINY = (
     "rounds=3",
 )
 
-pytestmark = pytest.mark.skipif(
-    not EXPERIMENTS.is_dir(), reason="the studies do not travel with the source archive"
-)
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Any]:
     """Import the runner's modules by the names that they have for one another."""
-    sys.path.insert(0, str(EXPERIMENTS))
-    try:
-        modules = {name: import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(EXPERIMENTS))
-    yield type("Runner", (), modules)
-    for name in MODULES:
-        del sys.modules[name]
+    with imported("", *MODULES) as modules:
+        yield modules
 
 
 @pytest.fixture(autouse=True)
