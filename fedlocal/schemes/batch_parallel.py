@@ -6,6 +6,8 @@ a wave is one batch, and the processor that holds it makes the update itself.
 
 The bits depend on ``accumulate`` and on nothing else here: not on actors, workers, backend or transport, and
 ``sequential`` with the same ``accumulate`` has the same ones, since every scheme sums a wave by one tree.
+But for scikit-learn's networks with ``accumulate=1``: their optimiser's state cannot be read, and starts anew
+with each batch.
 """
 
 import json
@@ -13,15 +15,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from numpy.typing import NDArray
+from functools import partial
+from typing import Literal
 
 from fedlocal.actors import Failure, Reply, System, one_thread
 from fedlocal.config import ConfigError
 from fedlocal.flower.client_app import as_metrics
-from fedlocal.results import Checkpoint, Round, Work, joined
+from fedlocal.results import Checkpoint, Round, Work
 from fedlocal.schemes.exchange import CopiedMessages, Exchange, Queue, SharedGradients, SharedSteps
+from fedlocal.schemes.sequential import capture_model, restore_model
 from fedlocal.schemes.setting import OnRound, Setting, Trained
 
 
@@ -85,18 +87,17 @@ class Coordinator:
         """Train, and tell of each round."""
         setting, number, begun = self._setting, start.round if start else 0, time.perf_counter()
         if start:
-            self.model.load(start.part("model").arrays)
-            self.model.load_optimizer(start.part("optimizer").arrays)
+            restore_model(self.model, start)
         system = setting.backend.system(self._exchange.start, self._queue.workers, setting.journal)
         try:
             start_up = {"start-up": time.perf_counter() - begun}
             if not start:
                 metrics = as_metrics(setting.evaluate(self.model))
-                on_round(Round(0, start_up, metrics), self._capture)
+                on_round(Round(0, start_up, metrics), partial(capture_model, self.model))
                 start_up = {}
             while number < setting.rounds:
                 number += 1
-                on_round(self._round(number, system, start_up), self._capture)
+                on_round(self._round(number, system, start_up), partial(capture_model, self.model))
                 start_up = {}
         finally:
             system.close()
@@ -105,10 +106,6 @@ class Coordinator:
     def close(self) -> None:
         """Give memory back."""
         self._exchange.close()
-
-    def _capture(self) -> dict[str, NDArray[Any]]:
-        both = joined({"model": self.model.arrays, "optimizer": self.model.optimizer_arrays})
-        return {name: array.copy() for name, array in both.items()}
 
     def _round(self, number: int, system: System, start_up: dict[str, float]) -> Round:
         training, setting = self._setting.training, self._setting

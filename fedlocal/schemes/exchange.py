@@ -87,16 +87,18 @@ class Queue:
 
 
 class Exchange(Protocol):
-    """Has waves computed, and updates the model."""
+    """Has waves computed, and updates the model.
 
-    @property
-    def start(self) -> Callable[[], Behaviour]:
-        """Builds the processors' behaviour; it pickles as a process starts."""
-        ...
+    Attributes
+    ----------
+    start : callable
+        Builds the processors' behaviour; it pickles as a process starts.
+    """
+
+    start: Callable[[], Behaviour]
 
     def begin_round(self) -> None:
-        """Let the processors have the model's state, which may have changed otherwise."""
-        ...
+        """Let the processors have the model's state, where it is not theirs already."""
 
     def begin_epoch(self, order: NDArray[np.int64]) -> None:
         """Let the processors have the order of the rows."""
@@ -111,30 +113,23 @@ class Exchange(Protocol):
         ...
 
     def end_round(self) -> None:
-        """Let the model be what it has become."""
-        ...
+        """Let the model be what it has become, where it is not yet."""
 
     def close(self) -> None:
-        """Give memory back."""
-        ...
+        """Give memory back, if any is shared."""
 
 
-class SharedGradients:
+class SharedGradients(Exchange):
     """Weights and gradients stay in shared memory; each message is a worker's share of a wave."""
 
     def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
         self._queue, self._model = queue, model
         parameters = SharedArray((model.size,), np.float32)
-        before = {name: array.copy() for name, array in model.arrays.items()}
-        model.live_in(parameters.array)
-        model.load(before)
+        _move(model, parameters.array)
         sums = SharedArray((queue.shares, queue.buffers, _rounded(model.size, LINE)), np.float32)
         self._memory = _memory(queue, rows, new_model, parameters, sums)
         self._buffers = [self._memory.buffers(share, model.size) for share in range(queue.shares)]
         self.start = partial(GradientProcessors, self._memory)
-
-    def begin_round(self) -> None:
-        """Do nothing: the model is there already."""
 
     def begin_epoch(self, order: NDArray[np.int64]) -> None:
         """Write the order."""
@@ -157,15 +152,12 @@ class SharedGradients:
                 tree.add(Node(first, count, self._buffers[answer["share"]][index]))
         self._model.apply(tree.root())
 
-    def end_round(self) -> None:
-        """Do nothing: the model is there already."""
-
     def close(self) -> None:
         """Give the memory back."""
         self._memory.close()
 
 
-class SharedSteps:
+class SharedSteps(Exchange):
     """The processor that holds the batch makes the update: what it is in shared memory before and after."""
 
     def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
@@ -201,19 +193,14 @@ class SharedSteps:
         self._memory.close()
 
 
-class CopiedMessages:
+class CopiedMessages(Exchange):
     """The literal variant: each batch is a message with the network and the rows, answered by a gradient."""
 
     def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
         self._queue, self._model, self._rows = queue, model, rows
         self._vector = np.empty(model.size, np.float32)
-        before = {name: array.copy() for name, array in model.arrays.items()}
-        model.live_in(self._vector)
-        model.load(before)
+        _move(model, self._vector)
         self.start = partial(CopyingProcessors, new_model, rows.x.shape[1], rows.y[:0])
-
-    def begin_round(self) -> None:
-        """Do nothing: each message has all that it needs."""
 
     def begin_epoch(self, order: NDArray[np.int64]) -> None:
         """Keep the order."""
@@ -241,11 +228,12 @@ class CopiedMessages:
             tree.add(Node(leaf, 1, np.frombuffer(gradient, np.float32).copy()))
         self._model.apply(tree.root())
 
-    def end_round(self) -> None:
-        """Do nothing: the model is there already."""
 
-    def close(self) -> None:
-        """Do nothing."""
+def _move(model: Model, memory: NDArray[np.float32]) -> None:
+    """Have a model live in memory, float32[size], with the parameters that it has."""
+    before = {name: array.copy() for name, array in model.arrays.items()}
+    model.live_in(memory)
+    model.load(before)
 
 
 def _rounded(size: int, line: int) -> int:

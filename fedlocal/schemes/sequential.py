@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import threads
 from fedlocal.flower.client_app import as_metrics
+from fedlocal.models import Model
 from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.setting import OnRound, Setting, Trained
 
@@ -33,14 +34,12 @@ class SequentialRun:
 
     def capture(self) -> dict[str, NDArray[Any]]:
         """Return where it stands: copies of the model and of its optimiser's state."""
-        both = joined({"model": self.model.arrays, "optimizer": self.model.optimizer_arrays})
-        return {name: array.copy() for name, array in both.items()}
+        return capture_model(self.model)
 
     def go_on(self, start: Checkpoint) -> None:
         """Take the place of a run that was captured after a round."""
         self.number = start.round
-        self.model.load(start.part("model").arrays)
-        self.model.load_optimizer(start.part("optimizer").arrays)
+        restore_model(self.model, start)
 
     def start(self) -> Round:
         """Return round 0: the evaluation of the initial model."""
@@ -61,6 +60,18 @@ class SequentialRun:
             metrics |= as_metrics(self._setting.evaluate(self.model))
         seconds = {"training": trained - begun, "evaluation": time.perf_counter() - trained}
         return Round(self.number, seconds, metrics)
+
+
+def capture_model(model: Model) -> dict[str, NDArray[Any]]:
+    """Return copies of a model's parameters and of its optimiser's state."""
+    both = joined({"model": model.arrays, "optimizer": model.optimizer_arrays})
+    return {name: array.copy() for name, array in both.items()}
+
+
+def restore_model(model: Model, start: Checkpoint) -> None:
+    """Give a model what `capture_model` returned."""
+    model.load(start.part("model").arrays)
+    model.load_optimizer(start.part("optimizer").arrays)
 
 
 def sequential(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
