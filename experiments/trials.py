@@ -15,7 +15,6 @@ that was cut off anew if its time counts, or else goes on from its last checkpoi
 left, `intervals` says what it means, and `command` makes a program of it all.
 """
 
-import os
 import random
 import re
 import time
@@ -25,8 +24,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as in fedlocal's own command
 
 from omegaconf import OmegaConf
 

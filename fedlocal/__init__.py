@@ -1,6 +1,11 @@
 """fedlocal: a local federated network on one device, compared with sequential training."""
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
+
+if "numpy" not in sys.modules:  # or it comes too late; actors.threads says what it does
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
     from fedlocal.actors import ActorRef, ActorSystem

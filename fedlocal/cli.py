@@ -13,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads; actors.threads says why
-
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""

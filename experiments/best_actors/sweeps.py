@@ -55,10 +55,24 @@ class Sweep:
 
     @property
     def over_best(self) -> Interval:
-        """Runs that chose themselves over those of the best number, trial by trial."""
-        best = self.seconds[self.best]
-        common = sorted(best.keys() & self.chosen.keys())
-        return ratio([self.chosen[at] for at in common], [best[at] for at in common])
+        """The sweep's runs of the chosen numbers over those of the best number, trial by trial."""
+        best, told = self.seconds[self.best], self._told()
+        common = sorted(best.keys() & told.keys())
+        return ratio([told[at] for at in common], [best[at] for at in common])
+
+    @property
+    def over_told(self) -> Interval:
+        """Runs that chose themselves over those that were told the same number, trial by trial."""
+        told = self._told()
+        return ratio([self.chosen[at] for at in told], list(told.values()))
+
+    def _told(self) -> dict[int, float]:
+        """Return what the sweep's run of the chosen number took, by trial."""
+        return {
+            at: self.seconds[actors][at]
+            for at, actors in sorted(self.choices.items())
+            if at in self.seconds[actors]
+        }
 
     @property
     def within(self) -> bool | None:
@@ -92,8 +106,8 @@ def as_markdown(found: Iterable[tuple[Setting, Sweep]]) -> str:
     """Return ``results.md``: a line for each setting, then a table of each sweep."""
     found = list(found)
     lines = [
-        "| setting | best | worst ÷ best | chosen (trials) | chosen ÷ best | within the interval |",
-        "|---|---:|---:|---:|---:|---|",
+        "| setting | best | worst ÷ best | chosen (trials) | chosen ÷ best | within | chose ÷ told |",
+        "|---|---:|---:|---:|---:|---|---:|",
         *(_line(setting, sweep) for setting, sweep in found),
     ]
     for setting, sweep in found:
@@ -118,7 +132,7 @@ def _line(setting: Setting, sweep: Sweep) -> str:
     verdict = {True: "yes", False: "**no**", None: ""}[sweep.within]
     return (
         f"| {setting.title} | {sweep.best} | {sweep.contrast:.2f} | {chosen} | {in_words(sweep.over_best)} "
-        f"| {verdict} |"
+        f"| {verdict} | {in_words(sweep.over_told)} |"
     )
 
 

@@ -4,10 +4,12 @@
 ``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as where fedlocal is first
 sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 
 from arms import ACTORS, ALL_CORES, judged, points

@@ -34,24 +34,25 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         yield vars(modules)
 
 
-def sweep(study: dict[str, Any], chosen: list[float]) -> Any:
+def sweep(study: dict[str, Any], choices: list[int]) -> Any:
     seconds = {1: [2.0, 2.2, 2.1], 2: [1.0, 1.1, 1.0], 4: [1.05, 1.1, 1.04]}
     return study["sweeps"].Sweep(
         {actors: dict(enumerate(found)) for actors, found in seconds.items()},
-        dict(enumerate(chosen)),
-        dict.fromkeys(range(len(chosen)), 2),
+        {at: 1.1 * seconds[actors][at] for at, actors in enumerate(choices)},
+        dict(enumerate(choices)),
         {actors: found[:2] for actors, found in seconds.items()},
     )
 
 
 def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> None:
-    good, bad = sweep(study, [1.02, 1.08, 1.01]), sweep(study, [1.5, 1.7, 1.55])
+    good, bad = sweep(study, [2, 4, 2]), sweep(study, [1, 1, 1])
     assert (good.best, good.worst) == (2, 1)
     assert good.contrast == pytest.approx(6.3 / 3.1)
     assert good.within is True
     assert bad.within is False
-    assert bad.over_best.estimate == pytest.approx(1.53, abs=0.02)
-    assert sweep(study, [1.0]).within is None
+    assert bad.over_best.estimate == pytest.approx(2.03, abs=0.02)
+    assert good.over_told.estimate == pytest.approx(1.1)  # which is not the number's fault
+    assert sweep(study, [2]).within is None
 
 
 @pytest.mark.slow
