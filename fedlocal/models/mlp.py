@@ -90,6 +90,7 @@ class MLP:
         self._layers = self.network.matrices(self.vector)
         self._room = self.network.buffers(0)
         self._batch = self._room
+        self._exact: dict[int, bool] = {}
         self._initialize(rng)
 
     @property
@@ -135,12 +136,25 @@ class MLP:
         return loss
 
     @_quietly
-    def gradient(self, x: Array, y: Array, out: Vector, weight: float = 1.0) -> float:
-        """Write ``weight`` times the data loss's mean gradient into ``out``; return the mean data loss."""
+    def gradient(self, x: Array, y: Array, out: Vector, weight: float = 1.0, *, add: bool = False) -> float:
+        """Write ``weight`` times the data loss's mean gradient into ``out``, or add it; return the loss.
+
+        To add is faster by a tenth than to write: BLAS need not set ``out`` to 0 first.
+        """
         self._check_gradient(out)
-        loss = self._lose(self._forward(x), y)
-        self._backward(out, keep=0, scale=weight)
-        return loss
+        return self._differentiate(x, y, out, weight, add=add)
+
+    def adds_exactly(self, rows: int, weight: float) -> bool:
+        """Tell whether adding a gradient over so many rows gives the bits of writing it and then adding.
+
+        BLAS may cut a product by rows, and add the parts one by one. Whether it does depends on the library,
+        the processor and the shapes, so it is tried, once for each number of rows.
+        """
+        if math.frexp(weight)[0] != 0.5:  # the weight is rounded once or twice, unless it is a power of 2
+            return False
+        if rows not in self._exact:
+            self._exact[rows] = self._try_adding(rows)
+        return self._exact[rows]
 
     @_quietly
     def apply(self, gradient: Vector) -> None:
@@ -173,6 +187,23 @@ class MLP:
             hits += int((outputs.argmax(axis=1) == targets).sum()) if self.network.classes else 0
         rows = len(x) or math.nan
         return Evaluation(loss / rows, hits / rows if self.network.classes else None)
+
+    @_quietly
+    def _try_adding(self, rows: int) -> bool:
+        rng, (inputs, *_, outputs) = np.random.default_rng(0), self.network.widths
+        x = rng.standard_normal((rows, inputs), np.float32)
+        classes = self.network.classes
+        y = rng.integers(outputs, size=rows) if classes else rng.standard_normal((rows, outputs), np.float32)
+        once, gradient = rng.standard_normal((2, self.size), np.float32)
+        twice = once.copy()
+        self._differentiate(x, y, once, 1.0, add=True)
+        self._differentiate(x, y, gradient, 1.0, add=False)
+        return np.array_equal(once, np.add(twice, gradient, out=twice))
+
+    def _differentiate(self, x: Array, y: Array, out: Vector, weight: float, *, add: bool) -> float:
+        loss = self._lose(self._forward(x), y)
+        self._backward(out, keep=float(add), scale=weight)
+        return loss
 
     def _forward(self, x: Array) -> Array:
         """Return the outputs for a batch, in a buffer that the next batch overwrites."""

@@ -76,12 +76,21 @@ class Model(Protocol):
         """Make one update from one batch; return the batch's mean data loss before it."""
 
     def gradient(
-        self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32], weight: float = 1.0
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        out: NDArray[np.float32],
+        weight: float = 1.0,
+        *,
+        add: bool = False,
     ) -> float:
-        """Write ``weight`` times the mean gradient of the data loss into ``out``, float32[size].
+        """Write ``weight`` times the mean gradient of the data loss into ``out``, float32[size], or add it.
 
         Returns the mean data loss.
         """
+
+    def adds_exactly(self, rows: int, weight: float) -> bool:
+        """Tell whether adding a gradient over so many rows gives the bits of writing it and then adding."""
 
     def apply(self, gradient: NDArray[np.float32]) -> None:
         """Make one update from a mean gradient, float32[size]."""

@@ -126,9 +126,21 @@ class SklearnModel:
         self._updates[0] = self._estimator.t_
         return loss
 
-    def gradient(self, x: Array, y: Array, out: NDArray[np.float32], weight: float = 1.0) -> float:  # noqa: ARG002
+    def gradient(
+        self,
+        x: Array,  # noqa: ARG002
+        y: Array,  # noqa: ARG002
+        out: NDArray[np.float32],  # noqa: ARG002
+        weight: float = 1.0,  # noqa: ARG002
+        *,
+        add: bool = False,  # noqa: ARG002
+    ) -> float:
         """Refuse: ``partial_fit`` does not tell its gradient."""
         self._refuse("does not tell its gradient", "set accumulate=1")
+
+    def adds_exactly(self, rows: int, weight: float) -> bool:  # noqa: ARG002
+        """Return False: there is no gradient."""
+        return False
 
     def apply(self, gradient: NDArray[np.float32]) -> None:  # noqa: ARG002
         """Refuse: ``partial_fit`` takes no gradient."""

@@ -138,9 +138,14 @@ def add_gradients(
         Of each batch, the loss summed over its rows.
     """
     for leaf, (x, y) in enumerate(gather.batches(order), start=first):
-        gradient = tree.spare()
-        loss = model.gradient(x, y, gradient, weight=len(y) / samples)
-        tree.add(Node(leaf, 1, gradient))
+        weight, left = len(y) / samples, tree.left_of(leaf)
+        if left is not None and model.adds_exactly(len(y), weight):
+            loss = model.gradient(x, y, left, weight, add=True)
+            tree.added()
+        else:
+            gradient = tree.spare()
+            loss = model.gradient(x, y, gradient, weight)
+            tree.add(Node(leaf, 1, gradient))
         yield loss * len(y)
 
 

@@ -63,6 +63,16 @@ class GradientTree:
             node = self._sum(self.nodes.pop(), node)
         self.nodes.append(node)
 
+    def left_of(self, leaf: int) -> Vector | None:
+        """Return the leaf that this one will be added to, if it is there; the caller may add it."""
+        left = self.nodes[-1] if self.nodes else None
+        return left.vector if left and left.count == 1 and leaf % 2 else None
+
+    def added(self) -> None:
+        """Note that the next leaf has been added to the one that `left_of` returned."""
+        left = self.nodes.pop()
+        self.add(Node(left.first, 2, left.vector))
+
     def root(self) -> Vector:
         """Return the sum of all and start again; it is valid until the next leaf is written."""
         node = self.nodes.pop()

@@ -373,3 +373,18 @@ def test_the_gradient_of_a_linear_model_is_the_closed_form() -> None:
     ones = np.column_stack([x, np.ones(len(x))])
     weights = model.vector.reshape(7, 4).astype(np.float64)
     np.testing.assert_allclose(gradient.reshape(7, 4), 2 * ones.T @ (ones @ weights - y) / y.size, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [1, 9, 128, 1000])
+@pytest.mark.parametrize("classes", [True, False])
+def test_where_adding_is_exact_it_has_the_bits_of_writing_and_adding(rows: int, classes: bool) -> None:
+    model = build((64,), output="identity", loss="mean_squared_error", classes=classes)
+    x, y = batch(model, rows, classes=classes)
+    sums, gradient = np.random.default_rng(1).standard_normal((2, model.size), np.float32)
+    expected = sums.copy()
+    assert not model.adds_exactly(rows, 1 / 3)
+    losses = {model.gradient(x, y, gradient, 0.25), model.gradient(x, y, sums, 0.25, add=True)}
+    assert len(losses) == 1
+    expected += gradient
+    np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-6)
+    assert not model.adds_exactly(rows, 0.25) or np.array_equal(sums, expected)

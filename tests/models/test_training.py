@@ -25,10 +25,16 @@ class Recorder(MLP):
         return super().train_step(x, y)
 
     def gradient(
-        self, x: NDArray[Any], y: NDArray[Any], out: NDArray[np.float32], weight: float = 1.0
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        out: NDArray[np.float32],
+        weight: float = 1.0,
+        *,
+        add: bool = False,
     ) -> float:
         self.gradients.append(x[:, 0].astype(int).tolist())
-        return super().gradient(x, y, out, weight)
+        return super().gradient(x, y, out, weight, add=add)
 
     def apply(self, gradient: NDArray[np.float32]) -> None:
         self.applied.append(len(self.gradients))
@@ -76,6 +82,20 @@ def test_training_returns_the_mean_loss_over_rows() -> None:
     model.apply = lambda *_: None  # type: ignore[method-assign]  # so that every batch sees one model
     loss = train(model, x, y, batch_size=4, epochs=1, rng=np.random.default_rng(0), accumulate=2)
     assert loss == pytest.approx(alone, rel=1e-6)
+
+
+def test_gradients_are_added_in_place_only_where_that_has_the_same_bits(
+    digits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained() -> NDArray[np.float32]:
+        rng = np.random.default_rng(0)
+        model = MLP([16], inputs=64, outputs=10, classes=True, rng=rng, learning_rate=0.1)
+        train(model, digits.x, digits.y, batch_size=32, epochs=1, rng=rng, accumulate=8)
+        return model.vector
+
+    added = trained()
+    monkeypatch.setattr(MLP, "adds_exactly", lambda *_: False)
+    np.testing.assert_array_equal(trained(), added)
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])

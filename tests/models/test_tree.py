@@ -20,9 +20,13 @@ def leaves(count: int) -> list[Vector]:
     ]
 
 
-def grown(vectors: list[Vector], first: int = 0) -> GradientTree:
+def grown(vectors: list[Vector], first: int = 0, *, in_place: bool = False) -> GradientTree:
     tree = GradientTree(SIZE)
     for leaf, vector in enumerate(vectors, start=first):
+        if in_place and (left := tree.left_of(leaf)) is not None:
+            left += vector
+            tree.added()
+            continue
         buffer = tree.spare()
         buffer[:] = vector
         tree.add(Node(leaf, 1, buffer))
@@ -36,7 +40,7 @@ def test_shares_of_any_size_add_up_to_the_same_bits(count: int, cuts: list[int])
     bounds = sorted({0, count, *(cut for cut in cuts if cut < count)})
     whole = GradientTree(SIZE)
     for start, stop in pairwise(bounds):
-        for node in grown(vectors[start:stop], start).nodes:
+        for node in grown(vectors[start:stop], start, in_place=start % 3 == 0).nodes:
             whole.add(node)
     np.testing.assert_array_equal(whole.root(), grown(vectors).root())
 

@@ -17,17 +17,17 @@ class Mortal(MLP):
         super().__init__(hidden, **given)
         self._marks = Path(marks)
 
-    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
+    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0, *, add: bool = False) -> float:
         died = len(list(self._marks.glob("death-*")))
         if died < 2 and np.random.default_rng(int(abs(x).sum() * 1000) + died).random() < 0.2:
             (self._marks / f"death-{died}-{os.getpid()}").touch()
             out[: len(out) // 2] = np.nan
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().gradient(x, y, out, weight)
+        return super().gradient(x, y, out, weight, add=add)
 
 
 class Broken(MLP):
     """A model that has no gradients."""
 
-    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0) -> float:
+    def gradient(self, x: Any, y: Any, out: Any, weight: float = 1.0, *, add: bool = False) -> float:
         raise ArithmeticError("no gradient today")
