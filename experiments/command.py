@@ -32,13 +32,14 @@ class Options:
         Of the report; the runs are in ``<folder>/runs/<study>``.
     studies : list of Study
         Which to run.
-    report_only : bool
-        Whether to run nothing.
+    report_only, quick : bool
+        Whether to run nothing; whether to find out only that it works.
     """
 
     folder: Path
     studies: list[Study]
     report_only: bool
+    quick: bool
 
 
 def main(
@@ -70,7 +71,8 @@ def main(
     for ending in (signal.SIGINT, signal.SIGTERM):  # both as Ctrl-C, which a shell's background job ignores
         signal.signal(ending, signal.default_int_handler)
     try:
-        failed = 0 if options.report_only else sum(run(one, _runs(options, one)) for one in options.studies)
+        todo, patient = [] if options.report_only else options.studies, not options.quick
+        failed = sum(run(one, _runs(options, one), patient=patient) for one in todo)
     except KeyboardInterrupt:
         print("\nended; the same command goes on from here", file=sys.stderr)
         return 130
@@ -110,4 +112,4 @@ def _options(
     if given.trials is not None:
         chosen = [replace(one, trials=given.trials) for one in chosen]
     folder = given.folder or (Path(f"{home.name}-quick") if given.quick else home)
-    return Options(folder.absolute(), chosen, given.report_only)
+    return Options(folder.absolute(), chosen, given.report_only, given.quick)

@@ -10,6 +10,8 @@ comparison is made trial by trial.
     study = Study("timing", "figure1", (Arm("sequential", ("scheme=sequential",)), …), trials=30)
     run(study, Path("runs/timing"))  # makes runs/timing/sequential/trial-00, …; what is there already stays
 
+A timed run waits for a quiet moment, and leaves in ``quiet.json`` how quiet it was (`quiet`).
+
 A study that is ended goes on with the same call. It leaves runs that completed as they are, and begins one
 that was cut off anew if its time counts, or else goes on from its last checkpoint. `outcomes` reads what they
 left, `intervals` says what it means, and `command` makes a program of it all.
@@ -22,14 +24,16 @@ import traceback
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from quiet import quietly
 
 import fedlocal
 from fedlocal.config import Config, check, with_actors
-from fedlocal.results import drop_checkpoints, read_run
+from fedlocal.results import drop_checkpoints, read_run, write_json
 from fedlocal.results.text import duration
 
 NAME = re.compile(r"[A-Za-z0-9][\w.+=-]*")
@@ -105,7 +109,7 @@ class _Planned:
     folder: Path
 
 
-def run(study: Study, folder: Path) -> int:
+def run(study: Study, folder: Path, *, patient: bool = True) -> int:
     """Make the trials of a study that are not there yet, one after another, with a line about each.
 
     Parameters
@@ -114,6 +118,8 @@ def run(study: Study, folder: Path) -> int:
         What to run.
     folder : Path
         Of its runs: trial 3 of an arm is ``<folder>/<arm>/trial-03``.
+    patient : bool
+        Whether timed runs wait for quiet moments.
 
     Returns
     -------
@@ -133,7 +139,7 @@ def run(study: Study, folder: Path) -> int:
     for at, each in enumerate(todo, start=1):
         begun = time.perf_counter()
         try:
-            _make(each, anew=study.timed)
+            _make(each, anew=study.timed, patient=patient)
         except Exception:  # noqa: BLE001 - whatever it is, it is one run's
             traceback.print_exc()
             failed += 1
@@ -202,11 +208,14 @@ def _options(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
         yield from _options(value, f"{above}.{key}" if above else str(key))
 
 
-def _make(planned: _Planned, *, anew: bool) -> None:
+def _make(planned: _Planned, *, anew: bool, patient: bool) -> None:
     """Make a run; of what it leaves, weights and checkpoints go: a study has hundreds, and their hashes."""
     planned.folder.mkdir(parents=True, exist_ok=True)
-    if anew or not (planned.folder / "config.yaml").exists():
-        fedlocal.run(planned.config, planned.folder, planned.overrides)
+    begin = partial(fedlocal.run, planned.config, planned.folder, planned.overrides)
+    if anew:
+        write_json(planned.folder / "quiet.json", quietly(begin, patient=patient))
+    elif not (planned.folder / "config.yaml").exists():
+        begin()
     else:
         fedlocal.resume(planned.folder)
     for path in planned.folder.glob("*.npz"):

@@ -22,7 +22,10 @@ def imported(study: str, *names: str) -> Iterator[Any]:
     path, known = list(sys.path), set(sys.modules)
     sys.path[:0] = [str(EXPERIMENTS / study), str(EXPERIMENTS)]
     try:
-        yield SimpleNamespace(**{name: import_module(name) for name in names})
+        modules = {name: import_module(name) for name in names}
+        if "quiet" in sys.modules:  # what tests wait for must not depend on the machine's neighbours
+            vars(sys.modules["quiet"])["STAT"] = Path("not", "there")
+        yield SimpleNamespace(**modules)
     finally:
         sys.path[:] = path
         for name in set(sys.modules) - known:

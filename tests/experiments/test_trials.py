@@ -21,7 +21,7 @@ from scipy import stats
 from fedlocal.results import History, Round
 from tests.experiments.studies import imported, needed
 
-MODULES = ("trials", "outcomes", "command", "intervals")
+MODULES = ("trials", "outcomes", "command", "intervals", "quiet")
 TINY = (
     "dataset=synthetic",
     "dataset.train=60",
@@ -166,6 +166,25 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_tried_again(
     assert [trial.arm for trial in runner.outcomes.load(tmp_path)] == ["alone", "two"]
     assert runner.trials.run(study, tmp_path) == 1
     assert [arm for arm, _ in lines(capsys)] == ["wild"]
+
+
+def test_a_timed_run_is_made_anew_if_the_host_took_time_away(
+    runner: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat, taken = tmp_path / "stat", iter([30, 4, 50])
+    times = [500, 0, 0, 9000, 500, 0, 0, 0]
+
+    def run() -> None:
+        times[0] += 100
+        times[3] += 1000
+        times[7] += next(taken)
+        stat.write_text("cpu  " + " ".join(map(str, times)) + " 0 0\ncpu0 1 2\n")
+
+    stat.write_text("cpu  " + " ".join(map(str, times)) + " 0 0\n")
+    monkeypatch.setattr(runner.quiet, "STAT", stat)
+    monkeypatch.setattr(runner.quiet, "LOOK", 0.0)
+    assert runner.quiet.quietly(run, patient=True) == {"stolen": pytest.approx(4 / 104), "attempts": 2}
+    assert runner.quiet.quietly(run, patient=False) == {"stolen": pytest.approx(50 / 150), "attempts": 1}
 
 
 @pytest.mark.parametrize("names", [("a", "a"), ("a/b", "c"), ("..", "c"), ("", "c")])
