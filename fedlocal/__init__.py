@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from fedlocal.experiment import Run, run
     from fedlocal.results import History
     from fedlocal.resuming import resume
+    from fedlocal.simulation import simulate
 
 __version__ = "0.1.0"
-__all__ = ["ActorRef", "ActorSystem", "Config", "History", "Run", "compose", "resume", "run"]
+__all__ = ["ActorRef", "ActorSystem", "Config", "History", "Run", "compose", "resume", "run", "simulate"]
 
 _HOMES = {
     "ActorRef": "fedlocal.actors",
@@ -25,6 +26,7 @@ _HOMES = {
     "Run": "fedlocal.experiment",
     "resume": "fedlocal.resuming",
     "run": "fedlocal.experiment",
+    "simulate": "fedlocal.simulation",
     "History": "fedlocal.results",
 }
 

@@ -21,6 +21,8 @@ def main() -> NoReturn:
     sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
     code: int | str | None = 130
     try:
+        if sys.argv[1:2] == ["simulate"]:
+            sys.exit(_simulate(sys.argv[2:]))
         resuming = any(argument.startswith("resume=") for argument in sys.argv[1:])
         if resuming:
             sys.argv[1:] = resume_arguments(sys.argv[1:])
@@ -34,6 +36,13 @@ def main() -> NoReturn:
         pass
     gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
     sys.exit(code)
+
+
+def _simulate(arguments: Sequence[str]) -> int:
+    """Run a Flower app."""
+    from fedlocal.simulation.command import main as simulate
+
+    return simulate(arguments)
 
 
 def resume_arguments(arguments: Sequence[str]) -> list[str]:

@@ -1,7 +1,6 @@
 """A run, from its configuration to its results: data, partition, scheme, figures."""
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -37,6 +36,7 @@ from fedlocal.results import (
 )
 from fedlocal.resuming import ResumeError
 from fedlocal.seeds import Stream, generator
+from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
-
-# BLAS threads, Flower's log and its identity are the process's: runs in several threads take turns.
-_one_at_a_time = threading.RLock()
 
 
 class DivergedError(RuntimeError):
@@ -110,7 +107,7 @@ def run(
     DivergedError
         If the final weights are not finite.
     """
-    with _one_at_a_time, owning(folder) if folder else nullcontext():
+    with one_at_a_time, owning(folder) if folder else nullcontext():
         if folder:
             clear(folder, resuming=resume)
         check(config)

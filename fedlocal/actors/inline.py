@@ -46,6 +46,7 @@ class InlineSystem(Spawning):
         self._office = None if start else PostOffice(self)
         self._delivered: deque[Batch] = deque()
         self._handling = threading.Lock()
+        self._posting = threading.RLock()  # one message at a time, whichever thread posts it
 
     def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
         """Make content that many messages can name."""
@@ -61,9 +62,9 @@ class InlineSystem(Spawning):
         if self._closed:
             batch.fail(ActorSystemError("the actor system is closed"))
             return batch
-        with one_thread():
+        with self._posting, one_thread():
             self._run(batch)
-        self._journal.flush()
+            self._journal.flush()
         return batch
 
     def deliver(self, batch: Batch) -> None:

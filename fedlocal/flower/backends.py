@@ -50,6 +50,18 @@ class Backend(Protocol):
         """
         ...
 
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+        """Open a system of actors that are clients: actor i owns partition i.
+
+        Parameters
+        ----------
+        start : callable
+            Makes the host of the client app; it must pickle.
+        workers, journal
+            As for `system`.
+        """
+        ...
+
     def open(
         self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "LocalGrid":
@@ -85,14 +97,19 @@ class Inline:
         """Open a system without workers."""
         return InlineSystem(start, journal=journal)
 
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+        """Open a system of clients that leave this process's generators alone."""
+        from fedlocal.flower.host import GuestActors
+
+        return self.system(partial(GuestActors, start), workers, journal)
+
     def open(
         self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "LocalGrid":
         """Open the grid; `workers` makes no difference."""
         from fedlocal.flower.grid import LocalGrid
-        from fedlocal.flower.host import GuestActors
 
-        return LocalGrid(self.system(partial(GuestActors, start), workers, journal), costs)
+        return LocalGrid(self.clients(start, workers, journal), costs)
 
 
 @dataclass(frozen=True)
@@ -144,11 +161,16 @@ class Actors:
             start, workers=workers, method=self.start_method, policy=self.policy, journal=journal
         )
 
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+        """Open a system of clients."""
+        from fedlocal.flower.host import ClientActors
+
+        return self.system(partial(ClientActors, start), workers, journal)
+
     def open(
         self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "LocalGrid":
         """Open the grid with at most as many workers as there are clients."""
         from fedlocal.flower.grid import LocalGrid
-        from fedlocal.flower.host import ClientActors
 
-        return LocalGrid(self.system(partial(ClientActors, start), min(workers, len(costs)), journal), costs)
+        return LocalGrid(self.clients(start, min(workers, len(costs)), journal), costs)

@@ -4,6 +4,7 @@ Its nodes are always there; every request ends in exactly one reply or error; re
 partition, whatever the order of requests and of completion.
 """
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -81,6 +82,7 @@ class LocalGrid(Grid):
         self.nodes = range(FIRST_NODE, FIRST_NODE + len(costs))
         self._node_ids = list(self.nodes)  # kept, since Flower copies it twice a round
         self._counts: Counter[int] = Counter()
+        self._counting = threading.Lock()
         self._pushed: dict[str, _Pushed] = {}
         self.set_run(empty_run(RUN_ID))
         become_server(RUN_ID)
@@ -146,13 +148,24 @@ class LocalGrid(Grid):
         ActorSystemError
             If the grid was closed meanwhile.
         """
-        requests = list(messages)
-        groups = [range(len(requests))] if requests else []
-        return _sorted([reply for group in self.exchange(requests, groups, timeout) for reply in group])
+        return self.ask(messages, timeout)[0]
+
+    def ask(
+        self, messages: Iterable[Message], timeout: float | None = None
+    ) -> tuple[list[Message], Exchange]:
+        """Send messages, wait, and return one reply or error for each, sorted by partition, and the times."""
+        requests, replies = list(messages), list[Message]()
+        exchange = self.exchange(requests, [range(len(requests))] if requests else [], timeout)
+        while True:
+            try:
+                replies += next(exchange)
+            except StopIteration as end:
+                times: Exchange = end.value
+                return _sorted(replies), times
 
     def exchange(
         self, messages: Sequence[Message], groups: Sequence[Sequence[int]], timeout: float | None = None
-    ) -> Generator[list[Message], None, None]:
+    ) -> Generator[list[Message], None, Exchange]:
         """Send messages and yield their replies a group at a time, each as soon as it is complete.
 
         Only a few groups are under way at once: that much memory their replies take, if the caller lets go of
@@ -166,6 +179,11 @@ class LocalGrid(Grid):
             Which requests make a group; they are sent and yielded in this order.
         timeout : float, optional
             Seconds for all of it; a message without a reply by then has an error instead.
+
+        Returns
+        -------
+        Exchange
+            The times, also in `last_exchange`.
 
         Raises
         ------
@@ -188,7 +206,9 @@ class LocalGrid(Grid):
             for _, batch in under_way:
                 self._system.withdraw(batch, "nobody waits for it any more")
             self._release(contents.values())
-        self.last_exchange = Exchange(begun, time.perf_counter(), self._system.workers, tuple(handlings))
+        ended = time.perf_counter()
+        self.last_exchange = Exchange(begun, ended, self._system.workers, tuple(handlings))
+        return self.last_exchange
 
     def _received(
         self,
@@ -238,8 +258,9 @@ class LocalGrid(Grid):
             node = request.metadata.dst_node_id
             if node not in self.nodes:
                 raise ValueError(f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}")
-            self._counts[node] += 1
-            set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
+            with self._counting:  # older strategies send from many threads
+                self._counts[node] += 1
+                set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
         return requests
 
     def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:

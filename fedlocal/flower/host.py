@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from flwr.app import Context, Message, RecordDict
-from flwr.clientapp import ClientApp
 
 from fedlocal.actors import Outcome, Request, Wire
 from fedlocal.flower.codec import (
@@ -45,8 +44,8 @@ class Host:
 
     Parameters
     ----------
-    app : ClientApp
-        The app.
+    app : ClientApp or callable
+        The app, or what calls it.
     nodes : int
         How many nodes the run has.
     seed : int
@@ -60,7 +59,7 @@ class Host:
         Answers several requests at once where it can, with the app's own replies.
     """
 
-    app: ClientApp
+    app: Callable[[Message, Context], Message]
     nodes: int
     seed: int
     run_id: int

@@ -1,15 +1,17 @@
 """The few names of Flower's that are not public API, guarded by ``tests/flower/test_private.py``."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Error, Message, MetricRecord, RecordDict
 from flwr.app.metadata import Metadata
 from flwr.common.constant import ErrorCode, SType
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from flwr.proto.recorddict_pb2 import RecordDict as ProtoRecordDict
+from flwr.serverapp import ServerApp
 from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
@@ -164,6 +166,30 @@ def content_of(records: Mapping[str, ArrayRecord | MetricRecord | ConfigRecord])
     content = AcyclicRecordDict.__new__(AcyclicRecordDict)
     content.__dict__.update(_check_key_fn=_check_key, _check_value_fn=_check_record, _data=dict(records))
     return content
+
+
+@contextmanager
+def legacy_strategies(app: ServerApp, act: Callable[[Any], None]) -> Iterator[None]:
+    """Act on the strategies of an app of the older API, also if its ``server_fn`` makes them as it runs."""
+    server_fn = vars(app)["_server_fn"]
+
+    def acting(context: Context) -> Any:
+        components = server_fn(context)
+        _act_on(components.strategy, components.server, act)
+        return components
+
+    _act_on(vars(app)["_strategy"], vars(app)["_server"], act)
+    vars(app)["_server_fn"] = server_fn and acting
+    try:
+        yield
+    finally:
+        vars(app)["_server_fn"] = server_fn
+
+
+def _act_on(strategy: Any, server: Any, act: Callable[[Any], None]) -> None:
+    for each in (strategy, getattr(server, "strategy", None)):
+        if each is not None:
+            act(each)
 
 
 def small_records_to_bytes(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:

@@ -1,6 +1,7 @@
 """fedlocal's own server app: a round loop over a strategy, watched from outside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flwr.app import Context, RecordDict
 from flwr.serverapp import Grid, ServerApp
@@ -35,6 +36,8 @@ def server_app(
     return app
 
 
-def run_server(app: ServerApp, grid: Grid) -> None:
-    """Run a server app on a grid of this process."""
-    app(grid, Context(RUN_ID, SERVER_NODE, {}, RecordDict(), {}))
+def run_server(app: ServerApp, grid: Grid, run_config: Mapping[str, Any] | None = None) -> Context:
+    """Run a server app on a grid of this process; return its context, with what it put into its state."""
+    context = Context(RUN_ID, SERVER_NODE, {}, RecordDict(), dict(run_config or {}))
+    app(grid, context)
+    return context

@@ -5,7 +5,10 @@ import weakref
 from typing import Any
 
 import pytest
-from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Error, Message, MetricRecord, RecordDict
+from flwr.server import Server, ServerAppComponents, ServerConfig, SimpleClientManager
+from flwr.server.strategy import FedAvg as OlderFedAvg
+from flwr.serverapp import ServerApp
 from flwr.serverapp.strategy import FedAvg
 
 from fedlocal.flower import private
@@ -109,3 +112,20 @@ def test_its_views_are_still_in_step_with_it_and_typed() -> None:
 
 def test_flowers_fedavg_aggregates_metrics_with_the_function_that_ours_replaces() -> None:
     assert FedAvg().train_metrics_aggr_fn is private.aggregate_metricrecords
+
+
+@pytest.mark.parametrize("made", ["by server_fn", "before", "in a server"])
+def test_strategies_of_the_older_api_can_be_acted_on(made: str) -> None:
+    strategy, seen = OlderFedAvg(min_available_clients=1), list[Any]()
+    server = Server(client_manager=SimpleClientManager(), strategy=strategy)
+    parts: Any = {"server": server} if made == "in a server" else {"strategy": strategy}
+
+    def server_fn(context: Context) -> ServerAppComponents:
+        return ServerAppComponents(config=ServerConfig(num_rounds=0), **parts)
+
+    app = ServerApp(server_fn=server_fn) if made != "before" else ServerApp(**parts)
+    with private.legacy_strategies(app, seen.append):
+        if made != "before":
+            vars(app)["_server_fn"](Context(1, 1, {}, RecordDict(), {}))
+    assert seen == [strategy]
+    assert vars(app)["_server_fn"] is (None if made == "before" else server_fn)

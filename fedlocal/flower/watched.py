@@ -1,0 +1,273 @@
+"""A grid that is watched: whatever loop an app has, what its messages did is put together round by round.
+
+A round is what has one number: strategies tell it to clients, older ones in the message's group. Where an app
+has none, a new round begins when messages are sent of a kind that the last one has had already.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
+
+from fedlocal.actors import System, raw
+from fedlocal.flower.admission import Admission
+from fedlocal.flower.codec import encode_content
+from fedlocal.flower.grid import Exchange, Handling, LocalGrid
+from fedlocal.flower.host import partition_of
+
+
+@dataclass(frozen=True)
+class ClientError:
+    """A message that ended in an error.
+
+    Parameters
+    ----------
+    partition : int
+        Of the client.
+    round : int
+        In which one.
+    message_type : str
+        What it was asked to do.
+    code : int
+        Flower's.
+    reason : str
+        One line, then the traceback where there is one.
+    """
+
+    partition: int
+    round: int
+    message_type: str
+    code: int
+    reason: str
+
+
+@dataclass
+class Phase:
+    """The messages of one kind (train, evaluate, query) in a round.
+
+    Parameters
+    ----------
+    begun, ended : float
+        Of the first message, and of the last reply, in ``time.perf_counter`` seconds; 0 where not known.
+    handlings : list of Handling
+        When and where messages were handled.
+    metrics : dict of int to dict of str to float
+        What clients reported, by partition.
+    """
+
+    begun: float = 0.0
+    ended: float = 0.0
+    handlings: list[Handling] = field(default_factory=list)
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Watched:
+    """A round as it was seen.
+
+    Parameters
+    ----------
+    number : int
+        Ascending, not always by one.
+    workers : int
+        Who handle messages.
+    phases : dict of str to Phase
+        By kind, in the order in which they began.
+    errors : list of ClientError
+        The messages that ended in an error.
+    """
+
+    number: int
+    workers: int
+    phases: dict[str, Phase] = field(default_factory=dict)
+    errors: list[ClientError] = field(default_factory=list)
+    asked: set[tuple[str, int]] = field(default_factory=set, repr=False)
+    prints: list[tuple[str, int, bytes]] = field(default_factory=list, repr=False)
+
+
+class Watch:
+    """What is seen of the messages of a run; for any number of threads.
+
+    Parameters
+    ----------
+    on_round : callable
+        Told of each round when the next one begins.
+    workers : int
+        Who handle messages.
+    """
+
+    def __init__(self, on_round: Callable[[Watched], None], workers: int) -> None:
+        self._on_round, self._workers = on_round, workers
+        self._lock = threading.Lock()
+        self._groups: dict[str, Watched] = {}
+        self._current: Watched | None = None
+        self._last = -1
+        self._digest = hashlib.sha256()
+
+    def sent(self, requests: Sequence[Message]) -> list[Watched]:
+        """Note messages before they go; return the round of each."""
+        prints = {id(request.content): fingerprint(request.content) for request in requests}
+        with self._lock:
+            fresh = self._begins_a_round(requests)
+            rounds = [
+                self._round_of(request, fresh=fresh and not index) for index, request in enumerate(requests)
+            ]
+            for one, request in zip(rounds, requests, strict=True):
+                one.phases.setdefault(kind_of(request), Phase())
+                one.asked.add((kind_of(request), _partition(request)))
+                one.prints.append((kind_of(request), _partition(request), prints[id(request.content)]))
+        return rounds
+
+    def received(
+        self, rounds: Sequence[Watched], replies: Sequence[Message], times: Exchange | None = None
+    ) -> None:
+        """Note the reply to each message, in the same order."""
+        prints = [fingerprint(reply.content) if reply.has_content() else b"error" for reply in replies]
+        with self._lock:
+            for one, reply, printed in zip(rounds, replies, prints, strict=True):
+                self._note(one, reply, printed)
+            if times and rounds:
+                _time(rounds[0].phases[kind_of(replies[0])], times)
+
+    def finish(self) -> str:
+        """Tell of the last round; return a fingerprint of all that was sent and replied."""
+        with self._lock:
+            self._close()
+            return self._digest.hexdigest()
+
+    def _begins_a_round(self, requests: Sequence[Message]) -> bool:
+        """Tell whether messages without a group are of a kind, or to a client, that has had its turn."""
+        asked = self._current.asked if self._current else set()
+        kinds = {kind for kind, _ in asked}
+        if len(requests) > 1:
+            return any(kind_of(request) in kinds for request in requests)
+        return any((kind_of(request), _partition(request)) in asked for request in requests)
+
+    def _round_of(self, request: Message, *, fresh: bool) -> Watched:
+        """Return a message's round: that of its group, or a new one."""
+        group = _group(request)
+        if group and group in self._groups:
+            return self._groups[group]
+        if self._current and not group and not fresh:
+            return self._current
+        self._close()
+        if group.isdecimal() and int(group) > self._last:
+            self._last = int(group)
+        elif self._last >= 0 or kind_of(request) in ("train", "evaluate"):  # what is asked before is round 0
+            self._last = max(1, self._last + 1)
+        else:
+            self._last = 0
+        self._current = self._groups[group] = Watched(self._last, self._workers)
+        return self._current
+
+    def _note(self, one: Watched, reply: Message, printed: bytes) -> None:
+        kind, partition = kind_of(reply), partition_of(reply.metadata.src_node_id)
+        one.prints.append((f"{kind} reply", partition, printed))
+        if reply.has_error():
+            error = reply.error
+            told = ClientError(
+                partition, one.number, reply.metadata.message_type, error.code, error.reason or ""
+            )
+            one.errors.append(told)
+        else:
+            one.phases[kind].metrics.setdefault(partition, {}).update(_numbers(reply.content))
+
+    def _close(self) -> None:
+        if self._current:
+            for kind, partition, printed in sorted(self._current.prints):
+                self._digest.update(f"{self._current.number} {kind} {partition} ".encode() + printed)
+            self._on_round(self._current)
+        self._current = None
+
+
+class WatchedGrid(LocalGrid):
+    """A local grid whose replies are judged, and whose messages are watched.
+
+    Parameters
+    ----------
+    system : System
+        Runs the nodes; actor i is the node that owns partition i.
+    nodes : int
+        How many there are.
+    admission : Admission
+        Turns bad replies into errors.
+    watch : Watch
+        Told of all messages.
+    """
+
+    def __init__(self, system: System, nodes: int, admission: Admission, watch: Watch) -> None:
+        super().__init__(system, [1.0] * nodes)
+        self._admission, self._watch = admission, watch
+        self._rounds: dict[str, Watched] = {}
+
+    def ask(
+        self, messages: Iterable[Message], timeout: float | None = None
+    ) -> tuple[list[Message], Exchange]:
+        """Send messages, wait, and return one reply or error for each, sorted by partition, and the times."""
+        requests = sorted(messages, key=_partition)
+        rounds = self._watch.sent(requests)
+        replies, times = super().ask(requests, timeout)
+        admitted = self._admission.evaluation(replies)
+        self._watch.received(rounds, admitted, times)
+        return admitted, times
+
+    def push_messages(self, messages: Iterable[Message]) -> list[str]:
+        """Send messages and return their identifiers at once."""
+        requests = list(messages)
+        rounds = self._watch.sent(requests)
+        identifiers = super().push_messages(requests)
+        self._rounds.update(zip(identifiers, rounds, strict=True))
+        return identifiers
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Return the replies that are there, each once, sorted by partition."""
+        replies = self._admission.evaluation(super().pull_messages(message_ids))
+        rounds = [self._rounds.pop(reply.metadata.reply_to_message_id) for reply in replies]
+        self._watch.received(rounds, replies)
+        return replies
+
+
+def kind_of(message: Message) -> str:
+    """Return what a message asks for, without the name of an action: train, evaluate or query."""
+    return message.metadata.message_type.partition(".")[0]
+
+
+def _group(message: Message) -> str:
+    """Return what names a message's round; nothing where nothing does."""
+    if message.metadata.group_id:
+        return message.metadata.group_id
+    configs = message.content.config_records.values()
+    return next((str(config["server-round"]) for config in configs if "server-round" in config), "")
+
+
+def fingerprint(content: RecordDict) -> bytes:
+    """Return the SHA-256 of a content, 32 bytes."""
+    header, buffers = encode_content(content)
+    digest = hashlib.sha256(header)
+    for buffer in buffers:
+        digest.update(raw(buffer))
+    return digest.digest()
+
+
+def _partition(request: Message) -> int:
+    return partition_of(request.metadata.dst_node_id)
+
+
+def _time(phase: Phase, times: Exchange) -> None:
+    phase.begun = min(phase.begun or times.begun, times.begun)
+    phase.ended = max(phase.ended, times.ended)
+    phase.handlings += times.handlings
+
+
+def _numbers(content: RecordDict) -> dict[str, float]:
+    """Return the metrics of a reply; those of older apps are configuration."""
+    records: list[MetricRecord | ConfigRecord] = list(content.metric_records.values())
+    records += [record for key, record in content.config_records.items() if key.endswith(".metrics")]
+    return {
+        name: float(value)
+        for record in records
+        for name, value in record.items()
+        if isinstance(value, int | float)
+    }

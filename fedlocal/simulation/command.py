@@ -1,0 +1,102 @@
+"""``fedlocal simulate PATH``: runs the Flower app in a folder, and says what came of it."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedlocal.actors import ActorSystemError
+from fedlocal.simulation.project import Project, ProjectError, Value, project_at
+
+if TYPE_CHECKING:
+    from fedlocal.simulation.run import Result
+
+EPILOG = "exit codes: 0 all went well; 1 the app failed, or a message to a client did; 2 it could not be run"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a Flower app; return the exit code."""
+    given = _parser().parse_args(arguments)
+    try:
+        project = project_at(given.path)
+        config = project.configured(given.run_config)
+    except ProjectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    sys.path.insert(0, str(project.folder))  # workers have it, too
+    folder = given.folder or Path("outputs", f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S}")
+    return _simulated(project, config, folder, given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fedlocal simulate",
+        description="Run a Flower app on local actors: no Ray, no ports, the same bits for the same seed.",
+        epilog=EPILOG,
+    )
+    add = parser.add_argument
+    add("path", type=Path, nargs="?", default=Path(), help="the app's folder, with its pyproject.toml")
+    add("-c", "--run-config", action="append", default=[], metavar="'KEY=VALUE …'",
+        help="overrides of [tool.flwr.app.config], or a TOML file; may be given several times")  # fmt: skip
+    add("--num-supernodes", type=_count, metavar="N", help="clients (default: what the app says, or 10)")
+    add("--workers", type=_count, metavar="N", help="processes that run clients (default: the cores)")
+    add("--seed", type=int, default=0, help="of all global generators (default: 0)")
+    add("--backend", choices=("actors", "inline"), default="actors", help="inline: in this process")
+    add("--folder", type=Path, help="for the results (default: outputs/DATE/TIME)")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: there must be at least 1")
+    return number
+
+
+def _simulated(project: Project, config: dict[str, Value], folder: Path, given: argparse.Namespace) -> int:
+    from fedlocal.flower.apps import AppError
+    from fedlocal.results import ResultsError
+    from fedlocal.simulation.run import simulate
+
+    try:
+        result = simulate(
+            project.server_app,
+            project.client_app,
+            given.num_supernodes or project.nodes,
+            workers=given.workers or "auto",
+            seed=given.seed,
+            run_config=config,
+            backend=given.backend,
+            folder=folder,
+        )
+    except (AppError, ActorSystemError, ResultsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, AppError) else 1
+    except Exception:  # noqa: BLE001 - the app's own
+        traceback.print_exc()
+        print(
+            f"error: the server app of {project.name} failed; the results so far are in {folder}",
+            file=sys.stderr,
+        )
+        return 1
+    _print(result)
+    return 1 if result.errors else 0
+
+
+def _print(result: "Result") -> None:
+    from rich.console import Console
+
+    from fedlocal.results import comparison_table
+    from fedlocal.simulation.record import arm_of
+
+    console = Console(highlight=False)
+    console.print(comparison_table([arm_of(result.history)], main=result.history))
+    if result.errors:
+        number, first = len(result.errors), result.errors[0]
+        told = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"
+        console.print(told, markup=False, soft_wrap=True)
+    console.print(f"fingerprint {result.fingerprint[:16]}", soft_wrap=True)
+    console.print(f"results {result.folder}", soft_wrap=True)

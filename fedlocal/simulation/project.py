@@ -1,0 +1,155 @@
+"""A Flower app as a folder: what its ``pyproject.toml`` says of it."""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NODES = 10  # of an app that does not say; Flower's own default
+_PLAIN = (bool, int, float, str)
+
+Value = bool | int | float | str
+
+
+class ProjectError(ValueError):
+    """A folder is not that of a Flower app, or cannot be run as asked."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Flower app.
+
+    Parameters
+    ----------
+    folder : Path
+        Its modules are found from here.
+    name : str
+        Of the project.
+    server_app, client_app : str
+        References, ``module:attribute``.
+    config : mapping of str to bool, int, float or str
+        The defaults of its run configuration; keys of tables in tables are joined by dots.
+    nodes : int
+        How many clients its ``pyproject.toml`` asks for.
+    """
+
+    folder: Path
+    name: str
+    server_app: str
+    client_app: str
+    config: Mapping[str, Value]
+    nodes: int
+
+    def configured(self, overrides: Sequence[str]) -> dict[str, Value]:
+        """Return the run configuration with overrides as ``flwr run -c`` takes them.
+
+        Parameters
+        ----------
+        overrides : sequence of str
+            Each is a line of ``key=value`` pairs, values as in TOML, ``"lr=0.1 name='a b'"``, or the path of
+            a TOML file.
+
+        Raises
+        ------
+        ProjectError
+            If one does not parse, or the app has no such key.
+        """
+        config = dict(self.config)
+        for override in overrides:
+            for key, value in _flat(_parsed(override)):
+                if key not in config:
+                    known = ", ".join(config) or "none"
+                    raise ProjectError(
+                        f"-c {override!r}: the app's configuration has no {key!r}; keys: {known}"
+                    )
+                config[key] = value
+        return config
+
+
+def project_at(folder: Path) -> Project:
+    """Read the Flower app in a folder.
+
+    Raises
+    ------
+    ProjectError
+        If there is none.
+    """
+    path = folder / "pyproject.toml"
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(
+            f"{path} cannot be read: {error.strerror}; give the folder of a Flower app"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"{path} is not TOML: {error}") from error
+    flower = _table(found, "tool", "flwr")
+    components = _table(flower, "app", "components")
+    missing = [name for name in ("serverapp", "clientapp") if not isinstance(components.get(name), str)]
+    if missing:
+        raise ProjectError(
+            f"{path} has no {missing[0]} in [tool.flwr.app.components]: it is not a Flower app's"
+        )
+    return Project(
+        folder=folder.resolve(),
+        name=str(_table(found, "project").get("name", folder.resolve().name)),
+        server_app=components["serverapp"],
+        client_app=components["clientapp"],
+        config=dict(_flat(_table(flower, "app", "config"))),
+        nodes=_nodes(_table(flower, "federations")),
+    )
+
+
+def _nodes(federations: Mapping[str, Any]) -> int:
+    """Return the number of nodes of the default federation, as older apps have it."""
+    options = _table(federations, str(federations.get("default")), "options")
+    nodes = options.get("num-supernodes", NODES)
+    return nodes if isinstance(nodes, int) and nodes > 0 else NODES
+
+
+def _table(node: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    for name in path:
+        below = node.get(name)
+        node = below if isinstance(below, dict) else {}
+    return node
+
+
+def _flat(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Value]]:
+    for name, value in node.items():
+        key = f"{above}{name}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{key}.")
+        elif isinstance(value, _PLAIN):
+            yield key, value
+        else:
+            raise ProjectError(f"{key} is {value!r}; a run configuration has booleans, numbers and text")
+
+
+def _parsed(override: str) -> dict[str, Any]:
+    try:
+        if override.endswith(".toml"):
+            return tomllib.loads(Path(override).expanduser().read_text(encoding="utf-8"))
+        return tomllib.loads("\n".join(_pairs(override)))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ProjectError(
+            f"-c {override!r} is not understood ({error}); write -c \"key=1 other='text'\" or a .toml's path"
+        ) from error
+
+
+def _pairs(line: str) -> Iterator[str]:
+    """Cut a line at the spaces that are outside of quotes."""
+    word, quote = "", ""
+    for letter in line:
+        if letter == quote:
+            quote = ""
+        elif not quote and letter in "'\"":
+            quote = letter
+        if letter.isspace() and not quote:
+            if word:
+                yield word
+            word = ""
+        else:
+            word += letter
+    if word:
+        yield word

@@ -1,0 +1,120 @@
+"""What a simulation leaves behind: files as it goes on, a line about each round, figures at its end."""
+
+import logging
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fedlocal.flower.watched import ClientError, Watched
+from fedlocal.results import Arm, History, Round, environment, figures, usage, write_json
+from fedlocal.results.text import duration, fixed
+from fedlocal.simulation.rounds import as_round
+
+logger = logging.getLogger(__name__)
+
+SCORES = ("train-loss", "loss", "accuracy")
+
+
+class Recorder:
+    """Keeps what a simulation gives as it comes, and says it.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where files are written.
+    display : str
+        ``off`` for nothing to be said.
+    """
+
+    def __init__(self, folder: Path | None, display: str) -> None:
+        self.folder, self._display = folder, display
+        self.errors: list[ClientError] = []
+        self.history = History(folder)
+        self._begun = time.perf_counter()
+        self._summary: dict[str, Any] = {"status": "failed", "error": None, "overrides": [], "hash": None}
+        if folder:
+            write_json(folder / "environment.json", environment())
+
+    def path(self, name: str) -> Path | None:
+        """Return where a file of this name lies, if files are written."""
+        return self.folder / name if self.folder else None
+
+    def on_round(self, watched: Watched) -> None:
+        """Record a round, and say what there is to say about it."""
+        one = as_round(watched)
+        self.history.record(one)
+        self.errors += watched.errors
+        for error in watched.errors:
+            logger.warning(
+                "round %d: client %d failed to %s: %s",
+                error.round,
+                error.partition,
+                error.message_type,
+                error.reason,
+            )
+        if self._display != "off":
+            print(_line(one, watched), file=sys.stderr, flush=True)
+
+    def completed(self, fingerprint: str) -> None:
+        """Note that all went well."""
+        self._summary |= {"status": "completed", "hash": fingerprint}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.history.close()
+        if self.folder is None:
+            return
+        if error is not None:
+            ended = isinstance(error, KeyboardInterrupt | SystemExit)
+            self._summary["status"] = "interrupted" if ended else "failed"
+            self._summary["error"] = f"{type(error).__name__}: {error}"
+        rounds = self.history.rounds
+        self._summary |= {
+            "arms": [asdict(arm_of(self.history))],
+            "errors": len(self.errors),
+            "rounds": rounds[-1].number if rounds else 0,
+            "duration": time.perf_counter() - self._begun,
+        }
+        write_json(self.folder / "summary.json", self._summary)
+        _draw(self.history, self.folder)
+
+
+def arm_of(history: History) -> Arm:
+    """Return a simulation's line in a table: what clients reported last, and how the workers were used."""
+    used, last = usage(history.rounds), dict[str, float]()
+    for one in history.rounds:
+        last |= one.metrics
+    return Arm(
+        name="simulation",
+        accuracy=last.get("accuracy"),
+        loss=last.get("loss"),
+        seconds=history.seconds,
+        idle_share=history.idle_share,
+        efficiency=used.efficiency if used else None,
+        communication_share=used.communication_share if used else None,
+        critical_path=used.path if used else None,
+    )
+
+
+def _draw(history: History, folder: Path) -> None:
+    try:
+        if any(one.metrics for one in history.rounds):
+            figures.learning_curves({"simulation": history}, folder / "learning_curves.png")
+        if rounds := figures.representative(history.rounds):
+            figures.timeline(rounds, folder / "timeline.png")
+    except Exception:
+        logger.exception("the figures could not be drawn")
+
+
+def _line(one: Round, watched: Watched) -> str:
+    asked = [f"{kind} {len(phase.metrics)}" for kind, phase in watched.phases.items()]
+    scores = [f"{name} {fixed(value)}" for name, value in one.metrics.items() if name in SCORES]
+    failed = [f"{len(watched.errors)} failed"] if watched.errors else []
+    return "  ".join([f"round {one.number}", *asked, *failed, duration(one.timed), *scores])

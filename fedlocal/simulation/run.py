@@ -1,0 +1,187 @@
+"""Any Flower app on local actors: ``fedlocal.simulate`` in place of Flower's ``run_simulation``."""
+
+import random
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from fedlocal.actors import usable_cores
+from fedlocal.results import History, owning
+from fedlocal.seeds import Stream, generator
+from fedlocal.turns import one_at_a_time
+
+if TYPE_CHECKING:
+    from fedlocal.flower.apps import AnyClientApp, AnyServerApp, ServerContext
+    from fedlocal.flower.backends import Backend
+    from fedlocal.flower.watched import ClientError
+    from fedlocal.simulation.record import Recorder
+
+RunConfig = Mapping[str, bool | int | float | str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a simulation left behind.
+
+    Parameters
+    ----------
+    history : History
+        What clients reported in each round, and when they worked.
+    errors : tuple of ClientError
+        The messages that ended in an error, each with its client's partition, reason and traceback.
+    context : flwr.app.Context
+        The server app's, with what it put into ``context.state``.
+    fingerprint : str
+        SHA-256 of all that was sent and replied, 64 hexadecimal digits: equal for equal runs.
+    seconds : float
+        From the start of the server app to its end.
+    folder : Path or None
+        Where files lie.
+    """
+
+    history: History
+    errors: "tuple[ClientError, ...]"
+    context: "ServerContext" = field(repr=False)
+    fingerprint: str
+    seconds: float
+    folder: Path | None
+
+
+def simulate(
+    server_app: "AnyServerApp",
+    client_app: "AnyClientApp",
+    num_supernodes: int,
+    *,
+    workers: int | Literal["auto"] = "auto",
+    seed: int = 0,
+    run_config: RunConfig | None = None,
+    backend: "Backend | Literal['actors', 'inline']" = "actors",
+    folder: Path | str | None = None,
+    display: Literal["auto", "off"] = "auto",
+) -> Result:
+    """Run a Flower app, of any generation of its API, on this device.
+
+    Parameters
+    ----------
+    server_app, client_app : ServerApp, ClientApp, or str
+        The app's two parts: objects, or references such as ``"package.module:app"``.
+    num_supernodes : int
+        How many nodes there are; node i has ``partition-id`` i and ``num-partitions`` in its configuration.
+    workers : int or "auto"
+        Processes that run clients: by default, as many as there are cores.
+    seed : int
+        Of Python's, NumPy's and PyTorch's global generators, in the server app and in each client call. The
+        same seed gives the same bits, with any number of workers.
+    run_config : mapping, optional
+        What the apps find in ``context.run_config``.
+    backend : {"actors", "inline"} or Backend
+        Worker processes, or this process alone, where a debugger gets at clients; or one with limits of its
+        own, such as ``fedlocal.flower.backends.Actors(deadline=60)``.
+    folder : path-like, optional
+        For the results; without it nothing is written.
+    display : {"auto", "off"}
+        Whether a line about each round goes to standard error.
+
+    Returns
+    -------
+    Result
+        Also if clients failed: what to make of that is the server app's business.
+
+    Raises
+    ------
+    AppError
+        If an app cannot be found, or cannot be given to workers.
+    ValueError
+        If a number is out of range.
+    ActorSystemError
+        If workers cannot start, such as when the client app's import fails; the traceback is in the message.
+    Exception
+        Whatever the server app raises.
+
+    Examples
+    --------
+    >>> result = fedlocal.simulate(server_app, client_app, num_supernodes=10)  # doctest: +SKIP
+    >>> result.errors, result.fingerprint[:16]  # doctest: +SKIP
+    ((), '5e0f6b1cc2a35d2f')
+    """
+    if num_supernodes < 1:
+        raise ValueError(f"num_supernodes is {num_supernodes}; there must be at least 1")
+    if workers != "auto" and workers < 1:
+        raise ValueError(f"workers is {workers}; there must be at least 1, or 'auto'")
+    place = Path(folder) if folder is not None else None
+    if place:
+        place.mkdir(parents=True, exist_ok=True)
+    from fedlocal.simulation.record import Recorder
+
+    with one_at_a_time, owning(place) if place else nullcontext():
+        count = usable_cores() if workers == "auto" else workers
+        setting = _Setting(num_supernodes, min(count, num_supernodes), seed, dict(run_config or {}), backend)
+        with Recorder(place, display) as recorder:
+            return _run(server_app, client_app, setting, recorder)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    nodes: int
+    workers: int
+    seed: int
+    run_config: RunConfig
+    backend: "Backend | str"
+
+
+def _run(
+    server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
+) -> Result:
+    from fedlocal.flower.apps import NewHost, find_client, find_server, portable
+    from fedlocal.flower.backends import Actors, Inline
+    from fedlocal.flower.legacy import in_node_order
+    from fedlocal.flower.printing import apps_alone
+    from fedlocal.flower.server_app import run_server
+    from fedlocal.flower.structural import Structural
+    from fedlocal.flower.watched import Watch, WatchedGrid
+
+    known: dict[Any, Backend] = {"actors": Actors(), "inline": Inline()}
+    backend = known.get(setting.backend, setting.backend)
+    if isinstance(backend, str):
+        raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
+    server = find_server(server_app)
+    source = find_client(client_app) if isinstance(backend, Inline) else portable(client_app)
+    start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
+    system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
+    watch = Watch(recorder.on_round, system.workers)
+    with WatchedGrid(system, setting.nodes, Structural(), watch) as grid, in_node_order(server), apps_alone():
+        begun = time.perf_counter()
+        try:
+            with _seeded(setting.seed):
+                context = run_server(server, grid, setting.run_config)
+        finally:
+            seconds = time.perf_counter() - begun
+            fingerprint = watch.finish()  # what clients did may be why the server failed
+    recorder.completed(fingerprint)
+    return Result(recorder.history, tuple(recorder.errors), context, fingerprint, seconds, recorder.folder)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators that server apps and strategies draw from, and put them back."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - apps use it
+    torch = sys.modules.get("torch")
+    before = torch.get_rng_state() if torch else None
+    entropy = int(generator(seed, Stream.SAMPLING).integers(2**32))
+    random.seed(entropy)
+    np.random.seed(entropy)  # noqa: NPY002
+    if torch:
+        torch.manual_seed(entropy)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        if torch:
+            torch.set_rng_state(before)

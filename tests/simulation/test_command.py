@@ -1,0 +1,92 @@
+"""``fedlocal simulate PATH`` as people use it: in a shell, in an empty folder, with nonsense."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fedlocal.results import read_run
+from fedlocal.simulation.command import main
+
+QUICK = Path(__file__).parent / "quick"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an app."""
+    return Path(shutil.copytree(QUICK, tmp_path_factory.mktemp("apps") / "quick"))
+
+
+def shell(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fedlocal", "simulate", *arguments]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+
+
+def test_an_app_runs_from_its_folder_and_each_client_prints_under_its_name(app: Path, tmp_path: Path) -> None:
+    done = shell(tmp_path, str(app), "-c", "num-server-rounds=1 model.name='a b'", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    out = done.stdout.splitlines()
+    clients = [line for line in out if line.startswith("client ")]
+    assert sorted(clients) == [f"client {partition}: trained a b" for partition in range(3)]
+    assert done.stderr.splitlines()[0].startswith("round 1  train 3  evaluate 3  ")
+    assert len(done.stderr.splitlines()) == 1
+    folder = tmp_path / out[-1].removeprefix("results ")
+    assert folder.parts[-3] == "outputs"
+    assert (folder / "timeline.png").exists()
+    assert (read_run(folder).hash or "")[:16] == out[-2].removeprefix("fingerprint ")
+
+
+@pytest.mark.slow
+def test_a_client_that_fails_makes_the_exit_code_1(app: Path, tmp_path: Path) -> None:
+    done = shell(tmp_path, str(app), "-c", "fails=2", "--folder", "here")
+    assert done.returncode == 1
+    assert (
+        "2 messages ended in an error, the first in round 1: client 2: RuntimeError: this client"
+        in done.stdout
+    )
+    assert read_run(tmp_path / "here").status == "completed"
+
+
+@pytest.mark.slow
+def test_a_server_that_fails_makes_the_exit_code_1_and_shows_its_traceback(app: Path, tmp_path: Path) -> None:
+    done = shell(tmp_path, str(app), "-c", "fraction='none'", "--folder", "here")
+    assert done.returncode == 1
+    assert "quick_app/server.py" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "error: the server app of quick failed; the results so far are in here"
+    )
+    assert read_run(tmp_path / "here").status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nowhere"], "nowhere/pyproject.toml cannot be read"),
+        (["-c", "lr=1"], "has no 'lr'; keys: num-server-rounds, fraction, fails, model.name"),
+        (["-c", "fails"], "is not understood"),
+        (["-c", "there.toml"], "is not understood"),
+    ],
+)
+def test_nonsense_is_refused_before_anything_runs(
+    app: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments if arguments[0] == "nowhere" else [str(app), *arguments]) == 2
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["--workers", "0"], ["--workers", "x"], ["--nodes", "3"]])
+def test_options_that_there_are_not_are_refused(
+    app: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(app), *arguments])
+    assert "usage: fedlocal simulate" in capsys.readouterr().err

@@ -1,0 +1,78 @@
+"""A Flower app's ``pyproject.toml``, and overrides of its configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from fedlocal.simulation.project import NODES, Project, ProjectError, project_at
+
+QUICK = Path(__file__).parent / "quick"
+
+
+@pytest.fixture
+def project() -> Project:
+    return project_at(QUICK)
+
+
+def test_an_app_is_what_its_folder_says(project: Project) -> None:
+    assert project == Project(
+        folder=QUICK.resolve(),
+        name="quick",
+        server_app="quick_app.server:app",
+        client_app="quick_app.client:app",
+        config={"num-server-rounds": 2, "fraction": 1.0, "fails": -1, "model.name": "linear"},
+        nodes=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changed"),
+    [
+        ([], {}),
+        (["num-server-rounds=5"], {"num-server-rounds": 5}),
+        (["num-server-rounds=5 fraction=0.5"], {"num-server-rounds": 5, "fraction": 0.5}),
+        (["model.name='two words' fails=true"], {"model.name": "two words", "fails": True}),
+        (['model.name="it\'s"', "fails=1", "fails=2"], {"model.name": "it's", "fails": 2}),
+    ],
+)
+def test_overrides_are_written_as_for_flwr_run(
+    project: Project, overrides: list[str], changed: dict[str, object]
+) -> None:
+    assert project.configured(overrides) == {**project.config, **changed}
+
+
+def test_overrides_may_be_a_file(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text("fails = 7\n[model]\nname = 'deep'\n")
+    assert project.configured([str(path)]) == {**project.config, "fails": 7, "model.name": "deep"}
+
+
+@pytest.mark.parametrize("override", ["lr=1", "fails=", "=1", "fails=[1]", "model.name=plain", "fails 3"])
+def test_wrong_overrides_are_refused(project: Project, override: str) -> None:
+    with pytest.raises(ProjectError):
+        project.configured([override])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = ", "is not TOML"),
+        ("[project]\nname = 'a'", "no serverapp in .tool.flwr.app.components."),
+        ("[tool.flwr.app.components]\nserverapp = 'a:b'", "no clientapp"),
+        (
+            "[tool.flwr.app]\ncomponents = {serverapp = 'a:b', clientapp = 'c:d'}\nconfig = {a = [1]}",
+            r"a is \[1\]",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_app_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ProjectError, match=told):
+        project_at(tmp_path)
+
+
+def test_what_an_app_does_not_say_has_defaults(tmp_path: Path) -> None:
+    components = "serverapp = 'a:b'\nclientapp = 'c:d'\n"
+    (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
+    found = project_at(tmp_path)
+    assert (found.nodes, found.name, found.config) == (NODES, tmp_path.resolve().name, {})

@@ -1,0 +1,360 @@
+"""Flower apps of each kind on local actors: what they get, what they leave, and always the same bits."""
+
+import sys
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.client import NumPyClient
+from flwr.client.mod import secaggplus_mod
+from flwr.clientapp import ClientApp
+from flwr.clientapp.mod import fixedclipping_mod
+from flwr.common import parameters_to_ndarrays
+from flwr.server import LegacyContext, ServerAppComponents, ServerConfig
+from flwr.server.strategy import FedAvg as OlderFedAvg
+from flwr.server.workflow import DefaultWorkflow, SecAggPlusWorkflow
+from flwr.serverapp import Grid, ServerApp
+from flwr.serverapp.strategy import DifferentialPrivacyClientSideFixedClipping, FedAvg
+
+import fedlocal
+from fedlocal.actors import ActorSystemError
+from fedlocal.flower.apps import AppError
+from fedlocal.flower.backends import Actors
+from fedlocal.results import History, read_run
+from fedlocal.simulation import Result
+
+QUICK = Path(__file__).parent / "quick"
+CONFIG: dict[str, Any] = {"num-server-rounds": 2, "fraction": 0.6, "fails": -1, "model.name": "linear"}
+
+
+@pytest.fixture(autouse=True)
+def quick_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the modules of the app in ``quick`` found for the time of a test."""
+    monkeypatch.syspath_prepend(str(QUICK))
+    yield
+    for name in [name for name in sys.modules if name.startswith("quick_app")]:
+        del sys.modules[name]
+
+
+def quick(nodes: int = 5, **options: Any) -> Result:
+    config = {**CONFIG, **options.pop("config", {})}
+    given = {"display": "off", "run_config": config, **options}
+    return fedlocal.simulate("quick_app.server:app", "quick_app.client:app", nodes, **given)
+
+
+def asking(*kinds: str, nodes: int = 3) -> ServerApp:
+    """Return a server app with a loop of its own: it sends every client a message of each kind."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        for number, kind in enumerate(kinds):
+            requests = [Message(RecordDict(), node, kind) for node in grid.get_node_ids()]
+            replies = list(grid.send_and_receive(requests))
+            assert len(replies) == nodes
+            told: list[Any] = [reply.content["m"] for reply in replies if reply.has_content()]
+            context.state[f"{number}"] = ConfigRecord({key: [one[key] for one in told] for key in told[0]})
+
+    return app
+
+
+def final_of(result: Result) -> Any:
+    """Return the final array of an app that keeps its model."""
+    record = result.context.state["final"]
+    assert isinstance(record, ArrayRecord)
+    return record.to_numpy_ndarrays()[0]
+
+
+def answers(result: Result, number: int = 0) -> dict[str, Any]:
+    record = result.context.state[f"{number}"]
+    assert isinstance(record, ConfigRecord)
+    return dict(record)
+
+
+def metrics(message: Message, **values: Any) -> Message:
+    return Message(RecordDict({"m": MetricRecord(values)}), reply_to=message)
+
+
+def test_the_bits_depend_on_the_seed_alone() -> None:
+    one, *others = [quick(workers=count) for count in (1, 2, 3)] + [quick(backend="inline")]
+    assert {other.fingerprint for other in others} == {one.fingerprint}
+    final = [final_of(each) for each in (one, *others)]
+    for array in final:
+        np.testing.assert_array_equal(array, final[0])
+    assert quick(backend="inline", seed=1).fingerprint != one.fingerprint
+
+
+def test_results_are_those_of_any_run(tmp_path: Path) -> None:
+    result = quick(folder=tmp_path / "new" / "folder", config={"fraction": 1.0})
+    assert result.folder == tmp_path / "new" / "folder"
+    assert {path.name for path in result.folder.iterdir()} >= {
+        "metrics.csv",
+        "history.json",
+        "summary.json",
+        "environment.json",
+        "journal.jsonl",
+        "learning_curves.png",
+        "timeline.png",
+    }
+    read = History.load(result.folder).rounds
+    assert [one.number for one in read] == [1, 2]
+    assert read[0].metrics == {"train-loss": 1.0, "train-accuracy": 0.5, "loss": 0.5, "accuracy": 0.5}
+    assert read[1].metrics["loss"] == pytest.approx(1 / 4)  # each client's state lives on
+    assert sorted(read[0].actors) == [0, 1, 2, 3, 4]
+    assert read[0].seconds["busy"] > 0
+    assert len(read[0].work) == 10
+    summary = read_run(result.folder)
+    assert (summary.status, summary.hash, summary.rounds) == ("completed", result.fingerprint, 2)
+
+
+def test_a_client_that_fails_is_named_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    result = quick(config={"fails": 1, "fraction": 1.0})
+    assert [(error.partition, error.round, error.message_type) for error in result.errors] == [
+        (1, 1, "train"),
+        (1, 2, "train"),
+    ]
+    assert "client 1: RuntimeError: this client fails" in result.errors[0].reason
+    assert "quick_app/client.py" in result.errors[0].reason
+    assert caplog.text.count("client 1 failed to train") == 2
+
+
+def test_a_server_that_fails_is_the_callers_error(tmp_path: Path) -> None:
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        list(grid.send_and_receive([Message(RecordDict(), next(iter(grid.get_node_ids())), "query")]))
+        raise ZeroDivisionError("no more rounds")
+
+    with pytest.raises(ZeroDivisionError, match="no more rounds"):
+        fedlocal.simulate(app, echoing(), 2, folder=tmp_path, display="off")
+    summary = read_run(tmp_path)
+    assert (summary.status, summary.error) == ("failed", "ZeroDivisionError: no more rounds")
+    assert len(History.load(tmp_path).rounds) == 1
+
+
+def echoing() -> ClientApp:
+    app = ClientApp()
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        return metrics(message, partition=float(context.node_config["partition-id"]))
+
+    return app
+
+
+def test_queries_actions_and_lifespans() -> None:
+    app, entered = echoing(), [0]
+
+    @app.train("twice")
+    def twice(message: Message, context: Context) -> Message:
+        return metrics(message, entered=entered[0])
+
+    @app.lifespan()
+    def lifespan(context: Context) -> Iterator[None]:
+        entered[0] += 1
+        yield
+        entered[0] -= 1
+
+    result = fedlocal.simulate(asking("query", "train.twice", "query"), app, 3, display="off")
+    assert answers(result)["partition"] == [0.0, 1.0, 2.0]
+    assert answers(result, 1)["entered"] == [1, 1, 1]
+    assert entered == [0]  # each worker has an app of its own
+    assert [(one.number, sorted(one.actors)) for one in result.history.rounds] == [
+        (0, [0, 1, 2]),
+        (1, [0, 1, 2]),
+    ]
+
+
+def test_a_loop_of_its_own_may_push_and_pull() -> None:
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        waiting = set(
+            grid.push_messages([Message(RecordDict(), node, "query") for node in grid.get_node_ids()])
+        )
+        found: list[Message] = []
+        while waiting:
+            time.sleep(0.01)
+            pulled = list(grid.pull_messages(waiting))
+            waiting -= {reply.metadata.reply_to_message_id for reply in pulled}
+            found += pulled
+        context.state["n"] = ConfigRecord({"n": len(found)})
+
+    result = fedlocal.simulate(app, echoing(), 4, display="off")
+    assert result.context.state["n"] == ConfigRecord({"n": 4})
+    assert sorted(result.history.rounds[0].actors) == [0, 1, 2, 3]
+
+
+class Older(NumPyClient):
+    """A client of the older API, which ends when it likes."""
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+
+    def get_parameters(self, config: dict[str, Any]) -> list[Any]:
+        return [np.zeros((40, 10), np.float32)]
+
+    def fit(self, parameters: list[Any], config: dict[str, Any]) -> tuple[list[Any], int, dict[str, Any]]:
+        noise = np.random.rand(40, 10).astype(np.float32)  # noqa: NPY002 - as apps do
+        return [parameters[0] + noise * 10.0**self.partition], 10 + self.partition, {"train_loss": 0.5}
+
+    def evaluate(self, parameters: list[Any], config: dict[str, Any]) -> tuple[float, int, dict[str, Any]]:
+        return float(parameters[0].mean()), 10, {"accuracy": 0.25}
+
+
+def older_client(context: Context) -> Any:
+    return Older(int(context.node_config["partition-id"])).to_client()
+
+
+class Remembering(OlderFedAvg):
+    """Remembers the order of results, and the last model."""
+
+    def __init__(self) -> None:
+        super().__init__(min_available_clients=6)
+        self.orders: list[list[int]] = []
+        self.model: Any = None
+
+    def aggregate_fit(self, server_round: int, results: Any, failures: Any) -> Any:
+        self.orders.append([client.node_id for client, _ in results])
+        self.model = super().aggregate_fit(server_round, results, failures)
+        return self.model
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_app_of_the_older_api_has_the_same_bits_each_time(workers: int) -> None:
+    strategies: list[Remembering] = []
+
+    def server_fn(context: Context) -> ServerAppComponents:
+        strategies.append(Remembering())
+        return ServerAppComponents(config=ServerConfig(num_rounds=2), strategy=strategies[-1])
+
+    app, client = ServerApp(server_fn=server_fn), ClientApp(client_fn=older_client)
+    found = [fedlocal.simulate(app, client, 6, workers=workers, display="off") for _ in range(2)]
+    assert found[0].fingerprint == found[1].fingerprint
+    assert strategies[0].orders == strategies[1].orders == [sorted(order) for order in strategies[0].orders]
+    assert strategies[0].model[0].tensors == strategies[1].model[0].tensors
+    last = found[0].history.rounds[-1]
+    assert (last.number, last.metrics["train-loss"], last.metrics["accuracy"]) == (2, 0.5, 0.25)
+
+
+def test_secure_aggregation_comes_out_as_the_plain_mean() -> None:
+    models: list[Any] = []
+    mods: Any
+    for mods, workflow in (
+        ([], DefaultWorkflow()),
+        ([secaggplus_mod], DefaultWorkflow(SecAggPlusWorkflow(3, 2))),
+    ):
+        app, strategy = ServerApp(), Remembering()
+
+        @app.main()
+        def main(grid: Grid, context: Context, strategy: Any = strategy, workflow: Any = workflow) -> None:
+            workflow(grid, LegacyContext(context, ServerConfig(num_rounds=1), strategy))
+
+        client = ClientApp(client_fn=steady_client, mods=mods)
+        result = fedlocal.simulate(app, client, 6, display="off")
+        assert not result.errors
+        models.append(parameters_to_ndarrays(strategy.model[0])[0])
+    np.testing.assert_allclose(models[0], models[1], atol=1e-2)
+
+
+class Steady(Older):
+    """Sends what its partition alone decides."""
+
+    def fit(self, parameters: list[Any], config: dict[str, Any]) -> tuple[list[Any], int, dict[str, Any]]:
+        return [np.full((40, 10), self.partition / 10, np.float32)], 10, {}
+
+
+def steady_client(context: Context) -> Any:
+    return Steady(int(context.node_config["partition-id"])).to_client()
+
+
+def test_differential_privacy_on_the_client_side() -> None:
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        strategy = DifferentialPrivacyClientSideFixedClipping(FedAvg(fraction_evaluate=0.0), 0.1, 0.5, 3)
+        result = strategy.start(grid, ArrayRecord([np.zeros((20, 3), np.float32)]), num_rounds=2)
+        context.state["final"] = result.arrays
+
+    client = ClientApp(mods=[fixedclipping_mod])
+    client.train()(import_module("quick_app.client").train)
+    found = [
+        fedlocal.simulate(app, client, 3, workers=count, run_config=CONFIG, display="off") for count in (1, 2)
+    ]
+    final = [final_of(each) for each in found]
+    np.testing.assert_array_equal(*final)  # the server's noise is drawn from NumPy's global generator
+    assert 0 < abs(final[0]).max() < 2
+
+
+def global_state() -> Any:
+    return np.array(np.random.get_state(legacy=True)[1])  # type: ignore[index]  # noqa: NPY002
+
+
+def test_the_global_generators_of_the_caller_are_left_alone() -> None:
+    before = global_state()
+    quick(2, backend="inline")
+    np.testing.assert_array_equal(global_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "nodes", "options", "error", "told"),
+    [
+        ("quick_app.server:app", "quick_app.client:app", 0, {}, ValueError, "num_supernodes is 0"),
+        ("quick_app.server:app", "quick_app.client:app", 1, {"workers": 0}, ValueError, "workers is 0"),
+        (
+            "quick_app.server:app",
+            "quick_app.client:app",
+            1,
+            {"backend": "rays"},
+            ValueError,
+            "backend is 'rays'",
+        ),
+        ("quick_app.server", "quick_app.client:app", 1, {}, AppError, "no reference to a ServerApp"),
+        ("no_such:app", "quick_app.client:app", 1, {}, AppError, "no module 'no_such'"),
+        ("quick_app.server:up", "quick_app.client:app", 1, {}, AppError, "quick_app.server has no 'up'"),
+        ("quick_app.client:app", "quick_app.client:app", 1, {}, AppError, "not a ServerApp but ClientApp"),
+        ("quick_app.server:app", 5, 1, {}, AppError, "pass the app itself"),
+        ("quick_app.server:app", "quick_app.nothing:app", 1, {}, ActorSystemError, "quick_app.nothing"),
+        ("quick_app.server:app", "quick_app.server:app", 1, {}, ActorSystemError, "not a ClientApp"),
+    ],
+)
+def test_what_cannot_be_run_is_said_at_once(
+    server: Any, client: Any, nodes: int, options: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        fedlocal.simulate(server, client, nodes, display="off", run_config=CONFIG, **options)
+
+
+def test_an_app_that_cannot_travel_is_an_error_that_says_what_to_do() -> None:
+    app, held = ClientApp(), (number for number in range(3))
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        return metrics(message, n=next(held))
+
+    with pytest.raises(AppError, match=r"generator.*backend='inline'"):
+        fedlocal.simulate(asking("query"), app, 3, display="off")
+    result = fedlocal.simulate(asking("query"), app, 3, backend="inline", display="off")
+    assert answers(result)["n"] == [0, 1, 2]
+
+
+def test_limits_of_workers_are_a_backends() -> None:
+    app = ClientApp()
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        while context.node_config["partition-id"] == 1:
+            time.sleep(0.1)
+        return metrics(message, n=1.0)
+
+    result = fedlocal.simulate(asking("query"), app, 3, backend=Actors(deadline=0.3), display="off")
+    assert [error.partition for error in result.errors] == [1]
+    assert "did not answer within 0.3 s" in result.errors[0].reason
