@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
 from fedlocal.config import (
@@ -77,7 +78,12 @@ class Run:
 
 
 def run(
-    config: Config, folder: Path | None = None, overrides: Sequence[str] = (), *, resume: bool = False
+    config: Config,
+    folder: Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    backend: "Backend | None" = None,
 ) -> Run:
     """Run one experiment.
 
@@ -92,6 +98,8 @@ def run(
         What was asked for on the command line, for the summary.
     resume : bool
         Go on from the folder's last checkpoint; `fedlocal.resume` finds the configuration for it.
+    backend : Backend, optional
+        In place of the configured one, such as one of Flower's engines that runs already.
 
     Returns
     -------
@@ -111,11 +119,13 @@ def run(
         if folder:
             clear(folder, resuming=resume)
         check(config)
-        return _run(config, folder, overrides, resume)
+        return _run(config, folder, overrides, resume, backend or build(config, "backend"))
 
 
-def _run(config: Config, folder: Path | None, overrides: Sequence[str], resume: bool) -> Run:
-    backend = build(config, "backend")
+def _run(
+    config: Config, folder: Path | None, overrides: Sequence[str], resume: bool, backend: "Backend"
+) -> Run:
+    backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
     backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
     from fedlocal.schemes.comparison import Comparison
@@ -124,7 +134,7 @@ def _run(config: Config, folder: Path | None, overrides: Sequence[str], resume: 
         scheme, strategy = build(config, "scheme"), build(config, "strategy")
     if config.actors != AUTO and (problems := sampling_problems(vars(strategy), int(config.actors))):
         raise ConfigError("\n".join(problems))
-    every = _checkpoint_interval(config, strategy, resume) if folder else 0
+    every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
@@ -152,10 +162,16 @@ def _save(trained: "Trained", folder: Path | None) -> None:
             save_arrays(folder / f"{name}.npz", arrays)
 
 
-def _checkpoint_interval(config: Config, strategy: Any, resume: bool) -> int:
+def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:
     """Return the number of rounds from one checkpoint to the next; 0 where there are to be none."""
     from fedlocal.flower.strategy_state import why_not_resumable
 
+    if not backend.local:  # whoever chose it knows, and its documentation says so
+        if resume:
+            raise ResumeError(
+                "the run cannot be resumed: its clients were an engine's, and have gone with it"
+            )
+        return 0
     if reason := why_not_resumable(strategy):
         if resume:
             raise ResumeError(f"the run cannot be resumed: {reason}; run it anew")
@@ -208,6 +224,8 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
     choice = None
     if config.actors == AUTO:
+        if not backend.local:
+            raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
         from fedlocal.choosing import choose_actors
         from fedlocal.schemes.pilot import PilotSetting
 

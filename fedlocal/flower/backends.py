@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,32 @@ from fedlocal.actors import ActorSystem, Behaviour, InlineSystem, Policy, System
 if TYPE_CHECKING:
     from fedlocal.flower.grid import LocalGrid
     from fedlocal.flower.host import Host
+    from fedlocal.flower.remote import RemoteGrid
 
 Costs = Sequence[float] | NDArray[np.float64]
+AnyGrid: TypeAlias = "LocalGrid | RemoteGrid"
 
 PRELOAD = ("fedlocal.flower.client_app", "fedlocal.flower.host", "fedlocal.models.blas")
 
 
 class Backend(Protocol):
-    """Runs the clients of a federation."""
+    """Runs the clients of a federation.
+
+    Attributes
+    ----------
+    local : bool
+        Whether clients are actors of this process's, whose states come back with their replies: else a run
+        cannot be resumed, nor its number of actors be chosen by a pilot.
+    """
+
+    @property
+    def local(self) -> bool:
+        """As said above."""
+        ...
+
+    def configured(self, text: str) -> "Backend":
+        """Return the backend for a run whose configuration this is, as YAML."""
+        ...
 
     def prepare(self, preload: Sequence[str] = ()) -> None:
         """Begin, in the background, what takes time and needs nothing.
@@ -64,7 +82,7 @@ class Backend(Protocol):
 
     def open(
         self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
-    ) -> "LocalGrid":
+    ) -> AnyGrid:
         """Open the grid.
 
         Parameters
@@ -84,6 +102,12 @@ class Backend(Protocol):
 @dataclass(frozen=True)
 class Inline:
     """Clients run in this process and thread, one after another."""
+
+    local = True
+
+    def configured(self, text: str) -> "Inline":  # noqa: ARG002 - clients are given objects
+        """Return itself."""
+        return self
 
     def prepare(self, preload: Sequence[str] = ()) -> None:
         """Do nothing."""
@@ -138,6 +162,12 @@ class Actors:
     memory_limit: int | None = None
     memory_watermark: int | None = None
     policy: Policy = field(init=False, repr=False)
+
+    local = True
+
+    def configured(self, text: str) -> "Actors":  # noqa: ARG002 - clients are given objects
+        """Return itself."""
+        return self
 
     def __post_init__(self) -> None:
         policy = Policy(

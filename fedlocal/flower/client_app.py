@@ -14,6 +14,7 @@ from fedlocal.models import Evaluation, Model, ModelFactory, train
 from fedlocal.seeds import Stream, generator
 
 OPTIMIZER = "optimizer"
+WHO = "who"  # the action of a query
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,20 @@ def client_app(slices: Slices, new_model: Callable[[], Model], training: Trainin
         metrics.update(as_metrics(model.evaluate(rows.x, rows.y)))
         return Message(RecordDict({"metrics": metrics}), reply_to=message)
 
+    app.query(WHO)(who)
     return app
+
+
+def who(message: Message, context: Context) -> Message:
+    """Say which partition this node owns, and how many there are."""
+    own = {key: int(context.node_config[key]) for key in ("partition-id", "num-partitions")}
+    return Message(RecordDict({"node": MetricRecord(dict(own))}), reply_to=message)
+
+
+def partition_told(reply: Message) -> tuple[int, int]:
+    """Return the partition, and how many there are, from a node's answer to a query of the action `WHO`."""
+    own = cast(MetricRecord, reply.content["node"])
+    return cast(int, own["partition-id"]), cast(int, own["num-partitions"])
 
 
 def as_metrics(evaluation: Evaluation) -> dict[str, float]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fedlocal.actors import one_thread
 from fedlocal.data import Slices
 from fedlocal.flower.admission import WEIGHT, Strict
+from fedlocal.flower.backends import AnyGrid
 from fedlocal.flower.client_app import NewModel, Training, client_app
-from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import Host
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.private import RUN_ID
@@ -86,7 +86,7 @@ def federate(
         run_server(server_app(loop, initial, observe, after), grid)
 
 
-def capture(one: FederatedRound, strategy: Strategy, grid: LocalGrid) -> dict[str, NDArray[Any]]:
+def capture(one: FederatedRound, strategy: Strategy, grid: AnyGrid) -> dict[str, NDArray[Any]]:
     """Return all that the rounds after this one depend on; nobody writes to these arrays again."""
     return joined({"model": one.arrays, "strategy": state_of(strategy), "grid": grid.state()})
 
@@ -105,9 +105,12 @@ def times(one: FederatedRound) -> dict[str, float]:
     its own. `busy` and `idle` are worker-seconds within the four.
     """
     exchange, spans = one.exchange, one.spans
+    if exchange is None:  # an engine does not tell when clients worked
+        spans = {**spans, "dispatch": spans["configure"], "training": spans["exchange"]}
+        return {span: spans[span] for span in ("dispatch", "training", "aggregation", "evaluation")}
     seconds = {"dispatch": spans["configure"] + spans["exchange"], "training": 0.0, "collection": 0.0}
     busy = 0.0
-    if exchange and exchange.handlings:
+    if exchange.handlings:
         first = min(handling.started for handling in exchange.handlings)
         last = max(handling.ended for handling in exchange.handlings)
         before, training = first - exchange.begun, last - first
@@ -121,8 +124,7 @@ def times(one: FederatedRound) -> dict[str, float]:
         seconds["collection"] -= aggregation
         seconds["aggregation"] = aggregation
     seconds["aggregation"] = seconds.get("aggregation", 0.0) + spans["aggregation"]
-    workers = exchange.workers if exchange else 1
-    idle = max(0.0, workers * sum(seconds.values()) - busy)
+    idle = max(0.0, exchange.workers * sum(seconds.values()) - busy)
     return {**seconds, "evaluation": spans["evaluation"], "busy": busy, "idle": idle}
 
 

@@ -195,6 +195,8 @@ def _rounds(
         slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
         start = partial(start_host, slices, setting.new_model, training)
         with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
+            if not isinstance(grid, LocalGrid):
+                raise TypeError("a pilot needs local actors")
             yield grid, loop.run(grid, setting.new_model().arrays, after=1)
 
 

@@ -1,0 +1,74 @@
+"""The federation that a configuration describes, as each process on an engine puts it together by itself."""
+
+import shlex
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from fedlocal.actors import one_thread
+from fedlocal.config import Config, ConfigError, build, check, compose
+from fedlocal.experiment import prepare
+from fedlocal.flower.backends import Inline
+
+if TYPE_CHECKING:
+    from flwr.app import Context, Message
+    from flwr.clientapp import ClientApp
+
+OVERRIDES = "overrides"
+"""The key of an app's run configuration that holds a line of options: ``"actors=2 rounds=3"``."""
+
+
+def composed(line: str) -> Config:
+    """Compose and check the configuration of a line of options, as on the command line.
+
+    Raises
+    ------
+    ConfigError
+        If an option is wrong; the message names it.
+    """
+    try:
+        config = compose(*shlex.split(line))
+    except (HydraException, ValueError) as error:
+        raise ConfigError(f"{OVERRIDES}={line!r}: {error}") from error
+    check(config)
+    return config
+
+
+def as_text(config: Config) -> str:
+    """Return a configuration as YAML, all references resolved."""
+    return OmegaConf.to_yaml(config, resolve=True)
+
+
+def client_app_of(text: str) -> "ClientApp":
+    """Return the client app of a configuration, the same each time in this process.
+
+    Parameters
+    ----------
+    text : str
+        As `as_text` wrote it.
+    """
+    with one_thread():
+        return _client_app(text)
+
+
+@lru_cache(maxsize=1)
+def _client_app(text: str) -> "ClientApp":
+    from fedlocal.flower.client_app import client_app
+    from fedlocal.flower.logs import quiet
+
+    config = compose()
+    stored = OmegaConf.create(text)
+    for key in stored:
+        config[key] = stored[key]  # type: ignore[index]
+    with quiet():
+        setting = prepare(config, build(config, "strategy"), Inline())
+    return client_app(setting.slices, setting.new_model, setting.training)
+
+
+def answer(text: str, message: "Message", context: "Context") -> "Message":
+    """Have the client app of a configuration answer a message, with one BLAS thread."""
+    app = client_app_of(text)
+    with one_thread():
+        return app(message, context)

@@ -1,0 +1,171 @@
+"""A grid of one of Flower's own engines, as fedlocal's schemes know grids: its nodes are the partitions.
+
+An engine draws the identifiers of its nodes at random, and replies come as they like. Here node i owns
+partition i, which each says itself, and replies come sorted.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from flwr.app import Error, Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from fedlocal.flower.client_app import WHO, partition_told
+from fedlocal.flower.host import node_of, partition_of
+from fedlocal.flower.private import NODE_UNAVAILABLE, Run, readdressed, reply_to
+
+PAUSE = 0.5  # seconds between two looks for nodes: an engine tells of none
+
+
+class EngineError(RuntimeError):
+    """An engine has other nodes than those that are needed."""
+
+
+class RemoteGrid(Grid):
+    """The nodes of an engine by their partitions.
+
+    Parameters
+    ----------
+    grid : Grid
+        The engine's.
+    nodes : int
+        How many partitions there are; each must have its node.
+    patience : float
+        Seconds to wait until there are as many nodes.
+
+    Raises
+    ------
+    EngineError
+        If there are fewer nodes by then, or they do not own the partitions 0 to nodes - 1.
+    """
+
+    last_exchange = None
+
+    def __init__(self, grid: Grid, nodes: int, patience: float = 300.0) -> None:
+        self._grid = grid
+        self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes)
+        self._ours = {theirs: node_of(partition) for partition, theirs in enumerate(self._theirs)}
+        self._pushed: dict[str, Message] = {}
+
+    def set_run(self, run: Run) -> None:
+        """Set the run this grid operates in."""
+        self._grid.set_run(run)
+
+    @property
+    def run(self) -> Run:
+        """The run this grid operates in."""
+        return self._grid.run
+
+    def create_message(
+        self,
+        content: RecordDict,
+        message_type: str,
+        dst_node_id: int,
+        group_id: str,
+        ttl: float | None = None,
+    ) -> Message:
+        """Make a message; the way of older apps."""
+        return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
+
+    def get_node_ids(self) -> list[int]:
+        """Return all node ids, in the order of the partitions; also of nodes that have gone since."""
+        return [node_of(partition) for partition in range(len(self._theirs))]
+
+    def push_messages(self, messages: Iterable[Message]) -> list[str]:
+        """Send messages and return their identifiers."""
+        identifiers = []
+        for message in messages:
+            (identifier,) = self._grid.push_messages([self._outward(message)])
+            identifiers.append(identifier)
+            self._pushed[identifier] = message
+        return identifiers
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Return the replies that are there, each once, sorted by partition."""
+        replies = [self._inward(reply) for reply in self._grid.pull_messages(message_ids)]
+        return sorted(replies, key=_source)
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
+        """Send messages, wait, and return one reply or error for each, sorted by partition."""
+        requests = list(messages)
+        sent = [self._outward(request) for request in requests]
+        replies = {
+            _source(each): each
+            for each in map(self._inward, self._grid.send_and_receive(sent, timeout=timeout))
+        }
+        missing = Error(NODE_UNAVAILABLE, "the node did not reply in time")
+        nodes = [(request.metadata.dst_node_id, request) for request in requests]
+        return sorted(
+            (replies.get(node) or reply_to(request, None, missing) for node, request in nodes), key=_source
+        )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return nothing: what nodes keep is theirs, and a run on an engine cannot be resumed."""
+        return {"counts": np.zeros((0, 2), np.int64)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:  # noqa: ARG002
+        """Refuse."""
+        raise EngineError(
+            "a run on one of Flower's engines cannot be resumed: its nodes keep their own state"
+        )
+
+    def close(self) -> None:
+        """Do nothing: the engine is not ours."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _outward(self, message: Message) -> Message:
+        return readdressed(message, self._theirs[partition_of(message.metadata.dst_node_id)])
+
+    def _inward(self, reply: Message) -> Message:
+        own = self._ours[reply.metadata.src_node_id]
+        reply.metadata.__dict__["_src_node_id"] = own
+        return reply
+
+
+def _source(message: Message) -> int:
+    return message.metadata.src_node_id
+
+
+def _awaited(grid: Grid, nodes: int, patience: float) -> list[int]:
+    deadline = time.monotonic() + patience
+    while len(found := sorted(grid.get_node_ids())) < nodes:
+        if time.monotonic() > deadline:
+            raise EngineError(
+                f"{nodes} nodes are needed (actors), {len(found)} are there after {patience:g} s"
+            )
+        time.sleep(PAUSE)
+    return found
+
+
+def _by_partition(grid: Grid, found: Sequence[int], nodes: int) -> list[int]:
+    """Ask each node which partition it owns."""
+    asked = [Message(RecordDict(), node, f"{MessageType.QUERY}.{WHO}") for node in found]
+    owners: dict[int, int] = {}
+    for reply in grid.send_and_receive(asked):
+        if reply.has_error():
+            raise EngineError(
+                f"node {reply.metadata.src_node_id} does not say who it is: {reply.error.reason}"
+            )
+        partition, count = partition_told(reply)
+        if (
+            count != nodes
+            or owners.setdefault(partition, reply.metadata.src_node_id) != reply.metadata.src_node_id
+        ):
+            raise EngineError(
+                f"a node owns partition {partition} of {count}, but the run has {nodes} actors, a node each; "
+                f'start nodes with --node-config "partition-id=… num-partitions={nodes}"'
+            )
+    if missing := set(range(nodes)) - owners.keys():
+        raise EngineError(f"no node owns partition {min(missing)}")
+    return [owners[partition] for partition in range(nodes)]
