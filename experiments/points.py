@@ -51,7 +51,7 @@ class Point:
     def arm(self) -> Arm:
         """The arm of a study."""
         options = (*OPTIONS[self.scheme], f"actors={self.actors}", f"batch_size={self.batch}")
-        return Arm(self.name, options)
+        return Arm(self.name, options, group=str(self.update))
 
     @property
     def update(self) -> int:

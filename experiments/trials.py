@@ -3,7 +3,7 @@
 A study compares arms: settings of fedlocal that differ in a few options and share a preset,
 ``conf/experiment/<preset>.yaml``. Trial k of every arm has the seed k. The arms of a trial follow one another
 in an order drawn for that trial, so that a machine that slows down slows all arms down alike, and a
-comparison is made trial by trial.
+comparison is made trial by trial; those that are compared with one another run within a minute.
 
 ::
 
@@ -54,10 +54,13 @@ class Arm:
         Also of its folder: letters, digits and ``_ . + = -``.
     overrides : tuple of str
         As on the command line, ``("actors=4", "batch_size=64")``: what sets it apart.
+    group : str
+        Arms of one group, which are compared with one another, follow one another in a trial.
     """
 
     name: str
     overrides: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,20 @@ def _plan(study: Study, folder: Path) -> Iterator[_Planned]:
     for config in configs.values():
         check(config)
     for number in range(study.trials):
-        for arm in random.Random(number).sample(list(asked), len(asked)):
+        for arm in _in_order(study, random.Random(number)):
             config = deepcopy(configs[arm])
             config.seed = number
             overrides = (*asked[arm], f"seed={number}")
             yield _Planned(arm, number, config, overrides, folder / arm / f"trial-{number:02d}")
+
+
+def _in_order(study: Study, rng: random.Random) -> list[str]:
+    """Return the arms of a trial: groups in an order drawn for it, and so the arms in each."""
+    groups: dict[str, list[str]] = {}
+    for arm in study.arms:
+        groups.setdefault(arm.group, []).append(arm.name)
+    drawn = (groups[group] for group in rng.sample(list(groups), len(groups)))
+    return [arm for names in drawn for arm in rng.sample(names, len(names))]
 
 
 def _overrides(study: Study, arm: Arm) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ CURVES: dict[str, Callable[[int], Point]] = {
 }
 
 
-ALL_CORES = Arm("baselines", ("scheme=sequential", "baseline=true", f"batch_size={BATCH}"))
+ALL_CORES = Arm("baselines", ("scheme=sequential", "baseline=true", f"batch_size={BATCH}"), group=str(BATCH))
 """A run beside whose rounds its baselines make theirs: with one BLAS thread, and with one for each core."""
 
 

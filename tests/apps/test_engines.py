@@ -1,0 +1,73 @@
+"""fedlocal's own apps on engines that are not fedlocal's: the same bits, wherever the clients are."""
+
+import shlex
+
+import pytest
+
+from fedlocal import compose, run
+from fedlocal.apps.engines import OnGrid, Ray
+from fedlocal.apps.federation import composed
+from fedlocal.config import ConfigError
+from fedlocal.flower.remote import EngineError, RemoteGrid
+from fedlocal.flower.rounds import QuorumError
+from tests.apps.engine import Engine
+
+LINE = "actors=3 rounds=2 baseline=false display=off partition=dirichlet model.hidden=[8] 'seed=5'"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        pytest.param("strategy=fedadam", marks=pytest.mark.slow),
+        pytest.param("strategy.fraction_evaluate=1 skew=noise", marks=pytest.mark.slow),
+        pytest.param("model.momentum=0.9 optimizer_state=keep", marks=pytest.mark.slow),
+    ],
+)
+def test_an_engine_gives_the_bits_of_local_actors(more: str) -> None:
+    line = f"{LINE} {more}"
+    there = run(composed(line), backend=OnGrid(Engine(line, 3)))
+    here = run(compose(*shlex.split(line), "backend=inline"))
+    assert there.hashes == here.hashes
+    assert there.histories["federated"].rounds[-1].metrics == here.histories["federated"].rounds[-1].metrics
+    assert there.histories["federated"].rounds[-1].seconds.keys() == {
+        "dispatch",
+        "training",
+        "aggregation",
+        "evaluation",
+    }
+
+
+def test_a_node_that_falls_silent_is_an_error_and_not_a_wait() -> None:
+    engine = Engine(LINE, 3)
+    engine.silent = {1}
+    with pytest.raises(QuorumError, match=r"1 of 3 clients failed.*did not reply in time"):
+        run(composed(LINE), backend=OnGrid(engine))
+
+
+def test_an_engine_must_have_a_node_for_each_partition() -> None:
+    with pytest.raises(EngineError, match=r"3 nodes are needed .actors., 2 are there after 0 s"):
+        RemoteGrid(Engine(LINE, 2), 3, patience=0)
+    with pytest.raises(EngineError, match=r"owns partition . of 4, but the run has 3 actors"):
+        RemoteGrid(Engine(LINE, 3, partitions=4), 3)
+
+
+def test_what_an_engine_cannot_do_is_said() -> None:
+    backend = OnGrid(Engine(LINE, 3))
+    with pytest.raises(ConfigError, match="actors=auto tries local actors out"):
+        run(compose("actors=auto"), backend=backend)
+    with pytest.raises(ConfigError, match="num_cpus=0"):
+        Ray(num_cpus=0)
+
+
+@pytest.mark.parametrize("line", ["actors=x", "nonsense=1", "actors=0", "'"])
+def test_a_wrong_line_of_options_is_named(line: str) -> None:
+    with pytest.raises(ConfigError):
+        composed(line)
+
+
+@pytest.mark.extras
+def test_flowers_simulation_gives_the_bits_of_local_actors() -> None:
+    pytest.importorskip("ray", reason="extras: needs Ray (pip install -e '.[ray]')")
+    options = ("rounds=2", "baseline=false", "display=off", "model.hidden=[8]")
+    assert run(compose(*options, "backend=ray")).hashes == run(compose(*options, "backend=inline")).hashes
