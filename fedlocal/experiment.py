@@ -125,7 +125,10 @@ def run(
 def _run(
     config: Config, folder: Path | None, overrides: Sequence[str], resume: bool, backend: "Backend"
 ) -> Run:
-    backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
+    if not backend.local:
+        if config.actors == AUTO:
+            raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
+        backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
     backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
     from fedlocal.schemes.comparison import Comparison
@@ -224,8 +227,6 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
     choice = None
     if config.actors == AUTO:
-        if not backend.local:
-            raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
         from fedlocal.choosing import choose_actors
         from fedlocal.schemes.pilot import PilotSetting
 

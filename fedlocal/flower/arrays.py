@@ -57,6 +57,16 @@ class LocalArray(Array):
         """Return a copy that is the caller's to change, as Flower's own arrays do."""
         return self.ndarray.copy()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _local, (self.ndarray,)  # by a function, for the name of the class is not its own
+
+
+LocalArray.__qualname__ = Array.__qualname__  # Flower writes it into what it sends over a network
+
+
+def _local(ndarray: NDArray[Any]) -> LocalArray:
+    return LocalArray(ndarray)
+
 
 def unwrapped(array: Array) -> NDArray[Any] | None:
     """Return the ndarray behind an array without a copy; None if it is of another kind than NumPy's.

@@ -41,7 +41,7 @@ class Backend(Protocol):
         ...
 
     def configured(self, text: str) -> "Backend":
-        """Return the backend for a run whose configuration this is, as YAML."""
+        """Return the backend for a run with this configuration, YAML; asked only where it is not local."""
         ...
 
     def prepare(self, preload: Sequence[str] = ()) -> None:

@@ -1,6 +1,7 @@
 """Local arrays are Flower's arrays to all who look, and serialise only when asked."""
 
 import os
+import pickle
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -126,3 +127,12 @@ def test_arrays_of_other_kinds_are_not_unwrapped() -> None:
     assert unwrapped(trees) is None
     with pytest.raises(ArrayError, match="array 'trees' is of kind 'xgboost', not NumPy's"):
         ndarrays(ArrayRecord({"trees": trees}))
+
+
+def test_it_is_sent_and_pickled_like_any_other() -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    theirs, ours = Array.from_numpy_ndarray(values), LocalArray(values)
+    assert ours.object_id == theirs.object_id
+    again = pickle.loads(pickle.dumps(ours))  # noqa: S301 - as Ray does
+    assert type(again) is LocalArray
+    np.testing.assert_array_equal(again.ndarray, values)
