@@ -89,10 +89,11 @@ class NewHost:
     def __call__(self) -> Host:
         """Load the app, which prints under the names of clients."""
         app = self.source.load()
-        return Host(partial(_call, app), self.nodes, self.seed, RUN_ID, self.run_config)
+        return Host(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
 
 
-def _call(app: ClientApp, message: Message, context: Context) -> Message:
+def called_by_name(app: ClientApp, message: Message, context: Context) -> Message:
+    """Have an app answer a message; what it prints has the client's name before it."""
     with named(f"client {context.node_config['partition-id']}"):
         return app(message, context)
 

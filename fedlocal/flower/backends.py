@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Costs = Sequence[float] | NDArray[np.float64]
 AnyGrid: TypeAlias = "LocalGrid | RemoteGrid"
 
-PRELOAD = ("fedlocal.flower.client_app", "fedlocal.flower.host", "fedlocal.models.blas")
+PRELOAD = ("fedlocal.flower.clients", "fedlocal.flower.host", "fedlocal.models.blas")
 
 
 class Backend(Protocol):

@@ -9,17 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
-from fedlocal.data import Slices
 from fedlocal.flower.admission import WEIGHT, Strict
 from fedlocal.flower.backends import AnyGrid
-from fedlocal.flower.client_app import NewModel, Training, client_app
-from fedlocal.flower.host import Host
+from fedlocal.flower.clients import start_host
 from fedlocal.flower.logs import quiet
-from fedlocal.flower.private import RUN_ID
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
 from fedlocal.flower.strategy_state import restore, state_of
-from fedlocal.flower.together import together
 from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.setting import Capture, Setting
 
@@ -50,7 +46,8 @@ def federate(
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
     weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
-    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=["train-loss"])
+    losses = setting.client.losses
+    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=losses)
     loop = RoundLoop(
         strategy,
         setting.rounds,
@@ -65,7 +62,10 @@ def federate(
         quiet(),
         one_thread(),  # aggregation is a product of matrices too
         setting.backend.open(
-            partial(start_host, slices, setting.new_model, training), costs, setting.workers, setting.journal
+            partial(start_host, setting.client, slices, setting.new_model, training),
+            costs,
+            setting.workers,
+            setting.journal,
         ) as grid,
     ):
         if start:
@@ -89,12 +89,6 @@ def federate(
 def capture(one: FederatedRound, strategy: Strategy, grid: AnyGrid) -> dict[str, NDArray[Any]]:
     """Return all that the rounds after this one depend on; nobody writes to these arrays again."""
     return joined({"model": one.arrays, "strategy": state_of(strategy), "grid": grid.state()})
-
-
-def start_host(slices: Slices, new_model: NewModel, training: Training) -> Host:
-    """Make the host of fedlocal's client app; runs wherever the clients do."""
-    app, many = client_app(slices, new_model, training), together(slices, new_model, training)
-    return Host(app, len(slices), training.seed, RUN_ID, together=many)
 
 
 def times(one: FederatedRound) -> dict[str, float]:

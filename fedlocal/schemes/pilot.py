@@ -20,6 +20,7 @@ from fedlocal.actors import one_thread
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.admission import WEIGHT, Strict
+from fedlocal.flower.clients import Own, start_host
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import node_of
 from fedlocal.flower.logs import quiet
@@ -27,7 +28,7 @@ from fedlocal.flower.rounds import Arrays, FederatedRound, RoundLoop
 from fedlocal.models import stack_height
 from fedlocal.results import TIMED
 from fedlocal.schemes.costs import FederatedCosts, Sampling
-from fedlocal.schemes.federation import start_host, times
+from fedlocal.schemes.federation import times
 from fedlocal.schemes.solving import Taken, solved
 from fedlocal.seeds import Stream, generator
 
@@ -193,7 +194,7 @@ def _rounds(
     loop = RoundLoop(strategy, ENDLESS, training.seed, _no_evaluation, admission)
     with shards, quiet(), one_thread():
         slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
-        start = partial(start_host, slices, setting.new_model, training)
+        start = partial(start_host, Own(), slices, setting.new_model, training)
         with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
             if not isinstance(grid, LocalGrid):
                 raise TypeError("a pilot needs local actors")

@@ -1,7 +1,7 @@
 """What every scheme is given, and what it gives back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,7 @@ from fedlocal.schemes.choice import Choice
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
     from fedlocal.flower.client_app import NewModel, Training
+    from fedlocal.flower.clients import Client
     from fedlocal.flower.rounds import Strategy
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -48,6 +49,12 @@ class Trained:
             for model, arrays in self.models.items()
             for name, array in arrays.items()
         }
+
+
+def _own() -> "Client":
+    from fedlocal.flower.clients import Own
+
+    return Own()
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Setting:
         Seconds after which a client that has not replied has failed.
     journal : Path, optional
         A file to which the fate of each message to a client is appended.
+    client : Client, optional
+        What answers the server's messages; by default fedlocal's own.
     choice : Choice, optional
         How the number of actors was chosen, if that was left to fedlocal.
     """
@@ -99,6 +108,7 @@ class Setting:
     min_results: int | None = None
     round_timeout: float | None = None
     journal: Path | None = None
+    client: "Client" = field(default_factory=_own)
     choice: Choice | None = None
 
     def is_evaluated(self, number: int) -> bool:
