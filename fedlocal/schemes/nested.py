@@ -104,7 +104,7 @@ class NestedTraining(Training):
         classes = np.arange(self.new_model.outputs) if self.new_model.classes else None
         one_row = Rows(rows.x[:1], rows.y[:1])  # what it comes to is the server's to find out
         return Setting(
-            dataset=Dataset("nested", rows, one_row, classes, rows.x.shape[1:]),
+            dataset=_OwnRows("nested", rows, one_row, classes, rows.x.shape[1:]),
             partition=whole,
             slices=Slices(shards, NoSkew(), (), 0.0, _none, _none),
             new_model=_Continued(**vars(self.new_model), arrays=dict(model.arrays)),
@@ -119,6 +119,13 @@ class NestedTraining(Training):
             backend=self.backend,
             workers=min(self.nested.workers or usable_cores(), len(whole)),
         )
+
+
+class _OwnRows(Dataset):
+    """One client's rows: they may be of one class, or just one."""
+
+    def __post_init__(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)
