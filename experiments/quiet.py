@@ -11,8 +11,8 @@ from pathlib import Path
 
 STAT = Path("/proc/stat")  # Linux alone; nothing is known elsewhere
 MOST = 0.05  # of the time in which there was work
-LOOK, PAUSE, PATIENCE = 1.0, 5.0, 300.0  # seconds: of a look, between looks, and until any moment will do
-ATTEMPTS = 4
+LOOK, PAUSE, PATIENCE = 1.0, 5.0, 30.0  # seconds: of a look, between looks, and until any moment will do
+ATTEMPTS = 2
 
 
 def quietly(run: Callable[[], object], *, patient: bool) -> dict[str, float]:

@@ -11,12 +11,24 @@ if TYPE_CHECKING:
     from fedlocal.actors import ActorRef, ActorSystem
     from fedlocal.config import Config, compose
     from fedlocal.experiment import Run, run
+    from fedlocal.flower.clients import partition
     from fedlocal.results import History
     from fedlocal.resuming import resume
     from fedlocal.simulation import simulate
 
 __version__ = "0.1.0"
-__all__ = ["ActorRef", "ActorSystem", "Config", "History", "Run", "compose", "resume", "run", "simulate"]
+__all__ = [
+    "ActorRef",
+    "ActorSystem",
+    "Config",
+    "History",
+    "Run",
+    "compose",
+    "partition",
+    "resume",
+    "run",
+    "simulate",
+]
 
 _HOMES = {
     "ActorRef": "fedlocal.actors",
@@ -26,6 +38,7 @@ _HOMES = {
     "Run": "fedlocal.experiment",
     "resume": "fedlocal.resuming",
     "run": "fedlocal.experiment",
+    "partition": "fedlocal.flower.clients",
     "simulate": "fedlocal.simulation",
     "History": "fedlocal.results",
 }

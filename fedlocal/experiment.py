@@ -216,6 +216,7 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
         If the data, or what is asked of them, cannot be.
     """
     from fedlocal.flower.client_app import NewModel
+    from fedlocal.flower.clients import Own
     from fedlocal.schemes import Setting
 
     seed = config.seed
@@ -223,10 +224,13 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
     dataset: Dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
     new_model = NewModel(factory, dataset.inputs, dataset.outputs, dataset.classes is not None, seed)
     new_model()  # a model that does not suit the data is refused here
+    client = build(config, "client")
     held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
     choice = None
     if config.actors == AUTO:
+        if not isinstance(client, Own):
+            raise ConfigError("actors=auto knows the times of fedlocal's own client alone; give a number")
         from fedlocal.choosing import choose_actors
         from fedlocal.schemes.pilot import PilotSetting
 
@@ -258,6 +262,7 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
         min_results=config.min_results,
         round_timeout=config.round_timeout,
         journal=journal,
+        client=client,
         choice=choice,
     )
 

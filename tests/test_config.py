@@ -14,6 +14,7 @@ NEEDS = {
     "npz": ["dataset.path=data.npz"],
     "openml": ["dataset.name=iris"],
     "sizes": ["partition.proportions=[1,1,1,1]"],
+    "app": ["client.reference=mine:app"],
     "distribution": ["partition.proportions=[[0.5,0.5],[0.5,0.5]]"],
 }
 

@@ -14,7 +14,8 @@ from fedlocal.flower.backends import Inline
 
 if TYPE_CHECKING:
     from flwr.app import Context, Message
-    from flwr.clientapp import ClientApp
+
+    from fedlocal.flower.clients import Answer
 
 OVERRIDES = "overrides"
 """The key of an app's run configuration that holds a line of options: ``"actors=2 rounds=3"``."""
@@ -41,8 +42,8 @@ def as_text(config: Config) -> str:
     return OmegaConf.to_yaml(config, resolve=True)
 
 
-def client_app_of(text: str) -> "ClientApp":
-    """Return the client app of a configuration, the same each time in this process.
+def client_app_of(text: str) -> "Answer":
+    """Return what answers for the clients of a configuration, the same each time in this process.
 
     Parameters
     ----------
@@ -54,8 +55,7 @@ def client_app_of(text: str) -> "ClientApp":
 
 
 @lru_cache(maxsize=1)
-def _client_app(text: str) -> "ClientApp":
-    from fedlocal.flower.client_app import client_app
+def _client_app(text: str) -> "Answer":
     from fedlocal.flower.logs import quiet
 
     config = compose()
@@ -64,7 +64,7 @@ def _client_app(text: str) -> "ClientApp":
         config[key] = stored[key]  # type: ignore[index]
     with quiet():
         setting = prepare(config, build(config, "strategy"), Inline())
-    return client_app(setting.slices, setting.new_model, setting.training)
+    return setting.client.app(setting.slices, setting.new_model, setting.training)
 
 
 def answer(text: str, message: "Message", context: "Context") -> "Message":
