@@ -28,6 +28,7 @@ SECTIONS = (
     "speed_up",
     "skewed",
     "flower_ray",
+    "whole_apps",
     "pfl_research",
     "logistic",
     "tiny",

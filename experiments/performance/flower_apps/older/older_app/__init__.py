@@ -1,0 +1,1 @@
+"""The same as a Flower app of the older API."""
