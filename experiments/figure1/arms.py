@@ -41,5 +41,6 @@ def points(actors: Sequence[int]) -> list[Point]:
 
 
 def judged(actors: Sequence[int]) -> list[Point]:
-    """Return those whose accuracy is judged: the others end with the same bits as one of them."""
-    return [point for point in points(actors) if point.scheme in ("federated", "batch_parallel")]
+    """Return those whose accuracy is judged: the others end as one of them does, up to rounding at most."""
+    schemes = ("federated", "batch_parallel")
+    return [point for point in points(actors) if point.scheme in schemes and point.batch == BATCH]
