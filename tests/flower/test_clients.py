@@ -19,7 +19,7 @@ def nothing_provided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Provided, "slices", None)
 
 
-@pytest.mark.parametrize("backend", ["inline", "actors"])
+@pytest.mark.parametrize("backend", [pytest.param("inline", marks=pytest.mark.slow), "actors"])
 def test_a_client_app_of_ones_own_trains_on_the_rows_of_its_partition(backend: str) -> None:
     reference = "client.reference=tests.flower.own_app:app"
     outcome = run(compose(*OPTIONS, reference, f"backend={backend}", "partition=linear"))
@@ -51,6 +51,7 @@ def test_rows_are_there_in_experiments_alone() -> None:
         fedlocal.partition(Context(1, 1, own, RecordDict(), {}))
 
 
+@pytest.mark.slow
 def test_clients_with_actors_of_their_own_work_within_worker_processes() -> None:
     options = ("actors=2", "rounds=1", "baseline=false", "display=off", "model.hidden=[8]", "accumulate=2")
     nested = run(compose(*options, "client=nested", "client.workers=1", "backend=actors"))

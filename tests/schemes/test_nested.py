@@ -30,7 +30,7 @@ def trained(client: Client, *options: str) -> tuple[str, list[Round]]:
     return weights_hash(model.arrays), rounds
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_batch_queue_in_a_client_has_the_bits_of_a_plain_client(workers: int) -> None:
     options = ("accumulate=2", "local_epochs=2")
     plain, before = trained(Own(), *options)
@@ -39,6 +39,7 @@ def test_a_batch_queue_in_a_client_has_the_bits_of_a_plain_client(workers: int) 
     assert after[-1].metrics == before[-1].metrics
 
 
+@pytest.mark.slow
 def test_a_federation_in_a_client_learns_and_has_the_same_bits_each_time() -> None:
     client, options = partial(Nested, scheme="federated", actors=3), ("local_epochs=3", "batch_size=8")
     (one, rounds), (other, _) = (trained(client(workers=count), *options) for count in (1, 2))

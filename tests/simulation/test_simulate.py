@@ -227,7 +227,7 @@ class Remembering(OlderFedAvg):
         return self.model
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_an_app_of_the_older_api_has_the_same_bits_each_time(workers: int) -> None:
     strategies: list[Remembering] = []
 
@@ -275,6 +275,7 @@ def steady_client(context: Context) -> Any:
     return Steady(int(context.node_config["partition-id"])).to_client()
 
 
+@pytest.mark.slow
 def test_differential_privacy_on_the_client_side() -> None:
     app = ServerApp()
 
@@ -346,6 +347,7 @@ def test_an_app_that_cannot_travel_is_an_error_that_says_what_to_do() -> None:
     assert answers(result)["n"] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_limits_of_workers_are_a_backends() -> None:
     app = ClientApp()
 
