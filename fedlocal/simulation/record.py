@@ -106,7 +106,8 @@ def arm_of(history: History) -> Arm:
 def _draw(history: History, folder: Path) -> None:
     try:
         if any(one.metrics for one in history.rounds):
-            figures.learning_curves({"simulation": history}, folder / "learning_curves.png")
+            path, where = folder / "learning_curves.png", "as clients told it"
+            figures.learning_curves({"simulation": history}, path, where=where)
         if rounds := figures.representative(history.rounds):
             figures.timeline(rounds, folder / "timeline.png")
     except Exception:

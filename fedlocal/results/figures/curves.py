@@ -17,7 +17,10 @@ WIDE_RANGE = 50.0
 
 
 def learning_curves(
-    histories: Mapping[str, History], path: str | os.PathLike[str], title: str = "Learning curves"
+    histories: Mapping[str, History],
+    path: str | os.PathLike[str],
+    title: str = "Learning curves",
+    where: str = "on the test set",
 ) -> None:
     """Draw the global model's accuracy and loss against the round, one line a history.
 
@@ -29,6 +32,8 @@ def learning_curves(
         The PNG to write.
     title : str
         Above the panels.
+    where : str
+        Whose rows the metrics are of; above each panel.
 
     Raises
     ------
@@ -42,16 +47,16 @@ def learning_curves(
     with sheet(path, 4.6 * len(panels), 3.9) as figure:
         figure.suptitle(title)
         for axes, metric in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _panel(axes, histories, metric)
+            _panel(axes, histories, metric, where)
         lines = figure.axes[0].get_lines()
         if lines:
             figure.legend(handles=lines, loc="outside lower center", ncols=min(3, len(lines)))
 
 
-def _panel(axes: "Axes", histories: Mapping[str, History], metric: str) -> None:
+def _panel(axes: "Axes", histories: Mapping[str, History], metric: str, where: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set(title=f"{metric} on the test set", xlabel="round")
+    axes.set(title=f"{metric} {where}", xlabel="round")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     drawn = []
     for index, (name, history) in enumerate(histories.items()):
