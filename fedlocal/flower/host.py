@@ -1,13 +1,10 @@
 """Where client apps run: any node's call, here or in a worker, with nothing left of the last one."""
 
-import random
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
 from flwr.app import Context, Message, RecordDict
 
 from fedlocal.actors import Outcome, Request, Wire
@@ -20,6 +17,7 @@ from fedlocal.flower.codec import (
 )
 from fedlocal.flower.layout import CodecError
 from fedlocal.flower.private import SERVER_NODE
+from fedlocal.flower.seeding import left_alone, seed_globals
 from fedlocal.flower.together import Together
 from fedlocal.seeds import Stream
 
@@ -75,7 +73,7 @@ class Host:
         }
         node = request.metadata.dst_node_id
         context = Context(self.run_id, node, own, state, dict(self.run_config))
-        _seed_globals(self.seed, int(partition), int(count))
+        seed_globals(_entropy(self.seed, int(partition), int(count)))
         reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
@@ -121,16 +119,8 @@ class GuestActors(ClientActors):
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         """Answer one request."""
-        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - apps use it, we guard it
-        torch = sys.modules.get("torch")
-        torch_state = torch.get_rng_state() if torch else None
-        try:
+        with left_alone():
             return super().handle(actor, message, state)
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
-            if torch:
-                torch.set_rng_state(torch_state)
 
 
 def _record_dict(state: object) -> RecordDict:
@@ -147,11 +137,7 @@ def _within_budget(reply: Wire, request: Wire) -> Wire:
     return reply
 
 
-def _seed_globals(seed: int, partition: int, count: int) -> None:
-    """Seed the generators that apps share by accident."""
+def _entropy(seed: int, partition: int, count: int) -> int:
+    """Return what global generators are seeded with for a node's message."""
     key = f"{seed} {Stream.CLIENT:d} {partition} {count}".encode()
-    entropy = int.from_bytes(blake2b(key, digest_size=4).digest())  # a SeedSequence takes ten times as long
-    random.seed(entropy)
-    np.random.seed(entropy)  # noqa: NPY002
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(entropy)
+    return int.from_bytes(blake2b(key, digest_size=4).digest())  # a SeedSequence takes ten times as long

@@ -1,15 +1,11 @@
 """Any Flower app on local actors: ``fedlocal.simulate`` in place of Flower's ``run_simulation``."""
 
-import random
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from fedlocal.actors import usable_cores
 from fedlocal.results import History, owning
@@ -142,6 +138,7 @@ def _run(
     from fedlocal.flower.backends import Actors, Inline
     from fedlocal.flower.legacy import in_node_order
     from fedlocal.flower.printing import apps_alone
+    from fedlocal.flower.seeding import left_alone, seed_globals
     from fedlocal.flower.server_app import run_server
     from fedlocal.flower.structural import Structural
     from fedlocal.flower.watched import Watch, WatchedGrid
@@ -158,30 +155,11 @@ def _run(
     with WatchedGrid(system, setting.nodes, Structural(), watch) as grid, in_node_order(server), apps_alone():
         begun = time.perf_counter()
         try:
-            with _seeded(setting.seed):
+            with left_alone():
+                seed_globals(int(generator(setting.seed, Stream.SAMPLING).integers(2**32)))
                 context = run_server(server, grid, setting.run_config)
         finally:
             seconds = time.perf_counter() - begun
             fingerprint = watch.finish()  # what clients did may be why the server failed
     recorder.completed(fingerprint)
     return Result(recorder.history, tuple(recorder.errors), context, fingerprint, seconds, recorder.folder)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators that server apps and strategies draw from, and put them back."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - apps use it
-    torch = sys.modules.get("torch")
-    before = torch.get_rng_state() if torch else None
-    entropy = int(generator(seed, Stream.SAMPLING).integers(2**32))
-    random.seed(entropy)
-    np.random.seed(entropy)  # noqa: NPY002
-    if torch:
-        torch.manual_seed(entropy)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        if torch:
-            torch.set_rng_state(before)
