@@ -70,6 +70,17 @@ class AnyApp:
         return partial(called_by_name, resolve(self.reference, ClientApp))
 
 
+def without_proximal_term(app: Answer) -> Answer:
+    """Return an app that refuses what FedProx asks of it, where that cannot be done."""
+
+    def answer(message: Message, context: Context) -> Message:
+        if any(config.get("proximal-mu") for config in message.content.config_records.values()):
+            raise ValueError("this client knows no proximal term (strategy=fedprox): choose another strategy")
+        return app(message, context)
+
+    return answer
+
+
 def start_host(client: Client, slices: Slices, new_model: NewModel, training: Training) -> Host:
     """Make the host of a client; runs wherever clients do."""
     many = together(slices, new_model, training) if isinstance(client, Own) else None

@@ -18,7 +18,7 @@ from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.backends import Actors, Backend
 from fedlocal.flower.client_app import NewModel, Training, client_app
-from fedlocal.flower.clients import Answer
+from fedlocal.flower.clients import Answer, without_proximal_term
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.models import Model
 from fedlocal.results import Round
@@ -56,7 +56,7 @@ class Nested:
                 "client=nested: its actors start with new optimisers; set optimizer_state=reset"
             )
         own = NestedTraining(**vars(training), nested=self, new_model=new_model, backend=Actors())
-        return client_app(slices, new_model, own)
+        return without_proximal_term(client_app(slices, new_model, own))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from fedlocal import compose
 from fedlocal.config import ConfigError, build
 from fedlocal.experiment import prepare
 from fedlocal.flower.clients import Client, Own
+from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import Round, weights_hash
 from fedlocal.schemes.federated import federated
 from fedlocal.schemes.nested import Nested
@@ -51,6 +52,8 @@ def test_a_federation_in_a_client_learns_and_has_the_same_bits_each_time() -> No
 def test_what_it_cannot_keep_is_refused() -> None:
     with pytest.raises(ConfigError, match="optimizer_state=reset"):
         trained(Nested(), "optimizer_state=keep", "model.momentum=0.9")
+    with pytest.raises(QuorumError, match="no proximal term"):
+        trained(Nested(), "strategy=fedprox", "strategy.proximal_mu=0.5")
 
 
 def test_a_client_may_have_fewer_rows_than_actors() -> None:
