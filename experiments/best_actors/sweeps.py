@@ -67,11 +67,10 @@ class Sweep:
         return ratio([self.chosen[at] for at in told], list(told.values()))
 
     def _told(self) -> dict[int, float]:
-        """Return what the sweep's run of the chosen number took, by trial."""
+        """Return what the sweep's run of the chosen number took, by trial; its own, if there is none."""
         return {
-            at: self.seconds[actors][at]
+            at: self.seconds.get(actors, {}).get(at, self.chosen[at])
             for at, actors in sorted(self.choices.items())
-            if at in self.seconds[actors]
         }
 
     @property
