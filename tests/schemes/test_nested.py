@@ -56,6 +56,7 @@ def test_what_it_cannot_keep_is_refused() -> None:
         trained(Nested(), "strategy=fedprox", "strategy.proximal_mu=0.5")
 
 
+@pytest.mark.slow
 def test_a_client_may_have_fewer_rows_than_actors() -> None:
     client = Nested(workers=1)
     _, rounds = trained(client, "actors=3", "partition=sizes", "partition.counts=[1400,37,1]", "accumulate=2")
