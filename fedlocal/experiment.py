@@ -24,12 +24,13 @@ from fedlocal.config import (
 )
 from fedlocal.data import Dataset, Shards, Slices, traits
 from fedlocal.drawing import PRELOAD
-from fedlocal.recording import clear, recorded
+from fedlocal.recording import recorded
 from fedlocal.results import (
     Arm,
     Checkpoint,
     CheckpointWriter,
     History,
+    clear,
     newest_checkpoint,
     owning,
     progress,

@@ -12,22 +12,12 @@ from omegaconf import OmegaConf
 
 from fedlocal.config import Config
 from fedlocal.drawing import draw
-from fedlocal.results import ResultsError, drop_checkpoints, environment, replacing, write_json
+from fedlocal.results import ResultsError, environment, replacing, write_json
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
-
-
-def clear(folder: Path, *, resuming: bool) -> None:
-    """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
-    stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
-    for pattern in stale if resuming else [*stale, "config.yaml", "journal.jsonl", "actors.json"]:
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
-    if not resuming:
-        drop_checkpoints(folder)
 
 
 @contextmanager

@@ -49,7 +49,6 @@ class RemoteGrid(Grid):
         self._grid = grid
         self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes)
         self._ours = {theirs: node_of(partition) for partition, theirs in enumerate(self._theirs)}
-        self._pushed: dict[str, Message] = {}
 
     def set_run(self, run: Run) -> None:
         """Set the run this grid operates in."""
@@ -77,12 +76,7 @@ class RemoteGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers."""
-        identifiers = []
-        for message in messages:
-            (identifier,) = self._grid.push_messages([self._outward(message)])
-            identifiers.append(identifier)
-            self._pushed[identifier] = message
-        return identifiers
+        return list(self._grid.push_messages([self._outward(message) for message in messages]))
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return the replies that are there, each once, sorted by partition."""

@@ -17,7 +17,7 @@ from fedlocal.results.files import ResultsError, replacing, write_json
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.occupancy import Occupancy, usage
-from fedlocal.results.owning import FolderInUseError, owning
+from fedlocal.results.owning import FolderInUseError, clear, owning
 from fedlocal.results.progress import announce, progress
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sweep import sweep_table, write_sweep
@@ -38,6 +38,7 @@ __all__ = [
     "Work",
     "announce",
     "arm_folder",
+    "clear",
     "collect",
     "comparison",
     "comparison_table",

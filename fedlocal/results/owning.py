@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from fedlocal.results.checkpoints import drop_checkpoints
 from fedlocal.results.files import ResultsError
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,16 @@ def owning(folder: Path) -> Iterator[None]:
                 raise FolderInUseError(f"another run is writing to {folder}: wait for it or end it") from None
             logger.info("%s cannot be locked: %s", folder, error)  # some network file systems have no locks
         yield
+
+
+def clear(folder: Path, *, resuming: bool) -> None:
+    """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
+    stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
+    for pattern in stale if resuming else [*stale, "config.yaml", "journal.jsonl", "actors.json"]:
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+    if not resuming:
+        drop_checkpoints(folder)
 
 
 if sys.platform == "win32":

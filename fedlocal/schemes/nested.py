@@ -6,7 +6,7 @@ rows are divided once more.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -59,7 +59,7 @@ class Nested:
         return without_proximal_term(client_app(slices, new_model, own))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NestedTraining(Training):
     """Training by actors of the client's own.
 
@@ -73,9 +73,9 @@ class NestedTraining(Training):
         Where its actors run.
     """
 
-    nested: Nested = Nested()
-    new_model: NewModel | None = None
-    backend: Backend | None = None
+    nested: Nested
+    new_model: NewModel
+    backend: Backend
 
     def run(self, model: Model, x: Any, y: Any, *, partition: int, number: int) -> float:
         """Train `model` on rows for one round; return the mean loss."""
@@ -96,8 +96,6 @@ class NestedTraining(Training):
     def _setting(
         self, model: Model, rows: Rows, whole: Partition, shards: Shards, partition: int, number: int
     ) -> Setting:
-        if self.new_model is None or self.backend is None:
-            raise TypeError("nested training needs a model and a backend")
         federating = self.nested.scheme == "federated"
         plain = Training(self.seed, self.batch_size, self.local_epochs, self.accumulate)
         seed = int(generator(self.seed, Stream.CLIENT, partition, number).integers(2**32))
@@ -128,11 +126,11 @@ class _OwnRows(Dataset):
         pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Continued(NewModel):
     """Makes the run's model as the server sent it."""
 
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]]
 
     def __call__(self) -> Model:
         """Make one."""
@@ -141,12 +139,12 @@ class _Continued(NewModel):
         return model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _InRound(Training):
     """Training whose orders of rows are those of one client in one round."""
 
-    partition: int = 0
-    number: int = 0
+    partition: int
+    number: int
 
     def rng(self, partition: int, number: int) -> np.random.Generator:  # noqa: ARG002
         """Return the generator of that client and round."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fedlocal.actors import usable_cores
-from fedlocal.results import History, owning
+from fedlocal.results import History, ResultsError, clear, owning
 from fedlocal.seeds import Stream, generator
 from fedlocal.turns import one_at_a_time
 
@@ -80,7 +80,7 @@ def simulate(
         Worker processes, or this process alone, where a debugger gets at clients; or one with limits of its
         own, such as ``fedlocal.flower.backends.Actors(deadline=60)``.
     folder : path-like, optional
-        For the results; without it nothing is written.
+        For the results, in place of those of an earlier run in it; without it nothing is written.
     display : {"auto", "off"}
         Whether a line about each round goes to standard error.
 
@@ -95,6 +95,8 @@ def simulate(
         If an app cannot be found, or cannot be given to workers.
     ValueError
         If a number is out of range.
+    ResultsError
+        If the folder cannot be written, or another run writes to it.
     ActorSystemError
         If workers cannot start, such as when the client app's import fails; the traceback is in the message.
     Exception
@@ -112,14 +114,26 @@ def simulate(
         raise ValueError(f"workers is {workers}; there must be at least 1, or 'auto'")
     place = Path(folder) if folder is not None else None
     if place:
-        place.mkdir(parents=True, exist_ok=True)
+        _make(place)
     from fedlocal.simulation.record import Recorder
 
     with one_at_a_time, owning(place) if place else nullcontext():
+        if place:
+            clear(place, resuming=False)
         count = usable_cores() if workers == "auto" else workers
         setting = _Setting(num_supernodes, min(count, num_supernodes), seed, dict(run_config or {}), backend)
         with Recorder(place, display) as recorder:
             return _run(server_app, client_app, setting, recorder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ResultsError(
+            f"results cannot be written to {folder}: {reason}; choose another folder"
+        ) from error
 
 
 @dataclass(frozen=True)

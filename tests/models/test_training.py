@@ -98,6 +98,21 @@ def test_gradients_are_added_in_place_only_where_that_has_the_same_bits(
     np.testing.assert_array_equal(trained(), added)
 
 
+def test_where_it_has_the_same_bits_every_other_gradient_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[bool] = []
+
+    def gradient(self: MLP, *given: Any, add: bool = False) -> float:
+        added.append(add)
+        return differentiate(self, *given, add=add)
+
+    differentiate = MLP.gradient
+    monkeypatch.setattr(MLP, "gradient", gradient)
+    monkeypatch.setattr(MLP, "adds_exactly", lambda *_: True)
+    model = MLP([3], inputs=1, outputs=2, classes=True, rng=np.random.default_rng(0))
+    train(model, *rows(20), batch_size=4, epochs=1, rng=np.random.default_rng(0), accumulate=5)
+    assert added == [False, True, False, True, False]
+
+
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_training_twice_from_one_start_gives_the_same_bits(digits: Any, accumulate: int) -> None:
     def once() -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ import fedlocal
 from fedlocal.actors import ActorSystemError
 from fedlocal.flower.apps import AppError
 from fedlocal.flower.backends import Actors
-from fedlocal.results import History, read_run
+from fedlocal.results import History, ResultsError, read_run
 from fedlocal.simulation import Result
 
 QUICK = Path(__file__).parent / "quick"
@@ -110,6 +110,15 @@ def test_results_are_those_of_any_run(tmp_path: Path) -> None:
     assert len(read[0].work) == 10
     summary = read_run(result.folder)
     assert (summary.status, summary.hash, summary.rounds) == ("completed", result.fingerprint, 2)
+
+
+def test_results_take_the_place_of_an_earlier_run_s(tmp_path: Path) -> None:
+    for _ in range(2):
+        quick(2, folder=tmp_path, backend="inline", config={"fraction": 1.0})
+    assert (tmp_path / "journal.jsonl").read_text().count('"opened"') == 1
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=r"results cannot be written to .*file"):
+        quick(2, folder=tmp_path / "file", backend="inline")
 
 
 def test_a_client_that_fails_is_named_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
