@@ -175,11 +175,11 @@ class Watch:
             one.phases[kind].metrics.setdefault(partition, {}).update(_numbers(reply.content))
 
     def _close(self) -> None:
-        if self._current:
-            for kind, partition, printed in sorted(self._current.prints):
-                self._digest.update(f"{self._current.number} {kind} {partition} ".encode() + printed)
-            self._on_round(self._current)
-        self._current = None
+        current, self._current = self._current, None  # told once, also if that is interrupted
+        if current:
+            for kind, partition, printed in sorted(current.prints):
+                self._digest.update(f"{current.number} {kind} {partition} ".encode() + printed)
+            self._on_round(current)
 
 
 class WatchedGrid(LocalGrid):

@@ -72,6 +72,9 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
             backend=given.backend,
             folder=folder,
         )
+    except KeyboardInterrupt:
+        print(f"interrupted; the results so far are in {folder}", file=sys.stderr)
+        raise
     except (AppError, ActorSystemError, ResultsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, AppError) else 1

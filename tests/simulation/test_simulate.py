@@ -147,6 +147,24 @@ def test_a_server_that_fails_is_the_callers_error(tmp_path: Path) -> None:
     assert len(History.load(tmp_path).rounds) == 1
 
 
+@pytest.mark.parametrize("at", ["record", "close"])
+def test_an_interrupt_in_the_middle_of_a_round_s_record_is_an_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    record, interrupts = History.record, iter([at == "record"])
+
+    def interrupted(self: History, one: Any) -> None:
+        record(self, one)
+        if next(interrupts, at == "close"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(History, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick(2, backend="inline", folder=tmp_path, config={"fraction": 1.0})
+    assert read_run(tmp_path).status == "interrupted"
+    assert [one.number for one in History.load(tmp_path).rounds] == ([1, 2] if at == "close" else [1])
+
+
 def echoing() -> ClientApp:
     app = ClientApp()
 
