@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 from fedlocal.actors.memory import Broadcast, Buffer
@@ -117,6 +118,10 @@ class System(Protocol):
 
     def post(self, envelopes: Sequence[Envelope]) -> Batch:
         """Send messages."""
+        ...
+
+    def submit(self, envelope: Envelope) -> Future[Result]:
+        """Send one message and return the future of its result."""
         ...
 
     def withdraw(self, batch: Batch, reason: str) -> None:

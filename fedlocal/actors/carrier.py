@@ -1,6 +1,7 @@
 """The seam between spawned actors and the engine that runs them."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Protocol
 
 from fedlocal.actors.batch import ActorSystemError, Batch
@@ -52,3 +53,18 @@ class Posted(Batch):
         if not self.done:
             super().fail(error)
             self._settled(error)
+
+
+def promised(envelope: Envelope) -> tuple[Posted, Future[Result]]:
+    """Return a message to deliver, and the future of its result."""
+    future: Future[Result] = Future()
+
+    def settled(result: Result | ActorSystemError) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        if isinstance(result, ActorSystemError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    return Posted(envelope, settled), future

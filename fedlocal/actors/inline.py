@@ -5,11 +5,13 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from os import PathLike
 from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.carrier import promised
 from fedlocal.actors.journal import Journal
 from fedlocal.actors.memory import Broadcast, Buffer, raw
 from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
@@ -66,6 +68,13 @@ class InlineSystem(Spawning):
             self._run(batch)
             self._journal.flush()
         return batch
+
+    def submit(self, envelope: Envelope) -> Future[Result]:
+        """Handle one message before returning, unless another one is being handled; return its future."""
+        posted, future = promised(envelope)
+        self.deliver(posted)
+        self.carry_on()
+        return future
 
     def deliver(self, batch: Batch) -> None:
         """Take messages, and handle them when `carry_on` is called."""

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.carrier import promised
 from fedlocal.actors.deaths import Death
 from fedlocal.actors.journal import Journal
 from fedlocal.actors.memory import Broadcast, Buffer
@@ -109,6 +110,16 @@ class ActorSystem(Spawning):
         batch = Batch(envelopes)
         _Carrier(self._supervisor).deliver(batch)
         return batch
+
+    def submit(self, envelope: Envelope) -> Future[Result]:
+        """Send one message and return the future of its result.
+
+        The future fails with an `ActorSystemError` if the system is closed before. Its callbacks run in the
+        supervisor's thread: they must return soon, and may submit more.
+        """
+        posted, future = promised(envelope)
+        _Carrier(self._supervisor).deliver(posted)
+        return future
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages that have no result yet; what their actors may still answer is dropped."""

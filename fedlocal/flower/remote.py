@@ -5,6 +5,7 @@ partition i, which each says itself, and replies come sorted.
 """
 
 import time
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -47,7 +48,7 @@ class RemoteGrid(Grid):
 
     def __init__(self, grid: Grid, nodes: int, patience: float = 300.0) -> None:
         self._grid = grid
-        self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes)
+        self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes, patience)
         self._ours = {theirs: node_of(partition) for partition, theirs in enumerate(self._theirs)}
 
     def set_run(self, run: Run) -> None:
@@ -87,14 +88,14 @@ class RemoteGrid(Grid):
         """Send messages, wait, and return one reply or error for each, sorted by partition."""
         requests = list(messages)
         sent = [self._outward(request) for request in requests]
-        replies = {
-            _source(each): each
-            for each in map(self._inward, self._grid.send_and_receive(sent, timeout=timeout))
-        }
+        replies = defaultdict[int, deque[Message]](deque)  # of a node that was sent several, in any order
+        for reply in map(self._inward, self._grid.send_and_receive(sent, timeout=timeout)):
+            replies[_source(reply)].append(reply)
         missing = Error(NODE_UNAVAILABLE, "the node did not reply in time")
-        nodes = [(request.metadata.dst_node_id, request) for request in requests]
+        nodes = [(replies[request.metadata.dst_node_id], request) for request in requests]
         return sorted(
-            (replies.get(node) or reply_to(request, None, missing) for node, request in nodes), key=_source
+            (own.popleft() if own else reply_to(request, None, missing) for own, request in nodes),
+            key=_source,
         )
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -142,11 +143,14 @@ def _awaited(grid: Grid, nodes: int, patience: float) -> list[int]:
     return found
 
 
-def _by_partition(grid: Grid, found: Sequence[int], nodes: int) -> list[int]:
+def _by_partition(grid: Grid, found: Sequence[int], nodes: int, patience: float) -> list[int]:
     """Ask each node which partition it owns."""
     asked = [Message(RecordDict(), node, f"{MessageType.QUERY}.{WHO}") for node in found]
     owners: dict[int, int] = {}
-    for reply in grid.send_and_receive(asked):
+    replies = list(grid.send_and_receive(asked, timeout=patience))
+    if silent := set(found) - {reply.metadata.src_node_id for reply in replies}:
+        raise EngineError(f"node {min(silent)} does not say who it is within {patience:g} s")
+    for reply in replies:
         if reply.has_error():
             raise EngineError(
                 f"node {reply.metadata.src_node_id} does not say who it is: {reply.error.reason}"

@@ -14,6 +14,7 @@ from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
 from fedlocal.actors import System, raw
 from fedlocal.flower.admission import Admission
 from fedlocal.flower.codec import encode_content
+from fedlocal.flower.congruent import Shapes, congruent, shapes_of
 from fedlocal.flower.grid import Exchange, Handling, LocalGrid
 from fedlocal.flower.host import partition_of
 
@@ -195,38 +196,60 @@ class WatchedGrid(LocalGrid):
         Turns bad replies into errors.
     watch : Watch
         Told of all messages.
+    strict : bool
+        Whether replies to training must look like what was sent (`fedlocal.flower.congruent`).
     """
 
-    def __init__(self, system: System, nodes: int, admission: Admission, watch: Watch) -> None:
+    def __init__(
+        self, system: System, nodes: int, admission: Admission, watch: Watch, *, strict: bool = False
+    ) -> None:
         super().__init__(system, [1.0] * nodes)
-        self._admission, self._watch = admission, watch
-        self._rounds: dict[str, Watched] = {}
+        self._admission, self._watch, self._strict = admission, watch, strict
+        self._posted: dict[str, tuple[Watched, list[Shapes]]] = {}
 
     def ask(
         self, messages: Iterable[Message], timeout: float | None = None
     ) -> tuple[list[Message], Exchange]:
         """Send messages, wait, and return one reply or error for each, sorted by partition, and the times."""
         requests = sorted(messages, key=_partition)
-        rounds = self._watch.sent(requests)
+        rounds, sent = self._watch.sent(requests), self._shapes(requests)
         replies, times = super().ask(requests, timeout)
-        admitted = self._admission.evaluation(replies)
+        admitted = self._admitted(replies, sent)
         self._watch.received(rounds, admitted, times)
         return admitted, times
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers at once."""
         requests = list(messages)
-        rounds = self._watch.sent(requests)
+        noted = zip(self._watch.sent(requests), self._shapes(requests), strict=True)
         identifiers = super().push_messages(requests)
-        self._rounds.update(zip(identifiers, rounds, strict=True))
+        self._posted.update(zip(identifiers, noted, strict=True))
         return identifiers
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return the replies that are there, each once, sorted by partition."""
-        replies = self._admission.evaluation(super().pull_messages(message_ids))
-        rounds = [self._rounds.pop(reply.metadata.reply_to_message_id) for reply in replies]
-        self._watch.received(rounds, replies)
-        return replies
+        replies = super().pull_messages(message_ids)
+        noted = [self._posted.pop(reply.metadata.reply_to_message_id) for reply in replies]
+        admitted = self._admitted(replies, [sent for _, sent in noted])
+        self._watch.received([one for one, _ in noted], admitted)
+        return admitted
+
+    def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:
+        """Return what the arrays of each message look like, where that matters."""
+        if not self._strict:
+            return [[]] * len(requests)
+        known: dict[int, list[Shapes]] = {}  # strategies send one content to all
+        for request in requests:
+            content = request.content
+            if id(content) not in known:
+                known[id(content)] = shapes_of(list(content.array_records.values()))
+        return [known[id(request.content)] for request in requests]
+
+    def _admitted(self, replies: Sequence[Message], sent: Sequence[list[Shapes]]) -> list[Message]:
+        admitted = self._admission.evaluation(replies)
+        if not self._strict:
+            return admitted
+        return [congruent(reply, shapes) for reply, shapes in zip(admitted, sent, strict=True)]
 
 
 def kind_of(message: Message) -> str:

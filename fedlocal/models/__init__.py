@@ -4,6 +4,8 @@ This room imports nothing of ours but itself.
 """
 
 from fedlocal.models.mlp import MLP
+from fedlocal.models.network import Buffers
+from fedlocal.models.passes import Passes, stages_of
 from fedlocal.models.protocol import Arrays, Evaluation, Model, ModelError, ModelFactory
 from fedlocal.models.sklearn import SklearnModel
 from fedlocal.models.stacked import Stack, stack_height
@@ -13,6 +15,7 @@ from fedlocal.models.tree import GradientTree, Node
 __all__ = [
     "MLP",
     "Arrays",
+    "Buffers",
     "Evaluation",
     "Gather",
     "GradientTree",
@@ -20,9 +23,11 @@ __all__ = [
     "ModelError",
     "ModelFactory",
     "Node",
+    "Passes",
     "SklearnModel",
     "Stack",
     "add_gradients",
     "stack_height",
+    "stages_of",
     "train",
 ]

@@ -81,12 +81,12 @@ class MLP:
         classes: bool,
         rng: np.random.Generator,
     ) -> None:
-        from fedlocal.models.blas import sgemm  # imported late: it loads SciPy
+        from fedlocal.models.blas import add_product  # imported late: it loads SciPy
 
         self.network = Network.of([inputs, *hidden, outputs], activation, output, loss, classes=classes)
         self.vector = aligned_zeros(self.network.size)
         self.optimizer = SGD(self.vector, learning_rate, momentum, weight_decay)
-        self._sgemm = sgemm
+        self._add_product = add_product
         self._layers = self.network.matrices(self.vector)
         self._room = self.network.buffers(0)
         self._batch = self._room
@@ -97,6 +97,11 @@ class MLP:
     def size(self) -> int:
         """Number of parameters."""
         return self.vector.size
+
+    @property
+    def layers(self) -> list[Array]:
+        """Views [inputs + 1, outputs] of each layer's parameters; the last row is its bias."""
+        return self._layers
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -232,12 +237,8 @@ class MLP:
         matrices = self._layers if target is self.vector else self.network.matrices(target)
 
         def update(layer: int) -> None:
-            # To BLAS, which counts by columns, a matrix that lies by rows is its transpose. The last two
-            # arguments are trans_b and overwrite_c.
-            delta, inputs = self._batch.deltas[layer].T, self._batch.inputs[layer].T
-            matrix = matrices[layer].T
-            if self._sgemm(scale, delta, inputs, keep, matrix, 0, 1, 1) is not matrix:
-                raise RuntimeError("BLAS wrote to a copy, not to the parameters")
+            inputs, deltas = self._batch.inputs[layer], self._batch.deltas[layer]
+            self._add_product(matrices[layer], inputs, deltas, keep, scale)
 
         self.network.backward(self._layers, self._batch, update)
 

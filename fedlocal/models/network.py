@@ -135,16 +135,39 @@ class Network:
             [np.empty((*shape, width), np.float32) for width in self.widths[1:]],
         )
 
+    def room(self, rows: int) -> int:
+        """Return how many float32 `buffers_in` needs for batches of so many rows."""
+        return sum(_aligned(rows * width) for width in self._widths_in_room())
+
+    def buffers_in(self, memory: Array, rows: int) -> Buffers:
+        """Lay buffers for batches of so many rows in memory, float32[room(rows)], and write their ones."""
+        views, end = [], 0
+        for width in self._widths_in_room():
+            views.append(memory[end : end + rows * width].reshape(rows, width))
+            end += _aligned(rows * width)
+        inputs, deltas = views[: len(self.widths)], views[len(self.widths) :]
+        for array in inputs:
+            array[:, -1] = 1
+        return Buffers(inputs, deltas)
+
+    def _widths_in_room(self) -> list[int]:
+        return [*(width + 1 for width in self.widths), *self.widths[1:]]
+
     def forward(self, matrices: list[Array], buffers: Buffers) -> Array:
         """Return the outputs for the rows in the first input, [rows, outputs] of all networks."""
-        for index, matrix in enumerate(matrices):
-            np.matmul(buffers.inputs[index], matrix, out=buffers.products[index])
+        self.forward_through(range(len(matrices)), matrices, buffers)
+        return buffers.values[-1]
+
+    def forward_through(self, layers: range, matrices: list[Array], buffers: Buffers) -> None:
+        """Fill the inputs after some layers that follow one another, from the input of the first of them."""
+        for index in layers:
+            np.matmul(buffers.inputs[index], matrices[index], out=buffers.products[index])
             if index < len(matrices) - 1:
                 above = buffers.above[index]
                 self.hidden.forward(above)  # with its ones: NumPy takes twice as long over all but a column
                 above[:, -1] = 1
-        self.output.forward(buffers.values[-1])
-        return buffers.values[-1]
+            else:
+                self.output.forward(buffers.values[-1])
 
     def lose(self, outputs: Array, y: Array, buffers: Buffers) -> list[float]:
         """Return each network's mean loss; leave its gradient in the last delta."""
@@ -156,15 +179,34 @@ class Network:
         ``update(layer)`` is called once the layer's input and delta are what its gradient needs; only it may
         change the layer's parameters.
         """
-        if not self.loss.before_activation:
-            self.output.backward(buffers.values[-1], buffers.slopes[-1])
-        for index in reversed(range(len(matrices))):
+        self.backward_through(range(len(matrices)), matrices, buffers, update, buffers.values)
+
+    def backward_through(
+        self,
+        layers: range,
+        matrices: list[Array],
+        buffers: Buffers,
+        update: Callable[[int], None],
+        values: list[Array],
+    ) -> None:
+        """Bring the delta of the last of some layers that follow one another below the first of them.
+
+        ``values`` are each layer's outputs; what they hold is lost.
+        """
+        if layers[-1] == len(matrices) - 1 and not self.loss.before_activation:
+            self.output.backward(values[-1], buffers.slopes[-1])
+        for index in reversed(layers):
             if index:
                 weight = matrices[index][..., :-1, :]
                 np.matmul(buffers.deltas[index], weight.swapaxes(-1, -2), out=buffers.deltas[index - 1])
             update(index)
             if index:
-                self.hidden.backward(buffers.values[index - 1], buffers.slopes[index - 1])
+                self.hidden.backward(values[index - 1], buffers.slopes[index - 1])
+
+
+def _aligned(floats: int) -> int:
+    """Round up to whole cache lines of 64 bytes."""
+    return -(-floats // 16) * 16
 
 
 def aligned_zeros(size: int) -> NDArray[np.float32]:

@@ -11,24 +11,19 @@ with each batch.
 """
 
 import json
-import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable
 from typing import Literal
 
-from fedlocal.actors import Failure, Reply, System, one_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import System
 from fedlocal.config import ConfigError
-from fedlocal.flower.client_app import as_metrics
-from fedlocal.results import Checkpoint, Round, Work
+from fedlocal.results import Checkpoint
 from fedlocal.schemes.exchange import CopiedMessages, Exchange, Queue, SharedGradients, SharedSteps
-from fedlocal.schemes.sequential import capture_model, restore_model
 from fedlocal.schemes.setting import OnRound, Setting, Trained
-
-
-class ProcessorError(RuntimeError):
-    """A batch has no gradient: there is no update to make."""
+from fedlocal.schemes.tally import Tally
+from fedlocal.schemes.team import Team, checked, coordinate
 
 
 def batch_parallel(
@@ -54,92 +49,59 @@ def batch_parallel(
 
     Raises
     ------
-    ProcessorError
+    TeamError
         If an actor failed.
     ConfigError
         If the transport cannot do with this ``accumulate``.
     """
-    coordinator = Coordinator(setting, transport)
-    try:
-        return coordinator.run(on_round, start)
-    finally:
-        coordinator.close()
+    return coordinate(Processors(setting, transport), setting, on_round, start)
 
 
-class Coordinator:
-    """Holds the queue and the network, and has the processors work."""
+class Processors(Team):
+    """The queue, the network, and the processors that work on them."""
 
     def __init__(self, setting: Setting, transport: str) -> None:
-        self._setting, self._rows = setting, setting.training_rows()
-        training, actors = setting.training, len(setting.partition)
-        self.model = setting.new_model()
-        self._queue = Queue(
-            len(self._rows),
-            training.batch_size,
-            training.accumulate,
-            actors,
-            min(setting.workers, actors),
-        )
+        rows, training, actors = setting.training_rows(), setting.training, len(setting.partition)
+        self.rows, self.workers, self.model = len(rows), min(setting.workers, actors), setting.new_model()
+        self._timeout = setting.round_timeout
+        self._queue = Queue(self.rows, training.batch_size, training.accumulate, actors, self.workers)
         kind = _exchange(transport, training.accumulate)
-        self._exchange: Exchange = kind(self._queue, self.model, self._rows, setting.new_model)
+        self._exchange: Exchange = kind(self._queue, self.model, rows, setting.new_model)
+        self.start = self._exchange.start
 
-    def run(self, on_round: OnRound, start: Checkpoint | None) -> Trained:
-        """Train, and tell of each round."""
-        setting, number, begun = self._setting, start.round if start else 0, time.perf_counter()
-        if start:
-            restore_model(self.model, start)
-        system = setting.backend.system(self._exchange.start, self._queue.workers, setting.journal)
-        try:
-            start_up = {"start-up": time.perf_counter() - begun}
-            if not start:
-                metrics = as_metrics(setting.evaluate(self.model))
-                on_round(Round(0, start_up, metrics), partial(capture_model, self.model))
-                start_up = {}
-            while number < setting.rounds:
-                number += 1
-                on_round(self._round(number, system, start_up), partial(capture_model, self.model))
-                start_up = {}
-        finally:
-            system.close()
-        return Trained({"model": {name: array.copy() for name, array in self.model.arrays.items()}})
+    def begin_round(self) -> None:
+        """Let the processors have the model's state."""
+        self._exchange.begin_round()
+
+    def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
+        """Make one update per wave."""
+        self._exchange.begin_epoch(order)
+        return sum(loss for wave in self._queue.waves() for loss in self._wave(wave, system, tally))
+
+    def end_round(self) -> None:
+        """Let the model be what it has become."""
+        self._exchange.end_round()
 
     def close(self) -> None:
         """Give memory back."""
         self._exchange.close()
 
-    def _round(self, number: int, system: System, start_up: dict[str, float]) -> Round:
-        training, setting = self._setting.training, self._setting
-        rng, total, tally = training.rng(0, number), 0.0, _Tally()
-        with one_thread():
-            # What cannot be read is lost between rounds, as it is to a client.
-            self.model.load_optimizer(self.model.optimizer_arrays if training.keep_optimizer else None)
-            self._exchange.begin_round()
-            for _ in range(training.local_epochs):
-                self._exchange.begin_epoch(rng.permutation(self._queue.rows))
-                total += sum(loss for wave in self._queue.waves() for loss in self._wave(wave, system, tally))
-            self._exchange.end_round()
-        tally.lap("aggregation")
-        metrics = {"train-loss": total / (training.local_epochs * self._queue.rows)}
-        begun = time.perf_counter()
-        if setting.is_evaluated(number):
-            metrics |= as_metrics(setting.evaluate(self.model))
-        seconds = {**start_up, **tally.seconds(system.workers), "evaluation": time.perf_counter() - begun}
-        return Round(number, seconds, metrics, tally.actors(), work=tally.work)
-
-    def _wave(self, rows: tuple[int, int], system: System, tally: "_Tally") -> list[float]:
+    def _wave(self, rows: tuple[int, int], system: System, tally: Tally) -> list[float]:
         """Make one update; return each batch's loss, summed over its rows."""
         envelopes = self._exchange.envelopes(*rows)
-        replies = [_checked(result) for result in system.ask(envelopes, self._setting.round_timeout)]
+        replies = [checked(result) for result in system.ask(envelopes, self._timeout)]
         answers = [json.loads(reply.wire.body) for reply in replies]
         tally.collected(replies)
         self._exchange.update(replies, answers)
         tally.lap("aggregation")
-        return [
-            loss
+        stretches = [
+            (reply.worker, *stretch)
             for reply, answer in zip(replies, answers, strict=True)
             for stretch in answer["work"]
-            for loss in tally.note(reply.worker, *stretch)
         ]
+        for stretch in stretches:
+            tally.note(*stretch)
+        return [loss for _, _, _, losses, _, _ in stretches for loss in losses]
 
 
 def _exchange(transport: str, accumulate: int) -> Callable[..., Exchange]:
@@ -150,59 +112,3 @@ def _exchange(transport: str, accumulate: int) -> Callable[..., Exchange]:
             "scheme.transport=messages: accumulate=1 has no gradients to send; it must be at least 2"
         )
     return CopiedMessages
-
-
-def _checked(result: Reply | Failure) -> Reply:
-    if isinstance(result, Reply):
-        return result
-    raise ProcessorError(f"actor {result.actor} failed ({result.cause}): {result.reason}")
-
-
-@dataclass
-class _Tally:
-    """The times of a round, and what each actor did in it."""
-
-    laps: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    busy: float = 0.0
-    _last: float = field(default_factory=time.perf_counter)
-    work: list[Work] = field(default_factory=list)
-    _own: dict[int, dict[str, float]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._begun = self._last
-
-    def lap(self, name: str, now: float | None = None) -> None:
-        """Add the time since the last lap to a span."""
-        now = time.perf_counter() if now is None else now
-        self.laps[name] += now - self._last
-        self._last = now
-
-    def collected(self, replies: Sequence[Reply]) -> None:
-        """Divide the time since the last lap: until the first began to work, the last ended, and now."""
-        self.lap("dispatch", min(reply.started for reply in replies))
-        self.lap("training", max(reply.ended for reply in replies))
-        self.lap("collection")
-        self.busy += sum(reply.ended - reply.started for reply in replies)
-
-    def note(
-        self, worker: int, actor: int, rows: int, losses: list[float], started: float, ended: float
-    ) -> list[float]:
-        """Add one stretch of an actor's work; return its losses."""
-        self.work.append(Work(actor, worker, started - self._begun, ended - started))
-        own = self._own.setdefault(actor, {"num-examples": 0.0, "train-loss": 0.0, "seconds": 0.0})
-        own["num-examples"] += rows
-        own["train-loss"] += sum(losses)
-        own["seconds"] += ended - started
-        return losses
-
-    def actors(self) -> dict[int, dict[str, float]]:
-        """Return what is recorded of each actor; its loss is the mean over its rows."""
-        return {
-            actor: {**own, "train-loss": own["train-loss"] / own["num-examples"]}
-            for actor, own in self._own.items()
-        }
-
-    def seconds(self, workers: int) -> dict[str, float]:
-        """Return the spans, and the worker-seconds in them."""
-        idle = max(0.0, workers * sum(self.laps.values()) - self.busy)
-        return {**self.laps, "busy": self.busy, "idle": idle}

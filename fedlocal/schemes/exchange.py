@@ -125,8 +125,8 @@ class SharedGradients(Exchange):
     def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
         self._queue, self._model = queue, model
         parameters = SharedArray((model.size,), np.float32)
-        _move(model, parameters.array)
-        sums = SharedArray((queue.shares, queue.buffers, _rounded(model.size, LINE)), np.float32)
+        move(model, parameters.array)
+        sums = SharedArray((queue.shares, queue.buffers, rounded(model.size, LINE)), np.float32)
         self._memory = _memory(queue, rows, new_model, parameters, sums)
         self._buffers = [self._memory.buffers(share, model.size) for share in range(queue.shares)]
         self.start = partial(GradientProcessors, self._memory)
@@ -199,7 +199,7 @@ class CopiedMessages(Exchange):
     def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
         self._queue, self._model, self._rows = queue, model, rows
         self._vector = np.empty(model.size, np.float32)
-        _move(model, self._vector)
+        move(model, self._vector)
         self.start = partial(CopyingProcessors, new_model, rows.x.shape[1], rows.y[:0])
 
     def begin_epoch(self, order: NDArray[np.int64]) -> None:
@@ -229,14 +229,15 @@ class CopiedMessages(Exchange):
         self._model.apply(tree.root())
 
 
-def _move(model: Model, memory: NDArray[np.float32]) -> None:
+def move(model: Model, memory: NDArray[np.float32]) -> None:
     """Have a model live in memory, float32[size], with the parameters that it has."""
     before = {name: array.copy() for name, array in model.arrays.items()}
     model.live_in(memory)
     model.load(before)
 
 
-def _rounded(size: int, line: int) -> int:
+def rounded(size: int, line: int) -> int:
+    """Round a size up to a multiple."""
     return -(-size // line) * line
 
 

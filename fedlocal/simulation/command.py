@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=_count, metavar="N", help="processes that run clients (default: the cores)")
     add("--seed", type=int, default=0, help="of all global generators (default: 0)")
     add("--backend", choices=("actors", "inline"), default="actors", help="inline: in this process")
+    add("--admission", choices=("structural", "strict"), default="structural",
+        help="strict: what is trained must come back in the shapes that were sent, and finite")  # fmt: skip
     add("--folder", type=Path, help="for the results (default: outputs/DATE/TIME)")
     return parser
 
@@ -70,6 +72,7 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
             seed=given.seed,
             run_config=config,
             backend=given.backend,
+            admission=given.admission,
             folder=folder,
         )
     except KeyboardInterrupt:

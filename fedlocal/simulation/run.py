@@ -58,6 +58,7 @@ def simulate(
     seed: int = 0,
     run_config: RunConfig | None = None,
     backend: "Backend | Literal['actors', 'inline']" = "actors",
+    admission: Literal["structural", "strict"] = "structural",
     folder: Path | str | None = None,
     display: Literal["auto", "off"] = "auto",
 ) -> Result:
@@ -79,6 +80,9 @@ def simulate(
     backend : {"actors", "inline"} or Backend
         Worker processes, or this process alone, where a debugger gets at clients; or one with limits of its
         own, such as ``fedlocal.flower.backends.Actors(deadline=60)``.
+    admission : {"structural", "strict"}
+        Which replies are taken: any that parses within budgets, or of those to training only such whose
+        arrays have names, shapes and dtypes as sent, and finite values. Another one is its client's error.
     folder : path-like, optional
         For the results, in place of those of an earlier run in it; without it nothing is written.
     display : {"auto", "off"}
@@ -112,6 +116,8 @@ def simulate(
         raise ValueError(f"num_supernodes is {num_supernodes}; there must be at least 1")
     if workers != "auto" and workers < 1:
         raise ValueError(f"workers is {workers}; there must be at least 1, or 'auto'")
+    if admission not in ("structural", "strict"):
+        raise ValueError(f"admission is {admission!r}; it must be 'structural' or 'strict'")
     place = Path(folder) if folder is not None else None
     if place:
         _make(place)
@@ -121,7 +127,14 @@ def simulate(
         if place:
             clear(place, resuming=False)
         count = usable_cores() if workers == "auto" else workers
-        setting = _Setting(num_supernodes, min(count, num_supernodes), seed, dict(run_config or {}), backend)
+        setting = _Setting(
+            num_supernodes,
+            min(count, num_supernodes),
+            seed,
+            dict(run_config or {}),
+            backend,
+            strict=admission == "strict",
+        )
         with Recorder(place, display) as recorder:
             return _run(server_app, client_app, setting, recorder)
 
@@ -143,6 +156,7 @@ class _Setting:
     seed: int
     run_config: RunConfig
     backend: "Backend | str"
+    strict: bool
 
 
 def _run(
@@ -166,7 +180,8 @@ def _run(
     start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
     system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
-    with WatchedGrid(system, setting.nodes, Structural(), watch) as grid, in_node_order(server), apps_alone():
+    watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
+    with watched as grid, in_node_order(server), apps_alone():
         begun = time.perf_counter()
         try:
             with left_alone():

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,26 @@ def test_a_closed_system_refuses_messages(open_system: Open) -> None:
     system.close()
     with pytest.raises(ActorSystemError, match="closed"):
         ask(system, [Envelope(0)])
+
+
+def test_a_submitted_message_is_a_future_whose_callback_may_submit_the_next(open_system: Open) -> None:
+    system, last = open_system(Echo), Future[Result]()
+
+    def then(future: Future[Result]) -> None:
+        reply = future.result()
+        assert isinstance(reply, Reply)
+        if len(reply.wire.body) == 3:
+            last.set_result(reply)
+        else:
+            system.submit(Envelope(0, bytes(reply.wire.body) + b"x")).add_done_callback(then)
+
+    system.submit(Envelope(0, b"x")).add_done_callback(then)
+    reply = last.result(timeout=60)
+    assert isinstance(reply, Reply)
+    assert reply.wire.body == b"xxx"
+    system.close()
+    with pytest.raises(ActorSystemError, match="closed"):
+        system.submit(Envelope(0)).result(timeout=60)
 
 
 def test_a_batch_of_nothing_is_done(open_system: Open) -> None:

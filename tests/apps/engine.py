@@ -33,7 +33,8 @@ class Engine(Grid):
         app = client_app(lambda context: text)
         host = Host(app, partitions or nodes, 0, RUN_ID, {OVERRIDES: line})
         self.inner = LocalGrid(InlineSystem(lambda: GuestActors(lambda: host)), [1.0] * nodes)
-        self.silent: set[int] = set()  # partitions whose nodes do not reply, after the first exchange
+        self.silent: set[int] = set()  # partitions whose nodes do not reply
+        self.spoke = 1  # exchanges before that
         self._exchanges = 0
         self._draw = draw
         ids = draw.sample(range(10**9, 10**12), nodes)
@@ -73,7 +74,7 @@ class Engine(Grid):
         asked = [
             readdressed(message, node_of(partition))
             for message, partition in partitions
-            if self._exchanges == 1 or partition not in self.silent
+            if self._exchanges <= self.spoke or partition not in self.silent
         ]
         theirs = {node_of(partition): node for node, partition in self._partitions.items()}
         replies = []

@@ -3,11 +3,13 @@
 import shlex
 
 import pytest
+from flwr.app import Message, MessageType, RecordDict
 
 from fedlocal import compose, run
 from fedlocal.apps.engines import OnGrid, Ray
 from fedlocal.apps.federation import composed
 from fedlocal.config import ConfigError
+from fedlocal.flower.client_app import WHO
 from fedlocal.flower.remote import EngineError, RemoteGrid
 from fedlocal.flower.rounds import QuorumError
 from tests.apps.engine import Engine
@@ -50,6 +52,23 @@ def test_an_engine_must_have_a_node_for_each_partition() -> None:
         RemoteGrid(Engine(LINE, 2), 3, patience=0)
     with pytest.raises(EngineError, match=r"owns partition . of 4, but the run has 3 actors"):
         RemoteGrid(Engine(LINE, 3, partitions=4), 3)
+
+
+def test_a_node_that_never_says_who_it_is_is_an_error_and_not_a_wait() -> None:
+    engine = Engine(LINE, 3)
+    engine.silent, engine.spoke = {1}, 0
+    with pytest.raises(EngineError, match=r"node \d+ does not say who it is within 7 s"):
+        RemoteGrid(engine, 3, patience=7)
+
+
+def test_each_of_two_messages_to_a_node_has_its_reply() -> None:
+    grid = RemoteGrid(Engine(LINE, 3), 3)
+    first, second, _ = grid.get_node_ids()
+    asked = [Message(RecordDict(), node, f"{MessageType.QUERY}.{WHO}") for node in (second, first, second)]
+    replies = grid.send_and_receive(asked)
+    assert [reply.metadata.src_node_id for reply in replies] == [first, second, second]
+    assert len({id(reply) for reply in replies}) == 3
+    assert not any(reply.has_error() for reply in replies)
 
 
 def test_what_an_engine_cannot_do_is_said() -> None:

@@ -1,5 +1,6 @@
 """Flower apps of each kind on local actors: what they get, what they leave, and always the same bits."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -269,6 +270,53 @@ def test_an_app_of_the_older_api_has_the_same_bits_each_time(workers: int) -> No
     assert strategies[0].model[0].tensors == strategies[1].model[0].tensors
     last = found[0].history.rounds[-1]
     assert (last.number, last.metrics["train-loss"], last.metrics["accuracy"]) == (2, 0.5, 0.25)
+
+
+def misshapen(kind: str) -> ClientApp:
+    """Return a client app of which client 1 answers with something else than it was sent."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        arrays, weight = message.content["arrays"].to_numpy_ndarrays(), 1.0  # type: ignore[union-attr]
+        if context.node_config["partition-id"] == 1:
+            arrays = {"shape": [arrays[0][:1]], "nan": [arrays[0] * np.nan]}.get(kind, arrays)
+            weight = -1.0 if kind == "weight" else weight
+        content = {"arrays": ArrayRecord(arrays), "metrics": MetricRecord({"num-examples": weight})}
+        return Message(RecordDict(content), reply_to=message)
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("shape", r"are not like those that were sent: 0 float64\[1\]"),
+        ("nan", "not finite"),
+        ("weight", "above 0"),
+    ],
+)
+def test_strict_admission_makes_what_does_not_look_as_sent_its_clients_error(kind: str, reason: str) -> None:
+    server = ServerApp()
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        content = RecordDict({"arrays": ArrayRecord([np.ones(3)])})
+        messages = [Message(content, node, "train") for node in grid.get_node_ids()]
+        assert [reply.has_error() for reply in grid.send_and_receive(messages)] == expected
+        pushed = grid.push_messages([Message(content, node, "train") for node in grid.get_node_ids()])
+        replies = list[Message]()
+        while len(replies) < 3:
+            replies += grid.pull_messages(pushed)
+        assert sum(reply.has_error() for reply in replies) == sum(expected)
+
+    expected = [False, True, False]
+    given: Any = {"num_supernodes": 3, "backend": "inline", "display": "off"}
+    result = fedlocal.simulate(server, misshapen(kind), admission="strict", **given)
+    assert [(error.partition, error.code) for error in result.errors] == [(1, 2)] * 2
+    assert re.search(reason, result.errors[0].reason)
+    expected = [False, False, False]
+    assert not fedlocal.simulate(server, misshapen(kind), **given).errors
 
 
 def test_secure_aggregation_comes_out_as_the_plain_mean() -> None:

@@ -1,0 +1,68 @@
+"""Measure when a pipeline of actors pays, beside the sequential scheme and the batch queue.
+
+``python experiments/pipeline/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
+
+from command import main
+from intervals import ratio
+from outcomes import Trial, paired
+from reports import as_table, in_words, speed_up_curves
+from trials import Arm, Study
+
+from fedlocal.results.figures.canvas import sheet
+
+ROWS = (32, 128, 512)
+SEQUENTIAL = ("scheme=sequential",)
+KINDS = {
+    "batch queue, 2 actors": ("batch_parallel", ("scheme=batch_parallel", "actors=2")),
+    "loader + both passes": ("whole", ("scheme=pipeline", "scheme.stages=0", "actors=2")),
+    "loader + forward + backward": ("passes", ("scheme=pipeline",)),
+    "2 loaders + forward + backward": ("loaders", ("scheme=pipeline", "actors=4")),
+    "loader + 2 stages": ("stages", ("scheme=pipeline", "scheme.stages=2", "actors=5", "scheme.credits=6")),
+}
+QUICK = ("dataset=digits",)
+
+
+def studies(quick: bool) -> list[Study]:
+    """Return the one study: each kind at each number of rows, with 8 micro-batches an update."""
+    sizes, options, trials = ((16, 64), QUICK, 2) if quick else (ROWS, (), 10)
+    kinds = {"sequential": SEQUENTIAL} | dict(KINDS.values())
+    arms = (
+        Arm(f"{kind}-{rows}", (*overrides, f"batch_size={rows}", "accumulate=8"), group=str(rows))
+        for rows in sizes
+        for kind, overrides in kinds.items()
+    )
+    return [Study("timing", "pipeline", tuple(arms), trials, options)]
+
+
+def report(trials: Sequence[Trial], folder: Path) -> None:
+    """Write the table, draw the figure, and keep the timeline of one run."""
+    lines = {
+        label: [ratio(*paired(trials, f"sequential-{rows}", f"{kind}-{rows}")) for rows in ROWS]
+        for label, (kind, _) in KINDS.items()
+    }
+    rows = [(size, *map(in_words, found)) for size, *found in zip(ROWS, *lines.values(), strict=True)]
+    table = as_table(["rows of a micro-batch", *lines], [row for row in rows if any(row[1:])])
+    (folder / "results.md").write_text(table, encoding="utf-8")
+    with sheet(folder / "pipeline.png", 7.0, 5.0) as figure:
+        axes = figure.subplots()
+        speed_up_curves(axes, ROWS, lines)
+        axes.set(xlabel="rows of a micro-batch (8 make an update)", ylabel="times as fast")
+        axes.set_title("Speed-up over sequential training with the same bits, with 95 % intervals")
+        figure.legend(loc="outside lower center", ncols=2)
+    for trial in trials:
+        if trial.arm == "passes-128" and (trial.folder / "timeline.png").exists():
+            shutil.copy(trial.folder / "timeline.png", folder / "timeline.png")
+            break
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parent, studies, report))

@@ -1,0 +1,114 @@
+"""Which message of a pipeline may be sent when: the order of its mailboxes, and its credits.
+
+Batches go through the steps of a pipeline one after another: loading, then each pass. A batch may be loaded
+when there is a free place for it, a credit, which it gives back when its last step is done. Its first pass
+needs the parameters that it is to see, so it waits until the wave before it has made its update.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Flow:
+    """Where the batches of an epoch are.
+
+    Parameters
+    ----------
+    batches : int
+        Of the epoch.
+    steps : int
+        At least 2; step 0 is loading.
+    credits : int
+        How many batches may be under way, at least 1.
+
+    Attributes
+    ----------
+    open : int
+        The first batch whose passes must wait for an update.
+    """
+
+    batches: int
+    steps: int
+    credits: int
+    open: int = 0
+    _next: list[int] = field(init=False)
+    _done: list[int] = field(init=False)
+    _loaded: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._next, self._done = [0] * self.steps, [0] * self.steps
+
+    @property
+    def finished(self) -> int:
+        """How many batches are through."""
+        return self._done[-1]
+
+    def done(self, step: int, batch: int) -> None:
+        """Note that a batch has made a step; only loading may be done in another order than it was begun."""
+        self._done[step] += 1
+        if step == 0:
+            self._loaded.add(batch)
+
+    def ready(self) -> Iterator[tuple[int, int]]:
+        """Yield each step and the batch that may make it now, once; those of one step in order."""
+        for step in reversed(range(self.steps)):
+            while self._may(step, self._next[step]):
+                yield step, self._next[step]
+                self._next[step] += 1
+
+    def _may(self, step: int, batch: int) -> bool:
+        if step == 0:
+            return batch < min(self.batches, self.finished + self.credits)
+        if step == 1:
+            return batch < self.open and batch in self._loaded
+        return batch < self._done[step - 1]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Where a batch's gradient is written, and what is added to it there.
+
+    Parameters
+    ----------
+    buffer : int
+        Of the gradient.
+    add : list of int
+        Buffers to add, one after another. They are only read, so that it can be done again.
+    """
+
+    buffer: int
+    add: list[int]
+
+
+class Sums:
+    """The buffers of a wave's gradients, added up as :class:`~fedlocal.models.GradientTree` does.
+
+    Parameters
+    ----------
+    wave : int
+        The most batches of a wave.
+    """
+
+    def __init__(self, wave: int) -> None:
+        self._free = list(range(buffers(wave)))
+        self._nodes: list[tuple[int, int]] = []  # batches and buffer of each
+
+    def next(self, *, last: bool) -> Sum:
+        """Return what is to be done with the next batch's gradient; a wave's last one takes all others in."""
+        count, buffer, add = 1, self._free.pop(), list[int]()
+        while self._nodes and (last or self._nodes[-1][0] == count):
+            batches, left = self._nodes.pop()
+            count += batches
+            add.append(left)
+        self._free += add
+        if last:
+            self._free.append(buffer)
+        else:
+            self._nodes.append((count, buffer))
+        return Sum(buffer, add)
+
+
+def buffers(wave: int) -> int:
+    """Return how many buffers the sums of a wave of so many batches need."""
+    return (wave - 1).bit_length() + 1

@@ -1,0 +1,191 @@
+"""A pipeline of actors: some load batches, one makes their forward passes, another their backward passes.
+
+A batch is cut into micro-batches of ``batch_size`` rows, ``accumulate`` of them. While one is loaded, another
+goes forward and a third one backward; when the last of a batch is through, the mean of the gradients makes
+one update, and the next batch goes forward. It is the schedule of GPipe (Huang et al., arXiv:1811.06965,
+section 2.3), whose stages are groups of layers: with ``stages=2``, the lower and the upper layers have a
+forward and a backward actor each.
+
+Actors are connected by mailboxes that keep the order, and by credits: a micro-batch is loaded when there is a
+place for it in shared memory, which it gives back when its gradient is there. Each step is one message, whose
+result is a future. All of them are journalled, supervised, and handled again if a worker dies.
+
+The bits are those of ``sequential`` with the same ``accumulate``: not those of actors, workers or stages.
+"""
+
+import json
+import queue
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import Envelope, Result, SharedArray, System
+from fedlocal.config import ConfigError
+from fedlocal.data import Partition, Rows, Shards
+from fedlocal.models import MLP, stages_of
+from fedlocal.results import Checkpoint
+from fedlocal.schemes.exchange import LINE, move, rounded
+from fedlocal.schemes.flow import Flow, Sum, Sums, buffers
+from fedlocal.schemes.setting import OnRound, Setting, Trained
+from fedlocal.schemes.stations import Memory, Stations
+from fedlocal.schemes.tally import Tally
+from fedlocal.schemes.team import Team, TeamError, checked, coordinate
+
+Done = tuple[int, int, Future[Result]]
+"""A step that a batch has made: which step, which batch, and its result."""
+
+
+def pipeline(
+    setting: Setting,
+    on_round: OnRound,
+    start: Checkpoint | None = None,
+    *,
+    stages: int = 1,
+    credits: int = 4,  # noqa: A002 - what they are called
+) -> Trained:
+    """Train one model with a pipeline of as many actors as the setting has.
+
+    The first actors load; of the others, one makes the forward and one the backward passes of each stage. The
+    partition makes no difference: batches are drawn from all rows, in the order of ``sequential``.
+
+    Parameters
+    ----------
+    setting, on_round, start
+        As :class:`~fedlocal.schemes.setting.Scheme` says.
+    stages : int
+        Groups of layers. With 0, one actor makes both passes through all layers: for models that do not make
+        them apart, which are all but ``mlp``.
+    credits : int
+        How many micro-batches are under way at most, from loading to their gradient.
+
+    Raises
+    ------
+    TeamError
+        If an actor failed.
+    ConfigError
+        If there are too few actors for a loader and the stages, an option is out of range, or ``accumulate``
+        is 1: then nothing could overlap.
+    ModelError
+        If the model cannot be cut into so many stages.
+    """
+    _check(stages, credits, setting)
+    return coordinate(Line(setting, stages, credits), setting, on_round, start)
+
+
+def _check(stages: int, places: int, setting: Setting) -> None:
+    actors, passes = len(setting.partition), 2 * stages or 1
+    if stages < 0:
+        raise ConfigError(f"scheme.stages={stages}: must be at least 0")
+    if places < 1:
+        raise ConfigError(f"scheme.credits={places}: must be at least 1")
+    if actors <= passes:
+        raise ConfigError(
+            f"actors={actors}: scheme.stages={stages} needs {passes} for the passes and one to load; "
+            f"set actors={passes + 1} or more"
+        )
+    if setting.training.accumulate == 1:
+        raise ConfigError(
+            "accumulate=1: a pipeline works on the micro-batches of one update at the same time; set "
+            "accumulate=2 or more, and batch_size to the rows of each"
+        )
+
+
+class Line(Team):
+    """The actors of a pipeline, from the loaders to the last backward pass."""
+
+    def __init__(self, setting: Setting, stages: int, places: int) -> None:
+        rows, training, self.model = setting.training_rows(), setting.training, setting.new_model()
+        self._stages = tuple(stages_of(self.model, stages)) if stages else ()
+        self._passes = 2 * stages or 1
+        self._loaders = len(setting.partition) - self._passes
+        self.rows, self.workers = len(rows), min(setting.workers, len(setting.partition))
+        self._batch_size, self._wave = training.batch_size, training.accumulate
+        self._timeout, self._places = setting.round_timeout, places
+        self._memory = self._shared(rows, setting)
+        self._sums = Sums(self._wave)
+        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self.start = partial(Stations, self._memory)
+
+    def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
+        """Send the rows through the pipeline, an update after each wave of batches."""
+        self._memory.order.array[:] = order
+        flow = Flow(-(-self.rows // self._batch_size), 1 + self._passes, self._places)
+        sums: dict[int, Sum] = {}
+        losses = [0.0] * flow.batches
+        for first in range(0, flow.batches, self._wave):
+            flow.open = min(first + self._wave, flow.batches)
+            while flow.finished < flow.open:
+                for step, batch in flow.ready():
+                    self._send(step, batch, flow.open, sums, system)
+                self._receive(flow, losses, tally)
+            tally.lap("training")
+            self.model.apply(self._memory.sums.array[sums[flow.open - 1].buffer, : self.model.size])
+            tally.lap("aggregation")
+        return sum(losses)
+
+    def close(self) -> None:
+        """Give memory back."""
+        self._memory.close()
+
+    def _send(self, step: int, batch: int, end: int, sums: dict[int, Sum], system: System) -> None:
+        body = self._body(step, batch, end, sums)
+        actor = batch % self._loaders if step == 0 else self._loaders + step - 1
+        future = system.submit(Envelope(actor, json.dumps(body).encode(), cost=body["rows"] * (1 + step)))
+        future.add_done_callback(lambda future: self._done.put((step, batch, future)))
+
+    def _body(self, step: int, batch: int, end: int, sums: dict[int, Sum]) -> dict[str, Any]:
+        """Say what is to be done with a batch; `end` is where its wave ends."""
+        start = batch * self._batch_size
+        stop, place = min(start + self._batch_size, self.rows), batch % self._places
+        both: dict[str, Any] = {"place": place, "rows": stop - start}
+        if step == 0:
+            return {"task": "load", "start": start, "stop": stop, **both}
+        if step <= len(self._stages):
+            return {"task": "forward", "stage": step - 1, **both}
+        if batch not in sums:
+            sums[batch] = self._sums.next(last=batch == end - 1)
+        wave = batch // self._wave * self._wave * self._batch_size
+        weight = (stop - start) / (min(end * self._batch_size, self.rows) - wave)
+        gradient = {"weight": weight, "buffer": sums[batch].buffer, "add": sums[batch].add}
+        if not self._stages:
+            return {"task": "learn", **gradient, **both}
+        return {"task": "backward", "stage": self._passes - step, **gradient, **both}
+
+    def _receive(self, flow: Flow, losses: list[float], tally: Tally) -> None:
+        """Wait for the next step that is done."""
+        try:
+            step, batch, future = self._done.get(timeout=self._timeout)
+        except queue.Empty:
+            raise TeamError(f"no actor has replied within {self._timeout:g} s") from None
+        reply = checked(future.result())
+        flow.done(step, batch)
+        rows = min(self._batch_size, self.rows - batch * self._batch_size)
+        answer = json.loads(reply.wire.body)
+        own = [answer["loss"] * rows] if "loss" in answer else []
+        losses[batch] += sum(own)
+        tally.busy += reply.ended - reply.started
+        tally.note(reply.worker, reply.actor, rows, own, reply.started, reply.ended)
+
+    def _shared(self, rows: Rows, setting: Setting) -> Memory:
+        """Make the memory that actors share; the model lives in it from now on."""
+        model, size = self.model, setting.training.batch_size
+        room = size * rows.x.shape[1]
+        if isinstance(model, MLP) and self._stages:
+            room = model.network.room(size)
+        parameters = SharedArray((model.size,), np.float32)
+        move(model, parameters.array)
+        whole = Partition(np.arange(len(rows)), np.array([0, len(rows)]))
+        return Memory(
+            setting.new_model,
+            self._stages,
+            Shards.create(rows, whole),
+            size,
+            order=SharedArray((len(rows),), np.int64),
+            parameters=parameters,
+            places=SharedArray((self._places, rounded(room, LINE)), np.float32),
+            targets=SharedArray((self._places, size, *rows.y.shape[1:]), rows.y.dtype),
+            sums=SharedArray((buffers(self._wave), rounded(model.size, LINE)), np.float32),
+        )

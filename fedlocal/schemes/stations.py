@@ -1,0 +1,151 @@
+"""The actors of a pipeline: loaders, and those that make the passes. What runs in the workers.
+
+An actor decides nothing: what it is to do stands in its message. It writes only to memory that its message
+names, and never to what it reads, so that a message can be handled again from its start.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import Outcome, SharedArray, Wire
+from fedlocal.data import Shards
+from fedlocal.models import MLP, Buffers, Gather, Passes
+
+if TYPE_CHECKING:
+    from fedlocal.flower.client_app import NewModel
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the coordinator shares with the actors.
+
+    Parameters
+    ----------
+    new_model : callable
+        Makes the model.
+    stages : tuple of range
+        The layers of each stage; empty where the passes are not made apart.
+    shards : Shards
+        One slice: all rows.
+    batch_size : int
+        Rows of a batch.
+    order : SharedArray
+        int64[rows]: the order of this epoch.
+    parameters : SharedArray
+        float32[size]: the network, which the coordinator updates when no pass is made.
+    places : SharedArray
+        float32[credits, room]: of each batch under way, its features and what the passes fill.
+    targets : SharedArray
+        [credits, batch_size, …]: its targets.
+    sums : SharedArray
+        float32[buffers, at least size]: gradients.
+    """
+
+    new_model: "NewModel"
+    stages: tuple[range, ...]
+    shards: Shards
+    batch_size: int
+    order: SharedArray
+    parameters: SharedArray
+    places: SharedArray
+    targets: SharedArray
+    sums: SharedArray
+
+    def close(self) -> None:
+        """Give it all back."""
+        self.shards.close()
+        for shared in (self.order, self.parameters, self.places, self.targets, self.sums):
+            shared.close()
+
+
+class Stations:
+    """All actors of a pipeline, in one worker."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._model = memory.new_model()
+        self._model.live_in(memory.parameters.array)
+        rows = memory.shards.open(0)
+        self._gather = Gather(rows.x, rows.y, memory.batch_size)
+        self._inputs = rows.x.shape[1]
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
+        """Make one step of one batch; the answer has its mean loss, where the step computes it."""
+        step = json.loads(message.body)
+        answer: dict[str, Any] = {}
+        match step["task"]:
+            case "load":
+                self._load(step)
+            case "forward":
+                self._passes[step["stage"]].forward(self._room(step))
+            case "backward":
+                answer = self._backward(step)
+            case "learn":
+                answer = self._learn(step)
+        return Wire(body=json.dumps(answer).encode()), b""
+
+    def _load(self, step: dict[str, Any]) -> None:
+        """Bring a batch's rows to its place."""
+        chosen = self._memory.order.array[step["start"] : step["stop"]]
+        for x, y in self._gather.batches(chosen):
+            np.copyto(self._features(step), x)
+            np.copyto(self._targets(step), y)
+
+    def _backward(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Make a stage's backward pass, and add up its part of the gradients."""
+        passes, room, answer = self._passes[step["stage"]], self._room(step), {}
+        if step["stage"] == len(self._passes) - 1:
+            answer["loss"] = passes.lose(room, self._targets(step))
+        gradient, *others = (self._sum(index) for index in (step["buffer"], *step["add"]))
+        passes.backward(room, gradient, step["weight"])
+        _add(passes.part(gradient), [passes.part(other) for other in others])
+        return answer
+
+    def _learn(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Make both passes through all layers, and add up the gradients."""
+        gradient, *others = (self._sum(index) for index in (step["buffer"], *step["add"]))
+        loss = self._model.gradient(self._features(step), self._targets(step), gradient, step["weight"])
+        _add(gradient, others)
+        return {"loss": loss}
+
+    @cached_property
+    def _passes(self) -> list[Passes]:
+        assert isinstance(self._model, MLP)  # noqa: S101 - no other model has stages
+        return [Passes(self._model, layers) for layers in self._memory.stages]
+
+    @cached_property
+    def _rooms(self) -> list[Buffers]:
+        network, size = self._model.network, self._memory.batch_size
+        return [network.buffers_in(place, size) for place in self._memory.places.array]
+
+    def _room(self, step: dict[str, Any]) -> Buffers:
+        """Return what the passes of a batch fill."""
+        room = self._rooms[step["place"]]
+        return room if step["rows"] == room.rows else room.first(step["rows"])
+
+    def _features(self, step: dict[str, Any]) -> Array:
+        """Return the place of a batch's features, float32[rows, inputs]."""
+        if self._memory.stages:
+            return self._room(step).inputs[0][:, :-1]
+        return self._memory.places.array[step["place"]][: step["rows"] * self._inputs].reshape(
+            step["rows"], -1
+        )
+
+    def _targets(self, step: dict[str, Any]) -> Array:
+        return self._memory.targets.array[step["place"], : step["rows"]]
+
+    def _sum(self, index: int) -> NDArray[np.float32]:
+        return self._memory.sums.array[index, : self._model.size]
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _add(gradient: NDArray[np.float32], others: list[NDArray[np.float32]]) -> None:
+    for other in others:
+        np.add(other, gradient, out=gradient)

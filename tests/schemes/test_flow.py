@@ -1,0 +1,61 @@
+"""The order of a pipeline's messages, for any order in which they are done."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedlocal.models import GradientTree, Node
+from fedlocal.schemes.flow import Flow, Sums, buffers
+
+
+@given(
+    batches=st.integers(1, 30),
+    steps=st.integers(2, 6),
+    places=st.integers(1, 6),
+    wave=st.integers(1, 9),
+    data=st.data(),
+)
+def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
+    batches: int, steps: int, places: int, wave: int, data: st.DataObject
+) -> None:
+    flow = Flow(batches, steps, places)
+    under_way: list[tuple[int, int]] = []
+    made: list[tuple[int, int]] = []
+    for first in range(0, batches, wave):
+        flow.open = min(first + wave, batches)
+        while flow.finished < flow.open:
+            for step, batch in flow.ready():
+                assert step == 0 or (step - 1, batch) in made
+                assert step == 0 or batch < flow.open
+                assert batch < flow.finished + places
+                under_way.append((step, batch))
+            # Of one step, only loading may overtake: the others have an actor that takes messages in order.
+            firsts = [
+                each
+                for each in under_way
+                if each[0] == 0 or each == min(one for one in under_way if one[0] == each[0])
+            ]
+            chosen = data.draw(st.sampled_from(firsts))
+            under_way.remove(chosen)
+            made.append(chosen)
+            flow.done(*chosen)
+    assert sorted(made) == [(step, batch) for step in range(steps) for batch in range(batches)]
+    for step in range(1, steps):
+        assert [batch for own, batch in made if own == step] == list(range(batches))
+
+
+@given(waves=st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_sums_are_those_of_the_gradient_tree_and_need_no_other_buffers(waves: list[int]) -> None:
+    sums, rng = Sums(max(waves)), np.random.default_rng(0)
+    memory = np.full((buffers(max(waves)), 3), np.nan, np.float32)
+    for wave in waves:
+        leaves = rng.standard_normal((wave, 3), np.float32)
+        tree = GradientTree(3)
+        for leaf, gradient in enumerate(leaves):
+            tree.add(Node(leaf, 1, gradient.copy()))
+            own = sums.next(last=leaf == wave - 1)
+            assert own.buffer not in own.add
+            memory[own.buffer] = gradient
+            for other in own.add:
+                memory[own.buffer] += memory[other]
+        np.testing.assert_array_equal(memory[own.buffer], tree.root())
