@@ -9,18 +9,52 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
-@dataclass
-class Flow:
-    """Where the batches of an epoch are.
+@dataclass(frozen=True)
+class Plan:
+    """How an epoch is cut up.
 
     Parameters
     ----------
-    batches : int
-        Of the epoch.
+    rows, batch_size : int
+        Of the epoch, and of a batch; the last one may have fewer.
+    wave : int
+        Batches that make one update; the last wave may have fewer.
     steps : int
-        At least 2; step 0 is loading.
-    credits : int
+        That each batch makes, at least 2; step 0 is loading.
+    places : int
         How many batches may be under way, at least 1.
+    """
+
+    rows: int
+    batch_size: int
+    wave: int
+    steps: int
+    places: int
+
+    @property
+    def batches(self) -> int:
+        """How many there are."""
+        return -(-self.rows // self.batch_size)
+
+    def rows_of(self, batch: int) -> tuple[int, int]:
+        """Return a batch's first row, and the end of its last."""
+        start = batch * self.batch_size
+        return start, min(start + self.batch_size, self.rows)
+
+    def wave_of(self, batch: int) -> range:
+        """Return the batches that make an update with this one."""
+        first = batch // self.wave * self.wave
+        return range(first, min(first + self.wave, self.batches))
+
+
+@dataclass
+class Flow:
+    """Where the batches of an epoch are; only those of the first wave may make more than step 0 at first.
+
+    Parameters
+    ----------
+    plan : Plan
+        How the epoch is cut up.
 
     Attributes
     ----------
@@ -28,21 +62,24 @@ class Flow:
         The first batch whose passes must wait for an update.
     """
 
-    batches: int
-    steps: int
-    credits: int
-    open: int = 0
+    plan: Plan
+    open: int = field(init=False)
     _next: list[int] = field(init=False)
     _done: list[int] = field(init=False)
     _loaded: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._next, self._done = [0] * self.steps, [0] * self.steps
+        self._next, self._done = [0] * self.plan.steps, [0] * self.plan.steps
+        self.open = self.plan.wave_of(0).stop
 
     @property
     def finished(self) -> int:
         """How many batches are through."""
         return self._done[-1]
+
+    def updated(self) -> None:
+        """Let the batches of the next wave go on."""
+        self.open = self.plan.wave_of(self.open).stop
 
     def done(self, step: int, batch: int) -> None:
         """Note that a batch has made a step; only loading may be done in another order than it was begun."""
@@ -51,15 +88,18 @@ class Flow:
             self._loaded.add(batch)
 
     def ready(self) -> Iterator[tuple[int, int]]:
-        """Yield each step and the batch that may make it now, once; those of one step in order."""
-        for step in reversed(range(self.steps)):
-            while self._may(step, self._next[step]):
-                yield step, self._next[step]
+        """Yield each step and the batch that may make it now, once; those of one step in order.
+
+        What is done meanwhile counts.
+        """
+        for step in reversed(range(self.plan.steps)):
+            while self._may(step, batch := self._next[step]):
                 self._next[step] += 1
+                yield step, batch
 
     def _may(self, step: int, batch: int) -> bool:
         if step == 0:
-            return batch < min(self.batches, self.finished + self.credits)
+            return batch < min(self.plan.batches, self.finished + self.plan.places)
         if step == 1:
             return batch < self.open and batch in self._loaded
         return batch < self._done[step - 1]

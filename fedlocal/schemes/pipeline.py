@@ -14,7 +14,6 @@ The bits are those of ``sequential`` with the same ``accumulate``: not those of 
 """
 
 import json
-import queue
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -28,14 +27,12 @@ from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import MLP, stages_of
 from fedlocal.results import Checkpoint
 from fedlocal.schemes.exchange import LINE, move, rounded
-from fedlocal.schemes.flow import Flow, Sum, Sums, buffers
+from fedlocal.schemes.flow import Plan, Sum, Sums, buffers
+from fedlocal.schemes.passage import Passage
 from fedlocal.schemes.setting import OnRound, Setting, Trained
 from fedlocal.schemes.stations import Memory, Stations
 from fedlocal.schemes.tally import Tally
-from fedlocal.schemes.team import Team, TeamError, checked, coordinate
-
-Done = tuple[int, int, Future[Result]]
-"""A step that a batch has made: which step, which batch, and its result."""
+from fedlocal.schemes.team import Team, coordinate
 
 
 def pipeline(
@@ -99,79 +96,52 @@ class Line(Team):
     def __init__(self, setting: Setting, stages: int, places: int) -> None:
         rows, training, self.model = setting.training_rows(), setting.training, setting.new_model()
         self._stages = tuple(stages_of(self.model, stages)) if stages else ()
-        self._passes = 2 * stages or 1
-        self._loaders = len(setting.partition) - self._passes
+        self._passes, self._loaders = 2 * stages or 1, len(setting.partition) - (2 * stages or 1)
         self.rows, self.workers = len(rows), min(setting.workers, len(setting.partition))
-        self._batch_size, self._wave = training.batch_size, training.accumulate
-        self._timeout, self._places = setting.round_timeout, places
+        self._plan = Plan(self.rows, training.batch_size, training.accumulate, 1 + self._passes, places)
+        self._timeout, self._sums = setting.round_timeout, Sums(training.accumulate)
         self._memory = self._shared(rows, setting)
-        self._sums = Sums(self._wave)
-        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
         self.start = partial(Stations, self._memory)
 
     def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
         """Send the rows through the pipeline, an update after each wave of batches."""
         self._memory.order.array[:] = order
-        flow = Flow(-(-self.rows // self._batch_size), 1 + self._passes, self._places)
         sums: dict[int, Sum] = {}
-        losses = [0.0] * flow.batches
-        for first in range(0, flow.batches, self._wave):
-            flow.open = min(first + self._wave, flow.batches)
-            while flow.finished < flow.open:
-                for step, batch in flow.ready():
-                    self._send(step, batch, flow.open, sums, system)
-                self._receive(flow, losses, tally)
-            tally.lap("training")
-            self.model.apply(self._memory.sums.array[sums[flow.open - 1].buffer, : self.model.size])
-            tally.lap("aggregation")
-        return sum(losses)
+
+        def send(step: int, batch: int) -> Future[Result]:
+            body = self._body(step, batch, sums)
+            actor = batch % self._loaders if step == 0 else self._loaders + step - 1
+            return system.submit(Envelope(actor, json.dumps(body).encode(), cost=body["rows"] * (1 + step)))
+
+        def update(last: int) -> None:
+            self.model.apply(self._memory.sums.array[sums[last].buffer, : self.model.size])
+
+        return Passage(self._plan, send, update, tally).run(self._timeout)
 
     def close(self) -> None:
         """Give memory back."""
         self._memory.close()
 
-    def _send(self, step: int, batch: int, end: int, sums: dict[int, Sum], system: System) -> None:
-        body = self._body(step, batch, end, sums)
-        actor = batch % self._loaders if step == 0 else self._loaders + step - 1
-        future = system.submit(Envelope(actor, json.dumps(body).encode(), cost=body["rows"] * (1 + step)))
-        future.add_done_callback(lambda future: self._done.put((step, batch, future)))
-
-    def _body(self, step: int, batch: int, end: int, sums: dict[int, Sum]) -> dict[str, Any]:
-        """Say what is to be done with a batch; `end` is where its wave ends."""
-        start = batch * self._batch_size
-        stop, place = min(start + self._batch_size, self.rows), batch % self._places
-        both: dict[str, Any] = {"place": place, "rows": stop - start}
+    def _body(self, step: int, batch: int, sums: dict[int, Sum]) -> dict[str, Any]:
+        """Say what is to be done with a batch."""
+        start, stop = self._plan.rows_of(batch)
+        both: dict[str, Any] = {"place": batch % self._plan.places, "rows": stop - start}
         if step == 0:
             return {"task": "load", "start": start, "stop": stop, **both}
         if step <= len(self._stages):
             return {"task": "forward", "stage": step - 1, **both}
+        wave = self._plan.wave_of(batch)
         if batch not in sums:
-            sums[batch] = self._sums.next(last=batch == end - 1)
-        wave = batch // self._wave * self._wave * self._batch_size
-        weight = (stop - start) / (min(end * self._batch_size, self.rows) - wave)
+            sums[batch] = self._sums.next(last=batch == wave[-1])
+        weight = (stop - start) / (self._plan.rows_of(wave[-1])[1] - self._plan.rows_of(wave[0])[0])
         gradient = {"weight": weight, "buffer": sums[batch].buffer, "add": sums[batch].add}
         if not self._stages:
             return {"task": "learn", **gradient, **both}
         return {"task": "backward", "stage": self._passes - step, **gradient, **both}
 
-    def _receive(self, flow: Flow, losses: list[float], tally: Tally) -> None:
-        """Wait for the next step that is done."""
-        try:
-            step, batch, future = self._done.get(timeout=self._timeout)
-        except queue.Empty:
-            raise TeamError(f"no actor has replied within {self._timeout:g} s") from None
-        reply = checked(future.result())
-        flow.done(step, batch)
-        rows = min(self._batch_size, self.rows - batch * self._batch_size)
-        answer = json.loads(reply.wire.body)
-        own = [answer["loss"] * rows] if "loss" in answer else []
-        losses[batch] += sum(own)
-        tally.busy += reply.ended - reply.started
-        tally.note(reply.worker, reply.actor, rows, own, reply.started, reply.ended)
-
     def _shared(self, rows: Rows, setting: Setting) -> Memory:
         """Make the memory that actors share; the model lives in it from now on."""
-        model, size = self.model, setting.training.batch_size
+        model, size, plan = self.model, setting.training.batch_size, self._plan
         room = size * rows.x.shape[1]
         if isinstance(model, MLP) and self._stages:
             room = model.network.room(size)
@@ -185,7 +155,7 @@ class Line(Team):
             size,
             order=SharedArray((len(rows),), np.int64),
             parameters=parameters,
-            places=SharedArray((self._places, rounded(room, LINE)), np.float32),
-            targets=SharedArray((self._places, size, *rows.y.shape[1:]), rows.y.dtype),
-            sums=SharedArray((buffers(self._wave), rounded(model.size, LINE)), np.float32),
+            places=SharedArray((plan.places, rounded(room, LINE)), np.float32),
+            targets=SharedArray((plan.places, size, *rows.y.shape[1:]), rows.y.dtype),
+            sums=SharedArray((buffers(plan.wave), rounded(model.size, LINE)), np.float32),
         )

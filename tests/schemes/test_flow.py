@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlocal.models import GradientTree, Node
-from fedlocal.schemes.flow import Flow, Sums, buffers
+from fedlocal.schemes.flow import Flow, Plan, Sums, buffers
 
 
 @given(
@@ -18,11 +18,11 @@ from fedlocal.schemes.flow import Flow, Sums, buffers
 def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
     batches: int, steps: int, places: int, wave: int, data: st.DataObject
 ) -> None:
-    flow = Flow(batches, steps, places)
+    flow = Flow(Plan(batches, 1, wave, steps, places))
     under_way: list[tuple[int, int]] = []
     made: list[tuple[int, int]] = []
     for first in range(0, batches, wave):
-        flow.open = min(first + wave, batches)
+        assert flow.open == min(first + wave, batches)
         while flow.finished < flow.open:
             for step, batch in flow.ready():
                 assert step == 0 or (step - 1, batch) in made
@@ -39,6 +39,7 @@ def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
             under_way.remove(chosen)
             made.append(chosen)
             flow.done(*chosen)
+        flow.updated()
     assert sorted(made) == [(step, batch) for step in range(steps) for batch in range(batches)]
     for step in range(1, steps):
         assert [batch for own, batch in made if own == step] == list(range(batches))
