@@ -7,7 +7,7 @@ names, and never to what it reads, so that a message can be handled again from i
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,33 +116,38 @@ class Stations:
         return {"loss": loss}
 
     @cached_property
+    def _network(self) -> MLP:
+        """The model, which is one that has layers wherever there are stages."""
+        return cast(MLP, self._model)
+
+    @cached_property
     def _passes(self) -> list[Passes]:
-        assert isinstance(self._model, MLP)  # noqa: S101 - no other model has stages
-        return [Passes(self._model, layers) for layers in self._memory.stages]
+        return [Passes(self._network, layers) for layers in self._memory.stages]
 
     @cached_property
     def _rooms(self) -> list[Buffers]:
-        network, size = self._model.network, self._memory.batch_size
+        network, size = self._network.network, self._memory.batch_size
         return [network.buffers_in(place, size) for place in self._memory.places.array]
 
     def _room(self, step: dict[str, Any]) -> Buffers:
         """Return what the passes of a batch fill."""
-        room = self._rooms[step["place"]]
-        return room if step["rows"] == room.rows else room.first(step["rows"])
+        room, rows = self._rooms[int(step["place"])], int(step["rows"])
+        return room if rows == room.rows else room.first(rows)
 
     def _features(self, step: dict[str, Any]) -> Array:
         """Return the place of a batch's features, float32[rows, inputs]."""
         if self._memory.stages:
             return self._room(step).inputs[0][:, :-1]
-        return self._memory.places.array[step["place"]][: step["rows"] * self._inputs].reshape(
-            step["rows"], -1
-        )
+        flat: Array = self._memory.places.array[step["place"], : step["rows"] * self._inputs]
+        return flat.reshape(step["rows"], self._inputs)
 
     def _targets(self, step: dict[str, Any]) -> Array:
-        return self._memory.targets.array[step["place"], : step["rows"]]
+        targets: Array = self._memory.targets.array[step["place"], : step["rows"]]
+        return targets
 
     def _sum(self, index: int) -> NDArray[np.float32]:
-        return self._memory.sums.array[index, : self._model.size]
+        vector: NDArray[np.float32] = self._memory.sums.array[index, : self._model.size]
+        return vector
 
 
 @np.errstate(over="ignore", invalid="ignore")

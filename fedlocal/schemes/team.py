@@ -43,6 +43,7 @@ class Team(Protocol):
 
     def begin_round(self) -> None:
         """Let the actors have the model's state, where it is not theirs already."""
+        return
 
     def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
         """Train on all rows once, in this order; return the sum of the losses over all rows."""
@@ -50,6 +51,7 @@ class Team(Protocol):
 
     def end_round(self) -> None:
         """Let the model be what it has become, where it is not yet."""
+        return
 
     def close(self) -> None:
         """Give memory back."""

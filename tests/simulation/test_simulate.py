@@ -282,8 +282,9 @@ def misshapen(kind: str) -> ClientApp:
         if context.node_config["partition-id"] == 1:
             arrays = {"shape": [arrays[0][:1]], "nan": [arrays[0] * np.nan]}.get(kind, arrays)
             weight = -1.0 if kind == "weight" else weight
-        content = {"arrays": ArrayRecord(arrays), "metrics": MetricRecord({"num-examples": weight})}
-        return Message(RecordDict(content), reply_to=message)
+        answer = RecordDict({"arrays": ArrayRecord(arrays)})
+        answer["metrics"] = MetricRecord({"num-examples": weight})
+        return Message(answer, reply_to=message)
 
     return app
 
