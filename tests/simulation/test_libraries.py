@@ -7,7 +7,7 @@ import pytest
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
-from flwr.serverapp.strategy import FedAvg
+from flwr.serverapp.strategy import FedAvg, FedXgbBagging
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 
@@ -94,6 +94,41 @@ def test_pytorch_with_dropout() -> None:
     one, other = finals(averaging([value.numpy() for value in network().state_dict().values()]), client)
     for mine, theirs in zip(one, other, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.extras
+def test_xgboost_by_bagging() -> None:
+    xgboost: Any = pytest.importorskip("xgboost", reason="extras: needs XGBoost (pip install xgboost)")
+    client, server = ClientApp(), ServerApp()
+    options = {"objective": "multi:softmax", "num_class": 10, "nthread": 1, "subsample": 0.8, "max_depth": 3}
+
+    @client.train()
+    def train(message: Message, context: Context) -> Message:
+        x, y = rows_of(context)
+        rows = xgboost.DMatrix(x, label=y)
+        (sent,) = message.content.array_records["arrays"].to_numpy_ndarrays()
+        booster = xgboost.Booster(params=options)
+        if len(sent):
+            booster.load_model(bytearray(sent.tobytes()))
+        before = booster.num_boosted_rounds() if len(sent) else 0
+        booster = xgboost.train(options, rows, 2, xgb_model=booster if len(sent) else None)
+        grown = booster[before:] if before else booster
+        trees = np.frombuffer(grown.save_raw("json"), np.uint8)
+        return reply(message, ArrayRecord([trees]), len(y))
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        strategy = FedXgbBagging(fraction_train=1.0, fraction_evaluate=0.0)
+        initial = ArrayRecord([np.zeros(0, np.uint8)])
+        context.state["final"] = strategy.start(grid, initial, num_rounds=ROUNDS).arrays
+
+    one, other = finals(server, client)
+    np.testing.assert_array_equal(one[0], other[0])
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(one[0].tobytes()))
+    x, y = load_digits(return_X_y=True)
+    predicted = booster.predict(xgboost.DMatrix((x / 16).astype(np.float32)))
+    assert (predicted == y).mean() > 0.85
 
 
 @pytest.mark.extras
