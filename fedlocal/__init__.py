@@ -10,6 +10,7 @@ if "numpy" not in sys.modules:  # or it comes too late; actors.threads says what
 if TYPE_CHECKING:
     from fedlocal.actors import ActorRef, ActorSystem
     from fedlocal.config import Config, compose
+    from fedlocal.estimators import FederatedClassifier, FederatedRegressor
     from fedlocal.experiment import Run, run
     from fedlocal.flower.clients import partition
     from fedlocal.results import History
@@ -21,6 +22,8 @@ __all__ = [
     "ActorRef",
     "ActorSystem",
     "Config",
+    "FederatedClassifier",
+    "FederatedRegressor",
     "History",
     "Run",
     "compose",
@@ -35,6 +38,8 @@ _HOMES = {
     "ActorSystem": "fedlocal.actors",
     "Config": "fedlocal.config",
     "compose": "fedlocal.config",
+    "FederatedClassifier": "fedlocal.estimators",
+    "FederatedRegressor": "fedlocal.estimators",
     "Run": "fedlocal.experiment",
     "resume": "fedlocal.resuming",
     "run": "fedlocal.experiment",

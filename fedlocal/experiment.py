@@ -208,8 +208,25 @@ def _start(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
     return start
 
 
-def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | None = None) -> "Setting":
+def prepare(
+    config: Config,
+    strategy: Any,
+    backend: "Backend",
+    journal: Path | None = None,
+    dataset: Dataset | None = None,
+) -> "Setting":
     """Load the data, divide them among the actors, and put together what every scheme is given.
+
+    Parameters
+    ----------
+    config : Config
+        What is asked for.
+    strategy, backend
+        Built from it.
+    journal : Path, optional
+        For the fate of each message.
+    dataset : Dataset, optional
+        In place of the configured one.
 
     Raises
     ------
@@ -222,7 +239,8 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
 
     seed = config.seed
     divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
-    dataset: Dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
+    if dataset is None:
+        dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
     new_model = NewModel(factory, dataset.inputs, dataset.outputs, dataset.classes is not None, seed)
     new_model()  # a model that does not suit the data is refused here
     client = build(config, "client")
