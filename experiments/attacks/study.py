@@ -1,0 +1,47 @@
+"""Measure what malicious actors do to the model, and which strategies withstand them.
+
+``python experiments/attacks/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
+
+from arms import ON_SKEWED, PARTITIONS, STRATEGIES, comparing
+from command import main
+from figures import draw_accuracies
+from outcomes import Trial
+from tables import accuracies
+from trials import Study
+
+PRESET = "attacks"
+INLINE = ("backend=inline",)  # accuracy is the same wherever clients run
+FEW = ("dataset=digits", "~dataset.train", "rounds=3")
+
+
+def studies(quick: bool) -> list[Study]:
+    """Return the two parts: all strategies on equal actors, and the robust ones on actors that differ."""
+    if quick:
+        few = (*INLINE, *PARTITIONS["iid"], *FEW)
+        return [
+            Study("iid", PRESET, comparing(("fedavg", "norm_clipping", "fedmedian")), 2, few, timed=False)
+        ]
+    return [
+        Study(part, PRESET, comparing(strategies), 3, (*INLINE, *PARTITIONS[part]), timed=False)
+        for part, strategies in (("iid", STRATEGIES), ("dirichlet", ON_SKEWED))
+    ]
+
+
+def report(trials: Sequence[Trial], folder: Path) -> None:
+    """Write the tables and draw the figure of the parts that have trials."""
+    parts = {part: [one for one in trials if one.study == part] for part in PARTITIONS}
+    tables = [accuracies(found, part) for part, found in parts.items()]
+    (folder / "results.md").write_text("\n".join(filter(None, tables)), encoding="utf-8")
+    draw_accuracies(parts, folder / "accuracy.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parent, studies, report))
