@@ -1,4 +1,4 @@
-"""The figure of the study of attacks: a heat map of accuracies for each partition."""
+"""The figure of the study of attacks: a heat map of accuracies for each part."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,17 +21,17 @@ DARK = 45  # percent below which a cell is so dark that its number must be white
 def draw_accuracies(parts: Mapping[str, Sequence[Trial]], path: Path) -> None:
     """Draw the median accuracy of each strategy under each attack, one map below the other."""
     shown = {
-        partition: [each for each in STRATEGIES if accuracy(trials, each, "none").trials]
-        for partition, trials in parts.items()
+        title: [each for each in STRATEGIES if accuracy(trials, each, "none").trials]
+        for title, trials in parts.items()
         if trials
     }
     heights = [len(strategies) for strategies in shown.values()]
     with sheet(path, 7.4, 1.6 + 0.36 * sum(heights)) as figure:
         maps = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for axes, (partition, strategies) in zip(maps, shown.items(), strict=True):
-            image = _draw(axes, parts[partition], strategies)
-            axes.set_title(f"partition={partition}", fontsize=10)
-        figure.suptitle("Accuracy when 2 of 11 actors are malicious")
+        for axes, (title, strategies) in zip(maps, shown.items(), strict=True):
+            image = _draw(axes, parts[title], strategies)
+            axes.set_title(title, fontsize=10)
+        figure.suptitle("Accuracy with malicious actors")
         figure.colorbar(image, ax=list(maps), label="percent, median of the trials", shrink=0.7)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 
-from arms import ON_SKEWED, PARTITIONS, STRATEGIES, comparing
+from arms import PARTS, comparing
 from command import main
 from figures import draw_accuracies
 from outcomes import Trial
@@ -23,22 +23,20 @@ FEW = ("dataset=digits", "~dataset.train", "rounds=3")
 
 
 def studies(quick: bool) -> list[Study]:
-    """Return the two parts: all strategies on equal actors, and the robust ones on actors that differ."""
+    """Return the parts: two malicious actors among equal ones, among ones that differ, and four of them."""
     if quick:
-        few = (*INLINE, *PARTITIONS["iid"], *FEW)
-        return [
-            Study("iid", PRESET, comparing(("fedavg", "norm_clipping", "fedmedian")), 2, few, timed=False)
-        ]
+        few = comparing(PARTS[0], ("fedavg", "norm_clipping", "fedmedian"))
+        return [Study("iid", PRESET, few, 2, (*INLINE, *PARTS[0].overrides, *FEW), timed=False)]
     return [
-        Study(part, PRESET, comparing(strategies), 3, (*INLINE, *PARTITIONS[part]), timed=False)
-        for part, strategies in (("iid", STRATEGIES), ("dirichlet", ON_SKEWED))
+        Study(part.name, PRESET, comparing(part), 3, (*INLINE, *part.overrides), timed=False)
+        for part in PARTS
     ]
 
 
 def report(trials: Sequence[Trial], folder: Path) -> None:
     """Write the tables and draw the figure of the parts that have trials."""
-    parts = {part: [one for one in trials if one.study == part] for part in PARTITIONS}
-    tables = [accuracies(found, part) for part, found in parts.items()]
+    parts = {part.title: [one for one in trials if one.study == part.name] for part in PARTS}
+    tables = [accuracies(found, title) for title, found in parts.items()]
     (folder / "results.md").write_text("\n".join(filter(None, tables)), encoding="utf-8")
     draw_accuracies(parts, folder / "accuracy.png")
 

@@ -8,7 +8,7 @@ from outcomes import Trial, values
 from reports import as_table, in_words
 
 
-def accuracies(trials: Sequence[Trial], partition: str) -> str:
+def accuracies(trials: Sequence[Trial], title: str) -> str:
     """Return the accuracies of all strategies under all attacks; empty where there are no trials."""
     if not trials:
         return ""
@@ -23,7 +23,7 @@ def accuracies(trials: Sequence[Trial], partition: str) -> str:
     ]
     count = max(len(values(trials, arm, "accuracy")) for arm in arms)
     return (
-        f"Partition {partition}, accuracy of the final model in percent: median of {count} trials (lowest to "
+        f"{title}: accuracy of the final model in percent: median of {count} trials (lowest to "
         f"highest); strategies made for malicious actors in bold:\n\n{as_table(['strategy', *ATTACKS], rows)}"
     )
 

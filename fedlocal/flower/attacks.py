@@ -265,7 +265,8 @@ class Colluding(Attack):
     ----------
     deviations : float
         How far from the mean, in standard deviations, either way; the paper's z. The further, the more harm,
-        and the easier to tell from honest models.
+        and the easier to tell from honest models. The fewer collude, the further they have to go, since
+        they know their own deviation alone and are outnumbered.
 
     References
     ----------
@@ -273,7 +274,7 @@ class Colluding(Attack):
        Learning", NeurIPS 2019, algorithm 3.
     """
 
-    deviations: float = 1.5
+    deviations: float = 5.0
 
     colludes = True
 

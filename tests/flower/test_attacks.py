@@ -129,15 +129,15 @@ def test_who_is_malicious_depends_on_the_seed_or_is_said() -> None:
     ("overrides", "problem"),
     [
         (["attack=noise", "attack.share=1.5"], r"attack\.share=1\.5: must be from 0 to 1"),
-        (["attack=nan", "attack.share=-0.1"], r"attack\.share=-0\.1: must be from 0 to 1"),
-        (["attack=nan", "attack.share=.nan"], r"attack\.share=nan: must be a number"),
-        (["attack=nan", "attack.share=most"], r"attack\.share=most: must be a number"),
-        (["attack=nan", "attack.actors=3"], r"attack\.actors=3: must be a list"),
-        (["attack=nan", "attack.actors=[1,1]"], r"attack\.actors=\[1, 1\]: name each malicious actor once"),
+        (["attack=nans", "attack.share=-0.1"], r"attack\.share=-0\.1: must be from 0 to 1"),
+        (["attack=nans", "attack.share=nan"], r"attack\.share=nan: must be a number"),
+        (["attack=nans", "attack.share=most"], r"attack\.share=most: must be a number"),
+        (["attack=nans", "attack.actors=3"], r"attack\.actors=3: must be a list"),
+        (["attack=nans", "attack.actors=[1,1]"], r"attack\.actors=\[1, 1\]: name each malicious actor once"),
         (["attack=sign_flip", "attack.scale=0"], r"attack\.scale=0.*above 0"),
         (["attack=scaling", "attack.factor=-2"], r"attack\.factor=-2.*above 0"),
         (
-            ["attack=noise", "attack.deviation=.inf"],
+            ["attack=noise", "attack.deviation=inf"],
             r"attack\.deviation=inf: must be a finite number above 0",
         ),
         (["attack=colluding", "attack.deviations=0"], r"attack\.deviations=0.*other than 0"),
@@ -177,7 +177,7 @@ def test_labels_that_are_not_there_cannot_be_flipped() -> None:
 
 def test_presets_say_what_the_classes_have_as_defaults() -> None:
     for attack in ATTACKS:
-        name = {"NaN": "nan"}.get(
+        name = {"NaN": "nans"}.get(
             type(attack).__name__,
             "".join(f"_{c.lower()}" if c.isupper() else c for c in type(attack).__name__),
         )

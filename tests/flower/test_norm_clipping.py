@@ -110,7 +110,7 @@ def test_other_numbers_than_real_ones_are_left_as_they_are() -> None:
     assert clipped(sent, trained, 0.5)["steps"] is trained["steps"]
 
 
-@pytest.mark.parametrize("norm", ["0", "-1", ".inf"])
+@pytest.mark.parametrize("norm", ["0", "-1", "inf"])
 def test_a_norm_that_cannot_be_is_named(norm: str) -> None:
     with pytest.raises(ConfigError, match="must be a finite number above 0, or null for the median"):
         build(compose("strategy=norm_clipping", f"strategy.norm={norm}"), "strategy")
