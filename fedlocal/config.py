@@ -30,7 +30,7 @@ AUTO = "auto"
 ANY = 1 << 30  # stands for a number of actors that is not known yet
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
-GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "client", "backend")
+GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "client", "attack", "backend")
 
 
 class ConfigError(ValueError):
@@ -63,6 +63,7 @@ class Config:
     scheme: Any = MISSING
     strategy: Any = MISSING
     client: Any = MISSING
+    attack: Any = MISSING
     backend: Any = MISSING
     seed: int = MISSING
     actors: int | str = MISSING

@@ -30,6 +30,7 @@ from fedlocal.results import (
     Checkpoint,
     CheckpointWriter,
     History,
+    announce,
     clear,
     newest_checkpoint,
     owning,
@@ -136,10 +137,12 @@ def _run(
 
     with quiet():  # strategies log what they were built with
         scheme, strategy = build(config, "scheme"), build(config, "strategy")
+    _check_attack(config, scheme)
     if config.actors != AUTO and (problems := sampling_problems(vars(strategy), int(config.actors))):
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
+    _tell_of_malicious(setting, config)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
     comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
@@ -156,6 +159,26 @@ def _run(
             _save(trained, folder)
     models = {name: dict(arrays) for name, arrays in trained.models.items()}
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models)
+
+
+def _check_attack(config: Config, scheme: Any) -> None:
+    """Check that there is a server to attack, if there is an attack."""
+    from fedlocal.flower.attacks import Attack
+    from fedlocal.schemes.federated import federated
+
+    if type(build(config, "attack")) is not Attack and scheme.func is not federated:
+        raise ConfigError(
+            f"attack: only scheme=federated has a server to attack; with scheme={scheme.func.__name__} set "
+            "attack=none"
+        )
+
+
+def _tell_of_malicious(setting: "Setting", config: Config) -> None:
+    if setting.malicious:
+        who = ", ".join(map(str, setting.malicious))
+        line = f"{len(setting.malicious)} of {len(setting.partition)} actors are malicious: {who}"
+        logger.info(line)
+        announce(line, config.display.value)
 
 
 def _save(trained: "Trained", folder: Path | None) -> None:
@@ -230,19 +253,21 @@ def prepare(
 
     Raises
     ------
-    DataError, PartitionError, SkewError, ModelError
+    DataError, PartitionError, SkewError, ModelError, AttackError
         If the data, or what is asked of them, cannot be.
     """
     from fedlocal.flower.client_app import NewModel
     from fedlocal.flower.clients import Own
+    from fedlocal.flower.malicious import UnderAttack
     from fedlocal.schemes import Setting
 
-    seed = config.seed
+    seed, attack = config.seed, build(config, "attack")
     divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
     if dataset is None:
         dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
     new_model = NewModel(factory, dataset.inputs, dataset.outputs, dataset.classes is not None, seed)
     new_model()  # a model that does not suit the data is refused here
+    attack.check(new_model.outputs if new_model.classes else None)
     client = build(config, "client")
     held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
@@ -267,6 +292,7 @@ def prepare(
         held_out_draw=partial(generator, seed, Stream.HELD_OUT),
     )
     slices.open(0)  # a skew that does not suit the data is refused here
+    malicious = attack.malicious(int(config.actors), generator(seed, Stream.ATTACK))
     return Setting(
         dataset=dataset,
         partition=partition,
@@ -281,7 +307,8 @@ def prepare(
         min_results=config.min_results,
         round_timeout=config.round_timeout,
         journal=journal,
-        client=client,
+        client=UnderAttack(client, attack, malicious) if malicious else client,
+        malicious=malicious,
         choice=choice,
     )
 

@@ -46,6 +46,7 @@ def recorded(config: Config, comparison: "Comparison", overrides: Sequence[str])
             "status": status,
             "error": error,
             "overrides": list(overrides),
+            "malicious": list(comparison.setting.malicious),
             "arms": [asdict(arm) for arm in comparison.arms()],
             "hash": comparison.hashes.get(comparison.name),
             "hashes": comparison.hashes,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
@@ -186,7 +186,7 @@ class RoundLoop:
         with self._sampling(number):
             messages = list(self.strategy.configure_train(number, arrays, config, grid))
         watch.lap("configure")
-        if isinstance(self.strategy, FedAvg) and isinstance(grid, LocalGrid):
+        if _averages_alone(self.strategy) and isinstance(grid, LocalGrid):
             trained = train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
         else:
             replies = list(grid.send_and_receive(messages, timeout=self.timeout))
@@ -270,6 +270,11 @@ class RoundLoop:
                 f"round {number}: {len(failed)} of {replied} clients failed, {needed} must reply "
                 f"(min_results). {reason}"
             )
+
+
+def _averages_alone(strategy: Strategy) -> TypeGuard[FedAvg]:
+    """Tell whether all that a strategy does with replies is the mean, which is taken while actors train."""
+    return isinstance(strategy, FedAvg) and type(strategy).aggregate_train is FedAvg.aggregate_train
 
 
 def _says_something(reply: Message) -> bool:

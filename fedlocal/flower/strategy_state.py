@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fedlocal.flower.alone import Alone
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.fedavg import FedAvg
+from fedlocal.flower.norm_clipping import NormClipping
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -54,6 +55,7 @@ _ADAPTIVE: Attributes = {"current_arrays": NAMED, "m_t": NAMED, "v_t": NAMED}
 DECLARED: Mapping[type[Strategy], Attributes] = {
     Alone: {"models": RECORDS},
     FedAvg: {},
+    NormClipping: {},
     flower.Bulyan: {},
     flower.FedAdagrad: _ADAPTIVE,
     flower.FedAdam: _ADAPTIVE,

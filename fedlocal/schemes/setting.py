@@ -91,6 +91,8 @@ class Setting:
         A file to which the fate of each message to a client is appended.
     client : Client, optional
         What answers the server's messages; by default fedlocal's own.
+    malicious : tuple of int
+        The actors that attack.
     choice : Choice, optional
         How the number of actors was chosen, if that was left to fedlocal.
     """
@@ -109,6 +111,7 @@ class Setting:
     round_timeout: float | None = None
     journal: Path | None = None
     client: "Client" = field(default_factory=_own)
+    malicious: tuple[int, ...] = ()
     choice: Choice | None = None
 
     def is_evaluated(self, number: int) -> bool:

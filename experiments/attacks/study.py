@@ -1,0 +1,45 @@
+"""Measure what malicious actors do to the model, and which strategies withstand them.
+
+``python experiments/attacks/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
+
+from arms import PARTS, comparing
+from command import main
+from figures import draw_accuracies
+from outcomes import Trial
+from tables import accuracies
+from trials import Study
+
+PRESET = "attacks"
+INLINE = ("backend=inline",)  # accuracy is the same wherever clients run
+FEW = ("dataset=digits", "~dataset.train", "rounds=3")
+
+
+def studies(quick: bool) -> list[Study]:
+    """Return the parts: two malicious actors among equal ones, among ones that differ, and four of them."""
+    if quick:
+        few = comparing(PARTS[0], ("fedavg", "norm_clipping", "fedmedian"))
+        return [Study("iid", PRESET, few, 2, (*INLINE, *PARTS[0].overrides, *FEW), timed=False)]
+    return [
+        Study(part.name, PRESET, comparing(part), 3, (*INLINE, *part.overrides), timed=False)
+        for part in PARTS
+    ]
+
+
+def report(trials: Sequence[Trial], folder: Path) -> None:
+    """Write the tables and draw the figure of the parts that have trials."""
+    parts = {part.title: [one for one in trials if one.study == part.name] for part in PARTS}
+    tables = [accuracies(found, title) for title, found in parts.items()]
+    (folder / "results.md").write_text("\n".join(filter(None, tables)), encoding="utf-8")
+    draw_accuracies(parts, folder / "accuracy.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).parent, studies, report))
