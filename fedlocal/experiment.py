@@ -132,6 +132,7 @@ def _run(
         backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
     backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
+    from fedlocal.schemes.attendance import check_attendance
     from fedlocal.schemes.comparison import Comparison
 
     with quiet():  # strategies log what they were built with
@@ -139,6 +140,7 @@ def _run(
     if config.actors != AUTO and (problems := sampling_problems(vars(strategy), int(config.actors))):
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
+    check_attendance(scheme, build(config, "availability"))
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
@@ -213,7 +215,7 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
 
     Raises
     ------
-    DataError, PartitionError, SkewError, ModelError
+    DataError, PartitionError, SkewError, ModelError, AvailabilityError
         If the data, or what is asked of them, cannot be.
     """
     from fedlocal.flower.client_app import NewModel
@@ -249,6 +251,9 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
         held_out_draw=partial(generator, seed, Stream.HELD_OUT),
     )
     slices.open(0)  # a skew that does not suit the data is refused here
+    draw = partial(generator, seed, Stream.AVAILABILITY)
+    presences = partial(build(config, "availability"), len(partition), config.rounds, draw)
+    presences()  # one that does not suit the actors is refused here
     return Setting(
         dataset=dataset,
         partition=partition,
@@ -265,6 +270,7 @@ def prepare(config: Config, strategy: Any, backend: "Backend", journal: Path | N
         journal=journal,
         client=client,
         choice=choice,
+        presences=presences,
     )
 
 

@@ -21,6 +21,7 @@ class Stream(IntEnum):
     SAMPLING = 7
     CLIENT = 8
     PILOT = 9
+    AVAILABILITY = 10
 
 
 def generator(seed: int, stream: Stream, partition: int = 0, round: int = 0) -> np.random.Generator:  # noqa: A002

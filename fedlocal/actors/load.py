@@ -1,0 +1,56 @@
+"""What the cores are busy with, as Linux counts it; elsewhere nothing is known."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second
+
+
+@dataclass(frozen=True)
+class Load:
+    """Processor time in seconds: since the machine started, or between two looks.
+
+    Parameters
+    ----------
+    cores, idle : float
+        Of the cores that this process may use: all of it, and what nobody wanted.
+    own : float
+        Of this process.
+    workers : dict of int to float
+        Of other processes that were asked for, by number.
+    """
+
+    cores: float
+    idle: float
+    own: float
+    workers: dict[int, float]
+
+    @classmethod
+    def now(cls, workers: Iterable[int]) -> Self | None:
+        """Look; None where it cannot be known, or one of the processes is gone."""
+        try:
+            usable = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+            lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+            times = [[int(ticks) for ticks in line[1:9]] for line in lines if line[0] in usable]
+            seconds = {process: _seconds(process) for process in workers}
+        except (AttributeError, OSError, ValueError, IndexError):
+            return None
+        own = os.times()
+        idle = sum(each[3] + each[4] for each in times)  # with what waits for a disk
+        return cls(sum(map(sum, times)) / TICKS, idle / TICKS, own.user + own.system, seconds)
+
+    def since(self, before: Self) -> Self | None:
+        """Return what went on since an earlier look; None if the processes are not the same."""
+        if self.workers.keys() != before.workers.keys():
+            return None
+        workers = {process: seconds - before.workers[process] for process, seconds in self.workers.items()}
+        return type(self)(self.cores - before.cores, self.idle - before.idle, self.own - before.own, workers)
+
+
+def _seconds(process: int) -> float:
+    """Return the processor time of a process; its name, in parentheses, may hold anything."""
+    fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
