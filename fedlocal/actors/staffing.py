@@ -3,9 +3,9 @@
 Nobody's results depend on it. There are never more workers than messages to handle at the same time, and
 where it is known what the cores do:
 
-- where cores have nothing to do while every worker has, one worker more: its clients wait for something else;
+- where workers have work, and cores have none or actors wait for something else than a core, one worker more;
 - where others want the cores, and workers have to wait for them, one worker less: this run then takes longer,
-  and the others are no longer in its way.
+  and is less in the way of the others.
 """
 
 import logging
@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 PATIENCE = 10  # sets of messages for which a worker that nobody needed stays
 ENOUGH = 0.5  # seconds of work after which the load is judged
 FREE, TAKEN = 0.75, 0.6  # cores; apart, or half a core would make a worker come and go for ever
-OCCUPIED, SQUEEZED = 0.8, 0.9  # part of the time: that workers have work; that they then have a core
+OCCUPIED = 0.5  # part of the time in which workers have work, at least, if there are to be more
+ELSEWHERE = 0.5  # part of it in which they neither have a core nor wait for one, at least
+WAITING = 0.1  # part of it in which they have no core, at least, if there are to be fewer
 
 
 class Resizable(Protocol):
@@ -47,15 +49,16 @@ class Usage:
         How long that was.
     busy : float
         Worker-seconds in which a message was being handled.
-    processor : float
-        Seconds of processor time that workers had.
+    had, waited : float
+        Of these, those with a core, and those in which it had to wait for one.
     idle, others : float
         Core-seconds that nobody wanted, and that other processes had.
     """
 
     seconds: float = 0.0
     busy: float = 0.0
-    processor: float = 0.0
+    had: float = 0.0
+    waited: float = 0.0
     idle: float = 0.0
     others: float = 0.0
 
@@ -67,9 +70,12 @@ class Usage:
         if self.seconds <= 0 or self.busy <= 0:
             return 0, ""
         free, taken = self.idle / self.seconds, self.others / self.seconds
-        if free >= FREE and self.busy >= OCCUPIED * workers * self.seconds:
-            return 1, f"{free:.1f} cores had nothing to do"
-        if free < 1 - SQUEEZED and taken >= TAKEN and self.processor < SQUEEZED * self.busy:
+        if self.busy >= OCCUPIED * workers * self.seconds:
+            if free >= FREE:
+                return 1, f"{free:.1f} cores had nothing to do"
+            if self.busy - self.had - self.waited >= ELSEWHERE * self.busy:
+                return 1, "clients wait for something else than a core"
+        if taken >= TAKEN and self.waited >= WAITING * self.busy:
             return -1, f"other processes took {taken:.1f} cores"
         return 0, ""
 
@@ -112,10 +118,10 @@ class Staffing:
         self._messages.append(messages)
         after = Load.now(self.system.processes()) if self._before else None
         load = after.since(self._before) if after and self._before else None
-        if load:
-            processor = sum(load.workers.values())
-            others = max(0.0, load.cores - load.idle - load.own - processor)
-            self._usage += Usage(seconds, busy, processor, load.idle, others)
+        if load and load.workers:
+            had, waited = map(sum, zip(*load.workers.values(), strict=True))
+            others = max(0.0, load.cores - load.idle - load.own - had)
+            self._usage += Usage(seconds, busy, had, waited, load.idle, others)
         self._decide()
 
     def _decide(self) -> None:
