@@ -30,7 +30,18 @@ AUTO = "auto"
 ANY = 1 << 30  # stands for a number of actors that is not known yet
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
-GROUPS = ("dataset", "partition", "skew", "model", "scheme", "strategy", "client", "attack", "backend")
+GROUPS = (
+    "dataset",
+    "partition",
+    "skew",
+    "model",
+    "scheme",
+    "strategy",
+    "client",
+    "attack",
+    "availability",
+    "backend",
+)
 
 
 class ConfigError(ValueError):
@@ -64,6 +75,7 @@ class Config:
     strategy: Any = MISSING
     client: Any = MISSING
     attack: Any = MISSING
+    availability: Any = MISSING
     backend: Any = MISSING
     seed: int = MISSING
     actors: int | str = MISSING
@@ -169,9 +181,9 @@ def _range_problems(config: Config) -> list[str]:
     ]
     if config.checkpoint_every is not None and config.checkpoint_every < 0:
         problems.append(f"checkpoint_every={config.checkpoint_every}: must be at least 0; 0 or null: never")
-    if config.min_results is not None and not 1 <= config.min_results <= int(config.actors):
+    if config.min_results is not None and not 0 <= config.min_results <= int(config.actors):
         problems.append(
-            f"min_results={config.min_results}: must be from 1 to actors={config.actors}, or null"
+            f"min_results={config.min_results}: must be from 0 to actors={config.actors}, or null"
         )
     if config.round_timeout is not None and not config.round_timeout > 0:
         problems.append(f"round_timeout={config.round_timeout}: must be above 0 seconds, or null")

@@ -66,6 +66,7 @@ def draw(
         curves = partial(figures.learning_curves, _global(histories), folder / "learning_curves.png")
         tasks: list[Draw] = [curves, _partition_figure(dataset, partition, folder / "partition.png")]
         tasks += _timeline_figure(histories, folder / "timeline.png")
+        tasks += _availability_figure(histories, len(partition), folder / "availability.png")
         with closing(open_system(partial(Draughtsman, tasks), min(len(tasks), DRAWING))) as system:
             results = system.ask([Envelope(figure) for figure in range(len(tasks))])
     except Exception:
@@ -88,6 +89,12 @@ def _timeline_figure(histories: Mapping[str, History], path: Path) -> list[Draw]
     """Return how to draw the main arm's timeline, if it is known when its actors worked."""
     rounds = figures.representative(next(iter(histories.values()), History()).rounds)
     return [partial(figures.timeline, rounds, path)] if rounds else []
+
+
+def _availability_figure(histories: Mapping[str, History], actors: int, path: Path) -> list[Draw]:
+    """Return how to draw which actors were there, if they were not all bound to be."""
+    found = figures.states(next(iter(histories.values()), History()).rounds, actors)
+    return [] if found is None else [partial(figures.availability, found, path)]
 
 
 def _partition_figure(dataset: Dataset, partition: Partition, path: Path) -> Draw:

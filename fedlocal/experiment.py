@@ -133,6 +133,7 @@ def _run(
         backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
     backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
+    from fedlocal.schemes.attendance import check_attendance
     from fedlocal.schemes.comparison import Comparison
 
     with quiet():  # strategies log what they were built with
@@ -141,6 +142,7 @@ def _run(
     if config.actors != AUTO and (problems := sampling_problems(vars(strategy), int(config.actors))):
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
+    check_attendance(scheme, build(config, "availability"))
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     _tell_of_malicious(setting, config)
     if setting.choice:
@@ -253,7 +255,7 @@ def prepare(
 
     Raises
     ------
-    DataError, PartitionError, SkewError, ModelError, AttackError
+    DataError, PartitionError, SkewError, ModelError, AttackError, AvailabilityError
         If the data, or what is asked of them, cannot be.
     """
     from fedlocal.flower.client_app import NewModel
@@ -293,6 +295,9 @@ def prepare(
     )
     slices.open(0)  # a skew that does not suit the data is refused here
     malicious = attack.malicious(int(config.actors), generator(seed, Stream.ATTACK))
+    draw = partial(generator, seed, Stream.AVAILABILITY)
+    presences = partial(build(config, "availability"), len(partition), config.rounds, draw)
+    presences()  # one that does not suit the actors is refused here
     return Setting(
         dataset=dataset,
         partition=partition,
@@ -310,6 +315,7 @@ def prepare(
         client=UnderAttack(client, attack, malicious) if malicious else client,
         malicious=malicious,
         choice=choice,
+        presences=presences,
     )
 
 

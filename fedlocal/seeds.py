@@ -21,6 +21,7 @@ class Stream(IntEnum):
     SAMPLING = 7
     CLIENT = 8
     PILOT = 9
+    AVAILABILITY = 10
     ATTACK = 11
 
 

@@ -12,6 +12,7 @@ from fedlocal.seeds import Stream, generator
 PRESETS = {group: sorted(path.stem for path in (folder() / group).glob("*.yaml")) for group in GROUPS}
 NEEDS = {
     "npz": ["dataset.path=data.npz"],
+    "trace": ["availability.path=trace.csv"],
     "openml": ["dataset.name=iris"],
     "sizes": ["partition.proportions=[1,1,1,1]"],
     "app": ["client.reference=mine:app"],
@@ -65,7 +66,7 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
         ("seed=-1", "seed=-1: must be at least 0"),
         ("workers=0", "workers=0: must be a number of at least 1, or auto"),
         ("workers=some", "workers=some: must be a number"),
-        ("min_results=9", "min_results=9: must be from 1 to actors=4"),
+        ("min_results=9", "min_results=9: must be from 0 to actors=4"),
         ("round_timeout=0", "round_timeout=0.0: must be above 0 seconds, or null"),
         ("checkpoint_every=-1", "checkpoint_every=-1: must be at least 0; 0 or null: never"),
         ("validation_fraction=1", "validation_fraction=1.0: must be at least 0 and below 1"),

@@ -30,6 +30,7 @@ from fedlocal.actors.processes import warm_up
 from fedlocal.actors.refs import ActorError, ActorRef, Down, MailboxFull
 from fedlocal.actors.shared import SharedArray
 from fedlocal.actors.spawned import Context
+from fedlocal.actors.staffing import Staffing
 from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.text import readable
 from fedlocal.actors.threads import one_thread, threads, usable_cores
@@ -58,6 +59,7 @@ __all__ = [
     "Result",
     "SharedArray",
     "Stacking",
+    "Staffing",
     "System",
     "Wire",
     "audit",

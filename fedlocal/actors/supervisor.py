@@ -125,6 +125,10 @@ class Supervisor:
         """Have this many workers from now on; those that go finish what they hold."""
         self._crew.resize(workers)
 
+    def processes(self) -> list[int]:
+        """Return the process numbers of the workers that live now."""
+        return [link.process.pid for link in self._crew.links if link.process.pid]
+
     def stop(self, grace: float) -> None:
         """Ask the workers to end, and kill those that have not after `grace` seconds."""
         deadline = time.monotonic() + grace

@@ -176,6 +176,13 @@ class ActorSystem(Spawning):
         self.workers, supervisor = _checked(workers), self._supervisor
         supervisor.call(lambda: supervisor.resize(workers))
 
+    def processes(self) -> list[int]:
+        """Return the process numbers of the workers that live now."""
+        supervisor, numbers = self._supervisor, Future[list[int]]()
+        if not supervisor.call(lambda: numbers.set_result(supervisor.processes())):
+            return []
+        return numbers.result()
+
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
         self._forgotten.cancel()

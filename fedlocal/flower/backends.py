@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.actors import ActorSystem, Behaviour, InlineSystem, Policy, System, warm_up
+from fedlocal.actors import (
+    ActorSystem,
+    Behaviour,
+    InlineSystem,
+    Policy,
+    Staffing,
+    System,
+    usable_cores,
+    warm_up,
+)
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid import LocalGrid
@@ -185,13 +194,15 @@ class Actors:
         if self.start_method != "spawn":
             warm_up((*PRELOAD, *preload))
 
-    def system(self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None) -> System:
+    def system(
+        self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None
+    ) -> ActorSystem:
         """Open a system with as many workers as asked for."""
         return ActorSystem(
             start, workers=workers, method=self.start_method, policy=self.policy, journal=journal
         )
 
-    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> ActorSystem:
         """Open a system of clients."""
         from fedlocal.flower.host import ClientActors
 
@@ -204,3 +215,40 @@ class Actors:
         from fedlocal.flower.grid import LocalGrid
 
         return LocalGrid(self.clients(start, min(workers, len(costs)), journal), costs)
+
+
+@dataclass(frozen=True)
+class Elastic(Actors):
+    """The same, and the number of workers follows the load between rounds: see `fedlocal.actors.staffing`.
+
+    The run's ``workers`` are the most there are; it begins with as many of them as there are cores. Results
+    do not depend on it.
+
+    Parameters
+    ----------
+    min_workers : int
+        The fewest there are, as long as there are as many clients.
+
+    Raises
+    ------
+    ValueError
+        If there are to be fewer than one.
+    """
+
+    min_workers: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_workers < 1:
+            raise ValueError(f"min_workers must be at least 1, got {self.min_workers}")
+
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
+        """Open the grid with at most as many workers as there are cores and clients."""
+        from fedlocal.flower.grid import LocalGrid
+
+        most = min(workers, len(costs))
+        least = min(self.min_workers, most)
+        system = self.clients(start, max(least, min(most, usable_cores())), journal)
+        return LocalGrid(system, costs, Staffing(system, least, most))

@@ -1,7 +1,7 @@
 """The local grid: Flower's seam between a server app and its clients, filled with actors.
 
-Its nodes are always there; every request ends in exactly one reply or error; replies come sorted by
-partition, whatever the order of requests and of completion.
+Its nodes are always there, unless it is told otherwise; every request ends in exactly one reply or error;
+replies come sorted by partition, whatever the order of requests and of completion.
 """
 
 import threading
@@ -17,7 +17,7 @@ from flwr.app import Error, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, System, readable
+from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, Staffing, System, readable
 from fedlocal.flower.codec import decode_reply, encode_content, encode_request
 from fedlocal.flower.host import FIRST_NODE, partition_of
 from fedlocal.flower.layout import CodecError
@@ -45,6 +45,11 @@ class Handling:
     worker: int
     started: float
     ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.started
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,19 @@ class LocalGrid(Grid):
         Runs the nodes; actor i is the node that owns partition i.
     costs : sequence of float
         Expected work of one message to each node, in any unit; the longest goes first.
+    staffing : Staffing, optional
+        Changes the number of the system's workers between exchanges; by default nobody does.
     """
 
-    def __init__(self, system: System, costs: Sequence[float] | NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        system: System,
+        costs: Sequence[float] | NDArray[np.float64],
+        staffing: Staffing | None = None,
+    ) -> None:
         self.last_exchange: Exchange | None = None
-        self._system, self._costs = system, costs
-        self.nodes = range(FIRST_NODE, FIRST_NODE + len(costs))
-        self._node_ids = list(self.nodes)  # kept, since Flower copies it twice a round
+        self._system, self._costs, self._staffing = system, costs, staffing
+        self.restrict(range(FIRST_NODE, FIRST_NODE + len(costs)))
         self._counts: Counter[int] = Counter()
         self._counting = threading.Lock()
         self._pushed: dict[str, _Pushed] = {}
@@ -111,9 +122,11 @@ class LocalGrid(Grid):
         """Return all node ids, in the order of the partitions."""
         return self._node_ids
 
-    def restrict(self, nodes: range) -> None:
-        """Let the server app know of these nodes alone, until it is told otherwise."""
-        self.nodes, self._node_ids = nodes, list(nodes)
+    def restrict(self, nodes: Sequence[int]) -> None:
+        """Let the server app know of these nodes alone, until it is told otherwise; all keep their states."""
+        self.nodes = nodes
+        self._node_ids = list(nodes)  # kept, since Flower copies it twice a round
+        self._known = nodes if isinstance(nodes, range) else frozenset(nodes)
 
     def cost(self, node: int) -> float:
         """Return the expected work of a message to a node."""
@@ -191,6 +204,8 @@ class LocalGrid(Grid):
             If the grid was closed meanwhile.
         """
         begun = time.perf_counter()
+        if self._staffing:
+            self._staffing.begin()
         requests = self._stamped(messages)
         contents = self._shared(requests)
         handlings: list[Handling] = []
@@ -208,6 +223,8 @@ class LocalGrid(Grid):
             self._release(contents.values())
         ended = time.perf_counter()
         self.last_exchange = Exchange(begun, ended, self._system.workers, tuple(handlings))
+        if self._staffing:
+            self._staffing.end(len(requests), ended - begun, sum(each.seconds for each in handlings))
         return self.last_exchange
 
     def _received(
@@ -256,7 +273,7 @@ class LocalGrid(Grid):
         requests = list(messages)
         for request in requests:
             node = request.metadata.dst_node_id
-            if node not in self.nodes:
+            if node not in self._known:
                 raise ValueError(f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}")
             with self._counting:  # older strategies send from many threads
                 self._counts[node] += 1

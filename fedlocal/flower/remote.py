@@ -50,6 +50,7 @@ class RemoteGrid(Grid):
         self._grid = grid
         self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes, patience)
         self._ours = {theirs: node_of(partition) for partition, theirs in enumerate(self._theirs)}
+        self.restrict(list(self._ours.values()))
 
     def set_run(self, run: Run) -> None:
         """Set the run this grid operates in."""
@@ -73,7 +74,11 @@ class RemoteGrid(Grid):
 
     def get_node_ids(self) -> list[int]:
         """Return all node ids, in the order of the partitions; also of nodes that have gone since."""
-        return [node_of(partition) for partition in range(len(self._theirs))]
+        return list(self._nodes)
+
+    def restrict(self, nodes: Sequence[int]) -> None:
+        """Let the server app know of these nodes alone, until it is told otherwise."""
+        self._nodes = nodes
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers."""

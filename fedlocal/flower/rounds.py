@@ -19,8 +19,10 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy as Strategy
 from numpy.typing import NDArray
 
+from fedlocal.availability import Presence, Presences, everybody
 from fedlocal.flower.admission import Admission, is_finite
 from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.attendance import Attendance, attendances
 from fedlocal.flower.averaging import Span, Trained, train_and_average
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import Exchange, LocalGrid
@@ -30,6 +32,8 @@ from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
 Evaluate = Callable[[int, Arrays], Mapping[str, float]]
+
+NO_MORE = "No more were asked (strategy.fraction_train)."
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +79,8 @@ class FederatedRound:
         When replies were averaged during the exchange, in ``time.perf_counter`` seconds.
     spans : mapping of str to float
         Seconds: ``configure``, ``exchange``, ``aggregation``, ``evaluation``.
+    presence : Presence, optional
+        Which clients were there, if they were not all bound to be.
     """
 
     number: int
@@ -87,6 +93,7 @@ class FederatedRound:
     exchange: Exchange | None = None
     averaging: Sequence[Span] = ()
     spans: Mapping[str, float] = field(default_factory=dict)
+    presence: Presence | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,9 @@ class RoundLoop:
         it has nothing to train on, has replied.
     timeout : float, optional
         Seconds for a round's training, and for its evaluation.
+    presences : callable
+        Says which clients are there in each round; by default all. A round for which the strategy would need
+        more leaves the model as it was; those that go in the middle of one are not asked for a result.
     """
 
     strategy: Strategy
@@ -130,6 +140,7 @@ class RoundLoop:
     admission: Admission
     min_results: int | None = None
     timeout: float | None = None
+    presences: Presences = everybody
 
     def run(self, grid: Grid, initial: Arrays, after: int = 0) -> Iterator[FederatedRound]:
         """Yield round 0, and each further round when it is done.
@@ -154,12 +165,14 @@ class RoundLoop:
         if not after:
             yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
         train_config, evaluate_config = ConfigRecord(), ConfigRecord()
-        for number in range(after + 1, self.rounds + 1):
+        numbers = range(after + 1, self.rounds + 1)
+        upcoming = attendances(self.presences, after, self.rounds)
+        for number, attendance in zip(numbers, upcoming, strict=True):
             watch = _Stopwatch()
-            trained = self._train(number, arrays, train_config, grid, watch)
+            trained = self._train(number, arrays, train_config, grid, attendance, watch)
             arrays = trained.arrays
             evaluate_metrics, evaluated, failed = self._evaluate_on_clients(
-                number, arrays, evaluate_config, grid
+                number, arrays, evaluate_config, grid, attendance
             )
             server_metrics = self.evaluate(number, ndarrays(arrays))
             watch.lap("evaluation")
@@ -177,40 +190,54 @@ class RoundLoop:
                 trained.exchange,
                 trained.averaging,
                 watch.laps,
+                attendance.presence,
             )
 
     def _train(
-        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid, watch: _Stopwatch
+        self,
+        number: int,
+        arrays: ArrayRecord,
+        config: ConfigRecord,
+        grid: Grid,
+        attendance: Attendance,
+        watch: _Stopwatch,
     ) -> _TrainingPhase:
         """Train and aggregate. The replies end here: the shared memory they lie in is the next round's."""
-        with self._sampling(number):
-            messages = list(self.strategy.configure_train(number, arrays, config, grid))
+        attendance.admit(grid, "train")
+        messages: list[Message] = []
+        if not (nothing := attendance.too_few(self.strategy, "train")):
+            with self._sampling(number):
+                messages = list(self.strategy.configure_train(number, arrays, config, grid))
         watch.lap("configure")
-        if _averages_alone(self.strategy) and isinstance(grid, LocalGrid):
-            trained = train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
-        else:
-            replies = list(grid.send_and_receive(messages, timeout=self.timeout))
-            admitted = self.admission.values(self.admission.structure(replies, arrays))
-            trained = Trained(admitted, excused=len(replies) - len(admitted))
+        messages = attendance.answering(messages)
+        trained = self._exchanged(messages, arrays, grid) if messages else Trained([])
         watch.lap("exchange")
-        self._check_quorum(number, trained)
+        self._check_quorum(number, trained, attendance)
         clients, errors = _by_partition(trained.replies)
-        trained = self._aggregated(number, trained, arrays)
+        trained = self._aggregated(number, trained, arrays, nothing or "no client had anything to add")
         phase = _TrainingPhase(
             self._as_sent(number, trained.arrays, arrays),
             _floats(trained.metrics),
             clients,
             errors,
-            grid.last_exchange if isinstance(grid, LocalGrid) else None,
+            grid.last_exchange if messages and isinstance(grid, LocalGrid) else None,
             trained.averaging,
         )
         watch.lap("aggregation")
         return phase
 
-    def _aggregated(self, number: int, trained: Trained, before: ArrayRecord) -> Trained:
+    def _exchanged(self, messages: Sequence[Message], arrays: ArrayRecord, grid: Grid) -> Trained:
+        """Have clients train, and admit their replies."""
+        if _averages_alone(self.strategy) and isinstance(grid, LocalGrid):
+            return train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
+        replies = list(grid.send_and_receive(messages, timeout=self.timeout))
+        admitted = self.admission.values(self.admission.structure(replies, arrays))
+        return Trained(admitted, excused=len(replies) - len(admitted))
+
+    def _aggregated(self, number: int, trained: Trained, before: ArrayRecord, nothing: str) -> Trained:
         """Have the strategy aggregate, if that was not done; without replies the model stays as it was."""
         if not any(reply.has_content() for reply in trained.replies):
-            _log.warning("round %d: no client had anything to add, the model stays as it was", number)
+            _log.warning("round %d: %s, the model stays as it was", number, nothing)
             return replace(trained, arrays=before, metrics=None)
         if trained.averaging:
             return trained
@@ -237,10 +264,14 @@ class RoundLoop:
         return array_record(arrays)
 
     def _evaluate_on_clients(
-        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid, attendance: Attendance
     ) -> tuple[dict[str, float], dict[int, dict[str, float]], dict[int, str]]:
+        attendance.admit(grid, "evaluate")
+        if attendance.too_few(self.strategy, "evaluate"):
+            return {}, {}, {}
         with self._sampling(-number):
             messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
+        messages = attendance.answering(messages)
         if not messages:
             return {}, {}, {}
         replies = self.admission.evaluation(list(grid.send_and_receive(messages, timeout=self.timeout)))
@@ -260,12 +291,13 @@ class RoundLoop:
         finally:
             random.setstate(before)
 
-    def _check_quorum(self, number: int, trained: Trained) -> None:
+    def _check_quorum(self, number: int, trained: Trained, attendance: Attendance) -> None:
         failed = [reply for reply in trained.replies if reply.has_error()]
         replied = len(trained.replies) + trained.excused
         needed = replied if self.min_results is None else self.min_results
         if replied - len(failed) < needed:
-            reason = failed[0].error.reason if failed else "No more were asked (strategy.fraction_train)."
+            asked = f"{attendance.presence} (availability)." if attendance.presence else ""
+            reason = failed[0].error.reason if failed else asked or NO_MORE
             raise QuorumError(
                 f"round {number}: {len(failed)} of {replied} clients failed, {needed} must reply "
                 f"(min_results). {reason}"

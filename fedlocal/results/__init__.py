@@ -19,12 +19,14 @@ from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, clear, owning
 from fedlocal.results.progress import announce, progress
+from fedlocal.results.rounds import MOST_LISTED
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sweep import sweep_table, write_sweep
 from fedlocal.results.table import Arm, comparison_table
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 __all__ = [
+    "MOST_LISTED",
     "TIMED",
     "Arm",
     "Checkpoint",

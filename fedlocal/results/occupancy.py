@@ -184,9 +184,7 @@ def usage(rounds: Iterable[Round]) -> Usage | None:
 
 def _workers(one: Round, seen: set[int]) -> tuple[int, ...]:
     """Complete the workers that were seen to those that ``busy`` and ``idle`` are the worker-seconds of."""
-    total = one.seconds.get("busy", 0.0) + one.seconds.get("idle", 0.0)
-    number = total / one.timed if one.timed > 0 else 0.0
-    missing = round(min(number, MOST_WORKERS)) - len(seen) if number > 0 else 0  # not if it is NaN
+    missing = round(min(one.workers, MOST_WORKERS)) - len(seen) if one.workers > 0 else 0  # not if it is NaN
     return tuple(sorted([*seen, *islice((n for n in count() if n not in seen), max(0, missing))]))
 
 

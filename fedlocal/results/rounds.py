@@ -8,10 +8,12 @@ phase         actor      metric                                      value
 ============  =========  ==========================================  =====================================
 a span        empty      ``seconds``                                 wall seconds of the span (see `Round`)
 ``train``     empty      ``train-loss`` and other ``train-…``        of the global model
+``train``     empty      ``available``                               actors that were there
 ``evaluate``  empty      ``loss``, ``accuracy``, …                   of the global model, on the test set
 ``train``     its index  ``num-examples``, ``train-loss``, …         of this actor's training
 ``evaluate``  its index  ``loss``, ``accuracy``, ``evaluate-…``      on this actor's held-out rows
 ``error``     its index  the reason, on one line                     1
+``absent``    its index  ``away``, or ``left``: in mid-round         1
 ============  =========  ==========================================  =====================================
 
 ``actor`` is empty where a row is of the whole round. Numbers that are not finite are ``nan``, ``inf``,
@@ -26,6 +28,9 @@ TIMED = ("dispatch", "training", "collection", "aggregation")
 """The spans that follow one another through a round and that speed-up counts."""
 
 HEADER = ("round", "phase", "actor", "metric", "value")
+
+MOST_LISTED = 10_000
+"""Of more actors than these, a round says how many were there, but not who."""
 
 
 class Row(NamedTuple):
@@ -78,6 +83,8 @@ class Round:
     work : sequence of Work
         Where actors work in many stretches in a round, each of them; `actors` then says no ``started``. Not
         part of the rows: a history keeps it in ``timeline.csv``.
+    absent : Mapping[int, str]
+        Actor to ``away``, or ``left`` if it went in the middle of the round.
     """
 
     number: int
@@ -86,11 +93,18 @@ class Round:
     actors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     errors: Mapping[int, str] = field(default_factory=dict)
     work: Sequence[Work] = ()
+    absent: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def timed(self) -> float:
         """Seconds of the spans that speed-up counts."""
         return sum(self.seconds.get(span, 0.0) for span in TIMED)
+
+    @property
+    def workers(self) -> float:
+        """How many workers there were: ``busy`` and ``idle`` are their seconds; 0 if not known."""
+        total = self.seconds.get("busy", 0.0) + self.seconds.get("idle", 0.0)
+        return total / self.timed if self.timed > 0 else 0.0
 
     @property
     def stretches(self) -> Sequence[Work]:
@@ -106,13 +120,15 @@ class Round:
         for span, value in self.seconds.items():
             yield Row(self.number, span, None, "seconds", value)
         for metric, value in self.metrics.items():
-            phase = "train" if metric.startswith("train-") else "evaluate"
+            phase = "train" if metric.startswith("train-") or metric == "available" else "evaluate"
             yield Row(self.number, phase, None, metric, value)
         for actor, measured in sorted(self.actors.items()):
             for metric, value in measured.items():
                 yield Row(self.number, _phase_of_actor(metric), actor, metric, value)
         for actor, reason in sorted(self.errors.items()):
             yield Row(self.number, "error", actor, " ".join(reason.split()), 1.0)
+        for actor, how in sorted(self.absent.items()):
+            yield Row(self.number, "absent", actor, how, 1.0)
 
 
 def _phase_of_actor(metric: str) -> str:
@@ -136,6 +152,7 @@ class _Parts:
     metrics: dict[str, float] = field(default_factory=dict)
     actors: dict[int, dict[str, float]] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
+    absent: dict[int, str] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         if row.actor is None and row.phase not in ("train", "evaluate"):
@@ -144,6 +161,8 @@ class _Parts:
             self.metrics[row.metric] = row.value
         elif row.phase == "error":
             self.errors[row.actor] = row.metric
+        elif row.phase == "absent":
+            self.absent[row.actor] = row.metric
         else:
             self.actors.setdefault(row.actor, {})[row.metric] = row.value
 
@@ -156,6 +175,7 @@ def round_to_json(one: Round) -> dict[str, Any]:
         "metrics": one.metrics,
         "actors": one.actors,
         "errors": one.errors,
+        "absent": one.absent,
     }
 
 
@@ -167,6 +187,7 @@ def round_from_json(value: Mapping[str, Any]) -> Round:
         metrics=_floats(value["metrics"]),
         actors={int(actor): _floats(measured) for actor, measured in value["actors"].items()},
         errors={int(actor): str(reason) for actor, reason in value["errors"].items()},
+        absent={int(actor): str(how) for actor, how in value.get("absent", {}).items()},
     )
 
 

@@ -16,7 +16,7 @@ from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
 from fedlocal.flower.strategy_state import restore, state_of
-from fedlocal.results import Checkpoint, Round, joined
+from fedlocal.results import MOST_LISTED, Checkpoint, Round, joined
 from fedlocal.schemes.setting import Capture, Setting
 
 
@@ -56,6 +56,7 @@ def federate(
         admission,
         setting.min_results,
         setting.round_timeout,
+        setting.presences,
     )
     begun = time.perf_counter()
     with (
@@ -108,7 +109,7 @@ def times(one: FederatedRound) -> dict[str, float]:
         first = min(handling.started for handling in exchange.handlings)
         last = max(handling.ended for handling in exchange.handlings)
         before, training = first - exchange.begun, last - first
-        busy = sum(handling.ended - handling.started for handling in exchange.handlings)
+        busy = sum(handling.seconds for handling in exchange.handlings)
         seconds = {
             "dispatch": spans["configure"] + before,
             "training": training,
@@ -130,10 +131,23 @@ def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
         for handling in one.exchange.handlings:
             if handling.partition in actors:
                 actors[handling.partition] |= {
-                    "seconds": handling.ended - handling.started,
+                    "seconds": handling.seconds,
                     "started": handling.started - begun,
                     "worker": handling.worker,
                 }
     clients = {f"client-{metric}": value for metric, value in one.evaluate_metrics.items()}
-    metrics = {**one.train_metrics, **clients, **one.server_metrics}
-    return Round(one.number, seconds, metrics, actors, one.errors)
+    metrics = {**one.train_metrics, **clients, **one.server_metrics, **_available(one)}
+    return Round(one.number, seconds, metrics, actors, one.errors, absent=_absent(one))
+
+
+def _available(one: FederatedRound) -> dict[str, float]:
+    return {"available": float(one.presence.there.sum())} if one.presence else {}
+
+
+def _absent(one: FederatedRound) -> dict[int, str]:
+    """Return which actors were away or left in mid-round; of a crowd, nothing but its number is recorded."""
+    if one.presence is None or len(one.presence.there) > MOST_LISTED:
+        return {}
+    there, lost = one.presence
+    away = dict.fromkeys(np.flatnonzero(~there).tolist(), "away")
+    return away | dict.fromkeys(np.flatnonzero(there & lost).tolist(), "left")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
+from fedlocal.availability import Presences, everybody
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
 from fedlocal.results import Checkpoint, Round
@@ -95,6 +96,8 @@ class Setting:
         The actors that attack.
     choice : Choice, optional
         How the number of actors was chosen, if that was left to fedlocal.
+    presences : callable, optional
+        Says which actors are there in each round; by default all.
     """
 
     dataset: Dataset
@@ -113,6 +116,7 @@ class Setting:
     client: "Client" = field(default_factory=_own)
     malicious: tuple[int, ...] = ()
     choice: Choice | None = None
+    presences: Presences = everybody
 
     def is_evaluated(self, number: int) -> bool:
         """Tell whether the model is evaluated after this round; 0 is before the first."""

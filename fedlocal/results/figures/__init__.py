@@ -3,6 +3,7 @@
 Each function draws one figure and writes it atomically. Matplotlib is loaded when the first one is drawn.
 """
 
+from fedlocal.results.figures.availability import availability, states
 from fedlocal.results.figures.comparison import comparison
 from fedlocal.results.figures.curves import learning_curves
 from fedlocal.results.figures.labels import label_distribution
@@ -10,10 +11,12 @@ from fedlocal.results.figures.targets import target_distribution
 from fedlocal.results.figures.timeline import representative, timeline
 
 __all__ = [
+    "availability",
     "comparison",
     "label_distribution",
     "learning_curves",
     "representative",
+    "states",
     "target_distribution",
     "timeline",
 ]

@@ -1,11 +1,13 @@
 """Numbers, scripts, growth and ends: cases 49, 55, 57 and 60 of the catalogue of faults."""
 
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,22 @@ def test_60_a_worker_killed_while_it_leaves_gives_its_message_back(open_trial: O
     gate.touch()
     assert batch.wait(30)
     assert bodies(batch.results()) == [b"1"] * 2
+
+
+@posix
+def test_60_workers_are_killed_while_they_come_and_go(open_trial: Open) -> None:
+    trial, rng = open_trial(Faulty, workers=2, max_kills=1000), random.Random(7)
+    for count in range(1, 4):
+        batch = trial.system.post([Envelope(actor, order("hang:0.002")) for actor in range(40)])
+        while not batch.wait(0.02):
+            trial.system.resize(rng.randint(1, 3))
+            if (pids := trial.system.processes()) and rng.random() < 0.3:
+                with suppress(ProcessLookupError):
+                    os.kill(rng.choice(pids), signal.SIGKILL)
+        assert bodies(batch.results()) == [str(count).encode()] * 40
+    trial.system.resize(3)
+    assert until(lambda: len(trial.pids()) == 3)
+    assert set(trial.causes) <= {"killed"}
 
 
 def test_60_a_busy_actor_that_is_retired_finishes_and_the_rest_is_answered(

@@ -13,12 +13,32 @@ from pathlib import Path
 from typing import Any
 
 import fedlocal
-from fedlocal.actors import audit
+from fedlocal.actors import Staffing, audit
+from fedlocal.flower.backends import Actors
+from fedlocal.flower.grid import LocalGrid
 
 OPTIONS = [
     "dataset=synthetic", "dataset.train=4000", "dataset.test=500", "dataset.shape=[28,28]", "actors=6",
     "partition=quantity", "baseline=false", "display=off", "model.hidden=[64]",
 ]  # fmt: skip
+
+
+class Fickle(Staffing):
+    """Changes the number of workers as messages are sent, at random."""
+
+    def begin(self) -> None:
+        self.system.resize(random.randint(self.least, self.most))
+
+    def end(self, messages: int, seconds: float, busy: float) -> None:
+        pass
+
+
+class Restless(Actors):
+    """A backend whose workers come and go whatever the load."""
+
+    def open(self, start: Any, costs: Any, workers: int, journal: Path | None = None) -> LocalGrid:
+        system = self.clients(start, workers, journal)
+        return LocalGrid(system, costs, Fickle(system, 1, workers + 2))
 
 
 def _workers() -> list[int]:
@@ -70,6 +90,9 @@ def main(folder: Path, rounds: str, kills: str, workers: str) -> None:
     }
     with nemesis(int(workers), int(kills)):
         runs["stormy"] = trained(folder / "stormy", *crew)
+    with nemesis(int(workers) + 1, int(kills)):
+        restless = "backend._target_=tests.actors.faults.under_nemesis.Restless"
+        runs["restless"] = trained(folder / "restless", *crew, restless)
     print(json.dumps(runs))
 
 

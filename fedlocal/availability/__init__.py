@@ -1,0 +1,25 @@
+"""Who is there in a round: clients come and go between rounds, decided before the run begins.
+
+An availability is called as ``availability(actors, rounds, draw)`` and returns who is there in each round, or
+None where all of them always are. It depends on the seed alone: neither on time nor on what clients do. This
+room knows nothing of Flower or learning; the groups of ``conf/availability`` bear the names of its classes.
+"""
+
+from fedlocal.availability.base import Availability, AvailabilityError, Draw, Presence, Presences, everybody
+from fedlocal.availability.chance import Dropout, Sessions
+from fedlocal.availability.fixed import Always, Schedule
+from fedlocal.availability.trace import Trace
+
+__all__ = [
+    "Always",
+    "Availability",
+    "AvailabilityError",
+    "Draw",
+    "Dropout",
+    "Presence",
+    "Presences",
+    "Schedule",
+    "Sessions",
+    "Trace",
+    "everybody",
+]

@@ -1,0 +1,75 @@
+"""What an availability is, and what it says of a round."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Draw = Callable[[int, int], np.random.Generator]
+"""Returns the generator of a partition in a round: the same one whenever it is asked for."""
+
+
+class AvailabilityError(ValueError):
+    """An availability that cannot be: the message names the value, and what was expected."""
+
+
+class Presence(NamedTuple):
+    """Who is there in one round.
+
+    Parameters
+    ----------
+    there : NDArray[bool], shape (actors,)
+        Who can be asked.
+    lost : NDArray[bool], shape (actors,)
+        Who would not answer: of those that are asked, they go before they reply.
+    """
+
+    there: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
+
+    @property
+    def to_the_end(self) -> NDArray[np.bool_]:
+        """Who is there, and stays."""
+        return self.there & ~self.lost
+
+    def __str__(self) -> str:
+        left = int(self.there.sum() - self.to_the_end.sum())
+        gone = f", of which {left} left in mid-round" if left else ""
+        return f"{self.there.sum()} of {len(self.there)} clients were there{gone}"
+
+
+class Availability(Protocol):
+    """Decides who is there."""
+
+    def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence] | None:
+        """Return who is there in round 1, 2, 3, … without end; None if all are, always.
+
+        Parameters
+        ----------
+        actors : int
+            How many there are in all; their numbers are 0 to ``actors - 1``.
+        rounds : int
+            How many rounds will be asked for.
+        draw : Draw
+            Where chance comes from.
+
+        Raises
+        ------
+        AvailabilityError
+            If this cannot be with so many actors and rounds; at once, not when the first round is asked for.
+        """
+        ...
+
+
+Presences = Callable[[], Iterator[Presence] | None]
+"""An availability of a run: returns who is there in round 1, 2, 3, …; None if all are, always."""
+
+
+def everybody() -> None:
+    """Return that all are always there."""
+
+
+def only(there: NDArray[np.bool_]) -> Presence:
+    """Return a presence in which everybody who is there answers."""
+    return Presence(there, np.zeros_like(there))

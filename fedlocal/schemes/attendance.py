@@ -1,0 +1,34 @@
+"""Which schemes go with clients that come and go."""
+
+from typing import Any
+
+from fedlocal.availability import Always, Availability
+from fedlocal.config import ConfigError
+from fedlocal.schemes.federated import federated
+from fedlocal.schemes.local import local
+
+FEDERATIONS = (federated, local)
+"""The schemes whose actors are clients; those of the others cannot be spared."""
+
+
+def check_attendance(scheme: Any, availability: Availability) -> None:
+    """Refuse an availability that a scheme would ignore.
+
+    Parameters
+    ----------
+    scheme : partial
+        Of a `Scheme`, as the configuration builds it.
+    availability : Availability
+        Who is there.
+
+    Raises
+    ------
+    ConfigError
+        If actors may be away, and the scheme has none that could be.
+    """
+    if scheme.func not in FEDERATIONS and not isinstance(availability, Always):
+        known = ", ".join(each.__name__ for each in FEDERATIONS)
+        raise ConfigError(
+            f"availability: scheme={scheme.func.__name__} has no clients that could be away; choose "
+            f"availability=always, or another scheme: {known}"
+        )

@@ -1,0 +1,74 @@
+"""Chance decides who is away, and the seed decides chance."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedlocal.availability import Availability, AvailabilityError, Dropout, Sessions
+from tests.availability.draws import presences, there
+
+seeds = st.integers(0, 2**32 - 1)
+by_chance = st.one_of(
+    st.builds(Dropout, st.floats(0, 1, exclude_max=True)),
+    st.builds(Sessions, st.floats(1, 20), st.floats(1, 20)),
+)
+
+
+@given(by_chance, seeds, st.integers(1, 20), st.integers(1, 10), st.integers(0, 3))
+def test_who_is_there_depends_on_seed_actor_and_round_alone(
+    availability: Availability, seed: int, actors: int, rounds: int, more: int
+) -> None:
+    found = there(availability, actors, rounds, seed)
+    np.testing.assert_array_equal(there(availability, actors, rounds, seed), found)
+    larger = there(availability, actors + more, rounds + more, seed)
+    np.testing.assert_array_equal(larger[:rounds, :actors], found)
+
+
+@given(by_chance, seeds)
+def test_another_seed_is_another_run(availability: Availability, seed: int) -> None:
+    first, second = there(availability, 500, 8, seed), there(availability, 500, 8, seed + 1)
+    assert first.all() or not first.any() or (first != second).any()
+
+
+@settings(max_examples=30)
+@given(st.floats(0, 1, exclude_max=True), seeds)
+def test_dropout_misses_as_many_rounds_as_it_should(p: float, seed: int) -> None:
+    missed = 1 - there(Dropout(p), 500, 20, seed).mean()
+    assert abs(missed - p) < 6 * np.sqrt(p * (1 - p) / 10_000) + 1e-9  # six deviations of the mean
+
+
+def test_nobody_is_away_with_a_probability_of_nothing() -> None:
+    assert there(Dropout(0.0), 50, 50).all()
+
+
+@settings(max_examples=30)
+@given(st.floats(0, 0.9), seeds)
+def test_in_mid_round_those_are_lost_who_would_have_been_away(p: float, seed: int) -> None:
+    away = ~there(Dropout(p), 20, 10, seed)
+    for one, missing in zip(presences(Dropout(p, mid_round=True), 20, 10, seed), away, strict=True):
+        assert one.there.all()
+        np.testing.assert_array_equal(one.lost, missing)
+        np.testing.assert_array_equal(one.to_the_end, ~missing)
+
+
+@pytest.mark.parametrize(("present", "away"), [(8, 2), (1, 1), (3, 12), (20, 1)])
+def test_sessions_last_as_long_as_they_should(present: float, away: float) -> None:
+    found = there(Sessions(present, away), 400, 400)
+    assert found.mean() == pytest.approx(present / (present + away), abs=0.02)
+    assert found[0].mean() == pytest.approx(present / (present + away), abs=0.1)  # from the start
+    leaves, comes = found[:-1] & ~found[1:], ~found[:-1] & found[1:]
+    assert leaves.sum() / found[:-1].sum() == pytest.approx(1 / present, rel=0.05)
+    assert comes.sum() / (~found[:-1]).sum() == pytest.approx(1 / away, rel=0.05)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, 2.0, float("nan")])
+def test_a_probability_out_of_range_is_refused(p: float) -> None:
+    with pytest.raises(AvailabilityError, match=f"dropout: p={p}, expected a probability"):
+        Dropout(p)
+
+
+@pytest.mark.parametrize(("name", "mean"), [("present", 0.5), ("away", 0), ("away", float("inf"))])
+def test_a_mean_out_of_range_is_refused(name: str, mean: float) -> None:
+    with pytest.raises(AvailabilityError, match=f"sessions: {name}={mean}, expected a mean"):
+        Sessions(**{name: mean})
