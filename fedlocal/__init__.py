@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fedlocal.config import Config, compose
     from fedlocal.experiment import Run, run
     from fedlocal.flower.clients import partition
+    from fedlocal.inference.predictor import Predictor, load_model
     from fedlocal.results import History
     from fedlocal.resuming import resume
     from fedlocal.simulation import simulate
@@ -22,8 +23,10 @@ __all__ = [
     "ActorSystem",
     "Config",
     "History",
+    "Predictor",
     "Run",
     "compose",
+    "load_model",
     "partition",
     "resume",
     "run",
@@ -40,6 +43,8 @@ _HOMES = {
     "run": "fedlocal.experiment",
     "partition": "fedlocal.flower.clients",
     "simulate": "fedlocal.simulation",
+    "Predictor": "fedlocal.inference.predictor",
+    "load_model": "fedlocal.inference.predictor",
     "History": "fedlocal.results",
 }
 

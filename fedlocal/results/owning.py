@@ -52,8 +52,9 @@ def owning(folder: Path) -> Iterator[None]:
 
 def clear(folder: Path, *, resuming: bool) -> None:
     """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
-    stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
-    for pattern in stale if resuming else [*stale, "config.yaml", "journal.jsonl", "actors.json"]:
+    stale = ["summary.json", "model.json", "model.npz", "actor-*.npz", ".*.tmp"]
+    begun = ["config.yaml", "journal.jsonl", "actors.json", "best.json", "best-*.npz"]
+    for pattern in stale if resuming else [*stale, *begun]:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
     if not resuming:
