@@ -90,7 +90,7 @@ def save_models(
             "arrays": _described(arrays),
         }
     head = {"format": FORMAT, "version": VERSION, "round": number, "metrics": metrics}
-    write_json(folder / MANIFESTS[which], {**head, "models": described, **about})
+    write_json(folder / MANIFESTS[which], {**head, **about, "models": described})
     if which == "best":
         for path in set(folder.glob("best-*.npz")) - {folder / f"best-{number}.npz"}:
             with suppress(OSError):

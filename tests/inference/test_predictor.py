@@ -1,5 +1,6 @@
 """A saved model says of raw rows what it said in training, wherever it is computed, and whoever is killed."""
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -161,6 +162,8 @@ def test_a_model_that_fails_is_told_with_its_traceback_and_can_be_asked_again(tr
             with pytest.raises(InferenceError, match="no answer today") as told:
                 model.predict(trained.data.test.x)
         assert "mortals.py" in told.value.__notes__[0]
+    del told
+    gc.collect()  # an error knows the frames it came through, and they the workers' memory
 
 
 def test_few_rows_start_no_workers(many: tuple[Trained, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,10 +45,11 @@ def test_raw_rows_that_come_later_are_scaled_as_the_training_rows_were(tmp_path:
 
 
 def test_features_may_have_names(tmp_path: Path) -> None:
-    dataset = load(save(tmp_path, x=np.eye(4), y=np.arange(4) % 2, columns=np.array(["a", "b", "c", "d"])))
+    x, y = np.random.default_rng(1).normal(0, 1, (20, 4)), np.arange(20) % 2
+    dataset = load(save(tmp_path, x=x, y=y, columns=np.array(["a", "b", "c", "d"])))
     assert dataset.columns == tuple(map(Column, "abcd"))
     with pytest.raises(DataError, match="mine: 2 named columns, 4 features"):
-        load(save(tmp_path, x=np.eye(4), y=np.arange(4) % 2, columns=np.array(["a", "b"])))
+        load(save(tmp_path, x=x, y=y, columns=np.array(["a", "b"])))
 
 
 @pytest.mark.parametrize(("scale", "least", "greatest"), [("unit", 0, 1), ("none", 2, 11)])
