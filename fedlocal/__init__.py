@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fedlocal.estimators import FederatedClassifier, FederatedRegressor
     from fedlocal.experiment import Run, run
     from fedlocal.flower.clients import partition
+    from fedlocal.inference.predictor import Predictor, load_model
     from fedlocal.results import History
     from fedlocal.resuming import resume
     from fedlocal.simulation import simulate
@@ -25,8 +26,10 @@ __all__ = [
     "FederatedClassifier",
     "FederatedRegressor",
     "History",
+    "Predictor",
     "Run",
     "compose",
+    "load_model",
     "partition",
     "resume",
     "run",
@@ -45,6 +48,8 @@ _HOMES = {
     "run": "fedlocal.experiment",
     "partition": "fedlocal.flower.clients",
     "simulate": "fedlocal.simulation",
+    "Predictor": "fedlocal.inference.predictor",
+    "load_model": "fedlocal.inference.predictor",
     "History": "fedlocal.results",
 }
 

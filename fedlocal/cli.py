@@ -21,8 +21,8 @@ def main() -> NoReturn:
     sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
     code: int | str | None = 130
     try:
-        if sys.argv[1:2] == ["simulate"]:
-            sys.exit(_simulate(sys.argv[2:]))
+        if sys.argv[1:2] and sys.argv[1] in VERBS:
+            sys.exit(VERBS[sys.argv[1]](sys.argv[2:]))
         resuming = any(argument.startswith("resume=") for argument in sys.argv[1:])
         if resuming:
             sys.argv[1:] = resume_arguments(sys.argv[1:])
@@ -43,6 +43,16 @@ def _simulate(arguments: Sequence[str]) -> int:
     from fedlocal.simulation.command import main as simulate
 
     return simulate(arguments)
+
+
+def _predict(arguments: Sequence[str]) -> int:
+    """Have a saved model answer for rows."""
+    from fedlocal.inference.command import main as predict
+
+    return predict(arguments)
+
+
+VERBS = {"simulate": _simulate, "predict": _predict}
 
 
 def resume_arguments(arguments: Sequence[str]) -> list[str]:

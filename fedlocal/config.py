@@ -148,7 +148,7 @@ def check(config: Config) -> None:
         config = with_actors(config, ANY)  # what depends on it is checked when it is chosen
     problems += _range_problems(config)
     for group in GROUPS:
-        problems += _target_problems(group, config[group])  # type: ignore[index]
+        problems += target_problems(group, config[group])  # type: ignore[index]
     problems += sampling_problems(config.strategy, int(config.actors))
     if problems:
         raise ConfigError("\n".join(problems))
@@ -218,8 +218,8 @@ def sampling_problems(strategy: Mapping[str, Any], actors: int) -> list[str]:
     return problems
 
 
-def _target_problems(group: str, node: Any) -> list[str]:
-    """Compare a group's options with the signature of its target."""
+def target_problems(group: str, node: Any) -> list[str]:
+    """Compare a group's options, as OmegaConf holds them, with the signature of its target."""
     try:
         options = OmegaConf.to_container(node, resolve=True)
     except OmegaConfBaseException as error:

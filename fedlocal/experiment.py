@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
@@ -24,34 +24,34 @@ from fedlocal.config import (
 )
 from fedlocal.data import Dataset, Shards, Slices, traits
 from fedlocal.drawing import PRELOAD
+from fedlocal.inference.blueprint import Blueprint
+from fedlocal.inference.predictor import Predictor
 from fedlocal.recording import recorded
 from fedlocal.results import (
     Arm,
     Checkpoint,
-    CheckpointWriter,
     History,
+    ResultsError,
     announce,
     clear,
     newest_checkpoint,
     owning,
     progress,
-    save_arrays,
 )
 from fedlocal.resuming import ResumeError
+from fedlocal.saving import DivergedError, save, saving
 from fedlocal.seeds import Stream, generator
 from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
     from fedlocal.flower.client_app import Training
-    from fedlocal.schemes import Setting, Trained
+    from fedlocal.schemes import Setting
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
 
-
-class DivergedError(RuntimeError):
-    """Training ended with weights that are not finite."""
+__all__ = ["DivergedError", "Run", "prepare", "run"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Run:
         Of each arm's final weights.
     models : dict of str to dict
         The final arrays: ``{"model": …}``, or one entry per actor for ``scheme=local``.
+    blueprint : Blueprint or None
+        What must be known to use them; None of a run that an earlier fedlocal saved.
     """
 
     folder: Path | None
@@ -77,6 +79,43 @@ class Run:
     histories: dict[str, History]
     hashes: dict[str, str]
     models: dict[str, Any] = field(repr=False)
+    blueprint: Blueprint | None = field(default=None, repr=False)
+
+    def predict(
+        self, x: ArrayLike, model: str | None = None, *, workers: int | Literal["auto"] = "auto"
+    ) -> NDArray[Any]:
+        """Have a final model answer for raw rows; `fedlocal.load_model` offers more.
+
+        Parameters
+        ----------
+        x : array-like of numbers, shape (n, d) or (n, ...)
+            Rows as they were before the training set was scaled.
+        model : str, optional
+            Which, where each actor has its own: ``"actor-0"``.
+        workers : int or "auto"
+            Processes that compute; "auto": this one, and more if it takes longer than a second.
+
+        Returns
+        -------
+        NDArray
+            Labels, [n], or real values, [n, targets].
+
+        Raises
+        ------
+        DataError
+            If the rows are not such as the model was trained on.
+        ResultsError
+            If there is no such model, or it is not known how to use it.
+        """
+        if self.blueprint is None:
+            raise ResultsError(f"{self.folder} does not say what its arrays mean: run it again")
+        if model is None and len(self.models) > 1:
+            raise ResultsError(f"there are {len(self.models)} models; name one of {', '.join(self.models)}")
+        name = model or next(iter(self.models))
+        if name not in self.models:
+            raise ResultsError(f"there is no model {name!r}, only {', '.join(self.models)}")
+        with Predictor(self.blueprint, self.models[name], workers=workers) as predictor:
+            return predictor.predict(x)
 
 
 def run(
@@ -152,15 +191,15 @@ def _run(
         about = _about(comparison)
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
+        blueprint = Blueprint.of_run(config, setting.dataset)
         with recorded(config, comparison, overrides):
-            writer = CheckpointWriter(folder, about, every, done) if folder and every else nullcontext()
+            files = saving(comparison, blueprint, about, every, done, idle=not config.checkpoint_every)
             display = progress(config.rounds, comparison.name, config.display.value, done=done)
-            with setting.slices.shards, writer as checkpoints, display as show:  # figures need none
-                comparison.keep = checkpoints.keep if checkpoints else None
+            with setting.slices.shards, files, display as show:  # figures need no shards
                 trained = comparison.run(scheme, show, start)
-            _save(trained, folder)
+            save(trained, comparison, blueprint)
     models = {name: dict(arrays) for name, arrays in trained.models.items()}
-    return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models)
+    return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models, blueprint)
 
 
 def _check_attack(config: Config, scheme: Any) -> None:
@@ -181,14 +220,6 @@ def _tell_of_malicious(setting: "Setting", config: Config) -> None:
         line = f"{len(setting.malicious)} of {len(setting.partition)} actors are malicious: {who}"
         logger.info(line)
         announce(line, config.display.value)
-
-
-def _save(trained: "Trained", folder: Path | None) -> None:
-    if not all(np.isfinite(array).all() for array in trained.arrays.values()):
-        raise DivergedError("the final weights are not finite; a smaller learning rate may help")
-    if folder:
-        for name, arrays in trained.models.items():
-            save_arrays(folder / f"{name}.npz", arrays)
 
 
 def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:

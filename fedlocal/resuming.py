@@ -122,14 +122,17 @@ def resume(folder: str | Path, *overrides: str) -> "Run":
 def _read(folder: Path) -> "Run":
     """Return a run that has completed, as its files hold it."""
     from fedlocal.experiment import Run
-    from fedlocal.results import History, arm_folder, load_arrays, read_run
+    from fedlocal.inference.blueprint import Blueprint
+    from fedlocal.results import History, arm_folder, load_arrays, read_manifest, read_run
 
     summary = read_run(folder)
     homes = {arm.name: arm_folder(folder, arm.name) if at else folder for at, arm in enumerate(summary.arms)}
     histories = {name: History.load(home) for name, home in homes.items()}
     paths = [*folder.glob("model.npz"), *sorted(folder.glob("actor-*.npz"), key=lambda path: len(path.stem))]
     models = {path.stem: load_arrays(path) for path in paths}
-    return Run(folder, list(summary.arms), histories, dict(summary.hashes), models)
+    manifest = folder / "model.json"
+    blueprint = Blueprint.read(read_manifest(manifest)) if manifest.is_file() else None
+    return Run(folder, list(summary.arms), histories, dict(summary.hashes), models, blueprint)
 
 
 def _first_overrides(folder: Path) -> list[str]:

@@ -4,9 +4,10 @@ import multiprocessing
 
 from fedlocal.drawing import PRELOAD as DRAWING
 from fedlocal.flower.backends import PRELOAD as CLIENTS
+from fedlocal.inference.pool import PRELOAD as SERVING
 
 LIBRARY = ("sklearn.linear_model", "sklearn.neural_network")
-SHARED = ("fedlocal.actors.processes", *CLIENTS, *DRAWING, *LIBRARY)
+SHARED = ("fedlocal.actors.processes", *CLIENTS, *DRAWING, *SERVING, *LIBRARY)
 
 
 def share_imports() -> None:

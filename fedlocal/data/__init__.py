@@ -4,26 +4,30 @@ It knows nothing of models, actors or Flower. Sources live in `fedlocal.data.sou
 `fedlocal.data.partition`, feature skews in `fedlocal.data.skew`.
 """
 
-from fedlocal.data.dataset import Dataset, Rows, traits
+from fedlocal.data.dataset import Dataset, Rows, check_finite, traits
 from fedlocal.data.errors import DataError, PartitionError, SkewError
+from fedlocal.data.features import Column, Scaling
 from fedlocal.data.partition import Partition, PartitionStrategy, Traits
 from fedlocal.data.shards import Shards
 from fedlocal.data.skew import Skew
 from fedlocal.data.slices import Slice, Slices, held_out_of
 
 __all__ = [
+    "Column",
     "DataError",
     "Dataset",
     "Partition",
     "PartitionError",
     "PartitionStrategy",
     "Rows",
+    "Scaling",
     "Shards",
     "Skew",
     "SkewError",
     "Slice",
     "Slices",
     "Traits",
+    "check_finite",
     "held_out_of",
     "traits",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
+from fedlocal.data.features import Column, Scaling
 from fedlocal.data.partition.base import Traits
 
 
@@ -61,6 +62,10 @@ class Dataset:
         Shape of one example before it was flattened: (28, 28) for an image, (64,) for a row of a table.
     groups : ndarray of shape (n_train,) or None
         Natural group id (a person, a device) of each training row.
+    scaling : Scaling or None
+        What made the rows of raw features; None: they are as they were found.
+    columns : tuple of Column
+        Of the raw table, in the order of its features; empty where they have no names.
 
     Raises
     ------
@@ -74,6 +79,8 @@ class Dataset:
     classes: NDArray[Any] | None
     shape: tuple[int, ...]
     groups: NDArray[Any] | None = None
+    scaling: Scaling | None = None
+    columns: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         for part, rows in (("train", self.train), ("test", self.test)):
@@ -82,6 +89,8 @@ class Dataset:
             raise DataError(
                 f"{self.name}: groups has shape {self.groups.shape}, expected ({len(self.train)},)"
             )
+        if self.columns and sum(column.width for column in self.columns) != self.inputs:
+            raise DataError(f"{self.name}: {len(self.columns)} named columns, {self.inputs} features")
         if self.classes is not None and len(np.unique(self.train.y)) < 2:
             raise DataError(
                 f"{self.name}: the training set has fewer than 2 classes: {self.classes.tolist()}"

@@ -81,10 +81,13 @@ def why_not_resumable(strategy: Strategy) -> str | None:
 
 
 def state_of(strategy: Strategy) -> dict[str, NDArray[Any]]:
-    """Return a strategy's state; the arrays are not copied, since it never writes to them again."""
+    """Return a strategy's state, nothing of one that is not declared.
+
+    The arrays are not copied, since it never writes to them again.
+    """
     return {
         f"{attribute}/{name}": np.asarray(array)
-        for attribute, kind in DECLARED[type(strategy)].items()
+        for attribute, kind in DECLARED.get(type(strategy), {}).items()
         for name, array in kind.arrays_of(getattr(strategy, attribute) or {}).items()
     }
 

@@ -4,8 +4,10 @@ The room takes numbers and names. It knows nothing of Flower, of data sets and m
 configuration.
 """
 
-from fedlocal.results.checkpoints import Checkpoint, drop_checkpoints, joined, newest_checkpoint
-from fedlocal.results.environment import environment
+from fedlocal.results.background import Background
+from fedlocal.results.best import BestModel
+from fedlocal.results.checkpoints import Checkpoint, below, drop_checkpoints, joined, newest_checkpoint
+from fedlocal.results.environment import environment, versions
 from fedlocal.results.figures import (
     comparison,
     label_distribution,
@@ -16,6 +18,7 @@ from fedlocal.results.figures import (
 from fedlocal.results.files import ResultsError, replacing, write_json
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
+from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
 from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, clear, owning
 from fedlocal.results.progress import announce, progress
@@ -29,6 +32,8 @@ __all__ = [
     "MOST_LISTED",
     "TIMED",
     "Arm",
+    "Background",
+    "BestModel",
     "Checkpoint",
     "CheckpointWriter",
     "FolderInUseError",
@@ -36,10 +41,13 @@ __all__ = [
     "Occupancy",
     "ResultsError",
     "Round",
+    "SavedModel",
     "SweepRow",
+    "Which",
     "Work",
     "announce",
     "arm_folder",
+    "below",
     "clear",
     "collect",
     "comparison",
@@ -50,16 +58,20 @@ __all__ = [
     "label_distribution",
     "learning_curves",
     "load_arrays",
+    "load_saved",
     "newest_checkpoint",
     "owning",
     "progress",
+    "read_manifest",
     "read_run",
     "replacing",
     "save_arrays",
+    "save_models",
     "sweep_table",
     "target_distribution",
     "timeline",
     "usage",
+    "versions",
     "weights_hash",
     "write_json",
     "write_sweep",

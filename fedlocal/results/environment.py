@@ -21,13 +21,18 @@ def environment() -> dict[str, Any]:
         that are set).
     """
     return {
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": {"logical": os.cpu_count(), "usable": _usable_cores()},
         "libraries": _libraries(),
         "threads": {name: os.environ[name] for name in sorted(os.environ) if name.endswith("_NUM_THREADS")},
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python and of each of `PACKAGES`, None where one is not installed."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
 
 
 def _version(distribution: str) -> str | None:

@@ -50,13 +50,20 @@ def owning(folder: Path) -> Iterator[None]:
         yield
 
 
-FROM_THE_START = ("config.yaml", "journal.jsonl", "actors.json", "availability.png")
+FROM_THE_START = (
+    "config.yaml",
+    "journal.jsonl",
+    "actors.json",
+    "availability.png",
+    "best.json",
+    "best-*.npz",
+)
 """Files that a run which goes on keeps, and of which another one may have none to put in their place."""
 
 
 def clear(folder: Path, *, resuming: bool) -> None:
     """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
-    stale = ["summary.json", "model.npz", "actor-*.npz", ".*.tmp"]
+    stale = ["summary.json", "model.json", "model.npz", "actor-*.npz", ".*.tmp"]
     for pattern in stale if resuming else [*stale, *FROM_THE_START]:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

@@ -6,12 +6,13 @@ So whatever else the machine does, it does to all of them alike, and the ratio o
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from fedlocal.actors import usable_cores
-from fedlocal.results import Arm, Checkpoint, History, Round, arm_folder, joined, usage, weights_hash
+from fedlocal.results import Arm, Checkpoint, History, Round, arm_folder, below, joined, usage, weights_hash
 from fedlocal.schemes.sequential import SequentialRun
-from fedlocal.schemes.setting import Capture, Scheme, Setting, Trained
+from fedlocal.schemes.setting import Arrays, Capture, Scheme, Setting, Trained
 
 PART = "sequential-"  # and the number of threads: the part of a checkpoint that is a baseline's
 
@@ -32,6 +33,8 @@ class Comparison:
         Whether to run any.
     keep : callable, optional
         Takes note of where the run stands after each round.
+    best : callable, optional
+        Takes note of each round of the scheme, and of how to get its model.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Comparison:
     folder: Path | None
     baselines: bool
     keep: Callable[[Checkpoint], None] | None = None
+    best: Callable[[Round, Callable[[], Arrays]], None] | None = None
     histories: dict[str, History] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -63,9 +67,12 @@ class Comparison:
                 show(one)
                 for baseline in reversed(baselines):
                     baseline.follow(one.number)
+                captured = cache(capture)
+                if self.best:  # first: a checkpoint is not to be of a later round than what is best before
+                    self.best(one, lambda: below("model", captured()))
                 if self.keep and one.number:
-                    captured = {baseline.part: baseline.run.capture() for baseline in baselines}
-                    self.keep(Checkpoint(one.number, joined({"scheme": capture(), **captured})))
+                    parts = {baseline.part: baseline.run.capture() for baseline in baselines}
+                    self.keep(Checkpoint(one.number, joined({"scheme": captured(), **parts})))
 
             trained = scheme(self.setting, on_round, start.part("scheme") if start else None)
             self.hashes[self.name] = weights_hash(trained.arrays)

@@ -5,15 +5,17 @@ It shows what the federation is worth: the metrics of a round are the means over
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedlocal.flower.alone import Alone
 from fedlocal.flower.arrays import ndarrays
 from fedlocal.flower.client_app import as_metrics
 from fedlocal.flower.host import node_of
 from fedlocal.flower.rounds import Arrays, FederatedRound
-from fedlocal.results import Checkpoint, Round
+from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.federation import federate
 from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained
 
@@ -41,8 +43,15 @@ def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) 
 
     def observe(_: FederatedRound, recorded: Round, capture: Capture) -> None:
         measured = {actor: {**recorded.actors.get(actor, {}), **evaluated.get(actor, {})} for actor in actors}
-        on_round(replace(recorded, actors=measured), capture)
+        on_round(replace(recorded, actors=measured), lambda: _without_model(capture))
 
-    federate(setting, alone, evaluate, observe, start)
     initial = setting.new_model().arrays
+    if start:
+        start = replace(start, arrays={**start.arrays, **joined({"model": initial})})
+    federate(setting, alone, evaluate, observe, start)
     return Trained({f"actor-{actor}": own_arrays(actor, initial) for actor in actors})
+
+
+def _without_model(capture: Capture) -> dict[str, NDArray[Any]]:
+    """Leave out the global model: it is the initial one for ever, and nobody's."""
+    return {name: array for name, array in capture().items() if not name.startswith("model/")}

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, NDArray[Any]]
 Capture = Callable[[], Mapping[str, NDArray[Any]]]
-"""Returns where a scheme stands now, as arrays that do not change any more: all it needs to go on."""
+"""Returns where a scheme stands now, as arrays that do not change any more: all it needs to go on.
+
+What is evaluated lies below ``model/``; a scheme with a model for each actor has nothing there.
+"""
 
 OnRound = Callable[[Round, Capture], None]
 

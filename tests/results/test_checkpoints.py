@@ -6,6 +6,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
 
-from fedlocal.results import Checkpoint, CheckpointWriter, ResultsError, joined, newest_checkpoint
+from fedlocal.results import (
+    Background,
+    Checkpoint,
+    CheckpointWriter,
+    ResultsError,
+    joined,
+    newest_checkpoint,
+)
 from fedlocal.results.checkpoints import MAGIC, drop_checkpoints, read_checkpoint, write_checkpoint
 
 ABOUT = {"seed": 1, "model": [["w", "<f4", [3]]]}
@@ -217,23 +225,22 @@ def test_later_ones_and_halves_are_dropped(tmp_path: Path) -> None:
 def test_the_last_round_is_written_when_the_writer_is_closed(
     tmp_path: Path, every: int, expected: int
 ) -> None:
-    with CheckpointWriter(tmp_path, ABOUT, every) as writer:
+    with Background() as background, CheckpointWriter(background, tmp_path, ABOUT, every) as writer:
         for number in range(1, 8):
             writer.keep(Checkpoint(number, ARRAYS))
     assert_equal(newest_checkpoint(tmp_path, ABOUT), expected)
-    assert not [thread for thread in threading.enumerate() if thread.name == "checkpoints"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "results"]
 
 
 def test_between_the_intervals_nothing_is_written(tmp_path: Path) -> None:
-    writer = CheckpointWriter(tmp_path, ABOUT, every=3)
-    for number in range(1, 3):
-        writer.keep(Checkpoint(number, ARRAYS))
-    assert not (tmp_path / "checkpoints").exists()
-    writer.close()
+    with Background() as background, CheckpointWriter(background, tmp_path, ABOUT, every=3) as writer:
+        for number in range(1, 3):
+            writer.keep(Checkpoint(number, ARRAYS))
+        assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
-    with CheckpointWriter(tmp_path / "run", ABOUT) as writer:
+    with Background() as background, CheckpointWriter(background, tmp_path / "run", ABOUT) as writer:
         writer.keep(Checkpoint(1, ARRAYS))
     assert_equal(newest_checkpoint(tmp_path / "run", ABOUT), 1)
 
@@ -244,8 +251,9 @@ def test_what_cannot_be_written_is_told_once_and_leaves_the_old_one(
     write_checkpoint(tmp_path, Checkpoint(1, ARRAYS), ABOUT)
     for number in (2, 3):  # what replaces a folder by a file cannot
         (path_of(tmp_path, number) / "in the way").mkdir(parents=True)
-    with CheckpointWriter(tmp_path, ABOUT, start=3) as writer:
-        for number in (2, 3):
-            writer._write(Checkpoint(number, ARRAYS))  # here: two that follow may become one
+    with Background() as background:
+        writer = CheckpointWriter(background, tmp_path, ABOUT, start=3)
+        for number in (2, 3):  # here: two that follow may become one
+            background._write("checkpoint", number, partial(writer._write, Checkpoint(number, ARRAYS)))
     assert len([record for record in caplog.records if "the run goes on" in record.message]) == 1
     assert_equal(newest_checkpoint(tmp_path, ABOUT), 1)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset, Rows, check_finite
 from fedlocal.data.errors import DataError
+from fedlocal.data.features import Column
 from fedlocal.data.sources.holdout import hold_out
 from fedlocal.data.sources.scaling import Scale, scaling
 
@@ -27,11 +28,14 @@ class Raw:
         Labels of any type, or real-valued targets.
     groups : ndarray of shape (n,) or None
         Natural group ids.
+    columns : tuple of Column
+        Names of the features, if they have any.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
     groups: NDArray[Any] | None = None
+    columns: tuple[Column, ...] = ()
 
 
 def assemble(
@@ -83,7 +87,8 @@ def assemble(
         groups = None if groups is None else groups[train]
     scaled = scaling(x[0], scale, white)
     shape = tuple(int(side) for side in raw.x.shape[1:])
-    return Dataset(name, Rows(scaled(x[0]), y[0]), Rows(scaled(x[1]), y[1]), classes, shape, groups)
+    train_rows, test_rows = (Rows(scaled(part), targets) for part, targets in zip(x, y, strict=True))
+    return Dataset(name, train_rows, test_rows, classes, shape, groups, scaled, raw.columns)
 
 
 def encode(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:

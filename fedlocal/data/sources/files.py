@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
+from fedlocal.data.features import Column
 from fedlocal.data.sources.arrays import read_npz
 from fedlocal.data.sources.assemble import Raw, Task, assemble
 from fedlocal.data.sources.scaling import Scale
@@ -21,7 +22,7 @@ def npz(
     scale: Literal["auto", "unit", "standard", "none"] = "auto",
     test_fraction: float = 0.2,
 ) -> Dataset:
-    """Load arrays from an npz file: ``x``, ``y``, and optionally ``x_test``, ``y_test`` and ``groups``.
+    """Load arrays from an npz file: ``x``, ``y``; optionally ``x_test``, ``y_test``, ``groups``, ``columns``.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def npz(
     path : str
         The file, as `numpy.savez` writes it. ``x`` is [n, d], or images [n, h, w] or [n, h, w, channels];
         ``y`` is labels [n] of any type but object, or real-valued targets [n] or [n, t]; ``groups`` is a
-        natural id [n].
+        natural id [n]; ``columns`` is the features' names [d].
     task : {"auto", "classification", "regression"}
         What ``y`` means; "auto": floating-point numbers are real-valued targets, all else are class labels.
     scale : {"auto", "unit", "standard", "none"}
@@ -47,7 +48,8 @@ def npz(
     arrays = _read(Path(path).expanduser())
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise DataError(f"{path}: x_test and y_test go together, only one of them is there")
-    raw = Raw(arrays["x"], arrays["y"], arrays.get("groups"))
+    columns = tuple(Column(str(name)) for name in arrays.get("columns", np.empty(0)).ravel())
+    raw = Raw(arrays["x"], arrays["y"], arrays.get("groups"), columns)
     test = Raw(arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
     grey = raw.x.dtype == np.uint8
     chosen: Scale = ("unit" if grey else "standard") if scale == "auto" else scale

@@ -134,7 +134,8 @@ def _load(
     classes, (train_y, test_y) = encode(name, train[1], test[1])
     scaled = scaling(train[0], "unit", white=255)
     shape = (int(train[0].shape[1]), int(train[0].shape[2]))
-    return Dataset(name, Rows(scaled(train[0]), train_y), Rows(scaled(test[0]), test_y), classes, shape)
+    train_rows, test_rows = Rows(scaled(train[0]), train_y), Rows(scaled(test[0]), test_y)
+    return Dataset(name, train_rows, test_rows, classes, shape, scaling=scaled)
 
 
 def _drawn(name: str, train: Labelled, rows: int | None, rng: np.random.Generator) -> Labelled:

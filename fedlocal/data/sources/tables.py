@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
+from fedlocal.data.features import Column
 from fedlocal.data.sources.assemble import Raw, Task, assemble
 from fedlocal.data.sources.download import fetch
 from fedlocal.data.sources.scaling import Scale
@@ -76,10 +77,12 @@ def openml(
     groups = [] if group is None else [group]
     features = [column for column in table.columns if column not in targets + groups]
     table = table.without_missing([*features, *targets, *groups], drop=missing == "drop")
+    columns = table.described(features, encoding)
     raw = Raw(
-        table.numbers(features, encoding),
+        table.numbers(columns),
         np.column_stack([table.values(column) for column in targets]),
         table.values(group) if group is not None else None,
+        columns,
     )
     return assemble(title, raw, None, rng, task=task, scale=scale, white=0, test_fraction=test_fraction)
 
@@ -109,16 +112,17 @@ class _Table:
             return np.array(self.categories[name])[column.astype(np.int64)]
         return column
 
-    def numbers(self, names: list[str], encoding: Encoding) -> NDArray[np.float64]:
+    def described(self, names: list[str], encoding: Encoding) -> tuple[Column, ...]:
         if not names:
             raise DataError(f"openml {self.title}: no column is left to learn from")
-        blocks = []
-        for name in names:
-            column = self.column(name)[:, None]
-            if name in self.categories and encoding == "onehot":
-                column = (column == np.arange(len(self.categories[name]))).astype(np.float64)
-            blocks.append(column)
-        return np.hstack(blocks)
+        categories = [self.categories.get(name) for name in names]
+        return tuple(
+            Column(name, tuple(values) if values is not None else None, onehot=encoding == "onehot")
+            for name, values in zip(names, categories, strict=True)
+        )
+
+    def numbers(self, columns: tuple[Column, ...]) -> NDArray[np.float64]:
+        return np.hstack([column.features(self.column(column.name)) for column in columns])
 
     def without_missing(self, names: list[str], *, drop: bool) -> "_Table":
         lacking = {name: np.isnan(self.column(name)) for name in names}

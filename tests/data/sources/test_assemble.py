@@ -99,7 +99,7 @@ def test_unit_scale_is_by_the_white_value_or_by_column() -> None:
 def test_large_tables_are_scaled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(1).standard_normal((100, 3))
     whole = scaling(x, "standard")(x)
-    monkeypatch.setattr("fedlocal.data.sources.scaling.CHUNK", 20)
+    monkeypatch.setattr("fedlocal.data.features.CHUNK", 20)
     assert np.allclose(scaling(x, "standard")(x), whole, atol=1e-6)
 
 

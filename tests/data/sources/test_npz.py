@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedlocal.data import DataError, Dataset
+from fedlocal.data import Column, DataError, Dataset
 from fedlocal.data.sources import npz
 
 
@@ -34,6 +34,22 @@ def test_tables_are_standardised(tmp_path: Path) -> None:
     assert np.allclose(dataset.train.x.std(axis=0), 1, atol=1e-6)
     assert dataset.classes is not None
     assert dataset.classes.tolist() == ["a", "b"]
+
+
+def test_raw_rows_that_come_later_are_scaled_as_the_training_rows_were(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).normal(5, 3, (20, 4))
+    y = np.arange(20) % 2
+    dataset = load(save(tmp_path, x=x, y=y, x_test=x, y_test=y))
+    assert dataset.scaling
+    np.testing.assert_array_equal(dataset.scaling(x[7:9]), dataset.test.x[7:9])
+
+
+def test_features_may_have_names(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(1).normal(0, 1, (20, 4)), np.arange(20) % 2
+    dataset = load(save(tmp_path, x=x, y=y, columns=np.array(["a", "b", "c", "d"])))
+    assert dataset.columns == tuple(map(Column, "abcd"))
+    with pytest.raises(DataError, match="mine: 2 named columns, 4 features"):
+        load(save(tmp_path, x=x, y=y, columns=np.array(["a", "b"])))
 
 
 @pytest.mark.parametrize(("scale", "least", "greatest"), [("unit", 0, 1), ("none", 2, 11)])

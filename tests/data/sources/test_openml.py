@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedlocal.data import DataError, Dataset
+from fedlocal.data import Column, DataError, Dataset
 from fedlocal.data.sources import openml
 
 COLUMNS = {"age": "numeric", "city": "nominal", "who": "nominal", "pay": "numeric", "happy": "nominal"}
@@ -108,6 +108,8 @@ def test_nominal_columns_become_one_column_for_each_category(tmp_path: Path) -> 
     age, city, person = dataset.train.x[:, 0], dataset.train.x[:, 1:4], dataset.train.x[:, 4:8]
     assert np.array_equal(city.argmax(axis=1), (age - 20) % 3)
     assert np.array_equal(person.argmax(axis=1), (age - 20) % 4)
+    persons = ("p0", "p1", "p2", "p3")
+    assert dataset.columns == (Column("age"), Column("city", CITIES), Column("who", persons), Column("pay"))
     assert np.array_equal(dataset.train.y, (age - 20) % 2)
 
 

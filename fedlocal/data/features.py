@@ -1,0 +1,69 @@
+"""How raw features become the numbers that a model sees: of the training rows, and of all that come later."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK = 1 << 14  # numbers handled at once: what is float64 in between stays in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Features on a common scale: ``(x - shift) / factor``.
+
+    Parameters
+    ----------
+    shift, factor : ndarray of float64, shape (1,) or (d,)
+        One for all features, or one for each.
+    """
+
+    shift: NDArray[np.float64]
+    factor: NDArray[np.float64]
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Return rows of raw features, (n, ...) with n > 0, as scaled, flattened float32; each by itself."""
+        table = x.reshape(len(x), -1)
+        out = np.empty(table.shape, np.float32)
+        for rows, into in zip(chunks(table), chunks(out), strict=True):
+            into[...] = (rows - self.shift) / self.factor
+        return out
+
+
+def chunks(table: NDArray[Any]) -> list[NDArray[Any]]:
+    """Cut a table into views of so many rows that they stay in the cache."""
+    height = max(1, CHUNK // table.shape[1])
+    return [table[start : start + height] for start in range(0, len(table), height)]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    name : str
+        As its header has it.
+    categories : tuple of str or None
+        Of a nominal column: its values, in the order of their codes. None: it holds numbers.
+    onehot : bool
+        Whether a nominal column makes one feature for each category, or one that is the code.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    onehot: bool = True
+
+    @property
+    def width(self) -> int:
+        """Number of features that it makes."""
+        return len(self.categories) if self.categories is not None and self.onehot else 1
+
+    def features(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn numbers, or the codes of categories, into features: (n,) to (n, width)."""
+        column = values[:, None]
+        if self.categories is None or not self.onehot:
+            return column
+        codes: NDArray[np.float64] = np.arange(len(self.categories), dtype=np.float64)
+        return np.equal(column, codes).astype(np.float64)

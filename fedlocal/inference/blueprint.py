@@ -1,0 +1,162 @@
+"""What must be known of a model to use its arrays on new rows: architecture, features, classes."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+from hydra.utils import get_object
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from fedlocal.config import Config, build, target_problems
+from fedlocal.data import Column, Dataset, Scaling
+from fedlocal.inference.errors import InferenceError
+from fedlocal.inference.serving import NewModel
+from fedlocal.models import ModelFactory
+from fedlocal.results import ResultsError, versions
+
+GIVEN = {"inputs", "outputs", "classes", "rng"}
+"""What every factory of models is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Blueprint:
+    """A model without its arrays.
+
+    Parameters
+    ----------
+    config : mapping of str to Any
+        The run's configuration, resolved; of it, ``model`` names what makes the model.
+    dataset : str
+        The name of what it was trained on.
+    inputs, outputs : int
+        Features as the model sees them; classes or real targets.
+    classes : ndarray of shape (outputs,) or None
+        The labels, index = class code; None for real targets.
+    shape : tuple of int
+        Of one raw example.
+    scaling : Scaling or None
+        From raw features to those that the model sees; None: as they are.
+    columns : tuple of Column
+        Of a raw table; empty where features have no names.
+    """
+
+    config: Mapping[str, Any]
+    dataset: str
+    inputs: int
+    outputs: int
+    classes: NDArray[Any] | None
+    shape: tuple[int, ...]
+    scaling: Scaling | None
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def of_run(cls, config: Config, dataset: Dataset) -> "Blueprint":
+        """Return that of a run's model."""
+        return cls(
+            config=cast(Any, OmegaConf.to_container(cast(Any, config), resolve=True, enum_to_str=True)),
+            dataset=dataset.name,
+            inputs=dataset.inputs,
+            outputs=dataset.outputs,
+            classes=dataset.classes,
+            shape=dataset.shape,
+            scaling=dataset.scaling,
+            columns=dataset.columns,
+        )
+
+    @classmethod
+    def read(cls, manifest: Mapping[str, Any]) -> "Blueprint":
+        """Return what `as_json` wrote into a manifest.
+
+        Raises
+        ------
+        ResultsError
+            If the manifest does not say all of it.
+        """
+        try:
+            architecture, features, classes = (manifest[key] for key in ("model", "features", "classes"))
+            return cls(
+                config={**manifest["config"], "model": dict(architecture["config"])},
+                dataset=str(manifest["dataset"]),
+                inputs=int(architecture["inputs"]),
+                outputs=int(architecture["outputs"]),
+                classes=np.array(classes["labels"], classes["dtype"]) if classes else None,
+                shape=tuple(map(int, features["shape"])),
+                scaling=_scaling(features["scaling"]),
+                columns=tuple(map(_column, features["columns"])),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ResultsError(
+                f"the manifest does not say what its model is ({type(error).__name__}: {error})"
+            ) from error
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it in JSON's words, with the versions of what trained the model."""
+        scaling = self.scaling
+        return {
+            "model": {"config": self.config["model"], "inputs": self.inputs, "outputs": self.outputs},
+            "classes": None if self.classes is None else _labels(self.classes),
+            "features": {
+                "shape": self.shape,
+                "scaling": {"shift": scaling.shift, "factor": scaling.factor} if scaling else None,
+                "columns": [asdict(column) for column in self.columns],
+            },
+            "dataset": self.dataset,
+            "config": self.config,
+            "versions": versions(),
+        }
+
+    def new_model(self) -> NewModel:
+        """Return what makes the model.
+
+        Raises
+        ------
+        InferenceError
+            If what the configuration names is not there, is no model, or refuses its options.
+        """
+        try:
+            factory, classes = _factory(self.config["model"]), self.classes is not None
+            made = NewModel(factory, self.inputs, self.outputs, classes, self.shape)
+            made()
+        except Exception as error:
+            raise InferenceError(
+                f"the model cannot be built again ({' '.join(str(error).split())}): what made it must be "
+                "importable here, in the version that trained it"
+            ) from error
+        return made
+
+
+def _factory(options: Mapping[str, Any]) -> ModelFactory:
+    """Return what makes models; whatever else could be named is not called."""
+    if problems := target_problems("model", OmegaConf.create(dict(options))):
+        raise InferenceError("; ".join(problems))
+    target = get_object(options["_target_"])
+    if options.get("_partial_") is not True:  # then it is the class of what makes them
+        target = target.__call__ if inspect.isclass(target) else None
+    parameters = inspect.signature(target).parameters if target else {}
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    if not takes_any and (lacking := GIVEN - parameters.keys()):
+        takes = f"does not take {', '.join(sorted(lacking))}, as a model does"
+        raise InferenceError(f"model._target_={options['_target_']} {takes}")
+    factory: ModelFactory = build(cast(Config, {"model": options}), "model")
+    return factory
+
+
+def _labels(classes: NDArray[Any]) -> dict[str, Any]:
+    plain = classes if classes.dtype.kind in "biufU" else classes.astype(str)
+    return {"dtype": plain.dtype.str, "labels": plain}
+
+
+def _scaling(described: Mapping[str, Any] | None) -> Scaling | None:
+    if described is None:
+        return None
+    shift, factor = (np.array(described[key], np.float64) for key in ("shift", "factor"))
+    return Scaling(shift, factor)
+
+
+def _column(described: Mapping[str, Any]) -> Column:
+    categories = described["categories"]
+    values = None if categories is None else tuple(map(str, categories))
+    return Column(str(described["name"]), values, bool(described["onehot"]))

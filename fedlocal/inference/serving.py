@@ -1,0 +1,135 @@
+"""What answers for a saved model: the model itself, and the actors that each hold it.
+
+This is all that a worker imports, beside the model.
+"""
+
+import inspect
+import json
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import Outcome, SharedArray, Wire
+from fedlocal.data import Scaling
+from fedlocal.models import Model, ModelFactory
+
+Array = NDArray[Any]
+
+ALIGNMENT = 64
+RANGE = struct.Struct("<qq")  # of a message: its first row in the block, and the one behind its last
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """Makes a model of some architecture; its arrays are still to be loaded.
+
+    Parameters
+    ----------
+    factory : ModelFactory
+        What the configuration chose.
+    inputs, outputs : int
+        Features, and classes or targets.
+    classes : bool
+        Whether targets are class codes.
+    shape : tuple of int
+        Of one example; factories that ask for it are given it.
+    """
+
+    factory: ModelFactory
+    inputs: int
+    outputs: int
+    classes: bool
+    shape: tuple[int, ...]
+
+    def __call__(self) -> Model:
+        """Make one."""
+        factory: Callable[..., Model] = self.factory
+        rng = np.random.default_rng(0)
+        if "shape" in inspect.signature(factory).parameters:
+            factory = partial(factory, shape=self.shape)
+        return factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that are asked about together.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, ...)
+        Real numbers, C-contiguous.
+    raw : bool
+        Whether they are still to be scaled.
+    """
+
+    rows: Array
+    raw: bool
+
+    def part(self, start: int, stop: int) -> "Block":
+        """Return some of the rows."""
+        return Block(self.rows[start:stop], self.raw)
+
+
+def answer(model: Model, scaling: Scaling | None, block: Block) -> Array:
+    """Return the model's outputs for a batch, [n, outputs]."""
+    with np.errstate(over="ignore"):  # what becomes infinite is told by its outputs
+        if scaling and block.raw:
+            x = scaling(block.rows)
+        else:
+            x = np.ascontiguousarray(block.rows.reshape(len(block.rows), -1), np.float32)
+    return model.predict(x)
+
+
+class Weights:
+    """A model's arrays in memory that workers share."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._places, end = [], 0
+        for name, array in arrays.items():
+            self._places.append((name, array.dtype, array.shape, end))
+            end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+        self._memory = SharedArray((max(end, 1),), np.uint8)
+        for name, view in self.arrays.items():
+            np.copyto(view, arrays[name])
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Views by name."""
+        memory = self._memory.array
+        return {name: np.ndarray(shape, dtype, memory, offset) for name, dtype, shape, offset in self._places}
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._memory.close()
+
+
+class Serving:
+    """The behaviour of actors that hold the model, and answer for a batch of rows each.
+
+    Parameters
+    ----------
+    new_model : NewModel
+        Makes it.
+    weights : Weights
+        Its arrays.
+    scaling : Scaling or None
+        Of raw rows.
+    """
+
+    def __init__(self, new_model: NewModel, weights: Weights, scaling: Scaling | None) -> None:
+        self._model, self._scaling = new_model(), scaling
+        self._model.load(weights.arrays)
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
+        """Return the outputs for the rows of a range."""
+        described = json.loads(message.header)
+        rows = np.frombuffer(message.arrays[0], described["dtype"]).reshape(described["shape"])
+        block = Block(rows, described["raw"]).part(*RANGE.unpack(message.body))
+        outputs = np.ascontiguousarray(answer(self._model, self._scaling, block))
+        body = json.dumps({"dtype": outputs.dtype.str, "shape": outputs.shape}).encode()
+        return Wire(body=body, arrays=[outputs]), b""

@@ -1,0 +1,26 @@
+from functools import cache
+
+import pytest
+
+from fedlocal import compose, run
+from tests.inference.runs import Train, Trained
+
+SMALL = ["rounds=3", "display=off", "baseline=false", "backend=inline"]
+SYNTHETIC = ["dataset=synthetic", "dataset.train=200", "dataset.test=50", "dataset.shape=[4,4]"]
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """Train a small model in a folder of its own, the same one for the same overrides: do not change it."""
+
+    @cache
+    def trained(*overrides: str) -> Trained:
+        given = [] if any(each.startswith("dataset=") for each in overrides) else SYNTHETIC
+        hidden = [] if any(each.startswith("model=") for each in overrides) else ["model.hidden=[8]"]
+        config = compose(*SMALL, *given, *hidden, *overrides)
+        folder = tmp_path_factory.mktemp("run")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fedlocal.recording.draw", lambda *_: None)  # most of the time
+            return Trained(run(config, folder), folder, config)
+
+    return trained

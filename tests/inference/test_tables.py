@@ -1,0 +1,160 @@
+"""Rows are read as they are meant, or the cell that cannot be is named."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from hypothesis.extra import numpy as arrays_of
+from numpy.typing import NDArray
+
+from fedlocal.data import Column, DataError
+from fedlocal.inference import tables
+from fedlocal.inference.blueprint import Blueprint
+from fedlocal.inference.predictions import Predictions, write_predictions
+from fedlocal.inference.tables import read_rows
+from fedlocal.results import load_arrays
+
+PEOPLE = (Column("age"), Column("city", ("Bonn", "Kiel")), Column("size", ("S", "M"), onehot=False))
+FINITE = some.floats(allow_nan=False, allow_infinity=False)
+
+
+def blueprint(inputs: int = 3, columns: tuple[Column, ...] = ()) -> Blueprint:
+    return Blueprint({}, "mine", inputs, 2, np.array(["no", "yes"]), (inputs,), None, columns)
+
+
+def read(folder: Path, text: str, known: Blueprint) -> tuple[list[list[float]], list[str]]:
+    (folder / "rows.csv").write_bytes(text.encode())
+    rows, ignored = read_rows(folder / "rows.csv", known)
+    return rows.tolist(), ignored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2,3\n4,5,6\n",
+        "a,b,c\n1,2,3\n4,5,6",
+        "0,1,2\r\n1,2,3\r\n4,5,6\r\n",
+        '\ufeff"a","b, too","c"\n1, 2 ,3e0\n\n4.0,"5",6\n\n',
+    ],
+)
+def test_columns_without_names_are_taken_in_their_order(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text, blueprint()) == ([[1, 2, 3], [4, 5, 6]], [])
+
+
+def test_named_columns_are_found_by_the_header_and_others_are_left_out(tmp_path: Path) -> None:
+    text = "size,happy,city, age\nM,yes,Kiel,30\nS,no,Bonn,40\n"
+    expected = [[30, 0, 1, 1], [40, 1, 0, 0]]
+    assert read(tmp_path, text, blueprint(4, PEOPLE)) == (expected, ["happy"])
+    assert read(tmp_path, "30,Kiel,M\n40,Bonn,S\n", blueprint(4, PEOPLE)) == (expected, [])
+
+
+@given(
+    arrays_of.arrays(np.float64, arrays_of.array_shapes(min_dims=2, max_dims=2, max_side=5), elements=FINITE)
+)
+def test_numbers_keep_their_bits(tmp_path_factory: pytest.TempPathFactory, table: NDArray[Any]) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    header = ",".join(f"c{at}" for at in range(table.shape[1]))
+    text = "\n".join([header, *(",".join(map(repr, row)) for row in table.tolist())])
+    assert read(folder, text, blueprint(table.shape[1]))[0] == table.tolist()
+
+
+def test_large_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "TOGETHER", 3)
+    text = "\n".join(f"{at},{at},{at}" for at in range(10))
+    assert read(tmp_path, text, blueprint())[0] == [[at] * 3 for at in range(10)]
+
+
+def test_a_header_alone_has_no_rows(tmp_path: Path) -> None:
+    assert read(tmp_path, "a,b,c\n", blueprint()) == ([], [])
+
+
+NONSENSE = [
+    ("", 0, r"rows\.csv: is empty"),
+    ("1,2\n", 0, r"rows\.csv, line 1: 2 columns, the model takes 3$"),
+    ("1;2;3\n", 0, "line 1: 1 columns, the model takes 3"),
+    ("a,b,c\n1,2,3\n1,2\n", 0, "line 3: 2 columns, expected 3"),
+    ("a,b,c\n1,2,3\n4,x,6\n", 0, "line 3, column b: 'x' is not a number"),
+    ("1,2,3\n\n4,,6\n", 0, "line 3, column 1: is empty"),
+    ("1,2,\n", 0, "line 1, column 2: is empty"),
+    ("1,2,nan\n", 0, "line 1, column 2: nan is not a finite number"),
+    ("1,2,1e999\n", 0, "line 1, column 2: 1e999 is not a finite number"),
+    ("a,2,c\n1,2,3\n", 0, "line 1, column 0: 'a' is not a number"),
+    ("1,Bonn\n", 1, "line 1: 2 columns, the model takes 3: age, city, size"),
+    ("age,size\n1,S\n", 1, r"rows\.csv: lacks city, which the model was trained on"),
+    ("age,city,size,city\n1,Bonn,S,Bonn\n", 1, "has twice city"),
+    ("age,city,size\n1,Ulm,S\n", 1, "line 2, column city: 'Ulm' is not one of Bonn, Kiel"),
+    ("age,city,size\nold,Bonn,S\n", 1, "line 2, column age: 'old' is not a number"),
+    ("age,city,size\n,Bonn,S\n", 1, "line 2, column age: is empty"),
+]
+
+
+@pytest.mark.parametrize(("text", "named", "reason"), NONSENSE)
+def test_what_cannot_be_is_named(tmp_path: Path, text: str, named: int, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        read(tmp_path, text, blueprint(4, PEOPLE) if named else blueprint())
+
+
+def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
+    for name, content, reason in [
+        ("rows.txt", b"1,2,3", "rows come as .npz or .csv, not as .txt"),
+        ("rows", b"1,2,3", "not as a file without suffix"),
+        ("rows.csv", b"\xff\xfe1,2,3", "is not a table of text with commas"),
+        ("rows.npz", b"PK", "cannot be read as plain arrays"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=reason):
+            read_rows(tmp_path / name, blueprint())
+    for name in ("absent.csv", "absent.npz"):
+        with pytest.raises(
+            DataError, match=f"absent.*{'cannot be read' if 'csv' in name else 'no such file'}"
+        ):
+            read_rows(tmp_path / name, blueprint())
+
+
+def test_arrays_are_taken_as_they_are(tmp_path: Path) -> None:
+    x = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    np.savez(tmp_path / "rows.npz", x=x)
+    rows, _ = read_rows(tmp_path / "rows.npz", blueprint())
+    assert rows.dtype == np.uint8
+    np.testing.assert_array_equal(rows, x)
+    np.savez(tmp_path / "rows.npz", y=x)
+    with pytest.raises(DataError, match=r"holds \['y'\], lacks x"):
+        read_rows(tmp_path / "rows.npz", blueprint())
+    np.savez(tmp_path / "rows.npz", x=np.array([{}]))
+    with pytest.raises(DataError, match="cannot be read as plain arrays"):
+        read_rows(tmp_path / "rows.npz", blueprint())
+
+
+LABELS = np.array(["no", "yes, surely"])
+SHARES = np.array([[0.1, 0.9], [1, 0]], np.float32)
+
+
+def test_predictions_become_a_table(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "a.csv", Predictions(LABELS))
+    assert (tmp_path / "a.csv").read_text() == 'prediction\nno\n"yes, surely"\n'
+    write_predictions(tmp_path / "a.csv", Predictions(LABELS, SHARES, LABELS))
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines == ['prediction,p(no),"p(yes, surely)"', "no,0.1,0.9", '"yes, surely",1.0,0.0']
+    write_predictions(tmp_path / "a.csv", Predictions(np.array([[0.5, 2], [1, 3]])))
+    assert (tmp_path / "a.csv").read_text() == "prediction-0,prediction-1\n0.5,2.0\n1.0,3.0\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_predictions_become_arrays(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "a.npz", Predictions(LABELS, SHARES, LABELS))
+    stored = load_arrays(tmp_path / "a.npz")
+    assert list(stored) == ["labels", "probabilities", "classes"]
+    np.testing.assert_array_equal(stored["probabilities"], SHARES)
+    write_predictions(tmp_path / "a.npz", Predictions(LABELS))
+    assert list(load_arrays(tmp_path / "a.npz")) == ["labels"]
+
+
+def test_a_table_that_is_not_finished_does_not_take_its_place(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "a.csv", Predictions(LABELS))
+    with pytest.raises(ValueError, match="dimension"):
+        write_predictions(tmp_path / "a.csv", Predictions(LABELS, SHARES[:1], LABELS))
+    assert (tmp_path / "a.csv").read_text().startswith("prediction\nno")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
