@@ -3,6 +3,7 @@
 This room imports nothing of ours but itself.
 """
 
+from fedlocal.models.frameworks import Keras, PyTorch
 from fedlocal.models.mlp import MLP
 from fedlocal.models.protocol import Arrays, Evaluation, Model, ModelError, ModelFactory
 from fedlocal.models.sklearn import SklearnModel
@@ -16,10 +17,12 @@ __all__ = [
     "Evaluation",
     "Gather",
     "GradientTree",
+    "Keras",
     "Model",
     "ModelError",
     "ModelFactory",
     "Node",
+    "PyTorch",
     "SklearnModel",
     "Stack",
     "add_gradients",
