@@ -100,8 +100,11 @@ def check_output_folder(arguments: Sequence[str]) -> None:
 
 
 def runs_actors(arguments: Sequence[str]) -> bool:
-    """Tell whether a command line looks like a run on actors; only Hydra knows for sure."""
-    return not _has_flags(arguments) and not any(argument.startswith("backend") for argument in arguments)
+    """Tell whether a command line looks like a run on actors; only Hydra knows for sure.
+
+    A model may be a framework's, which is to be imported with the rest: that, too, only Hydra knows.
+    """
+    return not _has_flags(arguments) and not any(re.match("backend|model=", each) for each in arguments)
 
 
 def warm_up() -> None:

@@ -279,6 +279,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
 
 
+def model_imports(config: Config) -> tuple[str, ...]:
+    """Return the modules that every process with a model will import: a framework's import takes seconds."""
+    return tuple(getattr(get_object(config.model["_target_"]), "preload", ()))
+
+
 def build(config: Config, group: str, **given: Any) -> Any:
     """Build what a group of the configuration describes.
 

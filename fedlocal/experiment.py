@@ -19,6 +19,7 @@ from fedlocal.config import (
     OptimizerState,
     build,
     check,
+    model_imports,
     sampling_problems,
     with_actors,
 )
@@ -170,7 +171,8 @@ def _run(
         if config.actors == AUTO:
             raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
         backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
-    backend.prepare(PRELOAD if folder else ())  # workers start while data are loaded
+    drawing = PRELOAD if folder else ()
+    backend.prepare((*drawing, *model_imports(config)))  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
     from fedlocal.schemes.attendance import check_attendance
     from fedlocal.schemes.comparison import Comparison
@@ -298,7 +300,8 @@ def prepare(
     divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
     if dataset is None:
         dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
-    new_model = NewModel(factory, dataset.inputs, dataset.outputs, dataset.classes is not None, seed)
+    classes = dataset.classes is not None
+    new_model = NewModel(factory, dataset.inputs, dataset.outputs, classes, seed, dataset.shape)
     new_model()  # a model that does not suit the data is refused here
     attack.check(new_model.outputs if new_model.classes else None)
     client = build(config, "client")

@@ -5,8 +5,9 @@ import multiprocessing
 from fedlocal.drawing import PRELOAD as DRAWING
 from fedlocal.flower.backends import PRELOAD as CLIENTS
 from fedlocal.inference.pool import PRELOAD as SERVING
+from fedlocal.models import PyTorch
 
-LIBRARY = ("sklearn.linear_model", "sklearn.neural_network")
+LIBRARY = ("sklearn.linear_model", "sklearn.neural_network", *PyTorch.preload)  # what is installed of it
 SHARED = ("fedlocal.actors.processes", *CLIENTS, *DRAWING, *SERVING, *LIBRARY)
 
 

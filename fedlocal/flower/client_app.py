@@ -1,7 +1,9 @@
 """fedlocal's own client app: trains the run's model on the rows of its partition."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -82,6 +84,8 @@ class NewModel:
         Whether targets are class codes.
     seed : int
         Of the run.
+    shape : tuple of int, optional
+        Of one example; factories that ask for it are given it. By default (inputs,).
     """
 
     factory: ModelFactory
@@ -89,11 +93,14 @@ class NewModel:
     outputs: int
     classes: bool
     seed: int
+    shape: tuple[int, ...] = ()
 
     def __call__(self) -> Model:
         """Make one."""
-        rng = generator(self.seed, Stream.MODEL)
-        return self.factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
+        factory, rng = self.factory, generator(self.seed, Stream.MODEL)
+        if "shape" in inspect.signature(factory).parameters:
+            factory = partial(factory, shape=self.shape or (self.inputs,))
+        return factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
 
 
 def client_app(slices: Slices, new_model: Callable[[], Model], training: Training) -> ClientApp:

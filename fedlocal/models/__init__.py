@@ -3,6 +3,7 @@
 This room imports nothing of ours but itself.
 """
 
+from fedlocal.models.frameworks import Keras, PyTorch
 from fedlocal.models.mlp import MLP
 from fedlocal.models.network import Buffers
 from fedlocal.models.passes import Passes, stages_of
@@ -19,11 +20,13 @@ __all__ = [
     "Evaluation",
     "Gather",
     "GradientTree",
+    "Keras",
     "Model",
     "ModelError",
     "ModelFactory",
     "Node",
     "Passes",
+    "PyTorch",
     "SklearnModel",
     "Stack",
     "add_gradients",

@@ -36,3 +36,11 @@ def check_arrays(expected: Arrays, arrays: Arrays) -> None:
     for name in arrays:
         if name not in expected:
             raise ModelError(f"array {name!r} is not one of this model's: {list(expected)}")
+
+
+def check_vector(vector: NDArray[np.float32], size: int) -> None:
+    """Raise :class:`ModelError` unless a vector is a contiguous float32[size], as all parameters are."""
+    if vector.shape != (size,) or vector.dtype != np.float32 or not vector.flags.c_contiguous:
+        raise ModelError(
+            f"all parameters are a contiguous float32[{size}]; got {vector.dtype}{list(vector.shape)}"
+        )

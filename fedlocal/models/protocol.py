@@ -113,7 +113,11 @@ class Model(Protocol):
 
 
 class ModelFactory(Protocol):
-    """What a configuration builds: a model that still lacks the shape of the data and its random start."""
+    """What a configuration builds: a model that still lacks the shape of the data and its random start.
+
+    One that has a parameter ``shape``, tuple of int, is given the shape of an example before it was
+    flattened.
+    """
 
     def __call__(self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator) -> Model:
         """Build a model.

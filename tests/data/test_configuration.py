@@ -33,7 +33,7 @@ def test_a_group_file_states_each_parameter_with_its_default(path: Path) -> None
 @pytest.mark.parametrize(
     ("group", "names"),
     [
-        ("dataset", "digits fashion_mnist mnist npz openml synthetic"),
+        ("dataset", "cifar10 digits fashion_mnist mnist npz openml synthetic"),
         (
             "partition",
             """continuous dirichlet distribution exponential extended_dirichlet group iid inner_dirichlet

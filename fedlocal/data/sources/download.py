@@ -1,12 +1,19 @@
 """The one place that uses the network: scikit-learn's OpenML client, with every failure told in one way."""
 
+import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedlocal.data.errors import DataError
+from fedlocal.data.sources.arrays import read_npz
 
 TIMEOUT = 30.0  # seconds without an answer
 
@@ -47,6 +54,52 @@ def fetch(what: str, otherwise: str, **options: Any) -> Any:
         raise DataError(f"{what}: the download cannot be kept ({error}); set dataset.cache=FOLDER") from error
     except (ValueError, KeyError) as error:
         raise DataError(f"{what}: OpenML cannot provide it: {error}") from error
+
+
+def quickest_parser() -> str:
+    """Return the parser for large tables of numbers: pandas has a much faster one."""
+    return "auto" if find_spec("pandas") else "liac-arff"
+
+
+def kept(
+    name: str, cache: str | None, make: Callable[[Path], Mapping[str, NDArray[Any]]]
+) -> dict[str, NDArray[Any]]:
+    """Return arrays that are kept as one npz file: scikit-learn keeps the ARFF text, slow to read again.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    cache : str or None
+        Folder for the file; None: scikit-learn's ``data_home``.
+    make : callable
+        Given the file's path, returns the arrays where there is no file yet.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written, or is damaged.
+    """
+    from sklearn.datasets import get_data_home
+
+    try:
+        path = Path(get_data_home(cache)) / "fedlocal" / f"{name}.npz"
+        if not path.is_file():
+            _keep(path, make(path))
+    except OSError as error:
+        raise DataError(f"{name}: the download cannot be kept ({error}); set dataset.cache=FOLDER") from error
+    return read_npz(path, "the kept download is damaged, delete it and run again")
+
+
+def _keep(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write the file whole or not at all, whoever else writes it at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+    try:
+        np.savez(part, allow_pickle=False, **arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

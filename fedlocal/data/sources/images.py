@@ -1,8 +1,7 @@
 """MNIST and Fashion-MNIST: from IDX files where there are any, otherwise downloaded once."""
 
-import os
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset, Rows
 from fedlocal.data.errors import DataError
-from fedlocal.data.sources.arrays import read_npz
 from fedlocal.data.sources.assemble import encode
-from fedlocal.data.sources.download import fetch
+from fedlocal.data.sources.download import fetch, kept, quickest_parser
 from fedlocal.data.sources.idx import read_idx
 from fedlocal.data.sources.scaling import scaling
 
@@ -177,49 +175,28 @@ def _read(folder: Path, part: str) -> Labelled:
 
 
 def _downloaded(published: _Published, cache: str | None) -> tuple[Labelled, Labelled]:
-    """Return the OpenML copy, kept as one npz file: scikit-learn keeps the ARFF text, slow to read again."""
-    from sklearn.datasets import get_data_home
-
-    try:
-        kept = Path(get_data_home(cache)) / "fedlocal" / f"{published.name}.npz"
-        if not kept.is_file():
-            _keep(kept, *_fetched(published, kept, cache))
-    except OSError as error:
-        raise DataError(
-            f"{published.name}: the download cannot be kept ({error}); set dataset.cache=FOLDER"
-        ) from error
-    arrays = read_npz(kept, "the kept download is damaged, delete it and run again")
+    """Return the OpenML copy."""
+    arrays = kept(published.name, cache, partial(_fetched, published, cache))
     images, labels = arrays["images"], arrays["labels"]
     return (images[:TRAIN_ROWS], labels[:TRAIN_ROWS]), (images[TRAIN_ROWS:], labels[TRAIN_ROWS:])
 
 
-def _fetched(published: _Published, kept: Path, cache: str | None) -> Labelled:
+def _fetched(published: _Published, cache: str | None, place: Path) -> dict[str, NDArray[Any]]:
     package = f" (Debian's package {published.package} does that)" if published.package else ""
     otherwise = (
         "Without network: put the four IDX files, train-images-idx3-ubyte.gz and so on, into a folder and "
         f"set dataset.folder=FOLDER, or into {published.system}{package}. With network: run once where "
-        f"openml.org can be reached; the copy is kept as {kept}."
+        f"openml.org can be reached; the copy is kept as {place}."
     )
-    parser = "auto" if find_spec("pandas") else "liac-arff"
+    parser = quickest_parser()
     bunch = fetch(published.name, otherwise, name=published.openml, version=1, parser=parser, data_home=cache)
     return _from_openml(published.name, bunch)
 
 
-def _from_openml(name: str, bunch: Any) -> Labelled:
+def _from_openml(name: str, bunch: Any) -> dict[str, NDArray[Any]]:
     table, labels = np.asarray(bunch.data), np.asarray(bunch.target)
     if table.shape != (70_000, 784) or labels.shape != (70_000,):
         raise DataError(
             f"{name}: OpenML sent {table.shape} and {labels.shape}, expected 70000 images of 784 pixels"
         )
-    return table.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.int64)
-
-
-def _keep(path: Path, images: Bytes, labels: NDArray[Any]) -> None:
-    """Write the file whole or not at all, whoever else writes it at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.{os.getpid()}.npz")
-    try:
-        np.savez(part, images=images, labels=labels)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return {"images": table.astype(np.uint8).reshape(-1, 28, 28), "labels": labels.astype(np.int64)}

@@ -1,0 +1,122 @@
+"""What models of other frameworks have in common: how their parts are built, tried, seeded and evaluated."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.models.protocol import Evaluation, ModelError
+
+Array = NDArray[Any]
+MeanLoss = Callable[[Array, Array], float]
+"""Of some outputs, [n, outputs], and their targets."""
+
+SEEDING = 64  # parameters, the last ones, that seed a batch: each update changes them
+
+
+def build_part(option: str, node: dict[str, Any], *arguments: Any, **offered: Any) -> Any:
+    """Build one part of a model.
+
+    Parameters
+    ----------
+    option : str
+        Of the model: begins each message.
+    node : dict
+        Its ``_target_``, and arguments, which may be such nodes themselves.
+    *arguments
+        Given in any case.
+    **offered
+        Given where the target's signature names them and the node does not.
+
+    Raises
+    ------
+    ModelError
+        If the target refuses its arguments, whatever it raises.
+    """
+    from hydra.errors import HydraException  # imported late: only a framework needs it
+    from hydra.utils import get_object, instantiate
+
+    name = node["_target_"]
+    try:
+        wanted = _parameters(get_object(name)) - node.keys()
+        new = instantiate({**node, "_partial_": True}, _convert_="all")
+        return new(*arguments, **{key: value for key, value in offered.items() if key in wanted})
+    except Exception as error:
+        reason = error.__cause__ if isinstance(error, HydraException) and error.__cause__ else error
+        raise ModelError(f"model.{option}: {name}: {type(reason).__name__}: {reason}") from error
+
+
+def _parameters(target: Any) -> set[str]:
+    try:
+        return set(inspect.signature(target).parameters)
+    except ValueError:  # of some functions written in C
+        return set()
+
+
+def check_fit(name: str, got: Array, outputs: int, mean_loss: MeanLoss, *, classes: bool) -> None:
+    """Make sure that a network, its loss and the data go together.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    got : array
+        What it makes of two rows.
+    outputs : int
+        Classes or targets.
+    mean_loss : callable
+        The loss.
+    classes : bool
+        Whether targets are class codes.
+
+    Raises
+    ------
+    ModelError
+        If the outputs are of another shape, the loss does not take them, or it is no mean over rows.
+    """
+    if got.shape != (2, outputs):
+        raise ModelError(
+            f"{name} makes {list(got.shape)} of two rows; for {outputs} "
+            f"{'classes' if classes else 'targets'} it must make {[2, outputs]}"
+        )
+    y: Array = np.zeros(2, np.int64) if classes else np.zeros((2, outputs), np.float32)
+    try:
+        both, *each = (mean_loss(got[rows], y[rows]) for rows in (slice(2), slice(1), slice(1, 2)))
+    except Exception as error:
+        raise ModelError(f"model.loss does not take what {name} makes: {error}") from error
+    if not math.isclose(both, sum(each) / 2, rel_tol=1e-3, abs_tol=1e-6):
+        raise ModelError(f"model.loss is {both:.6g} of two rows and {each} of each: it must be their mean")
+
+
+def evaluation(parts: Iterable[Array], y: Array, mean_loss: MeanLoss, *, classes: bool) -> Evaluation:
+    """Evaluate outputs that come in parts: rows, some at a time, in the order of their targets."""
+    loss, hits, start = 0.0, 0, 0
+    for outputs in parts:
+        targets = y[start : start + len(outputs)]
+        loss += mean_loss(outputs, targets) * len(outputs) if len(outputs) else 0.0
+        hits += int((outputs.argmax(axis=1) == targets).sum()) if classes else 0
+        start += len(outputs)
+    rows = start or math.nan
+    return Evaluation(loss / rows, hits / rows if classes else None)
+
+
+def softmax(outputs: Array) -> Array:
+    """Return the probabilities that belong to logits, [n, classes]."""
+    powers: Array = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.divide(powers, powers.sum(axis=1, keepdims=True), out=powers)
+
+
+def seed_of_batch(x: NDArray[Any], y: NDArray[Any], parameters: NDArray[np.float32]) -> int:
+    """Return the seed of what a network draws at random for a batch, from 0 to 2⁶³ - 1.
+
+    It depends on the rows, the targets and the parameters, and so on neither when nor where the batch is
+    computed; the same rows get another one after each update.
+    """
+    digest = blake2b(np.ascontiguousarray(x), digest_size=8)
+    digest.update(np.ascontiguousarray(y))
+    digest.update(np.ascontiguousarray(parameters[-SEEDING:]))
+    return int.from_bytes(digest.digest()) >> 1
