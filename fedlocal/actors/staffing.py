@@ -95,9 +95,9 @@ class Staffing:
     system: Resizable
     least: int
     most: int
-    _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE))
-    _usage: Usage = field(default_factory=Usage)
-    _before: Load | None = None
+    _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE), init=False)
+    _usage: Usage = field(default_factory=Usage, init=False)
+    _before: Load | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Note that messages are about to be sent."""
