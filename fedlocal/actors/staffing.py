@@ -90,14 +90,17 @@ class Staffing:
         Whose workers.
     least, most : int
         How many there may be.
+    give_way : bool
+        Whether there may be fewer because others want the cores.
     """
 
     system: Resizable
     least: int
     most: int
-    _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE))
-    _usage: Usage = field(default_factory=Usage)
-    _before: Load | None = None
+    give_way: bool = True
+    _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE), init=False)
+    _usage: Usage = field(default_factory=Usage, init=False)
+    _before: Load | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Note that messages are about to be sent."""
@@ -128,7 +131,7 @@ class Staffing:
         workers, reason = self.system.workers, ""
         if self._usage.seconds >= ENOUGH:
             change, reason = self._usage.advice(workers)
-            self._usage, workers = Usage(), workers + change
+            self._usage, workers = Usage(), workers + (change if self.give_way else max(change, 0))
         if len(self._messages) == PATIENCE and workers > (needed := max(self._messages)):
             workers, reason = needed, f"no more than {needed} clients at a time"
         workers = min(max(workers, self.least), self.most)

@@ -228,6 +228,8 @@ class Elastic(Actors):
     ----------
     min_workers : int
         The fewest there are, as long as there are as many clients.
+    give_way : bool
+        Whether workers go where other processes want the cores: the run then takes longer.
 
     Raises
     ------
@@ -236,6 +238,7 @@ class Elastic(Actors):
     """
 
     min_workers: int = 1
+    give_way: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -251,4 +254,4 @@ class Elastic(Actors):
         most = min(workers, len(costs))
         least = min(self.min_workers, most)
         system = self.clients(start, max(least, min(most, usable_cores())), journal)
-        return LocalGrid(system, costs, Staffing(system, least, most))
+        return LocalGrid(system, costs, Staffing(system, least, most, self.give_way))

@@ -158,6 +158,15 @@ def test_what_this_process_does_is_not_what_others_do(loads: list[Load]) -> None
     assert system.workers == 1
 
 
+def test_a_run_that_does_not_give_way_keeps_its_workers(loads: list[Load]) -> None:
+    system = System(2)
+    policy = Staffing(system, 1, 3, give_way=False)
+    loads += pair(0.0, {1: SQUEEZED, 2: SQUEEZED})
+    policy.begin()
+    policy.end(8, ENOUGH, 2 * ENOUGH)
+    assert system.workers == 2
+
+
 def test_nothing_is_concluded_when_a_worker_was_replaced(loads: list[Load]) -> None:
     system = System(1)
     policy = Staffing(system, 1, 3)

@@ -24,7 +24,8 @@ from fedlocal.results import (
     target_distribution,
     timeline,
 )
-from fedlocal.results.figures import representative
+from fedlocal.results.figures import availability, representative, states
+from fedlocal.results.rounds import MOST_LISTED
 
 
 def pixels(path: Path) -> NDArray[np.float64]:
@@ -160,6 +161,43 @@ def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int)
     )
     assert computing / idle == pytest.approx(6 / 6, rel=0.2)
     assert communication / computing == pytest.approx(4 / 6, rel=0.25)
+
+
+def there(number: int, absent: dict[int, str], errors: dict[int, str], *actors: int) -> Round:
+    measured: dict[int, dict[str, float]] = {actor: {} for actor in actors}
+    return Round(number, metrics={"available": 1.0}, actors=measured, errors=errors, absent=absent)
+
+
+def test_what_a_round_was_to_each_actor_is_found() -> None:
+    rounds = [
+        Round(0),
+        there(1, {0: "away"}, {}, 1, 2),
+        there(2, {2: "left"}, {1: "crash"}, 0),
+        there(3, {0: "away"}, {}, 0),  # of scheme=local: its model is evaluated all the same
+    ]
+    found = states(rounds, 4)
+    assert found is not None
+    away, spared, part, left, failed = range(5)
+    np.testing.assert_array_equal(
+        found.T, [[away, part, part, spared], [part, failed, left, spared], [away, *[spared] * 3]]
+    )
+
+
+def test_where_all_are_always_there_or_too_many_there_is_nothing_to_draw() -> None:
+    assert states([Round(0), Round(1, actors={0: {}})], 1) is None
+    assert states([there(1, {}, {}, 0)], MOST_LISTED + 1) is None
+
+
+@pytest.mark.parametrize(("actors", "rounds"), [(1, 1), (5, 40), (2000, 300)])
+def test_availabilities_are_drawn_at_all_sizes(tmp_path: Path, actors: int, rounds: int) -> None:
+    found = np.random.default_rng(0).integers(0, 5, (actors, rounds)).astype(np.int8)
+    availability(found, tmp_path / "availability.png")
+    assert_drawn(tmp_path / "availability.png")
+
+
+def test_an_availability_without_rounds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="expected \\(actors, rounds\\)"):
+        availability(np.zeros((3, 0), np.int8), tmp_path / "availability.png")
 
 
 def test_the_first_the_middle_and_the_last_round_are_drawn() -> None:

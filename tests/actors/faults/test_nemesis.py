@@ -14,14 +14,14 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    ("rounds", "kills", "workers"),
-    [(4, 10, 2), *[pytest.param(6, 40, workers, marks=pytest.mark.slow) for workers in (1, 2, 3)]],
+    ("rounds", "kills", "workers", "restless"),
+    [(4, 10, 2, ""), *[pytest.param(6, 40, each, "restless", marks=pytest.mark.slow) for each in (1, 2, 3)]],
 )
 def test_13_61_one_hash_for_any_number_of_workers_with_and_without_nemesis(
-    tmp_path: Path, rounds: int, kills: int, workers: int
+    tmp_path: Path, rounds: int, kills: int, workers: int, restless: str
 ) -> None:
     command = [sys.executable, "-m", "tests.actors.faults.under_nemesis"]
-    command += [*map(str, (tmp_path, rounds, kills, workers))]
+    command += [*map(str, (tmp_path, rounds, kills, workers, restless))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
     assert done.returncode == 0, done.stderr
     runs = json.loads(done.stdout)

@@ -1,4 +1,7 @@
-"""Train under random kills, and print what came of it: ``python -m … FOLDER ROUNDS KILLS WORKERS``."""
+"""Train under random kills, and print what came of it.
+
+Arguments: FOLDER ROUNDS KILLS WORKERS, and ``restless`` to have workers come and go meanwhile as well.
+"""
 
 import json
 import multiprocessing.forkserver
@@ -82,7 +85,7 @@ def trained(folder: Path, *options: str) -> dict[str, Any]:
     return {**vars(found), "sound": found.sound, "hashes": str(run.hashes)}
 
 
-def main(folder: Path, rounds: str, kills: str, workers: str) -> None:
+def main(folder: Path, rounds: str, kills: str, workers: str, restless: str = "") -> None:
     crew = (f"rounds={rounds}", f"workers={workers}", "backend.max_kills=1000")
     runs = {
         "inline": trained(folder / "inline", crew[0], "backend=inline"),
@@ -90,9 +93,10 @@ def main(folder: Path, rounds: str, kills: str, workers: str) -> None:
     }
     with nemesis(int(workers), int(kills)):
         runs["stormy"] = trained(folder / "stormy", *crew)
-    with nemesis(int(workers) + 1, int(kills)):
-        restless = "backend._target_=tests.actors.faults.under_nemesis.Restless"
-        runs["restless"] = trained(folder / "restless", *crew, restless)
+    if restless:
+        where = "backend._target_=tests.actors.faults.under_nemesis.Restless"
+        with nemesis(int(workers) + 1, int(kills)):
+            runs["restless"] = trained(folder / "restless", *crew, where)
     print(json.dumps(runs))
 
 
