@@ -65,7 +65,7 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("scheme", ["federated", "sequential", "batch_parallel"])
+@pytest.mark.parametrize("scheme", ["federated", "sequential", "batch_parallel", "pipeline"])
 @pytest.mark.parametrize("options", [[], ["checkpoint_every=null"], ["evaluate_every=3"]])
 def test_the_best_model_is_that_of_a_run_that_ended_there(
     tmp_path: Path, scheme: str, options: list[str]

@@ -22,7 +22,7 @@ from tests.inference.runs import Train, Trained
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
-SCHEMES = ["federated", "sequential", "batch_parallel"]
+SCHEMES = ["federated", "sequential", "batch_parallel", "pipeline"]
 
 
 @pytest.fixture
