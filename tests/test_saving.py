@@ -2,15 +2,19 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fedlocal
-from fedlocal import Run, compose, run
-from fedlocal.results import load_saved, weights_hash
+from fedlocal import Run, compose, load_model, run
+from fedlocal.results import ResultsError, load_saved, weights_hash
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -61,7 +65,7 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("scheme", ["federated", "sequential", "batch_parallel"])
+@pytest.mark.parametrize("scheme", ["federated", "sequential", "batch_parallel", "pipeline"])
 @pytest.mark.parametrize("options", [[], ["checkpoint_every=null"], ["evaluate_every=3"]])
 def test_the_best_model_is_that_of_a_run_that_ended_there(
     tmp_path: Path, scheme: str, options: list[str]
@@ -123,6 +127,20 @@ def test_what_was_best_after_the_last_checkpoint_stands(whole: Run, tmp_path: Pa
     assert fedlocal.resume(folder).hashes == whole.hashes
     assert (folder / "best.json").stat().st_mtime_ns == before
     assert hash_of(folder, "best") == hash_of(whole.folder or folder, "best")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_run_that_is_killed_leaves_its_best_model(tmp_path: Path) -> None:
+    endless = [*SMALL, "rounds=1000000", f"hydra.run.dir={tmp_path}/run"]
+    with subprocess.Popen([sys.executable, "-m", "fedlocal", *endless], cwd=tmp_path) as process:
+        while not (tmp_path / "run" / "best.json").exists() and process.poll() is None:
+            time.sleep(0.005)  # another process's file: nothing to wait on
+        process.kill()
+    model = load_model(tmp_path / "run", "best")
+    assert model.predict(np.zeros((2, 3))).shape == (2,)
+    with pytest.raises(ResultsError, match="its run has not ended; which=best takes its best round so far"):
+        load_model(tmp_path / "run")
 
 
 def test_a_new_run_in_the_folder_begins_with_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A trained model, ready for rows as they were before training: in this process, or in a pool of workers."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.actors import one_thread, usable_cores
-from fedlocal.data import DataError, check_finite
+from fedlocal.data import DataError
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.pool import Pool
+from fedlocal.inference.rows import checked_rows
 from fedlocal.inference.serving import Block, answer
 from fedlocal.models import ModelError
 from fedlocal.results import Which, load_saved
@@ -125,7 +125,7 @@ class Predictor:
         show : callable
             Told now and then how many rows are done.
         """
-        block = Block(self._checked(x), raw=not prepared)
+        block = Block(checked_rows(x, self.blueprint), raw=not prepared)
         parts = self._parts(block, show)
         outputs = np.concatenate(parts) if parts else np.empty((0, self.blueprint.outputs), np.float32)
         if not np.isfinite(outputs).all():
@@ -165,34 +165,27 @@ class Predictor:
         """Answer in this process, until it would take too long."""
         parts: list[Array] = []
         begun, rows = time.perf_counter(), len(block.rows)
-        may_leave = self._workers == "auto" and usable_cores() > 1
         with one_thread():
             for start in range(0, rows, self._batch_size):
                 stop = min(start + self._batch_size, rows)
-                parts.append(answer(self._model, self.blueprint.scaling, block.part(start, stop)))
+                parts.append(self._answer(block.part(start, stop)))
                 show(stop)
                 left = (time.perf_counter() - begun) / stop * (rows - stop)
-                if may_leave and left > WORTH:
+                if self._workers == "auto" and left > WORTH and usable_cores() > 1:
                     break
         return parts
+
+    def _answer(self, batch: Block) -> Array:
+        try:
+            return answer(self._model, self.blueprint.scaling, batch)
+        except Exception as error:
+            raise InferenceError(f"the model failed: {type(error).__name__}: {error}") from error
 
     def _opened(self) -> Pool:
         if self._pool is None:
             workers = usable_cores() if self._workers == "auto" else self._workers
             self._pool = Pool(self._new_model, self._arrays, self.blueprint.scaling, workers)
         return self._pool
-
-    def _checked(self, x: ArrayLike) -> Array:
-        rows, inputs, shape = np.asarray(x), self.blueprint.inputs, self.blueprint.shape
-        if rows.dtype.kind not in "fiub":
-            raise DataError(f"x holds {rows.dtype}, expected real numbers")
-        if rows.ndim < 2 or math.prod(rows.shape[1:]) != inputs:
-            shaped = f" or {['n', *shape]}".replace("'", "") if len(shape) > 1 else ""
-            one = "; of a single row, hand over x[None]" if rows.size == inputs else ""
-            raise DataError(f"x has shape {list(rows.shape)}, this model takes [n, {inputs}]{shaped}{one}")
-        if rows.dtype.kind == "f":
-            check_finite(rows, "x")
-        return np.ascontiguousarray(rows)
 
     def _end(self, *, gently: bool) -> None:
         if self._pool:

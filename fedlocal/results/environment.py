@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("fedlocal", "numpy", "scipy", "scikit-learn", "flwr", "hydra-core")
+PACKAGES = ("fedlocal", "numpy", "scipy", "scikit-learn", "flwr", "hydra-core", "torch", "keras")
 """Distributions whose versions can change a result."""
 
 

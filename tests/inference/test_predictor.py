@@ -22,7 +22,7 @@ from tests.inference.runs import Train, Trained
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
-SCHEMES = ["federated", "sequential", "batch_parallel"]
+SCHEMES = ["federated", "sequential", "batch_parallel", "pipeline"]
 
 
 @pytest.fixture
@@ -162,6 +162,8 @@ def test_a_model_that_fails_is_told_with_its_traceback_and_can_be_asked_again(tr
             with pytest.raises(InferenceError, match="no answer today") as told:
                 model.predict(trained.data.test.x)
         assert "mortals.py" in told.value.__notes__[0]
+    with pytest.raises(InferenceError, match="the model failed: ArithmeticError: no answer today"):
+        load_model(trained.folder).predict(trained.data.test.x)
     del told
     gc.collect()  # an error knows the frames it came through, and they the workers' memory
 
