@@ -73,7 +73,7 @@ class NormClipping(FedAvg):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """Ask the clients that FedAvg would ask, and remember what they are sent."""
+        """Ask the clients that FedAvg would ask, and remember what they are sent until they have replied."""
         self._sent = ndarrays(arrays)
         return super().configure_train(server_round, arrays, config, grid)
 
@@ -81,27 +81,27 @@ class NormClipping(FedAvg):
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Average the arrays of all replies without an error, moved towards what was sent where need be."""
-        every = list(replies)
+        (sent, self._sent), every = (self._sent, {}), list(replies)
         norms = {
-            at: norm_of(self._sent, arrays_of(reply.content))
+            at: norm_of(sent, arrays_of(reply.content))
             for at, reply in enumerate(every)
             if reply.has_content()
         }
         bound = self.norm or float(np.median(list(norms.values()) or [0.0]))
         bounded = [
-            self._clipped(reply, bound / norms[at]) if norms.get(at, 0.0) > bound else reply
+            _with_share(bound / norms[at], reply, sent) if norms.get(at, 0.0) > bound else reply
             for at, reply in enumerate(every)
         ]
         return super().aggregate_train(server_round, bounded)
 
-    def _clipped(self, reply: Message, share: float) -> Message:
-        """Return a reply with a share of its update."""
-        nearer = array_record(clipped(self._sent, arrays_of(reply.content), share))
-        records = {
-            name: nearer if isinstance(record, ArrayRecord) else record
-            for name, record in reply.content.items()
-        }
-        return instead(reply, content_of(records))
+
+def _with_share(share: float, reply: Message, sent: Arrays) -> Message:
+    """Return a reply with a share of its update."""
+    nearer = array_record(clipped(sent, arrays_of(reply.content), share))
+    records = {
+        name: nearer if isinstance(record, ArrayRecord) else record for name, record in reply.content.items()
+    }
+    return instead(reply, content_of(records))
 
 
 def norm_of(sent: Arrays, trained: Arrays) -> float:

@@ -24,6 +24,7 @@ LINE = "actors=3 rounds=2 baseline=false display=off partition=dirichlet model.h
         pytest.param("strategy=fedadam", marks=pytest.mark.slow),
         pytest.param("strategy.fraction_evaluate=1 skew=noise", marks=pytest.mark.slow),
         pytest.param("model.momentum=0.9 optimizer_state=keep", marks=pytest.mark.slow),
+        pytest.param("attack=colluding attack.actors=[0,2]", marks=pytest.mark.slow),
     ],
 )
 def test_an_engine_gives_the_bits_of_local_actors(more: str) -> None:
