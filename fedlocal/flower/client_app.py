@@ -97,9 +97,10 @@ class NewModel:
 
     def __call__(self) -> Model:
         """Make one."""
-        factory, rng = self.factory, generator(self.seed, Stream.MODEL)
+        factory: Callable[..., Model] = self.factory
         if "shape" in inspect.signature(factory).parameters:
             factory = partial(factory, shape=self.shape or (self.inputs,))
+        rng = generator(self.seed, Stream.MODEL)
         return factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
 
 

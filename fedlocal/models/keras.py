@@ -12,7 +12,7 @@ but for how a gradient is taken.
 import math
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -85,6 +85,8 @@ class KerasModel:
         self._name, self._classes = model["_target_"], classes
         if math.prod(self._shape) != inputs:
             raise ModelError(f"model.input_shape={list(self._shape)}: a row has {inputs} features")
+        own = backend()
+        self._numpy, self._seeded = own.numpy, own.seeded
         with _python_seeded(int(rng.integers(2**63))):
             self._model = build_part("model", model, inputs=inputs, outputs=outputs, shape=self._shape)
             if not isinstance(self._model, keras.Model):
@@ -92,14 +94,13 @@ class KerasModel:
             self._loss = _part("loss", loss, keras.losses.get)
             self._optimizer = _part("optimizer", optimizer, keras.optimizers.get)
             self._begin()
-        own = backend()
-        self._gradients = own.gradients(self._lose)
-        self._updated = own.compiled(self._optimizer.stateless_apply)
-        self._predicted = own.compiled(self._predict)
+        self._gradients, self._predicted = own.gradients(self._lose), self._predict
         self._own_weights()
         self._anchor: list[Array] = []
         self._mu = 0.0
         self._try(inputs, outputs)
+        self._gradients, self._predicted = own.compiled(self._gradients), own.compiled(self._predict)
+        self._updated = own.compiled(self._optimizer.stateless_apply)
 
     @property
     def size(self) -> int:
@@ -125,7 +126,7 @@ class KerasModel:
         if arrays:
             copy_arrays(self.optimizer_arrays, arrays)
         else:
-            _copy(self._state, [_numpy(variable.value) for variable in self._optimizer.variables])
+            self._copy(self._state, [variable.value for variable in self._optimizer.variables])
 
     def anchor(self, mu: float, arrays: Arrays | None) -> None:
         """Pull the trainable weights towards a copy of ``arrays`` from now on; ``mu=0`` or None ends it."""
@@ -185,7 +186,7 @@ class KerasModel:
         """Yield the outputs for some rows at a time, at least once."""
         for start in range(0, max(len(x), 1), ROWS_AT_ONCE):
             rows = self._rows(x[start : start + ROWS_AT_ONCE])
-            yield _numpy(self._predicted(self._trainable, self._others, rows))
+            yield self._numpy(self._predicted(self._trainable, self._others, rows))
 
     def _predict(self, trainable: Any, others: Any, rows: Any) -> Any:
         return self._model.stateless_call(trainable, others, rows, training=False)[0]
@@ -201,13 +202,13 @@ class KerasModel:
         """Return the mean loss of a batch and its gradient with respect to each trainable weight."""
         if not len(x):
             raise ModelError(f"rows have shape {x.shape}; a batch has at least one")
-        if self._seeds:
-            seed = seed_of_batch(x, y, self._vector)
-            for number, state in enumerate(self._seeds):
-                state[:] = seed & 0xFFFFFFFF, number
-        (loss, others), gradients = self._gradients(self._trainable, self._others, self._rows(x), y)
-        _copy(self._others, others)
-        return float(loss), [_numpy(gradient) for gradient in gradients]
+        seed = seed_of_batch(x, y, self._vector) if self._seeds else 0
+        for number, state in enumerate(self._seeds):
+            state[:] = seed & 0x7FFFFFFF, number
+        with self._seeded(seed) if self._seeds else nullcontext():
+            (loss, others), gradients = self._gradients(self._trainable, self._others, self._rows(x), y)
+        self._copy(self._others, others)
+        return float(loss), [self._numpy(gradient) for gradient in gradients]
 
     def _update(self, gradients: Sequence[Array]) -> None:
         if self._mu:
@@ -215,8 +216,12 @@ class KerasModel:
             own = zip(gradients, self._trainable, self._anchor, strict=True)
             gradients = [gradient + mu * (weight - anchor) for gradient, weight, anchor in own]
         trainable, state = self._updated(self._state, list(gradients), self._trainable)
-        _copy(self._trainable, trainable)
-        _copy(self._state, state)
+        self._copy(self._trainable, trainable)
+        self._copy(self._state, state)
+
+    def _copy(self, into: Sequence[Array], tensors: Sequence[Any]) -> None:
+        for array, tensor in zip(into, tensors, strict=True):
+            np.copyto(array, self._numpy(tensor))
 
     def _mean_loss(self, outputs: Array, targets: Array) -> float:
         tensors = keras.ops.convert_to_tensor(targets), keras.ops.convert_to_tensor(outputs)
@@ -243,21 +248,21 @@ class KerasModel:
         model = self._model
         names = {id(weight): f"{index}.{weight.name}" for index, weight in enumerate(model.weights)}
         self._trainable_names = [names[id(weight)] for weight in model.trainable_variables]
-        initial = [_numpy(weight.value) for weight in model.trainable_variables]
+        initial = [self._numpy(weight.value) for weight in model.trainable_variables]
         if wrong := {str(array.dtype) for array in initial} - {"float32"}:
             raise ModelError(
                 f"model.model: {self._name} has weights of dtype {wrong.pop()}; make them float32"
             )
         self._shapes = [array.shape for array in initial]
-        self._others = [_numpy(variable.value).copy() for variable in model.non_trainable_variables]
+        self._others = [self._numpy(variable.value).copy() for variable in model.non_trainable_variables]
         pairs = list(zip(model.non_trainable_variables, self._others, strict=True))
         self._seeds = [array for variable, array in pairs if variable.name == SEED]
-        self._state = [_numpy(variable.value).copy() for variable in self._optimizer.variables]
+        self._state = [self._numpy(variable.value).copy() for variable in self._optimizer.variables]
         self._order = list(names.values())
         self._other_arrays = {names[id(v)]: array for v, array in pairs if id(v) in names}
         self._moves_others = False
         self._reside(aligned_zeros(sum(array.size for array in initial)))
-        _copy(self._trainable, initial)
+        self._copy(self._trainable, [weight.value for weight in model.trainable_variables])
 
     def _reside(self, memory: Vector) -> None:
         self._vector, self._trainable = memory, self._cut(memory)
@@ -289,16 +294,6 @@ def _part(option: str, node: dict[str, Any] | str, named: Any) -> Any:
         return named(node)
     except ValueError as error:
         raise ModelError(f"model.{option}={node}: {error}") from error
-
-
-def _copy(into: Sequence[Array], values: Sequence[Any]) -> None:
-    for array, value in zip(into, values, strict=True):
-        np.copyto(array, _numpy(value))
-
-
-def _numpy(value: Any) -> Array:
-    array: Array = keras.ops.convert_to_numpy(value)
-    return array
 
 
 @contextmanager

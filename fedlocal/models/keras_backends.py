@@ -1,10 +1,13 @@
 """How each of Keras's backends takes the gradient of a pure function, and makes such a function fast."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from fedlocal.models.protocol import ModelError
 
@@ -13,19 +16,25 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Backend:
-    """What differs between backends; functions made here take lists of NumPy arrays, and return tensors.
+    """What differs between backends; what it makes takes NumPy arrays or lists of them, and returns tensors.
 
     Parameters
     ----------
+    numpy : callable
+        Of a tensor it makes an array, which may be a view that is not to be written to.
     gradients : callable
         Of ``lose(trainable, others, rows, targets) -> (loss, others)`` it makes a function of the same
         arguments that returns ``((loss, others), gradients with respect to trainable)``.
     compiled : callable
         Of a function it makes one that returns the same.
+    seeded : callable
+        Seeds what is drawn at random, beside Keras's own seeds, for the time of a context.
     """
 
+    numpy: Callable[[Any], NDArray[Any]]
     gradients: Callable[[Function], Function]
     compiled: Callable[[Function], Function]
+    seeded: Callable[[int], AbstractContextManager[None]] = lambda _seed: nullcontext()
 
 
 def backend() -> Backend:
@@ -45,11 +54,17 @@ def backend() -> Backend:
 def _torch() -> Backend:
     import torch
 
+    from fedlocal.models.torch import seeded  # Keras draws dropout from PyTorch's generator
+
+    def tensor(value: Any) -> Any:
+        return value if isinstance(value, torch.Tensor) else torch.tensor(value)
+
     def gradients(lose: Function) -> Function:
         def differentiate(trainable: Any, *rest: Any) -> Any:
-            weights = [torch.tensor(weight, requires_grad=True) for weight in trainable]
-            loss, others = lose(weights, *keras.tree.map_structure(torch.tensor, rest))
-            slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
+            weights = [tensor(weight).requires_grad_() for weight in trainable]
+            with torch.enable_grad():
+                loss, others = lose(weights, *keras.tree.map_structure(tensor, rest))
+                slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
             return (loss.detach(), others), slopes
 
         return differentiate
@@ -57,17 +72,17 @@ def _torch() -> Backend:
     def compiled(function: Function) -> Function:
         def call(*arguments: Any) -> Any:
             with torch.no_grad():
-                return function(*keras.tree.map_structure(torch.tensor, arguments))
+                return function(*keras.tree.map_structure(tensor, arguments))
 
         return call
 
-    return Backend(gradients, compiled)
+    return Backend(lambda tensor: tensor.detach().cpu().numpy(), gradients, compiled, seeded)
 
 
 def _jax() -> Backend:
     import jax
 
-    return Backend(lambda lose: jax.jit(jax.value_and_grad(lose, has_aux=True)), jax.jit)
+    return Backend(np.asarray, lambda lose: jax.value_and_grad(lose, has_aux=True), jax.jit)
 
 
 def _tensorflow() -> Backend:
@@ -75,19 +90,20 @@ def _tensorflow() -> Backend:
 
     def gradients(lose: Function) -> Function:
         def differentiate(trainable: Any, *rest: Any) -> Any:
+            weights = [tf.convert_to_tensor(weight) for weight in trainable]
             with tf.GradientTape() as tape:
-                tape.watch(trainable)
-                loss, others = lose(trainable, *rest)
+                tape.watch(weights)
+                loss, others = lose(weights, *rest)
             zero = tf.UnconnectedGradients.ZERO
-            return (loss, others), tape.gradient(loss, trainable, unconnected_gradients=zero)
+            return (loss, others), tape.gradient(loss, weights, unconnected_gradients=zero)
 
-        return compiled(differentiate)
+        return differentiate
 
     def compiled(function: Function) -> Function:
         made: Function = tf.function(function, reduce_retracing=True)
         return made
 
-    return Backend(gradients, compiled)
+    return Backend(np.asarray, gradients, compiled)
 
 
 BACKENDS = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}

@@ -107,7 +107,8 @@ def evaluation(parts: Iterable[Array], y: Array, mean_loss: MeanLoss, *, classes
 def softmax(outputs: Array) -> Array:
     """Return the probabilities that belong to logits, [n, classes]."""
     powers: Array = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return np.divide(powers, powers.sum(axis=1, keepdims=True), out=powers)
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
 
 
 def seed_of_batch(x: NDArray[Any], y: NDArray[Any], parameters: NDArray[np.float32]) -> int:
@@ -116,7 +117,7 @@ def seed_of_batch(x: NDArray[Any], y: NDArray[Any], parameters: NDArray[np.float
     It depends on the rows, the targets and the parameters, and so on neither when nor where the batch is
     computed; the same rows get another one after each update.
     """
-    digest = blake2b(np.ascontiguousarray(x), digest_size=8)
-    digest.update(np.ascontiguousarray(y))
-    digest.update(np.ascontiguousarray(parameters[-SEEDING:]))
+    digest = blake2b(digest_size=8)
+    for part in (x, y, parameters[-SEEDING:]):
+        digest.update(np.ascontiguousarray(part).data)
     return int.from_bytes(digest.digest()) >> 1

@@ -81,7 +81,7 @@ class TorchModel:
         self._channels_last = input_shape is None and len(self._stored) == 3
         if math.prod(self._shape) != inputs:
             raise ModelError(f"model.input_shape={list(self._shape)}: a row has {inputs} features")
-        with _seeded(int(rng.integers(2**63))):
+        with seeded(int(rng.integers(2**63))):
             self._module = build_part("module", module, inputs=inputs, outputs=outputs, shape=self._shape)
             if not isinstance(self._module, torch.nn.Module):
                 raise ModelError(f"model.module: {self._name} gives {self._module!r}, not a torch.nn.Module")
@@ -193,7 +193,7 @@ class TorchModel:
         if not len(x):
             raise ModelError(f"rows have shape {x.shape}; a batch has at least one")
         self._module.train()
-        with _seeded(seed_of_batch(x, y, self._vector.numpy())) if self._draws else nullcontext():
+        with seeded(seed_of_batch(x, y, self._vector.numpy())) if self._draws else nullcontext():
             loss = self._loss(self._module(self._rows(x)), torch.tensor(y))
             gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
         return float(loss.detach()), gradients
@@ -273,7 +273,7 @@ def _shape_of(stored: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seed PyTorch's generator, and leave it as it was found."""
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)

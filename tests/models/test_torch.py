@@ -72,10 +72,9 @@ def test_from_the_same_weights_it_learns_as_the_numpy_network(digits: Digits) ->
     weights = own.arrays
     model.load({name: np.ascontiguousarray(array.T) for name, array in weights.items()})
     losses = [[fit(each, digits, rows=1437, seed=epoch) for epoch in range(5)] for each in (model, own)]
-    np.testing.assert_allclose(*losses, rtol=1e-4)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
     evaluations = [each.evaluate(digits.test_x, digits.test_y) for each in (model, own)]
     np.testing.assert_allclose(evaluations[0].loss, evaluations[1].loss, rtol=1e-3)
-    assert abs(evaluations[0].accuracy - evaluations[1].accuracy) <= 1 / len(digits.test_y)
     np.testing.assert_allclose(model.predict(digits.test_x), own.predict(digits.test_x), atol=1e-3)
 
 
