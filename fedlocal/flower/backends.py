@@ -238,7 +238,7 @@ class Elastic(Actors):
     """
 
     min_workers: int = 1
-    give_way: bool = True
+    give_way: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
