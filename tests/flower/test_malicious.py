@@ -93,10 +93,10 @@ def test_flipped_labels_are_learned_and_held_out_rows_stay_as_they_are() -> None
 def test_colluders_all_send_the_same_and_honest_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     aggregated, seen = RoundLoop._aggregated, list[dict[int, Any]]()
 
-    def watch(self: RoundLoop, number: int, trained: Any, before: Any) -> Any:
+    def watch(self: RoundLoop, number: int, trained: Any, *others: Any) -> Any:
         replies = {partition_of(reply.metadata.src_node_id): reply for reply in trained.replies}
         seen.append({at: reply.content["arrays"]["layer0.weight"].numpy() for at, reply in replies.items()})
-        return aggregated(self, number, trained, before)
+        return aggregated(self, number, trained, *others)
 
     monkeypatch.setattr(RoundLoop, "_aggregated", watch)
     options = ("attack=colluding", "attack.actors=[1,2,4]", "model.momentum=0.9", "optimizer_state=keep")
