@@ -100,7 +100,7 @@ class KerasModel:
         self._mu = 0.0
         self._try(inputs, outputs)
         self._gradients, self._predicted = own.compiled(self._gradients), own.compiled(self._predict)
-        self._updated = own.compiled(self._optimizer.stateless_apply)
+        self._updated = own.updates(self._optimizer, self._model.trainable_variables)
 
     @property
     def size(self) -> int:
@@ -126,7 +126,8 @@ class KerasModel:
         if arrays:
             copy_arrays(self.optimizer_arrays, arrays)
         else:
-            self._copy(self._state, [variable.value for variable in self._optimizer.variables])
+            for array, first in zip(self._state, self._first_state, strict=True):
+                np.copyto(array, first)
 
     def anchor(self, mu: float, arrays: Arrays | None) -> None:
         """Pull the trainable weights towards a copy of ``arrays`` from now on; ``mu=0`` or None ends it."""
@@ -257,7 +258,8 @@ class KerasModel:
         self._others = [self._numpy(variable.value).copy() for variable in model.non_trainable_variables]
         pairs = list(zip(model.non_trainable_variables, self._others, strict=True))
         self._seeds = [array for variable, array in pairs if variable.name == SEED]
-        self._state = [self._numpy(variable.value).copy() for variable in self._optimizer.variables]
+        self._first_state = [self._numpy(variable.value).copy() for variable in self._optimizer.variables]
+        self._state = [array.copy() for array in self._first_state]
         self._order = list(names.values())
         self._other_arrays = {names[id(v)]: array for v, array in pairs if id(v) in names}
         self._moves_others = False

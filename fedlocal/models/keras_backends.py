@@ -1,6 +1,6 @@
 """How each of Keras's backends takes the gradient of a pure function, and makes such a function fast."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,9 @@ class Backend:
         arguments that returns ``((loss, others), gradients with respect to trainable)``.
     compiled : callable
         Of a function it makes one that returns the same.
+    updates : callable
+        Of an optimiser and the trainable variables it makes a function of the optimiser's state, the
+        gradients and the weights, which returns the new weights and the new state.
     seeded : callable
         Seeds what is drawn at random, beside Keras's own seeds, for the time of a context.
     """
@@ -34,6 +37,7 @@ class Backend:
     numpy: Callable[[Any], NDArray[Any]]
     gradients: Callable[[Function], Function]
     compiled: Callable[[Function], Function]
+    updates: Callable[[Any, Sequence[Any]], Function]
     seeded: Callable[[int], AbstractContextManager[None]] = lambda _seed: nullcontext()
 
 
@@ -76,13 +80,17 @@ def _torch() -> Backend:
 
         return call
 
-    return Backend(lambda tensor: tensor.detach().cpu().numpy(), gradients, compiled, seeded)
+    return Backend(lambda tensor: tensor.detach().cpu().numpy(), gradients, compiled, _pure(compiled), seeded)
 
 
 def _jax() -> Backend:
     import jax
 
-    return Backend(np.asarray, lambda lose: jax.value_and_grad(lose, has_aux=True), jax.jit)
+    def gradients(lose: Function) -> Function:
+        made: Function = jax.value_and_grad(lose, has_aux=True)
+        return made
+
+    return Backend(np.asarray, gradients, jax.jit, _pure(jax.jit))
 
 
 def _tensorflow() -> Backend:
@@ -103,7 +111,22 @@ def _tensorflow() -> Backend:
         made: Function = tf.function(function, reduce_retracing=True)
         return made
 
-    return Backend(np.asarray, gradients, compiled)
+    def updates(optimizer: Any, variables: Sequence[Any]) -> Function:
+        """Return one that lets Keras's variables have the values first: no pure update is supported."""
+
+        def update(state: Any, slopes: Any, weights: Any) -> Any:
+            for variable, value in zip([*optimizer.variables, *variables], [*state, *weights], strict=True):
+                variable.assign(value)
+            optimizer.apply([tf.convert_to_tensor(slope) for slope in slopes], variables)
+            return [each.value for each in variables], [each.value for each in optimizer.variables]
+
+        return update
+
+    return Backend(np.asarray, gradients, compiled, updates)
+
+
+def _pure(compiled: Callable[[Function], Function]) -> Callable[[Any, Sequence[Any]], Function]:
+    return lambda optimizer, _variables: compiled(optimizer.stateless_apply)
 
 
 BACKENDS = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}

@@ -19,11 +19,14 @@ KERAS = ["model=keras", "+model.model.hidden=[17,8]"]
 def needs(library: str, *settings: str) -> Any:
     missing = find_spec(library) is None
     skip = pytest.mark.skipif(missing, reason=f"extras: needs {library} (pip install {library})")
-    return pytest.param(list(settings), marks=[pytest.mark.extras, skip], id=" ".join(settings))
+    return pytest.param(
+        list(settings), marks=[pytest.mark.extras, pytest.mark.slow, skip], id=" ".join(settings)
+    )
 
 
-def keras(*settings: str) -> list[Any]:
-    return [needs(name, *KERAS, f"model.backend={name}", *settings) for name in ("jax",)]
+def keras(*settings: str) -> Any:
+    """Return few cases: JAX compiles anew for each number of rows, in each process."""
+    return needs("jax", *KERAS, "model.backend=jax", "partition=iid", "dataset.train=384", *settings)
 
 
 SETTINGS = [
@@ -33,8 +36,7 @@ SETTINGS = [
     needs("torch", "model=torch", MODULES + "dropping", "strategy=fedadam"),
     needs("torch", "model=torch", MODULES + "normalised", "scheme=local"),
     needs("torch", "model=cnn", "model.module.channels=[4]", "dataset.shape=[6,6]"),
-    *keras(),
-    *keras("model.optimizer=adam", "optimizer_state=keep"),
+    keras(),
 ]
 
 
@@ -51,8 +53,7 @@ ALONE = [
     needs("torch", "model=torch", MODULES + "dropping"),
     needs("torch", "model=torch", MODULES + "normalised"),
     needs("torch", "model=torch", MODULES + "normalised", "accumulate=4"),
-    *keras("accumulate=2"),
-    *keras("model.optimizer=adam", "optimizer_state=keep"),
+    keras("model.optimizer=adam", "optimizer_state=keep"),
 ]
 
 
@@ -70,8 +71,7 @@ QUEUED = [
     needs("torch", *TORCH, "accumulate=1", "model.optimizer._target_=torch.optim.Adam"),
     needs("torch", "model=torch", MODULES + "dropping", "accumulate=3"),
     needs("torch", "model=torch", MODULES + "normalised", "accumulate=1"),
-    *keras("accumulate=1"),
-    *keras("accumulate=3"),
+    keras("accumulate=3"),
 ]
 
 
