@@ -28,7 +28,7 @@ def studies(quick: bool) -> list[Study]:
         few = comparing(PARTS[0], ("fedavg", "norm_clipping", "fedmedian"))
         return [Study("iid", PRESET, few, 2, (*INLINE, *PARTS[0].overrides, *FEW), timed=False)]
     return [
-        Study(part.name, PRESET, comparing(part), 5, (*INLINE, *part.overrides), timed=False)
+        Study(part.name, PRESET, comparing(part), 3, (*INLINE, *part.overrides), timed=False)
         for part in PARTS
     ]
 
