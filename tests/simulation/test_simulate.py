@@ -265,6 +265,7 @@ def test_an_app_of_the_older_api_has_the_same_bits_each_time(workers: int) -> No
 
     app, client = ServerApp(server_fn=server_fn), ClientApp(client_fn=older_client)
     found = [fedlocal.simulate(app, client, 6, workers=workers, display="off") for _ in range(2)]
+    assert not [error for one in found for error in one.errors]
     assert found[0].fingerprint == found[1].fingerprint
     assert strategies[0].orders == strategies[1].orders == [sorted(order) for order in strategies[0].orders]
     assert strategies[0].model[0].tensors == strategies[1].model[0].tensors
