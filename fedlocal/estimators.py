@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from fedlocal.actors import one_thread
 from fedlocal.config import Config, build, check, compose
 from fedlocal.data import Dataset, Rows
-from fedlocal.experiment import prepare
 from fedlocal.flower.logs import quiet
+from fedlocal.preparing import prepare
 from fedlocal.results import Checkpoint, History, Round
 from fedlocal.turns import one_at_a_time
 

@@ -4,29 +4,26 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 from omegaconf import OmegaConf
 
-from fedlocal.actors import usable_cores
 from fedlocal.config import (
     AUTO,
     Config,
     ConfigError,
-    OptimizerState,
     build,
     check,
     model_imports,
     sampling_problems,
     with_actors,
 )
-from fedlocal.data import Dataset, Shards, Slices, traits
 from fedlocal.drawing import PRELOAD
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.predictor import Predictor
+from fedlocal.preparing import prepare
 from fedlocal.recording import recorded
 from fedlocal.results import (
     Arm,
@@ -41,18 +38,16 @@ from fedlocal.results import (
 )
 from fedlocal.resuming import ResumeError
 from fedlocal.saving import DivergedError, save, saving
-from fedlocal.seeds import Stream, generator
 from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.client_app import Training
     from fedlocal.schemes import Setting
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["DivergedError", "Run", "prepare", "run"]
+__all__ = ["DivergedError", "Run", "run"]
 
 
 @dataclass(frozen=True)
@@ -264,97 +259,3 @@ def _start(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
     else:
         logger.warning("%s has no checkpoint: the run starts anew", folder)
     return start
-
-
-def prepare(
-    config: Config,
-    strategy: Any,
-    backend: "Backend",
-    journal: Path | None = None,
-    dataset: Dataset | None = None,
-) -> "Setting":
-    """Load the data, divide them among the actors, and put together what every scheme is given.
-
-    Parameters
-    ----------
-    config : Config
-        What is asked for.
-    strategy, backend
-        Built from it.
-    journal : Path, optional
-        For the fate of each message.
-    dataset : Dataset, optional
-        In place of the configured one.
-
-    Raises
-    ------
-    DataError, PartitionError, SkewError, ModelError, AttackError, AvailabilityError
-        If the data, or what is asked of them, cannot be.
-    """
-    from fedlocal.flower.client_app import NewModel
-    from fedlocal.flower.clients import Own
-    from fedlocal.flower.malicious import UnderAttack
-    from fedlocal.schemes import Setting
-
-    seed, attack = config.seed, build(config, "attack")
-    divide, skew, factory = build(config, "partition"), build(config, "skew"), build(config, "model")
-    if dataset is None:
-        dataset = build(config, "dataset", rng=generator(seed, Stream.DATASET))
-    classes = dataset.classes is not None
-    new_model = NewModel(factory, dataset.inputs, dataset.outputs, classes, seed, dataset.shape)
-    new_model()  # a model that does not suit the data is refused here
-    attack.check(new_model.outputs if new_model.classes else None)
-    client = build(config, "client")
-    held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
-    workers = usable_cores() if config.workers == AUTO else int(config.workers)
-    choice = None
-    if config.actors == AUTO:
-        if not isinstance(client, Own):
-            raise ConfigError("actors=auto knows the times of fedlocal's own client alone; give a number")
-        from fedlocal.choosing import choose_actors
-        from fedlocal.schemes.pilot import PilotSetting
-
-        training = _training(with_actors(config, 1))
-        given = dataset, new_model, training, strategy, backend, workers, held_out, config.rounds
-        choice = choose_actors(config, divide, PilotSetting(*given))
-        config = with_actors(config, choice.chosen.actors)
-    partition = divide(traits(dataset), int(config.actors), generator(seed, Stream.PARTITION))
-    slices = Slices(
-        shards=Shards.create(dataset.train, partition),
-        skew=skew,
-        shape=dataset.shape,
-        held_out=held_out,
-        skew_draw=partial(generator, seed, Stream.SKEW),
-        held_out_draw=partial(generator, seed, Stream.HELD_OUT),
-    )
-    slices.open(0)  # a skew that does not suit the data is refused here
-    malicious = attack.malicious(int(config.actors), generator(seed, Stream.ATTACK))
-    draw = partial(generator, seed, Stream.AVAILABILITY)
-    presences = partial(build(config, "availability"), len(partition), config.rounds, draw)
-    presences()  # one that does not suit the actors is refused here
-    return Setting(
-        dataset=dataset,
-        partition=partition,
-        slices=slices,
-        new_model=new_model,
-        training=_training(config),
-        rounds=config.rounds,
-        evaluate_every=config.evaluate_every,
-        strategy=strategy,
-        backend=backend,
-        workers=workers,
-        min_results=config.min_results,
-        round_timeout=config.round_timeout,
-        journal=journal,
-        client=UnderAttack(client, attack, malicious) if malicious else client,
-        malicious=malicious,
-        choice=choice,
-        presences=presences,
-    )
-
-
-def _training(config: Config) -> "Training":
-    from fedlocal.flower.client_app import Training
-
-    keep = config.optimizer_state is OptimizerState.keep
-    return Training(config.seed, config.batch_size, config.local_epochs, config.accumulate, keep)

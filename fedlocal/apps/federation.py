@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 from fedlocal.actors import one_thread
 from fedlocal.config import Config, ConfigError, build, check, compose
-from fedlocal.experiment import prepare
 from fedlocal.flower.backends import Inline
+from fedlocal.preparing import prepare
 
 if TYPE_CHECKING:
     from flwr.app import Context, Message

@@ -1,9 +1,7 @@
 """fedlocal's own client app: trains the run's model on the rows of its partition."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +10,7 @@ from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slices
 from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.models import Evaluation, Model, ModelFactory, train
+from fedlocal.models import Evaluation, Model, ModelFactory, make, train
 from fedlocal.seeds import Stream, generator
 
 OPTIMIZER = "optimizer"
@@ -97,11 +95,14 @@ class NewModel:
 
     def __call__(self) -> Model:
         """Make one."""
-        factory: Callable[..., Model] = self.factory
-        if "shape" in inspect.signature(factory).parameters:
-            factory = partial(factory, shape=self.shape or (self.inputs,))
-        rng = generator(self.seed, Stream.MODEL)
-        return factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
+        return make(
+            self.factory,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            classes=self.classes,
+            shape=self.shape or (self.inputs,),
+            rng=generator(self.seed, Stream.MODEL),
+        )
 
 
 def client_app(slices: Slices, new_model: Callable[[], Model], training: Training) -> ClientApp:

@@ -3,12 +3,10 @@
 This is all that a worker imports, beside the model.
 """
 
-import inspect
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import Outcome, SharedArray, Wire
 from fedlocal.data import Scaling
-from fedlocal.models import Model, ModelFactory
+from fedlocal.models import Model, ModelFactory, make
 
 Array = NDArray[Any]
 
@@ -48,11 +46,14 @@ class NewModel:
 
     def __call__(self) -> Model:
         """Make one."""
-        factory: Callable[..., Model] = self.factory
-        rng = np.random.default_rng(0)
-        if "shape" in inspect.signature(factory).parameters:
-            factory = partial(factory, shape=self.shape)
-        return factory(inputs=self.inputs, outputs=self.outputs, classes=self.classes, rng=rng)
+        return make(
+            self.factory,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            classes=self.classes,
+            shape=self.shape,
+            rng=np.random.default_rng(0),
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ This room imports nothing of ours but itself.
 """
 
 from fedlocal.models.frameworks import Keras, PyTorch
+from fedlocal.models.making import make
 from fedlocal.models.mlp import MLP
 from fedlocal.models.network import Buffers
 from fedlocal.models.passes import Passes, stages_of
@@ -30,6 +31,7 @@ __all__ = [
     "SklearnModel",
     "Stack",
     "add_gradients",
+    "make",
     "stack_height",
     "stages_of",
     "train",

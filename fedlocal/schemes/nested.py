@@ -6,7 +6,7 @@ rows are divided once more.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -81,6 +81,7 @@ class NestedTraining(Training):
         """Train `model` on rows for one round; return the mean loss."""
         if not len(x):
             return float("nan")
+        self.backend.prepare()  # one of Flower's processes has just begun, and has no fork server
         rounds: list[Round] = []
 
         def note(one: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's
@@ -128,9 +129,13 @@ class _OwnRows(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class _Continued(NewModel):
-    """Makes the run's model as the server sent it."""
+    """Makes the run's model as the server sent it; in a worker, which is given arrays, as it was at first."""
 
     arrays: Mapping[str, NDArray[Any]]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the arrays: a process that is sent more than a pipe holds delays the start of the next."""
+        return NewModel, tuple(getattr(self, each.name) for each in fields(NewModel))
 
     def __call__(self) -> Model:
         """Make one."""

@@ -9,9 +9,9 @@ import pytest
 
 from fedlocal import compose
 from fedlocal.config import ConfigError, build
-from fedlocal.experiment import prepare
 from fedlocal.flower.clients import Client, Own
 from fedlocal.flower.rounds import QuorumError
+from fedlocal.preparing import prepare
 from fedlocal.results import Round, weights_hash
 from fedlocal.schemes.federated import federated
 from fedlocal.schemes.nested import Nested

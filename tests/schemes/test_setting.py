@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedlocal.config import build, compose
-from fedlocal.experiment import prepare
+from fedlocal.preparing import prepare
 from fedlocal.schemes import Setting, Trained
 
 

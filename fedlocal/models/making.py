@@ -1,0 +1,33 @@
+"""Making a model for data of a given shape."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from fedlocal.models.protocol import Model, ModelFactory
+
+
+def make(
+    factory: ModelFactory,
+    *,
+    inputs: int,
+    outputs: int,
+    classes: bool,
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+) -> Model:
+    """Make a model.
+
+    Parameters
+    ----------
+    factory, inputs, outputs, classes, rng
+        As :class:`ModelFactory` says.
+    shape : tuple of int
+        Of one example; only factories with a parameter of this name are given it.
+    """
+    makes: Callable[..., Model] = factory
+    if "shape" in inspect.signature(makes).parameters:
+        makes = partial(makes, shape=shape)
+    return makes(inputs=inputs, outputs=outputs, classes=classes, rng=rng)
