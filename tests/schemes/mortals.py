@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +41,22 @@ class MortalPasses(MLP):
 
     def __init__(self, hidden: list[int], marks: str, **given: Any) -> None:
         super().__init__(hidden, **given)
-        self._marks, plain = Path(marks), self.network.hidden
-        self._calls = 0
+        plain, calls = self.network.hidden, count(1)
         mortal = replace(
             plain,
-            forward=self._dying("forward", plain.forward),
-            backward=self._dying("backward", plain.backward),
+            forward=_dying(Path(marks), "forward", plain.forward, calls),
+            backward=_dying(Path(marks), "backward", plain.backward, calls),
         )
         self.network = replace(self.network, hidden=mortal)
 
-    def _dying(self, name: str, function: Callable[..., None]) -> Callable[..., None]:
-        def pass_through(*arrays: Any) -> None:
-            function(*arrays)
-            self._calls += 1
-            if self._calls % 7 == 0 and len(list(self._marks.glob(f"{name}-*"))) < 2:
-                (self._marks / f"{name}-{os.getpid()}").touch()
-                os.kill(os.getpid(), signal.SIGKILL)
 
-        return pass_through
+def _dying(
+    marks: Path, name: str, function: Callable[..., None], calls: Iterator[int]
+) -> Callable[..., None]:
+    def then_die(*arrays: Any) -> None:
+        function(*arrays)
+        if next(calls) % 7 == 0 and len(list(marks.glob(f"{name}-*"))) < 2:
+            (marks / f"{name}-{os.getpid()}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return then_die
