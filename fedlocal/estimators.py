@@ -126,7 +126,6 @@ class Federated(BaseEstimator):  # type: ignore[misc]
         work *= max(self.hidden or (512,))
         if self.backend == "inline" or (self.backend == "auto" and work < LITTLE):
             return Inline()
-        config.backend = compose("backend=actors").backend
         backend: Backend = build(config, "backend")
         return backend
 

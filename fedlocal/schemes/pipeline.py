@@ -72,8 +72,13 @@ def pipeline(
     return coordinate(Line(setting, stages, credits), setting, on_round, start)
 
 
+def _passes_of(stages: int) -> int:
+    """Return how many actors make passes: two for each stage; one, where they are not made apart."""
+    return 2 * stages or 1
+
+
 def _check(stages: int, places: int, setting: Setting) -> None:
-    actors, passes = len(setting.partition), 2 * stages or 1
+    actors, passes = len(setting.partition), _passes_of(stages)
     if stages < 0:
         raise ConfigError(f"scheme.stages={stages}: must be at least 0")
     if places < 1:
@@ -96,7 +101,8 @@ class Line(Team):
     def __init__(self, setting: Setting, stages: int, places: int) -> None:
         rows, training, self.model = setting.training_rows(), setting.training, setting.new_model()
         self._stages = tuple(stages_of(self.model, stages)) if stages else ()
-        self._passes, self._loaders = 2 * stages or 1, len(setting.partition) - (2 * stages or 1)
+        self._passes = _passes_of(stages)
+        self._loaders = len(setting.partition) - self._passes
         self.rows, self.workers = len(rows), min(setting.workers, len(setting.partition))
         self._plan = Plan(self.rows, training.batch_size, training.accumulate, 1 + self._passes, places)
         self._timeout, self._sums = setting.round_timeout, Sums(training.accumulate)
