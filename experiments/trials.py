@@ -26,18 +26,16 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
 from quiet import quietly
 
 import fedlocal
-from fedlocal.config import Config, check, with_actors
+from fedlocal.config import Config, check
 from fedlocal.results import drop_checkpoints, read_run, write_json
 from fedlocal.results.text import duration
+from fedlocal.resuming import differences
 
 NAME = re.compile(r"[A-Za-z0-9][\w.+=-]*")
-CHOSEN = "auto"  # an option that a run replaces with what it chose
 
 
 class StudyError(ValueError):
@@ -189,35 +187,12 @@ def _is_done(planned: _Planned) -> bool:
     path = planned.folder / "config.yaml"
     if not path.exists():
         return False
-    stored, config = path.read_text(encoding="utf-8"), planned.config
-    if config.actors == CHOSEN:  # other options may refer to the number that was chosen
-        config = with_actors(config, OmegaConf.create(stored).actors)
-    asked = OmegaConf.to_yaml(config, resolve=True)
-    if stored != asked and (differing := _differing(stored, asked)):
+    if found := differences(planned.folder, planned.config, ignored=()):
         raise StudyError(
-            f"{planned.folder} holds a run with another configuration, {', '.join(differing)}: "
+            f"{planned.folder} holds a run with another configuration, {', '.join(found)}: "
             "move it away, or choose another --folder"
         )
     return read_run(planned.folder).status == "completed"
-
-
-def _differing(stored: str, asked: str) -> list[str]:
-    """Return what two configurations do not have in common, but for what a run was to choose itself."""
-    old, new = (dict(_options(OmegaConf.to_container(OmegaConf.create(text)))) for text in (stored, asked))
-    return [
-        f"{key}={old.get(key)} in place of {new.get(key)}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and new.get(key) != CHOSEN
-    ]
-
-
-def _options(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values."""
-    if not isinstance(node, dict):
-        yield above, node
-        return
-    for key, value in node.items():
-        yield from _options(value, f"{above}.{key}" if above else str(key))
 
 
 def _make(planned: _Planned, *, anew: bool, patient: bool) -> None:

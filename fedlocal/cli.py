@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from fedlocal.arguments import has_flags, understood
+
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
@@ -23,19 +25,26 @@ def main() -> NoReturn:
     try:
         if sys.argv[1:2] and sys.argv[1] in VERBS:
             sys.exit(VERBS[sys.argv[1]](sys.argv[2:]))
-        resuming = any(argument.startswith("resume=") for argument in sys.argv[1:])
-        if resuming:
-            sys.argv[1:] = resume_arguments(sys.argv[1:])
-        check_output_folder(sys.argv[1:])
-        if runs_actors(sys.argv[1:]):
-            warm_up()
-        from fedlocal.jobs import run_jobs
-
-        code = run_jobs(resuming=resuming)
+        code = _run(sys.argv[1:])
     except KeyboardInterrupt:
         pass
     gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
     sys.exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int | str | None:
+    """Run experiments; return the exit code."""
+    try:
+        request = understood(arguments)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    sys.argv[1:] = request.arguments
+    if runs_actors(request.arguments):
+        warm_up()
+    from fedlocal.jobs import run_jobs
+
+    return run_jobs(resuming=request.resuming)
 
 
 def _simulate(arguments: Sequence[str]) -> int:
@@ -55,56 +64,12 @@ def _predict(arguments: Sequence[str]) -> int:
 VERBS = {"simulate": _simulate, "predict": _predict}
 
 
-def resume_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return what Hydra is told in place of ``resume=FOLDER``: to use that folder, and to leave its notes.
-
-    Raises
-    ------
-    SystemExit
-        If the folder is not that of a run, or more is asked for than to go on with one.
-    """
-    from fedlocal.resuming import run_folder
-
-    others = [argument for argument in arguments if not argument.startswith("resume=")]
-    wanted = [argument.removeprefix("resume=") for argument in arguments if argument not in others]
-    flags = [argument for argument in others if argument.startswith("-")]
-    if flags or len(wanted) > 1 or not wanted[0]:
-        asked = " ".join(arguments)
-        _refuse(f"{asked}: resume=FOLDER goes on with one run, and goes with neither sweeps nor other flags")
-    try:
-        place = str(run_folder(wanted[0].strip("'\""))).replace("\\", "\\\\").replace("'", "\\'")
-    except ValueError as error:
-        _refuse(str(error))
-    return [*others, f"hydra.run.dir='{place}'", "hydra.output_subdir=null"]
-
-
-def check_output_folder(arguments: Sequence[str]) -> None:
-    """Refuse an output folder that cannot be written before Hydra trips over it.
-
-    Raises
-    ------
-    SystemExit
-        With the folder and the reason.
-    """
-    if _has_flags(arguments):
-        return
-    chosen = [
-        match[1] for argument in arguments if (match := re.match(r"hydra\.(?:run|sweep)\.dir=(.+)", argument))
-    ]
-    wanted = Path(re.split(r"\$\{", chosen[-1].strip("'\""))[0] if chosen else ".").absolute()
-    existing = next(path for path in (wanted, *wanted.parents) if path.exists())
-    if not existing.is_dir():
-        _refuse(f"results cannot be written to {wanted}: {existing} is not a folder; set hydra.run.dir")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        _refuse(f"results cannot be written to {wanted}: {existing} is read-only; set hydra.run.dir")
-
-
 def runs_actors(arguments: Sequence[str]) -> bool:
     """Tell whether a command line looks like a run on actors; only Hydra knows for sure.
 
     A model may be a framework's, which is to be imported with the rest: that, too, only Hydra knows.
     """
-    return not _has_flags(arguments) and not any(re.match("backend|model=", each) for each in arguments)
+    return not has_flags(arguments) and not any(re.match("backend|model=", each) for each in arguments)
 
 
 def warm_up() -> None:
@@ -113,11 +78,6 @@ def warm_up() -> None:
     from fedlocal.flower.backends import Actors
 
     Actors().prepare(PRELOAD)
-
-
-def _has_flags(arguments: Sequence[str]) -> bool:
-    """Tell whether anything but runs is asked for."""
-    return any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments)
 
 
 def _endings() -> list[signal.Signals]:
@@ -134,8 +94,3 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)
-
-
-def _refuse(reason: str) -> NoReturn:
-    print(f"error: {reason}", file=sys.stderr)
-    sys.exit(1)

@@ -63,6 +63,30 @@ class Display(Enum):
     off = "off"
 
 
+class SweepBaseline(Enum):
+    """Which runs of a sweep train a baseline."""
+
+    once = "once"
+    each = "each"
+
+
+@dataclass
+class Sweep:
+    """What the runs of a sweep have to do with one another.
+
+    Parameters
+    ----------
+    baseline : {"once", "each"}
+        Whether runs whose baselines would be the same share the first one's, or each trains its own beside
+        it: for times that are compared.
+    resume : bool
+        Whether to leave alone what has completed, and go on with what was begun.
+    """
+
+    baseline: SweepBaseline = MISSING
+    resume: bool = MISSING
+
+
 @dataclass
 class Config:
     """The options of a run; ``conf/config.yaml`` holds their defaults and says what they are for."""
@@ -91,6 +115,8 @@ class Config:
     min_results: int | None = MISSING
     round_timeout: float | None = MISSING
     baseline: bool = MISSING
+    sweep: Sweep = MISSING
+    objective: str | None = MISSING
     display: Display = MISSING
 
 

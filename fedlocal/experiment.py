@@ -43,6 +43,7 @@ from fedlocal.turns import one_at_a_time
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
     from fedlocal.schemes import Setting
+    from fedlocal.schemes.baselines import Baselines
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ def run(
     *,
     resume: bool = False,
     backend: "Backend | None" = None,
+    sweep: Path | None = None,
 ) -> Run:
     """Run one experiment.
 
@@ -137,6 +139,8 @@ def run(
         Go on from the folder's last checkpoint; `fedlocal.resume` finds the configuration for it.
     backend : Backend, optional
         In place of the configured one, such as one of Flower's engines that runs already.
+    sweep : Path, optional
+        The folder of the sweep that `folder` lies in, whose runs may share baselines.
 
     Returns
     -------
@@ -156,11 +160,16 @@ def run(
         if folder:
             clear(folder, resuming=resume)
         check(config)
-        return _run(config, folder, overrides, resume, backend or build(config, "backend"))
+        return _run(config, folder, overrides, resume, backend or build(config, "backend"), sweep)
 
 
 def _run(
-    config: Config, folder: Path | None, overrides: Sequence[str], resume: bool, backend: "Backend"
+    config: Config,
+    folder: Path | None,
+    overrides: Sequence[str],
+    resume: bool,
+    backend: "Backend",
+    sweep: Path | None,
 ) -> Run:
     if not backend.local:
         if config.actors == AUTO:
@@ -183,7 +192,8 @@ def _run(
     _tell_of_malicious(setting, config)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
-    comparison = Comparison(scheme.func.__name__, setting, folder, config.baseline)
+    baselines = _baselines(config, setting, folder, sweep) if config.baseline else None
+    comparison = Comparison(scheme.func.__name__, setting, folder, baselines)
     with setting.slices.shards:
         about = _about(comparison)
         start = _start(folder, about) if folder and resume else None
@@ -197,6 +207,15 @@ def _run(
             save(trained, comparison, blueprint)
     models = {name: dict(arrays) for name, arrays in trained.models.items()}
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models, blueprint)
+
+
+def _baselines(config: Config, setting: "Setting", folder: Path | None, sweep: Path | None) -> "Baselines":
+    """Return what the run is compared with; in a sweep, other runs may have it already."""
+    from fedlocal.schemes.baselines import Baselines
+    from fedlocal.sweeping import shared_baseline
+
+    shared = shared_baseline(config, setting, folder, sweep) if folder and sweep else None
+    return Baselines(setting, folder, shared)
 
 
 def _check_attack(config: Config, scheme: Any) -> None:

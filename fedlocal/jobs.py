@@ -7,7 +7,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +19,24 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
-from fedlocal.config import Config, folder, is_ours
+from fedlocal.config import Config, ConfigError, Display, folder, is_ours
 
 if TYPE_CHECKING:
     from fedlocal.experiment import Run
+    from fedlocal.results import ShowSweep
 
 logger = logging.getLogger("fedlocal")
 
 
 class _Session:
-    """What this process learns while Hydra has the floor."""
+    """What this process learns while Hydra has the floor; those of a launcher learn nothing of a sweep."""
 
     failed = False
     resuming = False
     run_folder: Path | None = None
     sweep_folder: Path | None = None
+    show: "ShowSweep | None" = None
+    closing = ExitStack()  # ends the sweep's display
 
 
 class LogFile(logging.FileHandler):
@@ -63,8 +66,18 @@ class NoteSweep(Callback):
     """Learns of a sweep when it starts, since Hydra tells of its end only if all went well."""
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Note where the sweep's runs will lie."""
+        """Note where the sweep's runs will lie, and show that it begins."""
+        from fedlocal.results import announce, sweep_progress
+        from fedlocal.sweeping import at_once, choices, sharing
+
         _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
+        found, display = choices(config.hydra), config.display.value
+        runs = math.prod(found.values()) if found is not None else None
+        if told := sharing(config.hydra.launcher, runs):
+            announce(told, display)
+        elif at_once(config.hydra.launcher) == 1:
+            swept = [option for option, values in (found or {}).items() if values > 1]
+            _Session.show = _Session.closing.enter_context(sweep_progress(runs, swept, display))
 
 
 def run_jobs(*, resuming: bool = False) -> int | str | None:
@@ -90,12 +103,15 @@ def run_jobs(*, resuming: bool = False) -> int | str | None:
 
 def _conclude(code: int | str | None) -> None:
     """Say what is left to say when Hydra is done, however it ended."""
+    _Session.closing.close()
     place, interrupted = _Session.run_folder, isinstance(code, int) and code > 128
     if _Session.sweep_folder and _Session.sweep_folder.is_dir():
         _show(partial(_print_sweep, _Session.sweep_folder))
     elif place and interrupted:
         _say(f"interrupted; the results so far are in {place}")
-    if place and interrupted and any(place.glob("checkpoints/*.ckpt")):
+    if _Session.sweep_folder and interrupted:
+        _say(f"go on with: fedlocal {shlex.quote(f'resume={_Session.sweep_folder}')}")
+    elif place and interrupted and any(place.glob("checkpoints/*.ckpt")):
         _say(f"go on with: fedlocal {shlex.quote(f'resume={place}')}")
 
 
@@ -124,28 +140,59 @@ def run_job(config: Config) -> float:
     """
     job = HydraConfig.get()
     _Session.run_folder = place = Path(job.runtime.output_dir)
-    sweep = Path(to_absolute_path(job.sweep.dir))
-    objective, outcome = math.nan, None
+    sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
+    overrides = list(job.overrides.task)
+    if sweep:  # how it is watched and gone on with is no setting of its runs
+        overrides = [each for each in overrides if not each.startswith(("sweep.", "display=", "objective="))]
+    objective, outcome, display = math.nan, None, config.display
     try:
-        outcome = _outcome(config, place, list(job.overrides.task))
-        objective = _objective(outcome)
+        if sweep:
+            _begin(config, place, overrides)
+        outcome = _outcome(config, place, overrides, sweep)
+        objective = _objective(outcome, config.objective)
     except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
         _Session.failed = True
-        _report(error, place, list(job.overrides.task))
-    if job.mode is RunMode.MULTIRUN:
-        from fedlocal.results.sweep import write_sweep
-
-        write_sweep(sweep)
+        _report(error, place, overrides)
+    if sweep:
+        _end(place, sweep, display)
     elif outcome:
         _show(partial(_print_run, outcome))
     return objective
 
 
-def _outcome(config: Config, place: Path, overrides: list[str]) -> "Run":
-    """Run, or go on with what was begun: then the configuration is that of the folder."""
+def _begin(config: Config, place: Path, overrides: list[str]) -> None:
+    """Show which run of a sweep is next or, where several run at once, take this one's share of the cores."""
+    from fedlocal.results.runs import parse_overrides
+    from fedlocal.sweeping import share_cores
+
+    if _Session.show:
+        _Session.show.begun(place.name, parse_overrides(overrides))
+    else:
+        share_cores(config, HydraConfig.get().launcher)
+        config.display = Display.off  # rounds of several runs at once are nothing to read
+
+
+def _end(place: Path, sweep: Path, display: Display) -> None:
+    """Show how a run of a sweep went, and what the sweep has so far."""
+    from fedlocal.results import announce, read_run, sweep_line, write_sweep
+
+    row = read_run(place)
+    if _Session.show:
+        _Session.show.done(row)
+    else:
+        announce(sweep_line(row), display.value)
+    write_sweep(sweep)
+
+
+def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | None) -> "Run":
+    """Run, or go on with what was begun."""
     from fedlocal.experiment import run
     from fedlocal.resuming import completed, resume
 
+    if sweep:
+        from fedlocal.sweeping import run_or_go_on
+
+        return run_or_go_on(config, place, overrides, sweep)
     if not _Session.resuming:
         return run(config, place, overrides)
     done = completed(place)
@@ -168,10 +215,24 @@ def _show(print_: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _objective(outcome: "Run") -> float:
-    """Return the final accuracy, or the negated loss where there is none: more is better."""
+def _objective(outcome: "Run", metric: str | None) -> float:
+    """Return what a sweeper is told: by default the accuracy, or the negated loss, so that more is better.
+
+    Raises
+    ------
+    ConfigError
+        If the run has no such metric.
+    """
     arm = outcome.arms[0]
-    return arm.accuracy if arm.accuracy is not None else -(arm.loss if arm.loss is not None else math.nan)
+    if metric is None:
+        return arm.accuracy if arm.accuracy is not None else -(arm.loss if arm.loss is not None else math.nan)
+    history = outcome.histories[arm.name]
+    known = {name: history.final(name) for one in history.rounds for name in one.metrics}
+    known["seconds"] = history.seconds
+    value = known.get(metric)
+    if value is None:
+        raise ConfigError(f"objective={metric}: the run has no such metric, only {', '.join(sorted(known))}")
+    return value
 
 
 def _print_run(outcome: "Run") -> None:
@@ -191,12 +252,15 @@ def _print_run(outcome: "Run") -> None:
 def _print_sweep(place: Path) -> None:
     from rich.console import Console
 
-    from fedlocal.results.sweep import sweep_table, write_sweep
+    from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
 
     rows = write_sweep(place)
     console = Console(highlight=False)
     console.print(sweep_table(rows))
+    for note in sweep_notes(rows):
+        console.print(note, style="dim", markup=False, soft_wrap=True)
     console.print(f"results {place.absolute()}", soft_wrap=True)
+    _Session.failed |= any(row.status != "completed" for row in rows)  # in other processes, too
 
 
 def _report(error: Exception, place: Path, overrides: list[str]) -> None:

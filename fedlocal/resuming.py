@@ -3,6 +3,7 @@
 The command looks here before Hydra and NumPy are loaded, so this file imports them where it needs them.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from fedlocal.experiment import Run
 
 CHANGEABLE = ("workers", "backend", "display")
+OF_OTHERS = ("sweep", "objective")  # options that are about other runs, or for other programs
 
 
 class ResumeError(ValueError):
@@ -32,7 +34,7 @@ def run_folder(folder: str | Path) -> Path:
     if not place.is_dir():
         reason = "is not a folder" if place.exists() else "does not exist"
     elif (place / "multirun.yaml").exists():
-        reason = f"is the folder of a sweep; resume its runs one by one, such as {place / '0'}"
+        reason = f"is the folder of a sweep; fedlocal.resume takes its runs, such as {place / '0'}"
     else:
         reason = "is not the folder of a run: it has no config.yaml"
     raise ResumeError(f"resume={folder}: {place} {reason}")
@@ -69,7 +71,8 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     try:
         stored = OmegaConf.load(path)
         for key in stored.keys() - {each.key_or_group for each in chosen}:
-            config[key] = stored[key]  # type: ignore[index]
+            of_one_type = key == "sweep"
+            config[key] = OmegaConf.merge(config[key], stored[key]) if of_one_type else stored[key]  # type: ignore[index]
         for each in parsed:
             if each not in chosen:  # an option of the backend
                 OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)
@@ -115,11 +118,71 @@ def resume(folder: str | Path, *overrides: str) -> "Run":
     place = run_folder(folder)
     config = stored_config(place, overrides)
     if completed(place):
-        return _read(place)
-    return run(config, place, [*_first_overrides(place), *overrides], resume=True)
+        return read(place)
+    asked = [*_first_overrides(place), *overrides]
+    return run(config, place, asked, resume=True, sweep=sweep_of(place))
 
 
-def _read(folder: Path) -> "Run":
+def sweep_of(run: Path) -> Path | None:
+    """Return the folder of the sweep that a run's folder lies in, None if it is in none."""
+    return next((each for each in run.absolute().parents if (each / "multirun.yaml").is_file()), None)
+
+
+def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEABLE) -> list[str]:
+    """Return what a run's stored configuration and one that is asked for do not have in common.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    config : Config
+        What is asked for; what is left to fedlocal in it (``auto``) suits all that a run may have chosen.
+    ignored : sequence of str
+        Options at the top that may differ.
+
+    Returns
+    -------
+    list of str
+        Such as ``"actors=2 in place of 4"``. An option at the top that the stored configuration does not
+        know yet had its default.
+    """
+    from omegaconf import OmegaConf
+
+    from fedlocal.config import AUTO, compose, with_actors
+
+    stored = {**_plain(compose()), **_plain(OmegaConf.load(folder / "config.yaml"))}
+    if config.actors == AUTO:  # other options may refer to the number that was chosen
+        config = with_actors(config, stored["actors"])
+    asked = _plain(config)
+    for key in (*ignored, *OF_OTHERS):
+        stored.pop(key, None)
+        asked.pop(key, None)
+    old, new = dict(_options(stored)), dict(_options(asked))
+    return [
+        f"{key}={old.get(key)} in place of {new.get(key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and new.get(key) != AUTO
+    ]
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    return cast(
+        dict[str, Any], OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config, resolve=True)))
+    )
+
+
+def _options(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values."""
+    if not isinstance(node, dict):
+        yield above, node
+        return
+    for key, value in node.items():
+        yield from _options(value, f"{above}.{key}" if above else str(key))
+
+
+def read(folder: Path) -> "Run":
     """Return a run that has completed, as its files hold it."""
     from fedlocal.experiment import Run
     from fedlocal.inference.blueprint import Blueprint

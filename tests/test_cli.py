@@ -1,5 +1,6 @@
 """The command, as a person uses it: in a shell, with nonsense, and with Ctrl-C."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from fedlocal import compose, run
-from fedlocal.actors import warm_up
+from fedlocal.actors import usable_cores, warm_up
 from fedlocal.cli import main, runs_actors
 from tests.forking import SHARED
 
@@ -178,6 +179,61 @@ def test_a_sweep_in_which_all_went_well_is_a_success(fedlocal: Fedlocal) -> None
     done = fedlocal("-m", *SMALL, "actors=1,2", "baseline=false", "display=off", "backend=inline")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(fedlocal: Fedlocal, tmp_path: Path) -> None:
+    sweep = ["-m", *SMALL, "actors=1,2,3", "backend=inline"]
+    line = [sys.executable, "-m", "fedlocal", *sweep]
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stderr
+        told = list(itertools.takewhile(lambda text: "(2 of 3)" not in text, process.stderr))
+        process.kill()
+    assert told[0] == "run 0 (1 of 3)  actors=1\n"
+    (folder,) = (tmp_path / "multirun").glob("*/*")
+    first = (folder / "0" / "summary.json").stat().st_mtime_ns
+    again = fedlocal(*sweep, "sweep.resume=true")
+    assert again.returncode == 0, again.stderr
+    assert list((tmp_path / "multirun").glob("*/*")) == [folder]
+    assert (folder / "0" / "summary.json").stat().st_mtime_ns == first
+    rows = [json.loads((folder / job / "summary.json").read_text()) for job in "012"]
+    assert [row["status"] for row in rows] == 3 * ["completed"]
+    assert [row["arms"][1]["reused"] for row in rows] == [None, "0", "0"]
+    assert "~" in again.stdout
+    assert "sweep.resume" not in again.stdout  # is no setting of the runs
+
+
+def test_quiet_leaves_the_results(fedlocal: Fedlocal) -> None:
+    done = fedlocal("-q", *SMALL, "baseline=false", "backend=inline")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "accuracy" in done.stdout
+
+
+def test_an_objective_that_there_is_not_is_told_with_those_there_are(fedlocal: Fedlocal) -> None:
+    done = fedlocal(*SMALL, "baseline=false", "backend=inline", "objective=f1")
+    assert done.returncode == 1
+    assert "objective=f1: the run has no such metric, only accuracy, loss, seconds, train-loss" in done.stderr
+
+
+@pytest.mark.extras
+@pytest.mark.slow
+def test_runs_of_a_sweep_at_the_same_time_share_cores_and_baseline(
+    fedlocal: Fedlocal, tmp_path: Path
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extras: pip install -e '.[joblib]'")
+    joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    done = fedlocal("-m", *SMALL, "actors=1,2,500,3", "workers=2", *joblib)
+    assert done.returncode == 1  # for one that cannot be
+    assert "4 runs, 2 at a time, each on " in done.stderr
+    assert "actors=500 cannot share 200 training rows" in done.stdout
+    (folder,) = (tmp_path / "multirun").glob("*/*")
+    rows = [json.loads((folder / job / "summary.json").read_text()) for job in "0123"]
+    assert [row["status"] for row in rows] == ["completed", "completed", "failed", "completed"]
+    reused = [row["arms"][1]["reused"] for row in rows if row["arms"]]
+    assert len([own for own in reused if own is None]) == 1
+    environments = [json.loads((folder / job / "environment.json").read_text()) for job in "013"]
+    assert {each["workers"] for each in environments} == {max(1, usable_cores() // 2)}
 
 
 INTERRUPTED = pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)  # test_resume does it, too

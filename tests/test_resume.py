@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 import fedlocal
 from fedlocal import History, Run, compose, run
 from fedlocal.config import ConfigError
 from fedlocal.results import FolderInUseError, ResultsError, owning
-from fedlocal.resuming import ResumeError
+from fedlocal.resuming import ResumeError, differences
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -292,7 +292,7 @@ def begun(tmp_path: Path) -> Path:
     ("arguments", "reason"),
     [
         (["resume=absent"], "absent does not exist"),
-        (["-m", "resume=begun", "workers=1,2"], "goes with neither sweeps nor other flags"),
+        (["-m", "resume=begun", "workers=1,2"], "goes with no other flags"),
         (["resume=begun", "rounds=9"], "rounds=9 cannot be set, only workers, backend, display can"),
     ],
 )
@@ -306,6 +306,37 @@ def test_the_command_refuses_what_would_not_be_the_same_run(
     assert "Traceback" not in errors
     assert {path.name for path in begun.iterdir()} <= {"config.yaml", "fedlocal.log"}
     assert not (begun.parent / "absent").exists()
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "found"),
+    [
+        (["actors=8"], ["actors=8", "workers=3", "backend=elastic", "display=off", "sweep.resume=true"], []),
+        (["actors=8"], ["actors=2"], ["actors=8 in place of 2"]),
+        (["actors=8"], ["actors=auto"], []),  # what a run was to choose itself
+        (["scheme=batch_parallel", "actors=3"], ["scheme=batch_parallel", "actors=auto"], []),
+        (
+            ["model=sgd_classifier"],
+            [],
+            ["model._target_=fedlocal.models.SklearnModel in place of fedlocal.models.MLP"],
+        ),
+    ],
+)
+def test_what_two_configurations_do_not_have_in_common(
+    tmp_path: Path, stored: list[str], asked: list[str], found: list[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(compose(*stored), resolve=True))
+    found_now = differences(tmp_path, compose(*asked))
+    assert found_now[: len(found)] == found if found else found_now == []
+
+
+def test_a_group_that_came_later_had_its_default(tmp_path: Path) -> None:
+    old = compose()
+    with open_dict(cast(Any, old)):
+        del old.attack, old.sweep
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(old, resolve=True))
+    assert differences(tmp_path, compose()) == []
+    assert differences(tmp_path, compose("attack=sign_flip"))
 
 
 @pytest.mark.parametrize(
@@ -329,7 +360,7 @@ def test_only_the_machine_may_change(begun: Path, overrides: list[str], error: A
         ("absent", "absent does not exist"),
         ("file", "file is not a folder"),
         ("empty", r"has no config\.yaml"),
-        ("sweep", "is the folder of a sweep; resume its runs one by one"),
+        ("sweep", "is the folder of a sweep; fedlocal.resume takes its runs, such as"),
         ("damaged", r"config\.yaml is not the configuration of a run"),
         ("foreign", r"config\.yaml is not the configuration of a run: .*colour"),
     ],

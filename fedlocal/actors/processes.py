@@ -113,7 +113,7 @@ def _quiet_start() -> Iterator[None]:
 
     Ctrl-C, which a terminal sends to all of them, is for this process alone to act upon.
     """
-    with _starting, _interrupts_blocked():
+    with _starting, _interrupts_blocked(), _known_method():
         yield from _hidden()
 
 
@@ -128,6 +128,20 @@ def _interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _known_method() -> Iterator[None]:
+    """Hide another library's default start method, such as joblib's: new processes do not know its name."""
+    default = multiprocessing.get_start_method(allow_none=True)
+    if default is None or default in multiprocessing.get_all_start_methods():
+        yield
+        return
+    multiprocessing.set_start_method("spawn", force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(default, force=True)
 
 
 def _hidden() -> Iterator[None]:

@@ -24,7 +24,9 @@ from fedlocal.results.owning import FolderInUseError, clear, owning
 from fedlocal.results.progress import announce, progress
 from fedlocal.results.rounds import MOST_LISTED
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
-from fedlocal.results.sweep import sweep_table, write_sweep
+from fedlocal.results.sharing import SharedBaseline
+from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
+from fedlocal.results.sweep_progress import ShowSweep, sweep_line, sweep_progress
 from fedlocal.results.table import Arm, comparison_table
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
@@ -42,6 +44,8 @@ __all__ = [
     "ResultsError",
     "Round",
     "SavedModel",
+    "SharedBaseline",
+    "ShowSweep",
     "SweepRow",
     "Which",
     "Work",
@@ -67,6 +71,9 @@ __all__ = [
     "replacing",
     "save_arrays",
     "save_models",
+    "sweep_line",
+    "sweep_notes",
+    "sweep_progress",
     "sweep_table",
     "target_distribution",
     "timeline",

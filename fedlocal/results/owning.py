@@ -19,18 +19,20 @@ class FolderInUseError(ResultsError):
 
 
 @contextmanager
-def owning(folder: Path) -> Iterator[None]:
+def owning(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a folder, so that no other run writes to it, until the block ends or the process does.
 
     Parameters
     ----------
     folder : Path
         An existing folder; it gets an empty file ``.lock``, which stays.
+    wait : bool
+        Whether to wait until nobody else holds it.
 
     Raises
     ------
     FolderInUseError
-        If it is held already, by this process or another.
+        If it is held already, by this process or another, and is not waited for.
     ResultsError
         If the folder cannot be written.
     """
@@ -42,7 +44,7 @@ def owning(folder: Path) -> Iterator[None]:
         ) from error
     with stream:
         try:
-            _lock(stream)
+            _lock(stream, wait)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
                 raise FolderInUseError(f"another run is writing to {folder}: wait for it or end it") from None
@@ -74,12 +76,19 @@ def clear(folder: Path, *, resuming: bool) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(stream: BinaryIO) -> None:
+    def _lock(stream: BinaryIO, wait: bool) -> None:
         stream.seek(0)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        while True:
+            try:
+                msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            except OSError as error:
+                if not wait or error.errno != errno.EDEADLK:  # which says that ten seconds have passed
+                    raise
+            else:
+                return
 
 else:
     import fcntl
 
-    def _lock(stream: BinaryIO) -> None:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(stream: BinaryIO, wait: bool) -> None:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

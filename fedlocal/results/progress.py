@@ -3,8 +3,6 @@
 All of it goes to standard error, so that standard output holds results alone.
 """
 
-import logging
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
 from fedlocal.results.rounds import Round
+from fedlocal.results.terminal import Forgiving, are_drawn, bars
 from fedlocal.results.text import duration, fixed
 
 if TYPE_CHECKING:
@@ -68,12 +67,17 @@ def progress(
     if mode not in ("auto", "plain", "off"):
         msg = f"progress mode {mode!r} is not known: choose auto, plain or off"
         raise ValueError(msg)
-    forgiving = _Forgiving(stream or sys.stderr)
+    forgiving = Forgiving(stream or sys.stderr)
     if mode == "off":
         yield _silent
-    elif mode == "auto" and forgiving.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
-        with _bar(forgiving) as bar:
-            yield _BarShow(bar, total_rounds, name, done)
+    elif mode == "auto" and (are_drawn() or forgiving.has_bars):
+        with bars(forgiving) as found:
+            show = _BarShow(found.drawn, total_rounds, name, done)
+            try:
+                yield show
+            finally:
+                if found.around:
+                    show.remove()
     else:
         yield _PlainShow(forgiving, total_rounds, name, done)
 
@@ -81,7 +85,7 @@ def progress(
 def announce(line: str, mode: Mode = "auto", stream: TextIO | None = None) -> None:
     """Show a line that is about the whole run, where `progress` would show its rounds."""
     if mode != "off":
-        forgiving = _Forgiving(stream or sys.stderr)
+        forgiving = Forgiving(stream or sys.stderr)
         forgiving.write(line + "\n")
         forgiving.flush()
 
@@ -90,39 +94,10 @@ def _silent(round: Round) -> None:  # noqa: A002
     """Show nothing."""
 
 
-class _Forgiving:
-    """A text stream that falls silent when its reader is gone, instead of ending the run."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream: TextIO | None = stream
-        self.encoding = getattr(stream, "encoding", None) or "utf-8"
-
-    def write(self, text: str) -> int:
-        try:
-            if self._stream is not None:
-                self._stream.write(text)
-        except (OSError, ValueError):  # ValueError: closed, or a character that its encoding lacks
-            self._stream = None
-        return len(text)
-
-    def flush(self) -> None:
-        try:
-            if self._stream is not None:
-                self._stream.flush()
-        except (OSError, ValueError):
-            self._stream = None
-
-    def isatty(self) -> bool:
-        try:
-            return self._stream is not None and self._stream.isatty()
-        except ValueError:
-            return False
-
-
 class _PlainShow:
     """Lines for a log file or a pipe."""
 
-    def __init__(self, stream: _Forgiving, total: int, name: str, done: int) -> None:
+    def __init__(self, stream: Forgiving, total: int, name: str, done: int) -> None:
         self._stream = stream
         self._total = total
         self._name = name
@@ -164,48 +139,12 @@ class _BarShow:
         shown = Round(round.number, metrics=self._scores)
         self._bar.update(self._task, completed=round.number, scores=" ".join(_scores(shown)))
 
+    def remove(self) -> None:
+        self._bar.remove_task(self._task)
+
 
 def _scores(one: Round) -> list[str]:
     loss = "loss" if "loss" in one.metrics else "train-loss"
     return [
         f"{metric} {fixed(one.metrics[metric])}" for metric in (loss, "accuracy") if metric in one.metrics
     ]
-
-
-@contextmanager
-def _bar(stream: _Forgiving) -> Iterator["Progress"]:
-    import rich.progress as parts
-    from rich.console import Console
-
-    columns = (
-        parts.TextColumn("{task.description}", markup=False),
-        parts.BarColumn(bar_width=None),
-        parts.MofNCompleteColumn(),
-        parts.TextColumn("{task.fields[scores]}", markup=False),
-        parts.TimeElapsedColumn(),
-        parts.TimeRemainingColumn(compact=True),
-        parts.TextColumn("left"),
-    )
-    console = Console(file=stream)  # type: ignore[arg-type]  # rich asks no more of a file than this one has
-    bar = parts.Progress(
-        *columns, console=console, expand=True, redirect_stdout=False, speed_estimate_period=3600
-    )
-    with bar, _logs_above():
-        yield bar
-
-
-@contextmanager
-def _logs_above() -> Iterator[None]:
-    """Let log lines that go to the terminal pass through the bar, which would be torn by them."""
-    terminals = [
-        stream for stream in (sys.__stderr__, sys.__stdout__) if stream is not None and stream.isatty()
-    ]
-    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
-    before = [(each, each.stream) for each in handlers if each.stream in terminals]
-    for handler, _ in before:
-        handler.setStream(sys.stderr)  # by now rich's, which prints above the bar
-    try:
-        yield
-    finally:
-        for handler, stream in before:
-            handler.setStream(stream)

@@ -58,6 +58,12 @@ class SweepRow:
         return self.arms[0] if self.arms and self.status == "completed" else None
 
     @property
+    def reason(self) -> str:
+        """In one line, what became of it and, if it did not complete, why."""
+        lines = (self.error or "").strip().splitlines()
+        return f"{self.status}: {lines[0]}" if lines else self.status
+
+    @property
     def speed_ups(self) -> dict[str, float]:
         """How many times faster the main arm trained than each of the others, by their names."""
         return {arm.name: arm.speed_up for arm in self.arms[1:] if arm.speed_up is not None}
@@ -139,8 +145,9 @@ def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:
 
 
 def _arm(stored: Mapping[str, Any]) -> Arm:
-    numbers = {each.name: _number(stored.get(each.name)) for each in fields(Arm) if each.name != "name"}
-    return Arm(name=str(stored["name"]), **numbers)  # type: ignore[arg-type]
+    words = ("name", "reused")
+    numbers = {each.name: _number(stored.get(each.name)) for each in fields(Arm) if each.name not in words}
+    return Arm(name=str(stored["name"]), reused=stored.get("reused"), **numbers)  # type: ignore[arg-type]
 
 
 def _number(value: Any) -> float | None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fedlocal.results.figures import comparison
 from fedlocal.results.files import replacing
 from fedlocal.results.runs import SweepRow, collect, differing
-from fedlocal.results.table import Arm, plain_table
-from fedlocal.results.text import duration, fixed, ratio
+from fedlocal.results.table import Arm, about, plain_table
+from fedlocal.results.text import duration, fixed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,8 +30,8 @@ def sweep_table(rows: Sequence[SweepRow], title: str | None = None) -> "Table":
     Returns
     -------
     rich.table.Table
-        Of the overrides only those that differ between runs are columns. Runs that did not complete have
-        their reason in a last column.
+        Of the overrides only those that differ between runs are columns. `sweep_notes` says what is to be
+        known to read it.
     """
     from rich.text import Text
 
@@ -46,9 +46,15 @@ def sweep_table(rows: Sequence[SweepRow], title: str | None = None) -> "Table":
     for row in rows:
         settings = [row.overrides.get(key, "") for key in keys]
         table.add_row(*map(Text, (row.run, *settings, *_results(row, baselines, accurate=accurate))))
-    reasons = [f"run {row.run} {_reason(row)}" for row in rows if row.status != "completed"]
-    table.caption = Text("\n".join(reasons)) if reasons else None
     return table
+
+
+def sweep_notes(rows: Sequence[SweepRow]) -> list[str]:
+    """Say what became of the runs that did not complete, and what the marks of `sweep_table` mean."""
+    notes = [f"run {row.run} {row.reason}" for row in rows if row.status != "completed"]
+    if any(arm.reused is not None for row in rows for arm in row.arms):
+        notes.append("~ over a baseline of another run, not trained in turn (sweep.baseline=each: in turn)")
+    return notes
 
 
 def _over(baseline: str) -> str:
@@ -61,12 +67,8 @@ def _results(row: SweepRow, baselines: Sequence[str], *, accurate: bool) -> list
     if arm is None:
         return [row.status, *["-"] * (1 + len(baselines))]
     quality = arm.accuracy if accurate else arm.loss
-    return [fixed(quality), duration(arm.seconds), *(ratio(row.speed_ups.get(name)) for name in baselines)]
-
-
-def _reason(row: SweepRow) -> str:
-    lines = (row.error or "").strip().splitlines()
-    return f"{row.status}: {lines[0]}" if lines else row.status
+    others = {each.name: about(each.speed_up, each) for each in row.arms[1:]}
+    return [fixed(quality), duration(arm.seconds), *(others.get(name, "-") for name in baselines)]
 
 
 def write_sweep(folder: Path) -> list[SweepRow]:

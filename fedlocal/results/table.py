@@ -37,6 +37,9 @@ class Arm:
         `fedlocal.results.occupancy`. What is left of 1 they waited for one another.
     critical_path : float or None
         Seconds of the rounds' critical paths, which `seconds` can be compared with.
+    reused : str or None
+        The run in which this arm was trained, if it was not in turn with the first one: its times are of
+        another moment.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Arm:
     efficiency: float | None = None
     communication_share: float | None = None
     critical_path: float | None = None
+    reused: str | None = None
 
 
 def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "History | None" = None) -> "Table":
@@ -74,8 +78,8 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "Histo
         ("accuracy", [fixed(arm.accuracy) for arm in arms]),
         ("loss", [fixed(arm.loss) for arm in arms]),
         ("training\ntime", [duration(arm.seconds) for arm in arms]),
-        ("speed-up", [ratio(arm.speed_up) for arm in arms]),
-        ("end to\nend", [ratio(arm.end_to_end) for arm in arms]),
+        ("speed-up", [about(arm.speed_up, arm) for arm in arms]),
+        ("end to\nend", [about(arm.end_to_end, arm) for arm in arms]),
         ("idle", [share(arm.idle_share) for arm in arms]),
     ]
     columns = [(name, cells) for name, cells in columns if any(cell != "-" for cell in cells)]
@@ -120,7 +124,16 @@ def _meaning(arms: Sequence[Arm]) -> list[str]:
         lines.append("speed-up: training time of a row / training time of the first row")
     if any(arm.end_to_end is not None for arm in arms):
         lines.append("end to end: the same ratio of whole times, with start-up and evaluation")
+    if runs := {arm.reused for arm in arms if arm.reused is not None}:
+        lines.append(
+            f"~ trained in run {', '.join(sorted(runs))}, not in turn (sweep.baseline=each: in turn)"
+        )
     return lines
+
+
+def about(value: float | None, arm: Arm) -> str:
+    """Write a ratio of times; one of times that were not taken in turn is marked."""
+    return f"~{ratio(value)}" if value is not None and arm.reused is not None else ratio(value)
 
 
 def plain_table(title: str | None) -> "Table":

@@ -153,14 +153,6 @@ def test_a_run_with_another_configuration_is_an_error_before_anything_runs(
     assert lines(capsys) == []
 
 
-def test_what_a_run_was_to_choose_itself_is_no_difference(runner: Any) -> None:
-    assert runner.trials._differing("actors: 8\nmodel:\n  a: 1\n", "actors: auto\nmodel:\n  a: 1\n") == []
-    assert runner.trials._differing("a:\n  b: 8\n", "a:\n  c: 8\n") == [
-        "a.b=8 in place of None",
-        "a.c=None in place of 8",
-    ]
-
-
 def test_a_typo_is_an_error_before_anything_runs(runner: Any, study: Any, tmp_path: Path) -> None:
     wrong = replace(study, arms=(*study.arms, runner.trials.Arm("wrong", ("rounds=0",))))
     with pytest.raises(ValueError, match="rounds=0: must be at least 1"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fedlocal.results import SweepRow, collect, sweep_table, write_sweep
+from fedlocal.results import SweepRow, collect, sweep_notes, sweep_table, write_sweep
 from fedlocal.results.runs import differing
 
 WriteRun = Callable[..., Path]
@@ -15,7 +15,9 @@ WriteRun = Callable[..., Path]
 
 def printed(rows: list[SweepRow]) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=80).print(sweep_table(rows, "the sweep"))
+    console = Console(file=stream, width=80)
+    console.print(sweep_table(rows, "the sweep"))
+    console.print("\n".join(sweep_notes(rows)), markup=False, soft_wrap=True)
     return stream.getvalue()
 
 

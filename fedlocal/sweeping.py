@@ -1,0 +1,170 @@
+"""What the runs of a sweep have to do with one another: shared baselines, shared cores, runs done before."""
+
+import hashlib
+import json
+import logging
+import math
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from fedlocal.actors import usable_cores
+from fedlocal.config import AUTO, Config, SweepBaseline
+from fedlocal.results import SharedBaseline, announce
+from fedlocal.resuming import CHANGEABLE, ResumeError, completed, differences, read, stored_config
+
+if TYPE_CHECKING:
+    from fedlocal.experiment import Run
+    from fedlocal.schemes import Setting
+
+logger = logging.getLogger(__name__)
+CORES = "LOKY_MAX_CPU_COUNT"  # what `usable_cores` returns at most, here and in what is started from here
+
+MATTERS = (
+    "dataset",
+    "model",
+    "seed",
+    "rounds",
+    "local_epochs",
+    "batch_size",
+    "accumulate",
+    "optimizer_state",
+    "evaluate_every",
+)
+"""What a baseline depends on, and where actors see rows in a way of their own, or hold some out, also:"""
+MATTERS_TO_ROWS = ("actors", "partition", "skew", "strategy", "validation_fraction")
+
+
+def shared_baseline(config: Config, setting: "Setting", run: Path, sweep: Path) -> SharedBaseline | None:
+    """Return what a run shares with those that have the same baselines; None if each is to train its own.
+
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    setting : Setting
+        Prepared from it.
+    run, sweep : Path
+        The folders of the run and of the sweep.
+    """
+    if config.sweep.baseline is SweepBaseline.each or not run.is_relative_to(sweep):
+        return None
+    own_rows = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
+    keys = (*MATTERS, *MATTERS_TO_ROWS) if own_rows else MATTERS
+    whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
+    what = {key: whole[key] for key in keys} | {"cores": usable_cores()}  # type: ignore[index, call-overload]
+    text = json.dumps(what, sort_keys=True, default=str)
+    return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
+
+
+def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path) -> "Run":
+    """Make a run of a sweep; if it is to be resumed, what it has completed before is read.
+
+    Raises
+    ------
+    ResumeError
+        If its folder holds another run.
+    Exception
+        As of `fedlocal.run`.
+    """
+    from fedlocal.experiment import run
+
+    if not (config.sweep.resume and (place / "config.yaml").is_file()):
+        return run(config, place, overrides, sweep=sweep)
+    if found := differences(place, config):
+        raise ResumeError(
+            f"{place} holds a run of another sweep ({', '.join(found)}): choose another hydra.sweep.dir"
+        )
+    if completed(place):
+        return read(place)
+    begun = stored_config(place)
+    for key in CHANGEABLE:
+        begun[key] = config[key]  # type: ignore[index]
+    try:
+        return run(begun, place, overrides, resume=True, sweep=sweep)
+    except ResumeError as error:
+        logger.info("%s", error)
+        return run(begun, place, overrides, sweep=sweep)
+
+
+def choices(hydra: Any) -> dict[str, int] | None:
+    """Return how many values each option of a sweep takes, None if only its sweeper knows.
+
+    Parameters
+    ----------
+    hydra : DictConfig
+        Hydra's own configuration.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    if not str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
+        return None
+    params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+    found = {}
+    for one in OverridesParser.create().parse_overrides([*params, *hydra.overrides.task]):
+        swept = one.is_sweep_override() and one.is_discrete_sweep()
+        found[one.get_key_element()] = len(list(one.sweep_string_iterator())) if swept else 1
+    return found
+
+
+def at_once(launcher: Any) -> float:
+    """Return how many runs of a sweep share this machine at a time, as far as a launcher's options say.
+
+    Parameters
+    ----------
+    launcher : DictConfig
+        Hydra's configuration of it.
+    """
+    return _at_once(str(launcher.get("_target_")), launcher.get("n_jobs"))
+
+
+def sharing(launcher: Any, runs: int | None) -> str | None:
+    """Say how the runs of a sweep share the cores, None if they need not."""
+    together = min(at_once(launcher), runs or math.inf)
+    if together <= 1:
+        return None
+    count = f"{runs} runs" if runs else "runs"
+    many = f"{together:.0f} at a time" if math.isfinite(together) else "all at once"
+    cores = usable_cores()
+    return f"{count}, {many}, each on {_share(together)} of {cores} core{'s' if cores > 1 else ''}"
+
+
+def share_cores(config: Config, launcher: Any) -> None:
+    """Leave cores to the other runs of a sweep: this process counts no more than its share from now on."""
+    name, n_jobs = str(launcher.get("_target_")), launcher.get("n_jobs")
+    if not (share := _take_share(name, n_jobs)):
+        return
+    if config.workers != AUTO and int(config.workers) > share:
+        announce(
+            f"workers={config.workers}: {share} here, as other runs share the cores", config.display.value
+        )
+        config.workers = share
+
+
+@cache  # a process makes many runs, and has one share
+def _take_share(launcher: str, n_jobs: int | None) -> int | None:
+    together = _at_once(launcher, n_jobs)
+    if together <= 1:
+        return None
+    share = _share(together)
+    os.environ[CORES] = str(share)
+    return share
+
+
+def _share(together: float) -> int:
+    return max(1, int(usable_cores() // together))
+
+
+def _at_once(launcher: str, n_jobs: int | None) -> float:
+    match launcher.rpartition(".")[2]:
+        case "JoblibLauncher":
+            from joblib import effective_n_jobs
+
+            return int(effective_n_jobs(n_jobs))
+        case "LocalLauncher":  # submitit's
+            return math.inf
+        case _:  # one after the other, or on machines of their own
+            return 1

@@ -1,0 +1,99 @@
+"""What fedlocal adds to Hydra's language, in Hydra's words."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fedlocal.arguments import ArgumentsError, understood
+
+ASKED = ["actors=1,2", "model.hidden=[8]"]
+
+
+def sweep(name: str, task: Sequence[str] = ASKED, hydra: Sequence[str] = ("hydra.mode=MULTIRUN",)) -> Path:
+    folder = Path("multirun") / "day" / name
+    folder.mkdir(parents=True)
+    lines = ["hydra:", "  overrides:", "    hydra:", *(f"    - {each}" for each in hydra)]
+    lines += ["    task:", *(f"    - {each}" for each in task)]
+    (folder / "multirun.yaml").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_is_hydras_stays_as_it_is() -> None:
+    for line in (["actors=2"], ["-m", "a=1,2"], ["--cfg", "job"], ["-sc", "install=bash"], []):
+        assert understood(line).arguments == line
+
+
+@pytest.mark.parametrize("flag", ["-q", "--quiet"])
+def test_quiet_is_a_display_that_is_off(flag: str) -> None:
+    assert understood([flag, "actors=2"]).arguments == ["actors=2", "display=off"]
+
+
+def test_a_run_goes_on_in_its_folder(tmp_path: Path) -> None:
+    run = tmp_path / "it's"
+    run.mkdir()
+    (run / "config.yaml").touch()
+    request = understood([f"resume={run}", "workers=2"])
+    assert request.resuming
+    quoted = str(run).replace("'", "\\'")
+    assert request.arguments == ["workers=2", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+
+
+def test_a_sweep_goes_on_as_it_was_asked_for(tmp_path: Path) -> None:
+    folder = sweep("a", hydra=["hydra.mode=MULTIRUN", "hydra/launcher=joblib", "hydra.sweep.dir=x"])
+    request = understood([f"resume={folder}", "workers=2"])
+    assert not request.resuming
+    assert request.arguments == [
+        "-m",
+        *ASKED,
+        "hydra/launcher=joblib",
+        "workers=2",
+        "sweep.resume=true",
+        f"hydra.sweep.dir='{tmp_path / folder}'",
+    ]
+
+
+def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: Path) -> None:
+    folders = [sweep("a"), sweep("b", [*ASKED, "workers=1", "sweep.resume=true"]), sweep("c", ["actors=1,3"])]
+    for age, folder in enumerate(folders):
+        os.utime(folder / "multirun.yaml", (time.time() + age,) * 2)
+    line = ["-m", *ASKED, "sweep.resume=true"]
+    assert understood(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
+
+
+def test_without_such_a_sweep_a_new_one_begins() -> None:
+    sweep("a", ["actors=1,3"])
+    line = ["-m", *ASKED, "sweep.resume=true"]
+    assert understood(line).arguments == line
+
+
+def test_another_sweeps_folder_is_refused_before_anything_in_it_changes() -> None:
+    folder = sweep("a", ["actors=1,3"])
+    with pytest.raises(ArgumentsError, match=r"holds another sweep \(actors=1,3\)"):
+        understood(["-m", *ASKED, "sweep.resume=true", f"hydra.sweep.dir={folder}"])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (["resume=multirun/day/a", "rounds=2"], "a sweep goes on as it was: rounds=2 cannot be set"),
+        (["-m", "resume=multirun/day/a"], "goes with no other flags"),
+        (["resume=nowhere"], "nowhere does not exist"),
+        (["resume=multirun/day/damaged"], "does not say what its sweep was"),
+        (["hydra.run.dir=file/x"], "file is not a folder; set hydra.run.dir"),
+    ],
+)
+def test_what_cannot_be_is_refused(line: list[str], reason: str) -> None:
+    sweep("a")
+    sweep("damaged")
+    Path("multirun/day/damaged/multirun.yaml").write_text("hydra: 3")
+    Path("file").touch()
+    with pytest.raises(ValueError, match=reason):
+        understood(line)
