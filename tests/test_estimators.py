@@ -1,6 +1,8 @@
 """The estimators: scikit-learn's own checks, its tools around them, and the engine's promises behind them."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -103,3 +105,25 @@ def test_every_option_of_the_command_line_is_an_option(digits: tuple[Any, Any]) 
 
 def test_it_is_public() -> None:
     assert {"FederatedClassifier", "FederatedRegressor"} <= set(fedlocal.__all__)
+
+
+SEARCH = """
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from fedlocal import FederatedClassifier
+
+x, y = load_digits(return_X_y=True)
+estimator = FederatedClassifier(backend="actors", workers=1, rounds=2, random_state=0)
+scores = [
+    GridSearchCV(estimator, {"n_actors": [2, 4]}, n_jobs=jobs, cv=2).fit(x, y).cv_results_["mean_test_score"]
+    for jobs in (1, 2)
+]
+print(list(scores[0]) == list(scores[1]), scores[0].min() > 0.5)
+"""
+
+
+@pytest.mark.slow
+def test_a_search_in_several_processes_may_use_actors() -> None:
+    line = [sys.executable, "-c", SEARCH]  # a process of its own: joblib keeps its workers for a while
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr
