@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--admission", choices=("structural", "strict"), default="structural",
         help="strict: what is trained must come back in the shapes that were sent, and finite")  # fmt: skip
     add("--folder", type=Path, help="for the results (default: outputs/DATE/TIME)")
+    add("-q", "--quiet", action="store_true", help="show the results alone")
     return parser
 
 
@@ -74,6 +75,7 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
             backend=given.backend,
             admission=given.admission,
             folder=folder,
+            display="off" if given.quiet else "auto",
         )
     except KeyboardInterrupt:
         print(f"interrupted; the results so far are in {folder}", file=sys.stderr)
