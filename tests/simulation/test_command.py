@@ -42,7 +42,7 @@ def test_an_app_runs_from_its_folder_and_each_client_prints_under_its_name(app: 
 def test_a_client_that_fails_makes_the_exit_code_1(app: Path, tmp_path: Path) -> None:
     done = shell(tmp_path, str(app), "-c", "fails=2", "--folder", "here", "-q")
     assert done.returncode == 1
-    assert "round 1" not in done.stderr  # for -q
+    assert "round 1  train" not in done.stderr  # for -q
     assert (
         "2 messages ended in an error, the first in round 1: client 2: RuntimeError: this client"
         in done.stdout
