@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fedlocal import compose, run
+from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores, warm_up
 from fedlocal.cli import main, runs_actors
 from tests.forking import SHARED
@@ -216,6 +217,29 @@ def test_an_objective_that_there_is_not_is_told_with_those_there_are(fedlocal: F
     assert "objective=f1: the run has no such metric, only accuracy, loss, seconds, train-loss" in done.stderr
 
 
+TOLD = """
+from hydra.experimental.callback import Callback
+
+class Told(Callback):
+    def on_job_end(self, config, job_return, **_):
+        print("told", job_return.return_value)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("objective", "named"), [("null", "accuracy"), ("train-loss", "train-loss")])
+def test_a_sweeper_is_told_the_objective_of_each_run(
+    fedlocal: Fedlocal, tmp_path: Path, objective: str, named: str
+) -> None:
+    (tmp_path / "mine.py").write_text(TOLD)
+    options = ["actors=2,500", "baseline=false", "backend=inline", f"objective={objective}"]
+    done = fedlocal("-m", *SMALL, *options, "+hydra.callbacks.told._target_=mine.Told")
+    told = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("told ")]
+    (history,) = map(History.load, (tmp_path / "multirun").glob("*/*/0"))
+    assert told[0] == history.final(named)
+    assert math.isnan(told[1])  # it failed
+
+
 @pytest.mark.extras
 @pytest.mark.slow
 def test_runs_of_a_sweep_at_the_same_time_share_cores_and_baseline(
@@ -226,7 +250,7 @@ def test_runs_of_a_sweep_at_the_same_time_share_cores_and_baseline(
     done = fedlocal("-m", *SMALL, "actors=1,2,500,3", "workers=2", *joblib)
     assert done.returncode == 1  # for one that cannot be
     assert "4 runs, 2 at a time, each on " in done.stderr
-    assert "actors=500 cannot share 200 training rows" in done.stdout
+    assert "run 2 failed: PartitionError: actors=500 cannot share 200 training rows" in done.stdout
     (folder,) = (tmp_path / "multirun").glob("*/*")
     rows = [json.loads((folder / job / "summary.json").read_text()) for job in "0123"]
     assert [row["status"] for row in rows] == ["completed", "completed", "failed", "completed"]
