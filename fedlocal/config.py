@@ -250,24 +250,38 @@ def target_problems(group: str, node: Any) -> list[str]:
         options = OmegaConf.to_container(node, resolve=True)
     except OmegaConfBaseException as error:
         return [f"{group}: {str(error).splitlines()[0]}"]
+    return _option_problems(group, options)
+
+
+def _option_problems(place: str, options: Any) -> list[str]:
     if not isinstance(options, dict) or "_target_" not in options:
-        return [f"{group}: expected options with a _target_, got {options!r}"]
+        return [f"{place}: expected options with a _target_, got {options!r}"]
+    if options["_target_"] == MISSING:
+        return [f"{place}._target_: must be given, as {place}._target_=…"]
     try:
         target = get_object(options["_target_"])
         parameters, hints = inspect.signature(target).parameters, _hints(target)
     except Exception as error:  # noqa: BLE001 - whatever an import raises, the option is what is wrong
-        return [f"{group}._target_={options['_target_']}: {error}"]
+        return [f"{place}._target_={options['_target_']}: {error}"]
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    given = ((str(key), value) for key, value in options.items() if not str(key).startswith("_"))
     problems = []
-    for key, value in given:
-        if value == MISSING:
-            problems.append(f"{group}.{key}: must be given, as {group}.{key}=…")
-        elif key not in parameters and not takes_any:
-            problems.append(f"{group}.{key}: {options['_target_']} has no such parameter")
-        elif problem := _type_problem(value, hints.get(key, Any)):
-            problems.append(f"{group}.{key}={value}: {problem}")
+    for key, value in options.items():
+        if str(key).startswith("_"):
+            continue
+        if key not in parameters and not takes_any and value != MISSING:
+            problems.append(f"{place}.{key}: {options['_target_']} has no such parameter")
+        else:
+            problems += _value_problems(f"{place}.{key}", value, hints.get(key, Any), options)
     return problems
+
+
+def _value_problems(place: str, value: Any, hint: Any, beside: Mapping[str, Any]) -> list[str]:
+    if value == MISSING:
+        return [f"{place}: must be given, as {place}=…"]
+    if isinstance(value, dict) and "_target_" in value:  # Hydra builds it first, unless it is told not to
+        return _option_problems(place, value) if beside.get("_recursive_", True) else []
+    problem = _type_problem(value, hint)
+    return [f"{place}={value}: {problem}"] if problem else []
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fedlocal.data.partition.by_size import Exponential, Linear, Quantity, Sizes
 from fedlocal.data.partition.continuous import Continuous
 from fedlocal.data.partition.dirichlet import Dirichlet
 from fedlocal.data.partition.distribution import Distribution, Mixed
+from fedlocal.data.partition.flower_datasets import FlowerDatasets
 from fedlocal.data.partition.group import Group
 from fedlocal.data.partition.iid import Iid
 from fedlocal.data.partition.inner_dirichlet import InnerDirichlet
@@ -21,6 +22,7 @@ __all__ = [
     "Distribution",
     "Exponential",
     "ExtendedDirichlet",
+    "FlowerDatasets",
     "Group",
     "Iid",
     "InnerDirichlet",

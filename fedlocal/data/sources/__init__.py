@@ -7,7 +7,8 @@ from fedlocal.data.sources.bundled import digits
 from fedlocal.data.sources.cifar import cifar10
 from fedlocal.data.sources.files import npz
 from fedlocal.data.sources.generated import synthetic
+from fedlocal.data.sources.huggingface import huggingface
 from fedlocal.data.sources.images import fashion_mnist, mnist
 from fedlocal.data.sources.tables import openml
 
-__all__ = ["cifar10", "digits", "fashion_mnist", "mnist", "npz", "openml", "synthetic"]
+__all__ = ["cifar10", "digits", "fashion_mnist", "huggingface", "mnist", "npz", "openml", "synthetic"]
