@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,15 +32,20 @@ from fedlocal.results import (
     ResultsError,
     announce,
     clear,
+    frame_of,
     newest_checkpoint,
     owning,
     progress,
+    run_html,
+    run_text,
 )
 from fedlocal.resuming import ResumeError
 from fedlocal.saving import DivergedError, save, saving
 from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fedlocal.flower.backends import Backend
     from fedlocal.schemes import Setting
     from fedlocal.schemes.baselines import Baselines
@@ -51,7 +56,7 @@ logger = logging.getLogger(__name__)
 __all__ = ["DivergedError", "Run", "run"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What a run left behind.
 
@@ -75,8 +80,8 @@ class Run:
     arms: list[Arm]
     histories: dict[str, History]
     hashes: dict[str, str]
-    models: dict[str, Any] = field(repr=False)
-    blueprint: Blueprint | None = field(default=None, repr=False)
+    models: dict[str, Any]
+    blueprint: Blueprint | None = None
 
     def predict(
         self, x: ArrayLike, model: str | None = None, *, workers: int | Literal["auto"] = "auto"
@@ -113,6 +118,22 @@ class Run:
             raise ResultsError(f"there is no model {name!r}, only {', '.join(self.models)}")
         with Predictor(self.blueprint, self.models[name], workers=workers) as predictor:
             return predictor.predict(x)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return every number of every arm as a data frame: `History.to_frame`, and a column ``arm``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return frame_of(self.histories)
+
+    def __repr__(self) -> str:
+        return run_text(self.arms, self.histories, self.hashes, self.folder)
+
+    def _repr_html_(self) -> str:
+        return run_html(self.arms, self.histories, self.hashes, self.folder)
 
 
 def run(

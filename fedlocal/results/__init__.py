@@ -16,6 +16,7 @@ from fedlocal.results.figures import (
     timeline,
 )
 from fedlocal.results.files import ResultsError, replacing, write_json
+from fedlocal.results.frames import frame_of
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
@@ -25,6 +26,7 @@ from fedlocal.results.progress import announce, progress
 from fedlocal.results.rounds import MOST_LISTED
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sharing import SharedBaseline
+from fedlocal.results.showing import run_html, run_text
 from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
 from fedlocal.results.sweep_progress import ShowSweep, sweep_line, sweep_progress
 from fedlocal.results.table import Arm, comparison_table
@@ -58,6 +60,7 @@ __all__ = [
     "comparison_table",
     "drop_checkpoints",
     "environment",
+    "frame_of",
     "joined",
     "label_distribution",
     "learning_curves",
@@ -69,6 +72,8 @@ __all__ = [
     "read_manifest",
     "read_run",
     "replacing",
+    "run_html",
+    "run_text",
     "save_arrays",
     "save_models",
     "sweep_line",

@@ -243,6 +243,16 @@ class History:
         frame = pd.DataFrame(list(self._rows()), columns=list(HEADER))
         return frame.astype({"round": "int64", "actor": "Int64", "value": "float64"})
 
+    def __repr__(self) -> str:
+        from fedlocal.results.showing import history_text
+
+        return history_text(self)
+
+    def _repr_html_(self) -> str:
+        from fedlocal.results.showing import history_html
+
+        return history_html(self)
+
     def _rows(self) -> Iterator[Row]:
         return (row for one in self.rounds for row in one.rows())
 

@@ -74,6 +74,20 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "Histo
     """
     from rich.text import Text
 
+    columns = comparison_columns(arms)
+    table = plain_table(title)
+    table.add_column("scheme", overflow="fold")
+    for name, _ in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for index, arm in enumerate(arms):
+        style = "bold" if index == 0 and len(arms) > 1 else None
+        table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
+    table.caption = "\n".join([*_round(main), *_workers(arms), *meaning(arms)]) or None
+    return table
+
+
+def comparison_columns(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
+    """Return the columns in which an arm has a value, each with its cells as text."""
     columns = [
         ("accuracy", [fixed(arm.accuracy) for arm in arms]),
         ("loss", [fixed(arm.loss) for arm in arms]),
@@ -82,16 +96,7 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "Histo
         ("end to\nend", [about(arm.end_to_end, arm) for arm in arms]),
         ("idle", [share(arm.idle_share) for arm in arms]),
     ]
-    columns = [(name, cells) for name, cells in columns if any(cell != "-" for cell in cells)]
-    table = plain_table(title)
-    table.add_column("scheme", overflow="fold")
-    for name, _ in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    for index, arm in enumerate(arms):
-        style = "bold" if index == 0 and len(arms) > 1 else None
-        table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
-    table.caption = "\n".join([*_round(main), *_workers(arms), *_meaning(arms)]) or None
-    return table
+    return [(name, cells) for name, cells in columns if any(cell != "-" for cell in cells)]
 
 
 def _round(history: "History | None") -> list[str]:
@@ -118,7 +123,8 @@ def _workers(arms: Sequence[Arm]) -> list[str]:
     return lines
 
 
-def _meaning(arms: Sequence[Arm]) -> list[str]:
+def meaning(arms: Sequence[Arm]) -> list[str]:
+    """Return what the ratios in the table are of, a line each."""
     lines = []
     if any(arm.speed_up is not None for arm in arms):
         lines.append("speed-up: training time of a row / training time of the first row")

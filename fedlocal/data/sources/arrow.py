@@ -70,7 +70,8 @@ def scalars(column: Any, where: str) -> NDArray[Any]:
         coded = column.combine_chunks().dictionary_encode()  # each text becomes a Python string once
         texts: NDArray[Any] = np.array(coded.dictionary.to_pylist(), np.str_)
         codes: NDArray[Any] = coded.indices.to_numpy(zero_copy_only=False)
-        return texts[codes]
+        labels: NDArray[Any] = texts[codes]
+        return labels
     return numbers(column, where)
 
 

@@ -1,7 +1,7 @@
 """Loss and accuracy as they went, round by round."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from fedlocal.results.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDE_RANGE = 50.0
 """A loss whose highest value is this many times its lowest is drawn on a logarithmic scale."""
@@ -40,23 +41,32 @@ def learning_curves(
     ResultsError
         If the file cannot be written.
     """
-    metrics = [
-        name for name in ("accuracy", "loss") if any(each.series(name)[0] for each in histories.values())
-    ]
-    panels = metrics or ["loss"]
+    panels = evaluated(histories) or ["loss"]
     with sheet(path, 4.6 * len(panels), 3.9) as figure:
         figure.suptitle(title)
-        for axes, metric in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _panel(axes, histories, metric, where)
-        lines = figure.axes[0].get_lines()
-        if lines:
-            figure.legend(handles=lines, loc="outside lower center", ncols=min(3, len(lines)))
+        draw_curves(figure, histories, panels, where)
+
+
+def evaluated(histories: Mapping[str, History]) -> list[str]:
+    """Return which of accuracy and loss any history has."""
+    return [name for name in ("accuracy", "loss") if any(each.series(name)[0] for each in histories.values())]
+
+
+def draw_curves(
+    figure: "Figure", histories: Mapping[str, History], panels: Sequence[str], where: str
+) -> None:
+    """Draw a panel for each metric, and one legend below them."""
+    for axes, metric in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _panel(axes, histories, metric, where)
+    lines = figure.axes[0].get_lines()
+    if lines:
+        figure.legend(handles=lines, loc="outside lower center", ncols=min(3, len(lines)))
 
 
 def _panel(axes: "Axes", histories: Mapping[str, History], metric: str, where: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set(title=f"{metric} {where}", xlabel="round")
+    axes.set(title=f"{metric} {where}".strip(), xlabel="round")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     drawn = []
     for index, (name, history) in enumerate(histories.items()):

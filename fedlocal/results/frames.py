@@ -1,0 +1,30 @@
+"""Histories as data frames, where pandas is installed."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fedlocal.results.history import History
+
+
+def frame_of(histories: "Mapping[str, History]") -> "pd.DataFrame":
+    """Return the rows of several histories one below the other, the first column saying whose they are.
+
+    Parameters
+    ----------
+    histories : Mapping[str, History]
+        By the names of the arms.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    frames = [history.to_frame() for history in histories.values()]
+    import pandas as pd
+
+    for name, frame in zip(histories, frames, strict=True):
+        frame.insert(0, "arm", name)
+    return pd.concat(frames, ignore_index=True)
