@@ -1,6 +1,7 @@
 """Federated learning as scikit-learn estimators: the same engine, behind ``fit`` and ``predict``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -92,7 +93,9 @@ class Federated(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _note(self, one: Round, capture: "Capture") -> None:
-        self.history_.record(one)
+        # there is no test set: what was evaluated was one of the training rows
+        of_training = {name: value for name, value in one.metrics.items() if name not in ("loss", "accuracy")}
+        self.history_.record(replace(one, metrics=of_training))
         self._state = Checkpoint(one.number, dict(capture()))
 
     def _config(self, rounds: int) -> Config:
@@ -199,7 +202,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
     classes_ : array of shape (n_classes,)
         The labels.
     history_ : History
-        What was recorded of each round.
+        What was recorded of each round: the loss of training, and times.
     n_iter_ : int
         How many rounds the model was trained for.
     n_features_in_ : int

@@ -69,6 +69,7 @@ def test_rounds_one_by_one_are_the_rounds_of_fit(digits: tuple[Any, Any], option
     _, losses = whole.history_.series("train-loss")
     assert stepwise.history_.series("train-loss")[1] == losses
     assert losses[-1] < losses[0]
+    assert whole.history_.final("accuracy") is None  # there is no test set
 
 
 def test_a_pickled_one_predicts_and_goes_on_as_the_one_that_was_pickled(digits: tuple[Any, Any]) -> None:

@@ -53,6 +53,12 @@ def test_a_run_writes_its_results(tmp_path: Path) -> None:
     assert History.load(tmp_path).final("accuracy") == outcome.histories["federated"].final("accuracy")
 
 
+def test_a_run_shows_itself(tmp_path: Path) -> None:
+    shown = run(small("rounds=1", "baseline=false"), tmp_path)
+    assert f"weights {shown.hashes['federated'][:16]}\nresults {tmp_path}" in repr(shown)
+    assert "<table>" in shown._repr_html_()
+
+
 def test_the_metrics_are_tidy(tmp_path: Path) -> None:
     run(small(INLINE, "baseline=false"), tmp_path)
     with (tmp_path / "metrics.csv").open() as file:

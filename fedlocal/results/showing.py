@@ -5,6 +5,7 @@ from html import escape
 from io import StringIO
 from pathlib import Path
 
+from fedlocal.results.figures.curves import evaluated
 from fedlocal.results.figures.inline import curves_svg
 from fedlocal.results.history import History
 from fedlocal.results.table import Arm, comparison_columns, comparison_table, meaning
@@ -64,11 +65,11 @@ def history_text(history: History) -> str:
         return "History: no rounds"
     first, last = history.rounds[0].number, history.rounds[-1].number
     parts = [f"rounds {first} to {last}" if last > first else f"round {first}"]
-    for metric in ("accuracy", "loss"):
+    shown = {"history": history}
+    for metric in evaluated(shown) or evaluated(shown, ("train-loss",)):
         values = history.series(metric)[1]
-        if values:
-            went = " to ".join(map(fixed, dict.fromkeys((values[0], values[-1]))))
-            parts.append(f"{metric} {went} (best {fixed(history.best(metric))})")
+        went = " to ".join(map(fixed, dict.fromkeys((values[0], values[-1]))))
+        parts.append(f"{metric} {went} (best {fixed(history.best(metric))})")
     if errors := _errors(history):
         parts.append(f"{errors} messages ended in an error")
     return f"History: {', '.join([*parts, f'training time {duration(history.seconds)}'])}"

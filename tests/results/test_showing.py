@@ -96,6 +96,12 @@ def test_where_nothing_was_evaluated_there_are_no_curves() -> None:
     assert unknown._repr_html_() == "<div><p>History: round 1, training time 1.00 s</p></div>"
 
 
+def test_where_nothing_was_evaluated_the_loss_of_training_is_shown() -> None:
+    trained = History(rounds=[Round(number, metrics={"train-loss": 1 / number}) for number in (1, 2)])
+    assert repr(trained).startswith("History: rounds 1 to 2, train-loss 1.0000 to 0.5000 (best 0.5000)")
+    assert ">train-loss<" in trained._repr_html_()
+
+
 def test_a_notebook_shows_a_history_with_its_curves() -> None:
     shown = history(0.1, 0.9)._repr_html_()
     assert shown.startswith("<div><p>History: rounds 0 to 1")

@@ -47,9 +47,9 @@ def learning_curves(
         draw_curves(figure, histories, panels, where)
 
 
-def evaluated(histories: Mapping[str, History]) -> list[str]:
-    """Return which of accuracy and loss any history has."""
-    return [name for name in ("accuracy", "loss") if any(each.series(name)[0] for each in histories.values())]
+def evaluated(histories: Mapping[str, History], metrics: Sequence[str] = ("accuracy", "loss")) -> list[str]:
+    """Return which of these metrics any history has."""
+    return [name for name in metrics if any(each.series(name)[0] for each in histories.values())]
 
 
 def draw_curves(

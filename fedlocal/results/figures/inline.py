@@ -1,7 +1,7 @@
 """Learning curves as SVG inside another page: a notebook's, light or dark."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from io import StringIO
 from typing import Any
@@ -32,7 +32,7 @@ PROSE: dict[Any, Any] = {
 
 
 def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
-    """Draw accuracy and loss against the round as an ``<svg>`` element.
+    """Draw accuracy and loss, or else the loss of training, against the round as an ``<svg>`` element.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
         Without any reference to another file; the background is transparent, text and axes have the page's
         colour, and screen readers are told the first and the last values. Empty if nothing was evaluated.
     """
-    panels = evaluated(histories)
+    panels = evaluated(histories) or evaluated(histories, ("train-loss",))
     if not panels:
         return ""
     from matplotlib import rc_context
@@ -62,15 +62,15 @@ def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
             figure.legends[0].remove()
         figure.savefig(stream, format="svg", metadata=NO_METADATA)
         drawn = stream.getvalue()
-    return _embedded(drawn, described(histories))
+    return _embedded(drawn, described(histories, panels))
 
 
-def described(histories: Mapping[str, History]) -> str:
+def described(histories: Mapping[str, History], metrics: Sequence[str]) -> str:
     """Say in words what the curves show."""
     lines = []
     for name, history in histories.items():
         ways = []
-        for metric in ("accuracy", "loss"):
+        for metric in metrics:
             rounds, values = history.series(metric)
             if values:
                 ways.append(
