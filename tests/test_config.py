@@ -29,6 +29,22 @@ def test_every_option_of_every_group_is_valid(number: int) -> None:
     check(compose(*(f"{group}={option}" for group, option in options.items()), *needed))
 
 
+def test_what_is_built_within_a_group_is_checked_as_well() -> None:
+    with pytest.raises(
+        ConfigError, match=r"partition.partitioner._target_: must be given, as partition.part"
+    ):
+        check(compose("partition=flower_datasets"))
+    wrong = [
+        "partition.partitioner._target_=fedlocal.data.partition.Sizes",
+        "+partition.partitioner.counts=3",
+    ]
+    with pytest.raises(ConfigError) as refused:
+        check(compose("partition=flower_datasets", *wrong, "+partition.partitioner.alpha=1"))
+    counts, alpha = str(refused.value).splitlines()
+    assert counts == "partition.partitioner.counts=3: must be a list or must be null"
+    assert alpha == "partition.partitioner.alpha: fedlocal.data.partition.Sizes has no such parameter"
+
+
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (folder() / "experiment").glob("*.yaml")))
 def test_every_preset_is_valid(preset: str) -> None:
     check(compose(f"experiment={preset}"))

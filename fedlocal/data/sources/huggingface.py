@@ -87,7 +87,7 @@ def huggingface(
     """
     options = {"name": name, "data_files": data_files, "revision": revision}
     splits = _splits(path, {key: value for key, value in options.items() if value}, cache, train_split)
-    title = Path(path).name
+    title = Path(data_files).stem if isinstance(data_files, str) else Path(path).name
     train = _split(title, splits, train_split, "train_split")
     roles = roles_of(title, train.features, features, label, group)
     raw = _raw(train, roles, f"{title}, {train_split}")

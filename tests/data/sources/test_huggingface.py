@@ -160,6 +160,7 @@ def test_files_of_tables_are_read(tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     dataset = load(Path("csv"), data_files=files, cache=cache)
     assert (len(dataset.train), len(dataset.test), dataset.inputs) == (8, 4, 2)
+    assert load(Path("csv"), data_files=files["train"], cache=cache).name == "train"
     with pytest.raises(DataError, match=r"is a file: set dataset.path=csv .* dataset.data_files="):
         load(tmp_path / "train.csv")
 
@@ -285,6 +286,14 @@ def test_a_run_learns_from_it_by_natural_id(hf: Any, tmp_path: Path) -> None:
     assert trained.predict(x[:4]).tolist() == [0, 1, 0, 1]
 
 
+def test_nothing_is_reported_to_anybody(hf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS"):
+        monkeypatch.delenv(name, raising=False)
+    load(saved(table(hf, label=["x", "y"] * 20), tmp_path))
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    assert os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] == "0"
+
+
 def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "fedlocal", "dataset=huggingface", "dataset.path=ylecun/mnist"]
@@ -300,6 +309,6 @@ def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None
     assert ended.returncode == 1
     told = ended.stderr.strip()
     assert "ylecun/mnist" in told
-    assert "keep it with save_to_disk, and set dataset.path=FOLDER" in told
+    assert "keep it with save_to_disk; then set dataset.path=FOLDER" in told
     assert "Traceback" not in told
     assert len(told.splitlines()) < 5
