@@ -4,6 +4,13 @@ It knows nothing of models, actors or Flower. Sources live in `fedlocal.data.sou
 `fedlocal.data.partition`, feature skews in `fedlocal.data.skew`.
 """
 
+import os
+
+# What libraries of Hugging Face and Flower read when they are imported: a local run sends nothing anywhere.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
 from fedlocal.data.dataset import Dataset, Rows, check_finite, traits
 from fedlocal.data.errors import DataError, PartitionError, SkewError
 from fedlocal.data.features import Column, Scaling

@@ -1,7 +1,6 @@
 """Any partitioner of Flower Datasets as a strategy: it divides row numbers, and what it says is checked."""
 
 import inspect
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -136,8 +135,6 @@ class FlowerDatasets(OwnerRule):
 
 def _table(traits: Traits, order: NDArray[np.int64]) -> Any:
     """Return what a partitioner is given, in this order of the rows."""
-    # Before the import, which reads it: a local run sends nothing anywhere.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         datasets = import_module("datasets")
     except ImportError as error:

@@ -1,6 +1,5 @@
 """Any data set that the Hugging Face library ``datasets`` can load: from the hub, or from a folder."""
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -110,9 +109,6 @@ def huggingface(
 
 
 def _library() -> Any:
-    # Before the import, which reads them: a local run sends nothing anywhere, and downloads are not counted.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
     try:
         return import_module("datasets")
     except ImportError as error:

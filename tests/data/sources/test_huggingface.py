@@ -286,26 +286,30 @@ def test_a_run_learns_from_it_by_natural_id(hf: Any, tmp_path: Path) -> None:
     assert trained.predict(x[:4]).tolist() == [0, 1, 0, 1]
 
 
-def test_nothing_is_reported_to_anybody(hf: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS"):
-        monkeypatch.delenv(name, raising=False)
-    load(saved(table(hf, label=["x", "y"] * 20), tmp_path))
-    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
-    assert os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] == "0"
-
-
-def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None:
-    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "fedlocal", "dataset=huggingface", "dataset.path=ylecun/mnist"]
-    ended = subprocess.run(
-        [*command, "display=plain"],
-        cwd=tmp_path,
-        env={**os.environ, **offline, "PYTHONPATH": str(Path(__file__).parents[3])},
+def fresh(code: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run code in a process that has imported nothing yet and knows nothing of these libraries."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "FLWR_"))}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**inherited, **environment, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def test_nothing_is_reported_to_anybody() -> None:
+    told = "import datasets, huggingface_hub.constants as hub, flwr_datasets.common.telemetry as flower; "
+    told += "print(hub.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, "
+    found = fresh(f"import fedlocal.data; {told} flower.FLWR_TELEMETRY_ENABLED)")
+    assert found.stdout.split() == ["True", "False", "0"], found.stderr
+
+
+def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None:
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    options = ["dataset=huggingface", "dataset.path=ylecun/mnist", f"hydra.run.dir={tmp_path}"]
+    ended = fresh("from fedlocal.cli import main; main()", *options, **offline)
     assert ended.returncode == 1
     told = ended.stderr.strip()
     assert "ylecun/mnist" in told
