@@ -10,7 +10,7 @@ import math
 import threading
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -101,6 +101,7 @@ class Config:
     attack: Any = MISSING
     availability: Any = MISSING
     backend: Any = MISSING
+    tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = MISSING
     actors: int | str = MISSING
     workers: int | str = MISSING
@@ -175,6 +176,8 @@ def check(config: Config) -> None:
     problems += _range_problems(config)
     for group in GROUPS:
         problems += target_problems(group, config[group])  # type: ignore[index]
+    for name, options in config.tracker.items():  # the one group of which several can be chosen
+        problems += target_problems(f"tracker.{name}", options)
     problems += sampling_problems(config.strategy, int(config.actors))
     if problems:
         raise ConfigError("\n".join(problems))
@@ -247,7 +250,7 @@ def sampling_problems(strategy: Mapping[str, Any], actors: int) -> list[str]:
 def target_problems(group: str, node: Any) -> list[str]:
     """Compare a group's options, as OmegaConf holds them, with the signature of its target."""
     try:
-        options = OmegaConf.to_container(node, resolve=True)
+        options = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
     except OmegaConfBaseException as error:
         return [f"{group}: {str(error).splitlines()[0]}"]
     return _option_problems(group, options)
@@ -332,7 +335,7 @@ def build(config: Config, group: str, **given: Any) -> Any:
     config : Config
         The configuration.
     group : str
-        One of `GROUPS`.
+        One of `GROUPS`, or ``tracker``: then what is built are several, by name.
     **given
         Arguments that the configuration cannot know.
 

@@ -41,6 +41,7 @@ from fedlocal.results import (
 )
 from fedlocal.resuming import ResumeError
 from fedlocal.saving import DivergedError, save, saving
+from fedlocal.tracking import open_trackers, tracked
 from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ def _run(
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
     check_attendance(scheme, build(config, "availability"))
+    trackers = open_trackers(config, folder)
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     _tell_of_malicious(setting, config)
     if setting.choice:
@@ -220,11 +222,12 @@ def _run(
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
         blueprint = Blueprint.of_run(config, setting.dataset)
-        with recorded(config, comparison, overrides):
+        following = tracked(trackers, config, comparison, overrides)
+        with following as tracking, recorded(config, comparison, overrides):
             files = saving(comparison, blueprint, about, every, done, idle=not config.checkpoint_every)
             display = progress(config.rounds, comparison.name, config.display.value, done=done)
             with setting.slices.shards, files, display as show:  # figures need no shards
-                trained = comparison.run(scheme, show, start)
+                trained = comparison.run(scheme, tracking.after(show), start)
             save(trained, comparison, blueprint)
     models = {name: dict(arrays) for name, arrays in trained.models.items()}
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models, blueprint)

@@ -59,6 +59,8 @@ FROM_THE_START = (
     "availability.png",
     "best.json",
     "best-*.npz",
+    "mlflow.json",
+    "tensorboard/**/events.out.tfevents.*",
 )
 """Files that a run which goes on keeps, and of which another one may have none to put in their place."""
 

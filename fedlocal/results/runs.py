@@ -110,7 +110,18 @@ def read_run(run: Path) -> SweepRow:
 
 def arm_folder(run: Path, name: str) -> Path:
     """Return where the histories lie of a run's arms other than the first."""
-    return run / name.replace(", ", "-").replace(" ", "-")
+    return run / arm_name(name)
+
+
+def arm_name(name: str) -> str:
+    """Return an arm's name as paths have it.
+
+    Examples
+    --------
+    >>> arm_name("sequential, 1 thread")
+    'sequential-1-thread'
+    """
+    return name.replace(", ", "-").replace(" ", "-")
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, str]:
