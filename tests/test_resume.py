@@ -293,7 +293,7 @@ def begun(tmp_path: Path) -> Path:
     [
         (["resume=absent"], "absent does not exist"),
         (["-m", "resume=begun", "workers=1,2"], "goes with no other flags"),
-        (["resume=begun", "rounds=9"], "rounds=9 cannot be set, only workers, backend, display can"),
+        (["resume=begun", "rounds=9"], "rounds=9 cannot be set, only workers, backend, tracker, display can"),
     ],
 )
 def test_the_command_refuses_what_would_not_be_the_same_run(

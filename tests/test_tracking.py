@@ -1,0 +1,197 @@
+"""Trackers are told all that the histories hold, and whatever becomes of them, the run is the same."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+import fedlocal
+from fedlocal import Run, compose, run
+from fedlocal.config import ConfigError, check
+from fedlocal.flower.rounds import QuorumError
+from fedlocal.results.trackers import Beginning, Ending, Point, following
+from fedlocal.results.trackers.following import numbers
+from fedlocal.tracking import parameters
+from tests.results.trackers.recording_tracker import Interrupting, Recorder
+
+SMALL = [
+    "dataset=synthetic",
+    "dataset.train=200",
+    "dataset.test=50",
+    "dataset.shape=[4,4]",
+    "model.hidden=[8]",
+    "backend=inline",
+    "rounds=5",
+    "display=off",
+]
+HERE = "tests.results.trackers.recording_tracker"
+RECORDER = f"+tracker.recorder._target_={HERE}.Recorder"
+
+
+def points_of(outcome: Run) -> set[tuple[str, int, frozenset[tuple[str, float]]]]:
+    return {
+        (name.replace(", ", "-").replace(" ", "-"), one.number, frozenset(numbers(one).items()))
+        for name, history in outcome.histories.items()
+        for one in history.rounds
+    }
+
+
+def points_in(told: list[Any]) -> list[tuple[str, int, frozenset[tuple[str, float]]]]:
+    points = [each for each in told if isinstance(each, Point)]
+    return [(each.arm, each.round, frozenset(each.values.items())) for each in points]
+
+
+@pytest.mark.parametrize("pause", [0.0, 1000.0])
+def test_a_tracker_is_told_each_round_of_each_arm_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pause: float
+) -> None:
+    monkeypatch.setattr(following, "PAUSE", pause)
+    monkeypatch.setattr(following, "REST", 0)
+    config = compose(*SMALL, RECORDER)
+    outcome = run(config, tmp_path, ["actors=4", "tracker=recorder"])
+    folder, beginning, *points, ending = Recorder.told
+    assert folder == tmp_path
+    assert isinstance(beginning, Beginning)
+    assert (beginning.name, beginning.main, beginning.sweep) == ("actors=4", "federated", None)
+    assert beginning.parameters == parameters(config)
+    assert beginning.parameters["model.learning_rate"] == config.model.learning_rate
+    assert not any("tracker" in name for name in beginning.parameters)
+    assert len(points) == len(outcome.histories) * 6
+    assert set(points_in(points)) == points_of(outcome)
+    assert isinstance(ending, Ending)
+    assert (ending.status, ending.round) == ("completed", 5)
+    assert ending.metrics["final/accuracy"] == outcome.arms[0].accuracy
+    assert ending.metrics["final/speed-up/sequential-1-thread"] == outcome.arms[1].speed_up
+    assert ending.tags["hash.federated"] == outcome.hashes["federated"]
+    assert {path.name for path in ending.figures} >= {"learning_curves.png", "partition.png"}
+    assert {path.name for path in ending.models} >= {"model.npz", "model.json"}
+
+
+@pytest.mark.parametrize("at", ["begin", "log", "end"])
+def test_a_tracker_that_fails_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str
+) -> None:
+    monkeypatch.setattr(following, "PAUSE", 0.0)
+    alone = run(compose(*SMALL, "baseline=false"))
+    broken = [f"+tracker.broken._target_={HERE}.Broken", f"+tracker.broken.at={at}"]
+    outcome = run(compose(*SMALL, "baseline=false", *broken, RECORDER))
+    assert outcome.hashes == alone.hashes
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert warning.getMessage() == (
+        "tracker=broken: OSError: [Errno 28] No space left on device; the run goes on without it"
+    )
+    assert isinstance(Recorder.told[-1], Ending)  # the others lose nothing by it
+    assert set(points_in(Recorder.told)) == points_of(outcome)
+
+
+def test_a_run_that_fails_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(QuorumError) as caught:
+        run(compose(*SMALL, "baseline=false", "model.learning_rate=1e30", RECORDER), tmp_path)
+    ending = Recorder.told[-1]
+    assert (ending.status, ending.round) == ("failed", 0)
+    assert ending.tags["error"] == f"QuorumError: {caught.value}"
+
+
+def test_an_interrupted_run_is_told_so_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(following, "PAUSE", 0.0)
+    monkeypatch.setattr(Interrupting, "pressed", False)
+    tracked = compose(*SMALL, f"+tracker.recorder._target_={HERE}.Interrupting")
+    with pytest.raises(KeyboardInterrupt):
+        run(tracked, tmp_path)
+    assert Recorder.told[-1].status == "interrupted"
+    outcome = fedlocal.resume(tmp_path)
+    assert outcome.hashes == run(compose(*SMALL)).hashes
+    assert Recorder.told[-1].status == "completed"
+    points = points_in(Recorder.told)
+    assert set(points) == points_of(outcome)  # of the rounds before, too
+    assert len(points) == len(set(points))
+
+
+def test_a_run_of_before_there_were_trackers_goes_on(tmp_path: Path) -> None:
+    stored = OmegaConf.to_yaml(compose(*SMALL), resolve=True)
+    assert "tracker: {}\n" in stored
+    (tmp_path / "config.yaml").write_text(stored.replace("tracker: {}\n", ""))
+    assert fedlocal.resume(tmp_path, "tracker=none").hashes == run(compose(*SMALL)).hashes
+
+
+def test_a_sweep_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (folder := tmp_path / "multirun" / "study" / "3").mkdir(parents=True)
+    (folder.parent / "multirun.yaml").touch()
+    run(compose(*SMALL, "rounds=1", "baseline=false", RECORDER), folder)
+    beginning = Recorder.told[1]
+    assert (beginning.name, beginning.sweep) == ("3", "multirun/study")
+
+
+def test_workers_import_no_tracker() -> None:
+    program = (
+        "import sys, fedlocal.drawing, fedlocal.preparing, fedlocal.flower.host, fedlocal.results\n"
+        "sys.exit(any('trackers' in name for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("tracker", "missing", "reason"),
+    [
+        ("tensorboard", "tensorboardX", r"pip install 'fedlocal\[tensorboard\]'; or set tracker=none"),
+        ("mlflow", "mlflow", r"pip install 'fedlocal\[mlflow\]'"),
+    ],
+)
+def test_what_is_missing_is_told_before_data_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tracker: str, missing: str, reason: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigError, match=reason):
+        run(compose("dataset=npz", "dataset.path=absent.npz", f"tracker={tracker}"), tmp_path)
+
+
+def test_tensorboard_needs_a_folder() -> None:
+    with pytest.raises(ConfigError, match="give run"):
+        run(compose(*SMALL, "tracker=tensorboard"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "chosen"),
+    [
+        ([], []),
+        (["tracker=none"], []),
+        (["tracker=mlflow", "tracker.mlflow.uri=http://here"], ["mlflow"]),
+        (["tracker=[tensorboard,mlflow]"], ["tensorboard", "mlflow"]),
+    ],
+)
+def test_none_one_or_several_are_chosen(overrides: list[str], chosen: list[str]) -> None:
+    config = compose(*overrides)
+    check(config)
+    assert list(config.tracker) == chosen
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["tracker=tensorbord"], "tensorbord"),
+        (["tracker=tensorboard", "tracker.tensorboard.foo=1"], "tracker.tensorboard.foo"),
+    ],
+)
+def test_hydra_names_what_does_not_exist(overrides: list[str], named: str) -> None:
+    with pytest.raises(HydraException) as caught:
+        compose(*overrides)
+    assert named in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["tracker=tensorboard", "+tracker.tensorboard.foo=1"], "tracker.tensorboard.foo: .* no such param"),
+        (["tracker=mlflow", "tracker.mlflow.models=2"], "tracker.mlflow.models=2: must be of type bool"),
+        (["+tracker.wandb=1"], "tracker.wandb: expected options with a _target_, got 1"),
+    ],
+)
+def test_options_are_checked_against_the_signature(overrides: list[str], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        check(compose(*overrides))
