@@ -14,12 +14,12 @@ from fedlocal.config import Config, ConfigError, build
 from fedlocal.results import versions
 from fedlocal.results.runs import arm_name, parse_overrides
 from fedlocal.results.trackers import Beginning, Ending, Following, Tracker, TrackerError
+from fedlocal.resuming import OF_OTHERS, sweep_of
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
-SWEEP = "multirun.yaml"  # Hydra leaves it in the folder that those of a sweep's runs lie in
-NO_PARAMETERS = ("tracker", "display")  # they change nothing, and a tracker's address may hold a password
+NO_PARAMETERS = ("tracker", "display", *OF_OTHERS)  # the first may hold a password
 MODELS = ("model.json", "model.npz", "actor-*.npz", "best.json", "best-*.npz")
 
 
@@ -57,7 +57,7 @@ def tracked(
     overrides : sequence of str
         As on the command line.
     """
-    following = Following(trackers, comparison.histories)
+    following = Following(trackers, lambda: comparison.histories)
     if not trackers:
         yield following
         return
@@ -88,7 +88,8 @@ def _name(overrides: Sequence[str], folder: Path | None) -> str:
     """Return what was asked for, as far as it has to do with the results; in a sweep, what varies."""
     asked = parse_overrides(overrides)
     kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NO_PARAMETERS}
-    common = _common(folder.parent / SWEEP) if folder else set()
+    sweep = sweep_of(folder) if folder else None
+    common = _common(sweep / "multirun.yaml") if sweep else set()
     varying = {name: value for name, value in kept.items() if name not in common}
     return ", ".join(f"{name}={value}" for name, value in (varying or kept).items())
 
@@ -97,16 +98,16 @@ def _common(path: Path) -> set[str]:
     """Return the keys that were given one value for all runs of a sweep."""
     try:
         given = OverridesParser.create().parse_overrides(list(OmegaConf.load(path).hydra.overrides.task))
-    except Exception:  # noqa: BLE001 - there is no sweep, or it is not to be read: names are longer then
+    except Exception:  # noqa: BLE001 - whatever it holds, names are longer without it
         return set()
     return {each.key_or_group for each in given if not each.is_sweep_override()}
 
 
 def _sweep(folder: Path | None) -> str | None:
     """Return the name of the sweep that a run's folder lies in."""
-    if folder is None or not (folder.parent / SWEEP).is_file():
+    place = sweep_of(folder) if folder else None
+    if place is None:
         return None
-    place = folder.parent.absolute()
     return place.relative_to(Path.cwd()).as_posix() if place.is_relative_to(Path.cwd()) else place.name
 
 
@@ -141,6 +142,8 @@ def _ending(
 ) -> Ending:
     folder, main = comparison.folder, comparison.histories.get(comparison.name)
     tags = {f"hash.{arm_name(name)}": digest for name, digest in comparison.hashes.items()}
+    if reused := {arm.reused for arm in comparison.arms() if arm.reused is not None}:
+        tags["baselines-of-run"] = ", ".join(sorted(reused))
     if status == "failed":
         tags["error"] = f"{type(error).__name__}: {error}"
     return Ending(
@@ -154,12 +157,13 @@ def _ending(
 
 
 def _results(comparison: "Comparison") -> dict[str, float]:
-    """Return the main line of the final table, and its speed-up over each of the others."""
+    """Return the main line of the final table, and its speed-up over those that took turns with it."""
     found: dict[str, float | None] = {}
     for arm in comparison.arms()[:1]:
-        values = {name: value for name, value in asdict(arm).items() if name != "name"}
+        values = {name: value for name, value in asdict(arm).items() if isinstance(value, float)}
         found |= {f"final/{name.replace('_', '-')}": value for name, value in values.items()}
     for arm in comparison.arms()[1:]:
-        found[f"final/speed-up/{arm_name(arm.name)}"] = arm.speed_up
-        found[f"final/end-to-end/{arm_name(arm.name)}"] = arm.end_to_end
+        if arm.reused is None:  # or their times were not taken together
+            found[f"final/speed-up/{arm_name(arm.name)}"] = arm.speed_up
+            found[f"final/end-to-end/{arm_name(arm.name)}"] = arm.end_to_end
     return {name: value for name, value in found.items() if value is not None}

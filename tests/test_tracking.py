@@ -72,6 +72,17 @@ def test_a_tracker_is_told_each_round_of_each_arm_once(
     assert {path.name for path in ending.models} >= {"model.npz", "model.json"}
 
 
+def test_baselines_of_another_run_are_told_without_ratios_to_their_times(tmp_path: Path) -> None:
+    for number in ("0", "1"):
+        (tmp_path / number).mkdir()
+        outcome = run(compose(*SMALL, f"actors=1{number}", RECORDER), tmp_path / number, sweep=tmp_path)
+    assert outcome.arms[1].reused == "0"
+    assert set(points_in(Recorder.told)) == points_of(outcome)
+    ending = Recorder.told[-1]
+    assert ending.tags["baselines-of-run"] == "0"
+    assert not any("speed-up" in name for name in ending.metrics)
+
+
 @pytest.mark.parametrize("at", ["begin", "log", "end"])
 def test_a_tracker_that_fails_is_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str

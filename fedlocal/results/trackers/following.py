@@ -27,11 +27,13 @@ class Following:
     ----------
     trackers : mapping of str to Tracker
         By their names; they are open.
-    histories : mapping of str to History
-        By the names of the arms. They may be empty, and more may come.
+    histories : callable
+        Returns the histories by the names of the arms. They grow, and more may come.
     """
 
-    def __init__(self, trackers: Mapping[str, Tracker], histories: Mapping[str, History]) -> None:
+    def __init__(
+        self, trackers: Mapping[str, Tracker], histories: Callable[[], Mapping[str, History]]
+    ) -> None:
         self._trackers, self._histories = dict(trackers), histories
         self._told: dict[str, int] = {}
         self._waiting: list[Point] = []
@@ -58,7 +60,7 @@ class Following:
     def note(self) -> None:
         """Look for new rounds in all histories, and tell of them if that has not been done for a while."""
         now = time.time()
-        for name, history in self._histories.items():
+        for name, history in self._histories().items():
             told = self._told.get(name, 0)
             new = history.rounds[told:]
             self._told[name] = told + len(new)

@@ -25,7 +25,7 @@ note = following.Following.note
 
 def die_of_the_third(self):
     note(self)
-    if len(next(iter(self._histories.values())).rounds) == 4:
+    if len(next(iter(self._histories().values())).rounds) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 
 following.Following.note = die_of_the_third

@@ -155,7 +155,7 @@ def test_a_store_that_breaks_is_one_warning(
 
     def note_and_break(self: following.Following) -> None:
         note(self)
-        if len(next(iter(self._histories.values())).rounds) == 3:
+        if len(next(iter(self._histories().values())).rounds) == 3:
             with sqlite3.connect(here / "mlflow.db") as database:
                 database.execute("drop table metrics")
             database.close()
