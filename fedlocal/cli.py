@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from fedlocal.arguments import has_flags, understood
+from fedlocal.completing import asks_for_words, words
 
 
 def main() -> NoReturn:
@@ -25,6 +26,8 @@ def main() -> NoReturn:
     try:
         if sys.argv[1:2] and sys.argv[1] in VERBS:
             sys.exit(VERBS[sys.argv[1]](sys.argv[2:]))
+        if asks_for_words(sys.argv[1:]):
+            _complete(os.environ.get("COMP_LINE") or "fedlocal ")
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:
         pass
@@ -78,6 +81,14 @@ def warm_up() -> None:
     from fedlocal.flower.backends import Actors
 
     Actors().prepare(PRELOAD)
+
+
+def _complete(line: str) -> None:
+    """Print what Hydra, which goes on from here, does not know of; end if there is nothing else."""
+    found, complete = words(line, VERBS)
+    print(*found, sep="\n")
+    if complete:
+        sys.exit(0)
 
 
 def _endings() -> list[signal.Signals]:

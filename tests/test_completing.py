@@ -1,0 +1,92 @@
+"""TAB completes groups, options, verbs and folders, in a real shell."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fedlocal.cli import VERBS
+from fedlocal.completing import words
+
+PROGRAM = f"#!{sys.executable}\nfrom fedlocal.cli import main\nmain()\n"  # as pip's entry point
+QUICK = 1.5  # seconds in which an answer is of use; it takes a third of one
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a run in it, and the command on the path."""
+    program = tmp_path / "bin" / "fedlocal"
+    program.parent.mkdir()
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    run = tmp_path / "outputs" / "2026-11-22" / "08-59"
+    run.mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "complete"),
+    [
+        ("fedlocal ", [*VERBS, "resume="], False),
+        ("fedlocal pre", ["predict"], False),
+        ("fedlocal actors=8 pre", [], False),
+        ("fedlocal partition=", [], False),
+        ("fedlocal resume=outp", ["resume=outputs/"], True),
+        ("fedlocal predict model=outputs/2026-11-22/", ["model=outputs/2026-11-22/08-59/"], True),
+        ("fedlocal simulate b", ["bin/"], True),
+        ("fedlocal predict nothing", [], True),
+    ],
+)
+def test_verbs_and_folders_are_completed_beside_hydras_words(
+    line: str, expected: list[str], complete: bool, place: Path
+) -> None:
+    assert words(line, VERBS) == (expected, complete)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("partition=diri", "partition=dirichlet"),
+        ("partition=dirichlet partition.alp", "partition=dirichlet partition.alpha="),
+        ("-m strategy=fedada", "-m strategy=fedada"),  # fedadagrad, fedadam: a second TAB lists them
+        ("batch_s", "batch_size="),
+        ("pred", "predict"),
+        ("resume=outp", "resume=outputs/"),
+        ("predict model=outputs/2026-11-22/0", "predict model=outputs/2026-11-22/08-59/"),
+    ],
+)
+def test_bash_completes_what_is_typed(typed: str, completed: str, place: Path) -> None:
+    """TAB after what is typed; then the line is not run but printed."""
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    (place / "rc").write_text('PS1=ready; eval "$(fedlocal -sc install=bash)"')
+    parent, child = pty.openpty()
+    shell = ["bash", "--noprofile", "--rcfile", "rc", "-i"]
+    with subprocess.Popen(shell, stdin=child, stdout=child, stderr=child, start_new_session=True) as bash:
+        os.close(child)
+        _read(parent, b"ready")
+        asked = time.monotonic()
+        os.write(parent, f"fedlocal {typed}\t\x01echo '\x05' > said; exit\n".encode())
+        with suppress(OSError):  # which is how Linux says that nobody is there any more
+            _read(parent, b"never said")
+        took = time.monotonic() - asked
+        os.close(parent)
+        bash.wait(timeout=20)
+    assert (place / "said").read_text().strip() == f"fedlocal {completed}"
+    assert took < QUICK
+
+
+def _read(terminal: int, sign: bytes) -> None:
+    """Read from a terminal until it says something, or nobody is at its other end."""
+    read = b""
+    while sign not in read and (more := os.read(terminal, 4096)):
+        read += more
