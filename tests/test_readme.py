@@ -1,45 +1,98 @@
-"""What the README and `--help` tell people to type is valid, and what they tell of Python runs."""
+"""What README, guides and `--help` tell is so: commands are valid, examples run, links lead somewhere."""
 
 import doctest
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from fedlocal import __version__
 from fedlocal.config import check, compose, folder
+from tests.pages import GUIDES, HELP, README, ROOT, STUDIES, blocks, commands, files, overrides
 
-FILE = Path(__file__).parent.parent / "README.md"
-README = FILE.read_text()
-HELP = (folder() / "hydra" / "help" / "fedlocal.yaml").read_text()
-
-
-def commands(text: str) -> list[str]:
-    """Find the lines that call fedlocal with options."""
-    lines = re.findall(r"^ *fedlocal((?: +(?:-m|'[^']+'|[\w.]+=\S+))+)", text, flags=re.MULTILINE)
-    return [line.strip() for line in lines if not line.strip().startswith("resume=")]  # no configuration
+TAUGHT = sorted({command for page in [HELP, *GUIDES] for command in commands(page) if overrides(command)})
+DOCTESTS = [page for page in GUIDES if ">>>" in page.read_text()]
 
 
-@pytest.mark.parametrize("command", sorted({*commands(README), *commands(HELP)}))
-def test_every_command_that_is_taught_is_valid(command: str) -> None:
-    words = [word.strip("'") for word in command.split() if word != "-m"]
-    first = [re.sub(r"=([\w.]+),.*", r"=\1", word) for word in words]  # of a sweep, its first run
-    check(compose(*first))
+@pytest.mark.parametrize("command", TAUGHT)
+def test_every_command_that_is_taught_is_valid(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(files(README.read_text())["mine.py"])
+    monkeypatch.syspath_prepend(tmp_path)
+    check(compose(*overrides(command)))
 
 
 def test_there_are_commands_to_check() -> None:
-    assert len(commands(README)) > 10
-    assert len(commands(HELP)) > 5
+    assert len(TAUGHT) > 30
+    assert len(commands(HELP)) > 10
+    assert len(commands(README)) > 25
 
 
-def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    exec(example, {})  # noqa: S102
-    accuracy, _, weights = capsys.readouterr().out.split("\n")[0].partition(" ")
-    assert float(accuracy) > 0.5
-    assert len(weights) == 64
+def test_the_readme_starts_with_the_two_commands_that_do_everything() -> None:
+    start = "python3 -m venv .venv && .venv/bin/pip install -e "
+    assert blocks(README, "sh")[:2] == [
+        f"{start}. && .venv/bin/fedlocal\n",
+        f"{start}'.[test]' && .venv/bin/pytest -n auto\n",
+    ]
 
 
-def test_the_session_with_actors_goes_as_it_says() -> None:
-    failed, tried = doctest.testfile(str(FILE), module_relative=False)
+@pytest.mark.parametrize("page", DOCTESTS, ids=lambda page: page.name)
+def test_sessions_go_as_they_are_shown(page: Path) -> None:
+    failed, tried = doctest.testfile(str(page), module_relative=False)
     assert tried > 3
     assert not failed
+
+
+def test_the_readme_names_every_partition_and_every_strategy() -> None:
+    text = README.read_text()
+    for group, title in (("partition", "Partitions"), ("strategy", "Strategies")):
+        (named,) = re.findall(rf"^{title}: (.*?)\.$", text, flags=re.MULTILINE | re.DOTALL)
+        there = {path.stem for path in (folder() / group).glob("*.yaml")}
+        assert set(re.findall(r"`(\w+)`", named)) == there
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation: Any = OmegaConf.load(ROOT / "CITATION.cff")
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= citation.keys()  # what the format asks for
+    assert str(citation["version"]) == __version__
+    assert "Modelo de Atores" in citation["references"][0]["title"]
+
+
+def test_the_figure_is_described_for_those_who_do_not_see_it() -> None:
+    (description,) = re.findall(r'<img [^>]*alt="([^"]*)"', README.read_text())
+    assert len(description) > 100
+
+
+@pytest.mark.parametrize(
+    "page", [*GUIDES, ROOT / "CHANGELOG.md", *STUDIES], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_links_lead_to_what_is_there(page: Path) -> None:
+    for link in _links(page.read_text()):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in set(_anchors(target.read_text())), link
+
+
+def _links(text: str) -> list[str]:
+    """Return what a page links to within the repository."""
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r'(?:src|srcset|href)="([^"]+)"', prose)
+    return [link for link in found if not re.match(r"https?:|mailto:", link)]
+
+
+def _anchors(text: str) -> Iterator[str]:
+    """Make the anchors of headings as GitHub does; every further one of a name has a number."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    seen: dict[str, int] = {}
+    for title in re.findall(r"^#+ (.*)$", prose, flags=re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).strip().replace(" ", "-")
+        yield f"{anchor}-{seen[anchor]}" if anchor in seen else anchor
+        seen[anchor] = seen.get(anchor, 0) + 1

@@ -1,4 +1,4 @@
-"""The model of one's own that the README shows is trained as it says."""
+"""The model of one's own that docs/models.md shows is trained as it says."""
 
 import re
 import sys
@@ -8,13 +8,13 @@ import pytest
 
 from fedlocal import compose, run
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 pytestmark = pytest.mark.extras
 
 
-def test_the_readmes_own_model_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_own_model_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="extras: needs PyTorch (pip install torch)")
-    section = README.partition("## Bring your own model")[2].partition("\n## ")[0]
+    section = PAGE.partition("## Bring your own model")[2].partition("\n## ")[0]
     (program,) = re.findall(r"```py\n# mine.py\n(.*?)```", section, flags=re.DOTALL)
     commands = re.findall(r"^fedlocal (model=torch .*?)(?: +#.*)?$", section, flags=re.MULTILINE)
     assert len([line for line in program.splitlines() if line]) <= 15

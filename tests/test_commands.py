@@ -1,0 +1,137 @@
+"""Every command that README and guides teach is run, small: a round, few rows, files made on the spot."""
+
+import importlib.util
+import multiprocessing
+import os
+import re
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from fedlocal.actors import warm_up
+from fedlocal.cli import main
+from tests.forking import SHARED
+from tests.pages import GUIDES, ROOT, commands, overrides
+
+RECIPES = ROOT / "docs" / "extending.md"  # test_recipes follows them
+TAUGHT = sorted({command for page in GUIDES if page != RECIPES for command in commands(page)})
+RUN = Path("outputs", "DATE", "TIME")  # what the pages call it
+LIBRARIES = {"model=torch": "torch", "model=keras": "keras", "backend=ray": "ray"}
+DOWNLOADS = ("dataset=openml",)
+LONG = ["rounds=100", "baseline=false", "display=plain"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and paths"),
+]
+
+
+def smaller(command: str) -> list[str]:
+    """Return what makes a command quick: what it teaches stays."""
+    if not overrides(command) and command:
+        return []
+    words = ["rounds=1", "display=off", "baseline=false"]
+    if "fashion_mnist" in command or "experiment=" in command:
+        words += ["dataset.folder=idx", "dataset.train=600"]
+    return words
+
+
+@pytest.mark.parametrize("command", TAUGHT)
+def test_a_command_does_what_it_is_taught_for(command: str, place: Path) -> None:
+    for word, library in LIBRARIES.items():
+        if word in command and importlib.util.find_spec(library) is None:
+            pytest.skip(f"needs {library}")
+    if any(word in command for word in DOWNLOADS):
+        pytest.skip("needs a download")
+    code, said = typed(place, [*shlex.split(command), *smaller(command)])
+    assert code == 0, said
+    if overrides(command) or not command:
+        assert "results " in said
+
+
+def test_what_is_ended_goes_on_as_it_is_taught(place: Path) -> None:
+    """`resume=` in earnest: the run in the folder was ended by a signal."""
+    shutil.rmtree(place / RUN)
+    line = [sys.executable, "-m", "fedlocal", *LONG, f"hydra.run.dir={RUN}"]
+    with subprocess.Popen(line, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        next(text for text in process.stderr if b"round" in text)
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM
+    code, said = typed(place, [f"resume={RUN}"])
+    assert code == 0, said
+    assert "weights " in said
+    assert "completed before" not in said
+
+
+def typed(place: Path, words: list[str]) -> tuple[int | None, str]:
+    """Run the command line in a process that has imported everything; return its code and what it said."""
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context: Any = multiprocessing.get_context(method)
+    warm_up(SHARED)
+    process = context.Process(target=_be_the_command, args=(place, words))
+    process.start()
+    process.join(100)
+    return process.exitcode, (place / "said").read_text()
+
+
+def _be_the_command(place: Path, words: list[str]) -> None:
+    os.chdir(place)
+    said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    sys.argv[1:] = words
+    main()
+
+
+@pytest.fixture
+def place(kit: Path, tmp_path: Path) -> Path:
+    """A folder with all that the commands name."""
+    return Path(shutil.copytree(kit, tmp_path / "place"))
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    kit: Path = tmp_path_factory.mktemp("kit")
+    pages = "".join(page.read_text() for page in GUIDES if page != RECIPES)
+    (kit / "mine.py").write_text(_modules(pages))
+    x, y = load_digits(return_X_y=True)
+    np.savez(kit / "mine.npz", x=x[:300], y=y[:300])
+    np.savez(kit / "rows.npz", x=x[:20])
+    header = ",".join(f"x{column}" for column in range(64))
+    np.savetxt(kit / "rows.csv", x[:20], delimiter=",", header=header, comments="")
+    (kit / "devices.csv").write_text("actor,from,to\n0,1,\n1,1,\n2,2,\n")
+    shutil.copytree(ROOT / "tests" / "simulation" / "quick", kit / "PATH")
+    _write_idx(kit / "idx")
+    code, said = typed(kit, ["rounds=2", "baseline=false", "display=off", f"hydra.run.dir={RUN}"])
+    assert code == 0, said
+    return kit
+
+
+def _modules(pages: str) -> str:
+    """Put what the pages call mine.py into one module; torch's part only where there is torch."""
+    parts = re.findall(r"^```py\n# mine.py\n(.*?)^```$", pages, flags=re.MULTILINE | re.DOTALL)
+    there = importlib.util.find_spec("torch") is not None
+    return "\n".join(part for part in parts if there or "torch" not in part)
+
+
+def _write_idx(folder: Path) -> None:
+    """Write images and labels as Fashion-MNIST's files hold them."""
+    folder.mkdir()
+    draw = np.random.default_rng(0)
+    for part, rows in (("train", 1000), ("t10k", 100)):
+        arrays = {"images-idx3": draw.integers(0, 256, (rows, 28, 28), np.uint8)}
+        arrays["labels-idx1"] = np.arange(rows, dtype=np.uint8) % 10
+        for kind, array in arrays.items():
+            head = struct.pack(f">{1 + array.ndim}I", 0x0800 | array.ndim, *array.shape)
+            (folder / f"{part}-{kind}-ubyte").write_bytes(head + array.tobytes())

@@ -1,0 +1,54 @@
+"""The recipes of docs/extending.md work as they stand: their files in an empty folder, and their command."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pages import ROOT, files
+
+PAGE = (ROOT / "docs" / "extending.md").read_text()
+RECIPES = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
+FEWER = ["rounds=3", "baseline=false", "display=off"]
+
+
+def follow(recipe: str, place: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    """Do what a recipe says, in a folder."""
+    for name, text in files(recipe).items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    (command,) = re.findall(r"^```sh\nfedlocal (.*?)\n```$", recipe, flags=re.MULTILINE | re.DOTALL)
+    line = [sys.executable, "-m", "fedlocal", *command.split(), *more]
+    return subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_there_are_the_four_recipes() -> None:
+    assert list(RECIPES) == ["A partition strategy", "A model", "A strategy", "A data set"]
+    assert [len(files(recipe)) for recipe in RECIPES.values()] == [2, 2, 2, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_gives_what_it_promises(title: str, tmp_path: Path) -> None:
+    done = follow(RECIPES[title], tmp_path, *FEWER, "hydra.run.dir=run")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["status"] == "completed"
+    assert summary["arms"][0]["accuracy"] > 0.7
+    own = next(name for name in files(RECIPES[title]) if name.startswith("groups"))
+    assert "_target_: mine." in (tmp_path / own).read_text()
+    assert "mine." in (tmp_path / "run" / "config.yaml").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [("partition.run=x", "must be of type int"), ("+partition.rnu=5", "no such parameter")],
+)
+def test_options_of_a_recipe_are_checked(override: str, told: str, tmp_path: Path) -> None:
+    done = follow(RECIPES["A partition strategy"], tmp_path, *FEWER, override)
+    assert done.returncode == 1
+    assert told in done.stderr
