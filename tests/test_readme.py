@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedlocal import __version__
-from fedlocal.config import check, compose, folder
+from fedlocal.config import GROUPS, check, compose, folder
 from tests.pages import GUIDES, HELP, README, ROOT, STUDIES, blocks, commands, files, overrides
 
 TAUGHT = sorted({command for page in [HELP, *GUIDES] for command in commands(page) if overrides(command)})
@@ -47,12 +47,24 @@ def test_sessions_go_as_they_are_shown(page: Path) -> None:
     assert not failed
 
 
-def test_the_readme_names_every_partition_and_every_strategy() -> None:
+def test_the_readme_names_every_group_partition_and_strategy() -> None:
     text = README.read_text()
-    for group, title in (("partition", "Partitions"), ("strategy", "Strategies")):
+    options = {group: {path.stem for path in (folder() / group).glob("*.yaml")} for group in GROUPS}
+    there = {
+        "Groups": {*GROUPS, "experiment"},
+        "Partitions": options["partition"],
+        "Strategies": options["strategy"],
+    }
+    for title, names in there.items():
         (named,) = re.findall(rf"^{title}: (.*?)\.$", text, flags=re.MULTILINE | re.DOTALL)
-        there = {path.stem for path in (folder() / group).glob("*.yaml")}
-        assert set(re.findall(r"`(\w+)`", named)) == there
+        assert set(re.findall(r"`(\w+)`", named)) == names
+
+
+@pytest.mark.parametrize("group", ["dataset", "partition"])
+def test_the_page_on_data_has_a_line_for_every_option(group: str) -> None:
+    table = (ROOT / "docs" / "data.md").read_text().partition(f"| `{group}=` |")[2].partition("\n\n")[0]
+    named = {name for row in table.split("\n") for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])}
+    assert named == {path.stem for path in (folder() / group).glob("*.yaml")}
 
 
 def test_the_citation_is_of_this_version() -> None:
