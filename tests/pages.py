@@ -36,4 +36,5 @@ def overrides(command: str) -> list[str]:
     flags = [word for word in words if "=" not in word and word != "-m"]
     if flags or any(word.startswith("resume=") for word in words):
         return []
-    return [re.sub(r"=([\w.]+),.*", r"=\1", word) for word in words if word != "-m"]
+    of_run = [word for word in words if word != "-m" and not word.startswith("hydra")]
+    return [re.sub(r"=([\w.]+),.*", r"=\1", word) for word in of_run]

@@ -25,8 +25,19 @@ from tests.pages import GUIDES, ROOT, commands, overrides
 RECIPES = ROOT / "docs" / "extending.md"  # test_recipes follows them
 TAUGHT = sorted({command for page in GUIDES if page != RECIPES for command in commands(page)})
 RUN = Path("outputs", "DATE", "TIME")  # what the pages call it
-LIBRARIES = {"model=torch": "torch", "model=keras": "keras", "backend=ray": "ray"}
-DOWNLOADS = ("dataset=openml",)
+LIBRARIES = {
+    "model=torch": "torch",
+    "model=keras": "keras",
+    "backend=ray": "ray",
+    "dataset=huggingface": "datasets",
+    "partition=flower_datasets": "flwr_datasets",
+    "tensorboard": "tensorboardX",
+    "mlflow": "mlflow",
+    "launcher=joblib": "hydra_plugins",
+}
+DOWNLOADS = ("dataset=openml", "dataset.path=ylecun/mnist")
+BEGUN = ["-m", "actors=1,2", "partition=iid,dirichlet"]  # what sweep.resume goes on with
+SWEEP = Path("multirun", "DATE", "TIME")
 LONG = ["rounds=100", "baseline=false", "display=plain"]
 
 pytestmark = [
@@ -115,6 +126,13 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _write_idx(kit / "idx")
     code, said = typed(kit, ["rounds=2", "baseline=false", "display=off", f"hydra.run.dir={RUN}"])
     assert code == 0, said
+    code, said = typed(kit, [*BEGUN, *smaller("actors=1"), f"hydra.sweep.dir={SWEEP}"])
+    assert code == 0, said
+    shutil.rmtree(kit / SWEEP / "3")  # one run is missing
+    if importlib.util.find_spec("datasets"):
+        from datasets import Dataset
+
+        Dataset.from_dict({"pixels": x[:300].tolist(), "label": y[:300].tolist()}).save_to_disk(kit / "saved")
     return kit
 
 
