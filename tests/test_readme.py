@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedlocal import __version__
-from fedlocal.config import GROUPS, check, compose, folder
+from fedlocal.config import check, compose, folder
 from tests.pages import GUIDES, HELP, README, ROOT, STUDIES, blocks, commands, files, overrides
 
 TAUGHT = sorted({command for page in [HELP, *GUIDES] for command in commands(page) if overrides(command)})
@@ -49,9 +49,10 @@ def test_sessions_go_as_they_are_shown(page: Path) -> None:
 
 def test_the_readme_names_every_group_partition_and_strategy() -> None:
     text = README.read_text()
-    options = {group: {path.stem for path in (folder() / group).glob("*.yaml")} for group in GROUPS}
+    groups = [path for path in folder().iterdir() if path.is_dir() and path.name != "hydra"]
+    options = {group.name: {path.stem for path in group.glob("*.yaml")} for group in groups}
     there = {
-        "Groups": {*GROUPS, "experiment"},
+        "Groups": set(options),
         "Partitions": options["partition"],
         "Strategies": options["strategy"],
     }
