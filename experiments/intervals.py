@@ -10,28 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy import stats
 
+from fedlocal.results.intervals import Interval, mean, ratio
 
-@dataclass(frozen=True)
-class Interval:
-    """An estimate, and where the true value lies with the confidence asked for.
-
-    Parameters
-    ----------
-    estimate : float
-        The value itself; NaN if there was no trial.
-    low, high : float
-        The ends; NaN if there were fewer than two trials.
-    trials : int
-        How many there were.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    trials: int
+__all__ = ["Equivalence", "Interval", "equivalence", "mean", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -62,40 +45,6 @@ class Equivalence:
     def refuted(self) -> bool:
         """Whether they show that the arms are not; often they show neither."""
         return self.difference.low >= self.margin or self.difference.high <= -self.margin
-
-
-def mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return the mean with its interval."""
-    count = len(values)
-    if count < 2:
-        return Interval(values[0] if count else math.nan, math.nan, math.nan, count)
-    middle = float(np.mean(values))
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * stats.sem(values))
-    return Interval(middle, middle - half, middle + half, count)
-
-
-def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return how many times as large one arm's values are as another's, with the interval.
-
-    The estimate is the geometric mean of the trials' ratios, its interval that of the mean of their
-    logarithms: times are positive and vary by factors, and a ratio and its inverse get the same interval.
-
-    Parameters
-    ----------
-    of, over : sequence of float
-        Positive; position k of both is from the same trial.
-    confidence : float
-        Of the interval.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or a value is not positive.
-    """
-    if len(of) != len(over) or min([*of, *over], default=1.0) <= 0:
-        raise ValueError(f"expected as many positive values of both, got {list(of)} over {list(over)}")
-    logs = mean([math.log(one / other) for one, other in zip(of, over, strict=True)], confidence)
-    return Interval(math.exp(logs.estimate), math.exp(logs.low), math.exp(logs.high), logs.trials)
 
 
 def equivalence(of: Sequence[float], over: Sequence[float], margin: float) -> Equivalence:
