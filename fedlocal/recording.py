@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from fedlocal.config import Config
+from fedlocal.dividing import division
 from fedlocal.drawing import draw
 from fedlocal.results import ResultsError, environment, replacing, write_json
 
@@ -69,7 +70,9 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path) -> No
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
-    if choice := comparison.setting.choice:
+    setting = comparison.setting
+    write_json(folder / "partition.json", division(setting.dataset, setting.partition), indent=None)
+    if choice := setting.choice:
         write_json(folder / "actors.json", choice.as_json())
     path = folder / "config.yaml"
     if not path.exists():  # a run that goes on leaves it as it was asked for
