@@ -203,7 +203,7 @@ class History:
         return cls(folder, rounds)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, *, actors: bool = True) -> Self:
         """Read the history of an earlier run; recording into it writes nothing.
 
         Parameters
@@ -212,6 +212,8 @@ class History:
             The run's folder. Where ``history.json`` is missing, because the run was killed, ``metrics.csv``
             is read, without a last round that was not written to its end. A ``timeline.csv`` that is damaged
             is logged, and the rounds have no `work`.
+        actors : bool
+            Whether it has to be known what each actor did, which is most of a history.
 
         Raises
         ------
@@ -221,10 +223,11 @@ class History:
         history = cls()
         stored = folder / "history.json"
         if stored.exists():
-            history.rounds = _read_json(stored)
+            history.rounds = _read_json(stored, actors=actors)
         else:
             history.rounds = rounds_from_rows(read_metrics(folder / "metrics.csv"))
-        history.rounds = with_work(history.rounds, folder / "timeline.csv")
+        if actors:
+            history.rounds = with_work(history.rounds, folder / "timeline.csv")
         return history
 
     def to_frame(self) -> "pd.DataFrame":
@@ -257,10 +260,10 @@ class History:
         return (row for one in self.rounds for row in one.rows())
 
 
-def _read_json(path: Path) -> list[Round]:
+def _read_json(path: Path, *, actors: bool) -> list[Round]:
     try:
         stored = json.loads(path.read_bytes())
-        return [round_from_json(one) for one in stored["rounds"]]
+        return [round_from_json(one, actors=actors) for one in stored["rounds"]]
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise ResultsError(msg) from error

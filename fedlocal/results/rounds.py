@@ -21,7 +21,7 @@ a span        empty      ``seconds``                                 wall second
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 TIMED = ("dispatch", "training", "collection", "aggregation")
@@ -179,12 +179,13 @@ def round_to_json(one: Round) -> dict[str, Any]:
     }
 
 
-def round_from_json(value: Mapping[str, Any]) -> Round:
+def round_from_json(value: Mapping[str, Any], *, actors: bool = True) -> Round:
     """Read a round as `round_to_json` wrote it; JSON turned the actors' numbers into strings."""
-    return Round(
-        number=int(value["number"]),
-        seconds=_floats(value["seconds"]),
-        metrics=_floats(value["metrics"]),
+    whole = Round(int(value["number"]), _floats(value["seconds"]), _floats(value["metrics"]))
+    if not actors:
+        return whole
+    return replace(
+        whole,
         actors={int(actor): _floats(measured) for actor, measured in value["actors"].items()},
         errors={int(actor): str(reason) for actor, reason in value["errors"].items()},
         absent={int(actor): str(how) for actor, how in value.get("absent", {}).items()},
