@@ -64,7 +64,14 @@ def _predict(arguments: Sequence[str]) -> int:
     return predict(arguments)
 
 
-VERBS = {"simulate": _simulate, "predict": _predict}
+def _report(arguments: Sequence[str]) -> int:
+    """Build a page over runs."""
+    from fedlocal.results.report.command import main as report
+
+    return report(arguments)
+
+
+VERBS = {"simulate": _simulate, "predict": _predict, "report": _report}
 
 
 def runs_actors(arguments: Sequence[str]) -> bool:

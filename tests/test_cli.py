@@ -60,6 +60,7 @@ def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedloc
         "learning_curves.png",
         "metrics.csv",
         "model.npz",
+        "partition.json",
         "partition.png",
         "summary.json",
         "timeline.png",
@@ -84,6 +85,12 @@ def test_help_loads_no_more_than_it_says(tmp_path: Path) -> None:
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "hydra" in loaded
     assert not loaded & {"numpy", "flwr", "matplotlib", "scipy", "sklearn", "multiprocessing"}
+
+
+def test_a_report_of_nothing_is_one_clear_line(fedlocal: Fedlocal) -> None:
+    done = fedlocal("report", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: nowhere: there is no such folder\n"
 
 
 @pytest.mark.parametrize(

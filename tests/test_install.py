@@ -43,3 +43,5 @@ def test_a_wheel_carries_its_groups(tmp_path: Path) -> None:
     assert Path(where) == site / "fedlocal" / "conf"
     assert (site / "fedlocal" / "conf" / "config.yaml").is_file()
     assert "weights" in " ".join(printed)
+    *_, page = python("-c", PROGRAM, str(site), "report", "outputs", cwd=tmp_path).splitlines()
+    assert "</html>" in Path(page).read_text()  # its template, style sheet and script came along

@@ -23,6 +23,7 @@ from fedlocal.results.model_files import SavedModel, Which, load_saved, read_man
 from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, clear, owning
 from fedlocal.results.progress import announce, progress
+from fedlocal.results.report import write_report
 from fedlocal.results.rounds import MOST_LISTED
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sharing import SharedBaseline
@@ -86,5 +87,6 @@ __all__ = [
     "versions",
     "weights_hash",
     "write_json",
+    "write_report",
     "write_sweep",
 ]

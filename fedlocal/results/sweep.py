@@ -96,13 +96,14 @@ def write_sweep(folder: Path) -> list[SweepRow]:
     """
     rows = collect(folder)
     with replacing(folder / "comparison.csv") as stream:
-        stream.write(_csv(rows).encode())
+        stream.write(comparison_csv(rows).encode())
     if any(row.main is not None for row in rows):
         comparison(rows, folder / "comparison.png")
     return rows
 
 
-def _csv(rows: Sequence[SweepRow]) -> str:
+def comparison_csv(rows: Sequence[SweepRow]) -> str:
+    """Return runs as CSV: one line a run and arm, a line without an arm for a run that has none."""
     keys = list(dict.fromkeys(key for row in rows for key in row.overrides))
     results = [f"arm_{each.name}" if each.name == "name" else each.name for each in fields(Arm)]
     text = io.StringIO(newline="")

@@ -1,0 +1,111 @@
+"""What differs between the configurations of runs, in as few and as short words as tell them apart."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from fedlocal.results.report.reading import REPEAT, Recorded
+
+TARGET = "_target_"
+
+
+def differing_keys(configs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the dotted keys whose values are not the same in all configurations, one without counting."""
+    keys = dict.fromkeys(key for config in configs for key in config)
+    return [key for key in keys if len({config.get(key) for config in configs}) > 1]
+
+
+def settings(runs: Sequence[Recorded]) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    """Say how runs differ, but for their seeds.
+
+    Where runs chose different options of a group, such as ``partition``, the group is one column, which also
+    says those arguments that differ between runs with the same option.
+
+    Returns
+    -------
+    keys : list of str
+        The columns.
+    values : dict of str to tuple of str
+        By the names of the runs: a value for each column, empty where it is not known.
+    """
+    known = [run for run in runs if run.config]
+    keys = [key for key in differing_keys([run.config for run in known]) if key != REPEAT]
+    groups = [key.removesuffix(f".{TARGET}") for key in keys if key.endswith(f".{TARGET}")]
+    groups = [group for group in groups if not _within(group, groups)]
+    names = {group: _option_names(group, known) for group in groups}
+    arguments = {group: _arguments(group, known) for group in groups}
+    typed = dict.fromkeys(key for run in runs for key in run.row.overrides)
+    columns = list(dict.fromkeys(_column(key, groups) for key in keys))
+    columns = [*(key for key in typed if key in columns), *(key for key in columns if key not in typed)]
+
+    def value(run: Recorded, column: str) -> str:
+        if column not in names:
+            return run.config.get(column, "")
+        target = run.config.get(f"{column}.{TARGET}", "")
+        own = [f"{key.rpartition('.')[2]}={run.config[key]}" for key in arguments[column].get(target, ())]
+        return ", ".join([names[column].get(target, ""), *own])
+
+    return columns, {run.name: tuple(value(run, column) for column in columns) for run in runs}
+
+
+def telling(values: Sequence[tuple[str, ...]]) -> list[int]:
+    """Return the columns that tell settings apart: not those whose value follows from that of another one.
+
+    Examples
+    --------
+    >>> telling([("digits", "20", "2"), ("mnist", "5", "2"), ("mnist", "5", "4")])
+    [0, 2]
+    """
+    kept = list(range(len(values[0]) if values else 0))
+    for column in reversed(kept.copy()):
+        if any(_follows(column, other, values) for other in kept if other != column):
+            kept.remove(column)
+    return kept
+
+
+def _follows(column: int, other: int, values: Sequence[tuple[str, ...]]) -> bool:
+    return len({each[other] for each in values}) == len({(each[other], each[column]) for each in values})
+
+
+def label(keys: Sequence[str], values: Sequence[str]) -> str:
+    """Name a setting by what makes it differ; the last word of a key is enough where there is but one such.
+
+    Examples
+    --------
+    >>> label(["actors", "partition.alpha"], ["4", "0.1"]), label([], [])
+    ('actors=4, alpha=0.1', 'all runs')
+    """
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    short = [name if last[name := key.rpartition(".")[2]] == 1 else key for key in keys]
+    return (
+        ", ".join(f"{key}={value}" for key, value in zip(short, values, strict=True) if value) or "all runs"
+    )
+
+
+def _within(key: str, groups: Iterable[str]) -> bool:
+    return any(key.startswith(f"{group}.") for group in groups)
+
+
+def _column(key: str, groups: Sequence[str]) -> str:
+    return next((group for group in groups if key.startswith(f"{group}.")), key)
+
+
+def _option_names(group: str, runs: Sequence[Recorded]) -> dict[str, str]:
+    """Name each target of a group as it was typed, or else by its last word."""
+    typed: dict[str, Counter[str]] = {}
+    for run in runs:
+        names = typed.setdefault(run.config.get(f"{group}.{TARGET}", ""), Counter())
+        if (name := run.row.overrides.get(group)) and name != "removed":
+            names[name] += 1
+    return {
+        target: names.most_common(1)[0][0] if names else target.rpartition(".")[2].lower()
+        for target, names in typed.items()
+    }
+
+
+def _arguments(group: str, runs: Sequence[Recorded]) -> dict[str, list[str]]:
+    """Return for each target of a group the keys that differ between the runs which have it."""
+    by_target: dict[str, list[Mapping[str, str]]] = {}
+    for run in runs:
+        own = {key: value for key, value in run.config.items() if key.startswith(f"{group}.")}
+        by_target.setdefault(own.get(f"{group}.{TARGET}", ""), []).append(own)
+    return {target: differing_keys(configs) for target, configs in by_target.items()}

@@ -1,0 +1,175 @@
+"""The page holds what the runs gave, is well-formed, and takes no run's word for markup."""
+
+import csv
+import math
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fedlocal.results import ResultsError, write_report
+from tests.results.report.conftest import Trained
+
+VOID = {"meta", "wbr"}
+
+
+class Page(HTMLParser):
+    """Reads a page, and fails where its tags are not in each other."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def values(self, name: str) -> list[str]:
+        return [str(attributes[name]) for _, attributes in self.tags if name in attributes]
+
+
+def page_of(path: Path) -> Page:
+    return Page(path.read_text())
+
+
+def test_a_sweep_is_one_page_a_table_and_the_data(sweep: Path) -> None:
+    path = write_report([sweep], sweep)
+    assert path == sweep / "report.html"
+    page = page_of(path)
+    for words in (
+        "did best of 2 settings",
+        "partition=iid",
+        "sequential, 1 thread",
+        "ValueError: no luck",
+        "still running, or killed before its end",
+        "Learning curves",
+        "Speed and efficiency",
+        "Partitions",
+        "Differences between the configurations",
+        "fedlocal.data.partition.Dirichlet",
+        "usable of",
+    ):
+        assert words in page.text
+    with (sweep / "comparison.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert {line["run"] for line in lines} == {str(number) for number in range(7)}
+    assert (sweep / "comparison.md").read_text().startswith("| partition | scheme | accuracy |")
+    assert not list(sweep.glob(".*.tmp"))
+
+
+def test_a_single_run_has_no_columns_of_settings(trained: Trained, tmp_path: Path) -> None:
+    page = page_of(write_report([trained("partition=iid", "seed=0")], tmp_path))
+    assert "federated reached accuracy" in page.text
+    assert "Round 1" in page.text  # of its timeline
+
+
+def test_figures_say_in_words_what_they_show(sweep: Path) -> None:
+    page = page_of(write_report([sweep], sweep))
+    figures = [
+        attributes for tag, attributes in page.tags if tag == "svg" and "aria-hidden" not in attributes
+    ]
+    assert len(figures) >= 8
+    identifiers = page.values("id")
+    assert len(set(identifiers)) == len(identifiers)
+    for figure in figures:
+        assert figure["role"] == "img"
+        assert set(str(figure["aria-labelledby"]).split()) <= set(identifiers)
+    assert {tag for tag, _ in page.tags} >= {"title", "desc", "figcaption"}
+
+
+def test_no_run_can_put_markup_on_the_page(nasty: Path) -> None:
+    path = write_report([nasty], nasty)
+    page = page_of(path)
+    assert (
+        page.text.count("<script>alert(1)</script>\"'&{{7*7}}") >= 4
+    )  # an error, a class, a processor, a setting
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", path.read_text())
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert "<script>" not in (nasty / "comparison.md").read_text()
+
+
+def test_the_page_needs_nothing_but_itself(sweep: Path) -> None:
+    path = write_report([sweep], sweep)
+    page = page_of(path)
+    assert page.values("src") == []
+    assert all(link.startswith("#") for link in page.values("href"))
+    assert {link[1:] for link in page.values("href")} <= set(page.values("id"))
+    content = path.read_text()
+    assert "http" not in content.replace("http-equiv", "")
+    assert "url(" not in content
+    assert "default-src 'none'" in page.values("content")[0]
+
+
+def test_the_same_runs_give_the_same_page(sweep: Path, tmp_path: Path) -> None:
+    first = write_report([sweep], tmp_path).read_bytes()
+    assert write_report([sweep], sweep).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "environment.json", "partition.json", "history.json", "metrics.csv"]
+)
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe\x00", b'{"sizes": 3, "rounds": [{}]}'])
+def test_a_damaged_file_takes_its_own_part_of_the_page_alone(
+    tmp_path: Path, trained: Trained, name: str, content: bytes
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained("partition=iid", "seed=0"), folder)
+    (folder / name).write_bytes(content)
+    assert "reached accuracy" in page_of(write_report([folder], tmp_path)).text
+
+
+def test_a_run_that_was_killed_shows_how_far_it_got(tmp_path: Path, trained: Trained) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained("partition=iid", "seed=0"), folder)
+    for name in ("summary.json", "history.json"):
+        (folder / name).unlink()
+    text = page_of(write_report([folder], tmp_path)).text
+    assert "No run has completed" in text
+    assert "Learning curves" in text
+    assert "killed before its end" in text
+
+
+def test_a_run_without_a_partition_file_says_so(sweep: Path) -> None:
+    for number in ("0", "1"):
+        (sweep / number / "partition.json").unlink()
+    assert "1 setting without a partition.json" in page_of(write_report([sweep], sweep)).text
+
+
+def test_where_nothing_can_be_read_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "summary.json").write_text("{")
+    with pytest.raises(ResultsError, match=r"no run can be read: .*summary\.json is damaged"):
+        write_report([tmp_path / "run"], tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_numbers_that_are_not_finite_break_nothing(tmp_path: Path, trained: Trained) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained("partition=iid", "seed=0"), folder)
+    text = (folder / "history.json").read_text()
+    (folder / "history.json").write_text(re.sub(r'"loss": [0-9.e-]+', '"loss": "inf"', text))
+    summary = (folder / "summary.json").read_text()
+    (folder / "summary.json").write_text(
+        re.sub(r'"(loss|speed_up|seconds)": [0-9.e-]+', rf'"\1": "{math.nan}"', summary)
+    )
+    assert "reached accuracy" in page_of(write_report([folder], tmp_path)).text
