@@ -11,6 +11,8 @@ from fedlocal.results.text import fixed
 
 WHY = "95 % intervals of the differences over the same seeds"
 
+ENDINGS = {"failed": "failed", "unreadable": "still goes on, or was killed,"}
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -42,12 +44,24 @@ def answer(comparison: Comparison) -> Answer:
     """Say what came of it all."""
     done = comparison.done
     if not done:
-        return Answer("No run has completed, so there is nothing to compare yet.", "", (_runs(comparison),))
+        return _unfinished(comparison)
     best = done[0]
     facts = [_best(comparison, best)]
     facts += [_against(comparison, best, name) for name in _beside(comparison, best)]
     fastest = _fastest(comparison)
     return Answer(_sentence(comparison, best), _caution(comparison), (*facts, *fastest, _runs(comparison)))
+
+
+def _unfinished(comparison: Comparison) -> Answer:
+    """Say how far a single run got; of several there is nothing to compare."""
+    history, status = comparison.runs[0].history, comparison.runs[0].row.status
+    if len(comparison.runs) > 1 or not history.rounds:
+        return Answer("No run has completed, so there is nothing to compare yet.", "", (_runs(comparison),))
+    what = ENDINGS.get(status, f"was {status}")
+    facts = [Fact("rounds done", str(history.rounds[-1].number))]
+    found = [(name, value) for name in ("accuracy", "loss") if (value := history.final(name)) is not None]
+    facts += [Fact(f"{name} so far", fixed(value)) for name, value in found]
+    return Answer(f"The run {what} after round {history.rounds[-1].number}.", "", tuple(facts))
 
 
 def _sentence(comparison: Comparison, best: Group) -> str:

@@ -1,10 +1,13 @@
 """Which folders below those that were named are runs."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fedlocal.results.files import ResultsError
+
+logger = logging.getLogger(__name__)
 
 MARKS = ("summary.json", "config.yaml", "metrics.csv")
 """A folder that holds one of these is a run's: the first is missing where a run was killed."""
@@ -66,7 +69,10 @@ def _below(folder: Path, levels: int) -> Iterator[Path]:
         if _is_run(child) or (siblings and child.name.isdecimal()):  # begun, and killed before it wrote
             yield child
         elif levels > 1:
-            yield from _below(child, levels - 1)
+            try:
+                yield from _below(child, levels - 1)
+            except OSError as error:
+                logger.warning("%s is left out: %s", child, error.strerror or error)
 
 
 def _is_run(folder: Path) -> bool:

@@ -144,16 +144,21 @@ def compare(runs: Sequence[Recorded]) -> Comparison:
         alike.setdefault((values[run.name], "" if run.config else run.name), []).append(run)
     told = telling([setting for setting, lost in alike if not lost])
     groups = [_group(keys, told, setting, own) for (setting, _), own in alike.items()]
-    if not keys:  # nothing tells settings apart, but there may be runs whose configuration is lost
-        groups = [
-            replace(group, label=group.done[0].row.arms[0].name) if group.done else group for group in groups
-        ]
+    if not keys:
+        groups = [replace(group, label=_only(group)) for group in groups]
     arms = [run.main for run in runs if run.main]
     baselines = dict.fromkeys(arm.name for run in runs for arm in run.baselines)
     quality: Quality = "accuracy" if not arms or any(arm.accuracy is not None for arm in arms) else "loss"
     unordered = Comparison(tuple(keys), tuple(groups), quality, tuple(baselines))
     ordered = sorted(groups, key=lambda group: (not group.done, -unordered.score(group)))
     return Comparison(unordered.keys, tuple(ordered), quality, unordered.baselines)
+
+
+def _only(group: Group) -> str:
+    """Name a group where nothing that is known tells it from others."""
+    if group.done:
+        return group.done[0].row.arms[0].name
+    return group.runs[0].name if len(group.runs) == 1 else group.label
 
 
 def _group(

@@ -62,6 +62,7 @@ def _said(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> Map
         "runs": [_line(comparison, run, labels.get(run.name, "")) for run in runs],
         "environments": environments(runs),
         "count": len(runs),
+        "compared": bool(comparison.done),
         "quality": comparison.quality,
     }
 

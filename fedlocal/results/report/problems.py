@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from fedlocal.results.report.reading import Recorded
 
+UNSAID = {"interrupted": "ended by Ctrl-C or a signal"}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -20,5 +22,7 @@ def problems(runs: Sequence[Recorded]) -> list[Problem]:
     found: dict[tuple[str, str], list[Recorded]] = {}
     for run in runs:
         if run.row.status != "completed":
-            found.setdefault((run.row.status, run.row.error or "no reason is known"), []).append(run)
+            found.setdefault(
+                (run.row.status, run.row.error or UNSAID.get(run.row.status, "no reason is known")), []
+            ).append(run)
     return [Problem(*what, tuple(which)) for what, which in found.items()]

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def test_an_empty_numbered_folder_beside_runs_is_a_run_that_never_began(tmp_path
 def test_folders_named_after_years_are_looked_into(tmp_path: Path) -> None:
     made(tmp_path, "2026/11/run/summary.json")
     assert list(find_runs([tmp_path])) == ["2026/11/run"]
+
+
+def test_a_folder_that_cannot_be_read_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(tmp_path, "a/run/summary.json", "closed/run/summary.json")
+    scandir = os.scandir
+
+    def refusing(folder: Path) -> "os._ScandirIterator[str]":  # root may read everywhere
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert list(find_runs([tmp_path])) == ["a/run"]
+    assert "closed is left out: Permission denied" in caplog.text
 
 
 @pytest.mark.parametrize(
