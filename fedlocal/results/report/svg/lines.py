@@ -72,7 +72,7 @@ def lines(
     log : bool
         Whether a wide range of values is drawn on a logarithmic scale.
     """
-    ends = _ends(drawn) + ([dotted] if dotted is not None else [])
+    ends = _ends(drawn, marked=marked) + ([dotted] if dotted is not None else [])
     wide = log and min(ends, default=0) > 0 and max(ends) / min(ends) > WIDE_RANGE
     ys = (min(ends) / 1.2, max(ends) * 1.2) if wide else padded(ends, zero=zero)
     xs = [value for each in drawn for value in each.x]
@@ -87,9 +87,11 @@ def lines(
     return Figure(title, description, HEIGHT, tuple(content), legend)
 
 
-def _ends(drawn: Sequence[Line]) -> list[float]:
-    """Return what the axis must reach: all points, and the intervals that do not dwarf them."""
+def _ends(drawn: Sequence[Line], *, marked: bool) -> list[float]:
+    """Return what the axis must reach: all points, and bars (not bands) that do not dwarf them."""
     points = [value for each in drawn for value in each.y if math.isfinite(value)]
+    if not marked:
+        return points
     room = reach(points)
     bars = [value for each in drawn for value in (*each.low, *each.high) if room[0] <= value <= room[1]]
     return [*points, *bars]
