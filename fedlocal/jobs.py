@@ -252,7 +252,7 @@ def _print_run(outcome: "Run") -> None:
 def _print_sweep(place: Path) -> None:
     from rich.console import Console
 
-    from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
+    from fedlocal.results import ResultsError, sweep_notes, sweep_table, write_report, write_sweep
 
     rows = write_sweep(place)
     console = Console(highlight=False)
@@ -261,6 +261,10 @@ def _print_sweep(place: Path) -> None:
         console.print(note, style="dim", markup=False, soft_wrap=True)
     console.print(f"results {place.absolute()}", soft_wrap=True)
     _Session.failed |= any(row.status != "completed" for row in rows)  # in other processes, too
+    try:
+        console.print(f"report {write_report([place], place).absolute()}", soft_wrap=True)
+    except ResultsError as error:  # also where no run left anything to tell of
+        _say(f"no report: {error}")
 
 
 def _report(error: Exception, place: Path, overrides: list[str]) -> None:

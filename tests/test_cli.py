@@ -178,7 +178,9 @@ def test_a_sweep_ends_with_a_table_and_a_figure_though_one_run_failed(
     assert "PartitionError" in done.stdout
     assert "0." in done.stdout
     (sweep,) = (tmp_path / "multirun").glob("*/*")
-    assert {path.name for path in sweep.iterdir()} >= {"0", "1", "2", "comparison.csv", "comparison.png"}
+    left = {"0", "1", "2", "comparison.csv", "comparison.md", "comparison.png", "report.html"}
+    assert {path.name for path in sweep.iterdir()} >= left
+    assert f"report {sweep / 'report.html'}" in done.stdout
     statuses = [json.loads((sweep / job / "summary.json").read_text())["status"] for job in "012"]
     assert statuses == ["completed", "failed", "completed"]
 
