@@ -10,7 +10,7 @@ import math
 import threading
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -160,6 +160,19 @@ def compose(*overrides: str) -> Config:
                 return cast(Config, hydra_compose("config", overrides=list(overrides)))
         finally:
             GlobalHydra.instance().hydra = around
+
+
+def restore(config: Config, stored: Mapping[str, Any]) -> None:
+    """Give a configuration options that were stored, in place of its own.
+
+    Raises
+    ------
+    omegaconf.errors.OmegaConfBaseException
+        If there is no such option, or its value is of a wrong type.
+    """
+    for key, value in stored.items():
+        typed = is_dataclass(OmegaConf.get_type(config, key))
+        config[key] = OmegaConf.merge(config[key], value) if typed else value  # type: ignore[index]
 
 
 def check(config: Config) -> None:

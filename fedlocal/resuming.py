@@ -58,7 +58,7 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf
 
-    from fedlocal.config import compose
+    from fedlocal.config import compose, restore
 
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     refused = [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in CHANGEABLE]
@@ -69,10 +69,9 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     chosen = [each for each in parsed if each.key_or_group in CHANGEABLE]
     path, config = folder / "config.yaml", compose(*(str(each.input_line) for each in chosen))
     try:
-        stored = OmegaConf.load(path)
-        for key in stored.keys() - {each.key_or_group for each in chosen}:
-            of_one_type = key == "sweep"
-            config[key] = OmegaConf.merge(config[key], stored[key]) if of_one_type else stored[key]  # type: ignore[index]
+        stored = cast(dict[str, Any], OmegaConf.load(path))
+        kept = stored.keys() - {each.key_or_group for each in chosen}
+        restore(config, {key: stored[key] for key in kept})
         for each in parsed:
             if each not in chosen:  # an option of the backend
                 OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)

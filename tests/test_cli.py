@@ -186,11 +186,13 @@ def test_a_sweep_ends_with_a_table_and_a_figure_though_one_run_failed(
 
 
 def test_a_sweep_in_which_all_went_well_is_a_success(fedlocal: Fedlocal) -> None:
-    done = fedlocal("-m", *SMALL, "actors=1,2", "baseline=false", "display=off", "backend=inline")
+    done = fedlocal("-q", "-m", *SMALL, "actors=1,2", "baseline=false", "backend=inline")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert done.stderr == ""  # for -q
+    assert "accuracy" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(fedlocal: Fedlocal, tmp_path: Path) -> None:
     sweep = ["-m", *SMALL, "actors=1,2,3", "backend=inline"]
     line = [sys.executable, "-m", "fedlocal", *sweep]
@@ -213,13 +215,7 @@ def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(fedlocal: Fedlocal
     assert "sweep.resume" not in again.stdout  # is no setting of the runs
 
 
-def test_quiet_leaves_the_results(fedlocal: Fedlocal) -> None:
-    done = fedlocal("-q", *SMALL, "baseline=false", "backend=inline")
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert "accuracy" in done.stdout
-
-
+@pytest.mark.slow
 def test_an_objective_that_there_is_not_is_told_with_those_there_are(fedlocal: Fedlocal) -> None:
     done = fedlocal(*SMALL, "baseline=false", "backend=inline", "objective=f1")
     assert done.returncode == 1

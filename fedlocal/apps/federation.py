@@ -2,13 +2,13 @@
 
 import shlex
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from fedlocal.actors import one_thread
-from fedlocal.config import Config, ConfigError, build, check, compose
+from fedlocal.config import Config, ConfigError, build, check, compose, restore
 from fedlocal.flower.backends import Inline
 from fedlocal.preparing import prepare
 
@@ -59,9 +59,7 @@ def _client_app(text: str) -> "Answer":
     from fedlocal.flower.logs import quiet
 
     config = compose()
-    stored = OmegaConf.create(text)
-    for key in stored:
-        config[key] = stored[key]  # type: ignore[index]
+    restore(config, cast(dict[str, Any], OmegaConf.create(text)))
     with quiet():
         setting = prepare(config, build(config, "strategy"), Inline())
     return setting.client.app(setting.slices, setting.new_model, setting.training)

@@ -161,7 +161,7 @@ def test_an_interrupt_ends_it_and_its_workers_at_once(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
         assert process.stdout
-        assert process.stdout.readline() == b"asked\n"
+        assert process.stdout.readline().startswith(b"asked")  # both workers may write at once
         begun = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all
         _, errors = process.communicate(timeout=30)
