@@ -99,7 +99,7 @@ def _continued(arguments: Sequence[str]) -> list[str]:
     ArgumentsError
         If the folder that it names holds another sweep.
     """
-    told = [each for each in arguments if not each.startswith(("-", "hydra.")) and not _is_changeable(each)]
+    told = [each for each in arguments if _is_override(each) and not _is_changeable(each)]
     place = next((each.partition("=")[2] for each in arguments if each.startswith("hydra.sweep.dir=")), None)
     if place is None:
         begun = next((each for each in _newest_first(Path(SWEEPS)) if _task(each) == told), None)
@@ -110,6 +110,11 @@ def _continued(arguments: Sequence[str]) -> list[str]:
             f"{folder} holds another sweep ({' '.join(_task(folder))}): choose another hydra.sweep.dir"
         )
     return list(arguments)
+
+
+def _is_override(argument: str) -> bool:
+    """Tell an option of the runs from Hydra's own, its flags, and what follows these."""
+    return ("=" in argument or argument[0] == "~") and not argument.startswith(("-", "hydra.", "hydra/"))
 
 
 def _is_changeable(argument: str) -> bool:

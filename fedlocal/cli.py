@@ -16,6 +16,8 @@ from typing import NoReturn
 from fedlocal.arguments import has_flags, understood
 from fedlocal.completing import asks_for_words, words
 
+SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
+
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
@@ -43,6 +45,8 @@ def _run(arguments: Sequence[str]) -> int | str | None:
         print(f"error: {error}", file=sys.stderr)
         return 1
     sys.argv[1:] = request.arguments
+    if SHOWN & set(request.arguments) and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
     if runs_actors(request.arguments):
         warm_up()
     from fedlocal.jobs import run_jobs

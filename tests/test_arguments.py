@@ -64,7 +64,7 @@ def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: 
     folders = [sweep("a"), sweep("b", [*ASKED, "workers=1", "sweep.resume=true"]), sweep("c", ["actors=1,3"])]
     for age, folder in enumerate(folders):
         os.utime(folder / "multirun.yaml", (time.time() + age,) * 2)
-    line = ["-m", *ASKED, "sweep.resume=true"]
+    line = ["--config-dir", "groups", "-m", *ASKED, "hydra/launcher=joblib", "sweep.resume=true"]
     assert understood(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
 
 

@@ -79,6 +79,15 @@ def test_help_teaches_by_example(fedlocal: Fedlocal, tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.parametrize("shown", ["--help", "--cfg job"])
+def test_a_reader_of_the_help_may_go_away(tmp_path: Path, shown: str) -> None:
+    line = f"{sys.executable} -m fedlocal {shown} | true"
+    done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.stderr == ""
+
+
 def test_help_loads_no_more_than_it_says(tmp_path: Path) -> None:
     line = [sys.executable, "-X", "importtime", "-m", "fedlocal", "--help"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
