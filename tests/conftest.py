@@ -75,6 +75,14 @@ def _left(before: dict[int, str]) -> dict[int, str]:
     return left
 
 
+@pytest.fixture(autouse=True)
+def _own_modules() -> Iterator[None]:
+    """Forget the modules that a test wrote, or the next one that writes such a file would get this one's."""
+    yield
+    for name in ("mine", "foreign"):
+        sys.modules.pop(name, None)
+
+
 @pytest.fixture
 def no_leaks() -> Iterator[None]:
     """Fail if a process, shared memory or a socket that did not exist before is still there afterwards."""
