@@ -114,7 +114,8 @@ def _continued(arguments: Sequence[str]) -> list[str]:
 
 def _is_override(argument: str) -> bool:
     """Tell an option of the runs from Hydra's own, its flags, and what follows these."""
-    return ("=" in argument or argument[0] == "~") and not argument.startswith(("-", "hydra.", "hydra/"))
+    given = "=" in argument or argument.startswith("~")
+    return given and not argument.startswith(("-", "hydra.", "hydra/"))
 
 
 def _is_changeable(argument: str) -> bool:

@@ -211,6 +211,7 @@ def hydra(sweeper: str = "BasicSweeper", **options: Any) -> Any:
             ["model.hidden=[8],[8,8]", "partition=choice(iid,shards)"],
             {"model.hidden": 2, "partition": 2},
         ),
+        ({}, ["+partition.alpha=1,2", "++rounds=3", "~skew"], {"partition.alpha": 2, "rounds": 1, "skew": 1}),
     ],
 )
 def test_choices_are_those_of_the_sweeper(params: Any, task: list[str], expected: dict[str, int]) -> None:
@@ -219,8 +220,9 @@ def test_choices_are_those_of_the_sweeper(params: Any, task: list[str], expected
     assert choices(config) == expected
 
 
-def test_of_another_sweeper_only_it_knows() -> None:
+def test_of_another_sweeper_and_of_names_to_be_found_only_it_knows() -> None:
     assert choices(hydra("OptunaSweeper")) is None
+    assert choices(hydra(overrides={"task": ["partition=glob(*)", "seed=0,1"]})) is None
 
 
 def launcher(name: str, **options: Any) -> Any:
