@@ -23,7 +23,7 @@ from fedlocal.config import Config, ConfigError, Display, folder, is_ours
 
 if TYPE_CHECKING:
     from fedlocal.experiment import Run
-    from fedlocal.results import ShowSweep
+    from fedlocal.results import ShowSweep, SweepRow
 
 logger = logging.getLogger("fedlocal")
 
@@ -174,14 +174,26 @@ def _begin(config: Config, place: Path, overrides: list[str]) -> None:
 
 def _end(place: Path, sweep: Path, display: Display) -> None:
     """Show how a run of a sweep went, and what the sweep has so far."""
-    from fedlocal.results import announce, read_run, sweep_line, write_sweep
+    from fedlocal.results import announce, read_run, sweep_line
 
     row = read_run(place)
     if _Session.show:
         _Session.show.done(row)
     else:
         announce(sweep_line(row), display.value)
-    write_sweep(sweep)
+    _write_sweep(sweep)
+
+
+def _write_sweep(sweep: Path) -> "list[SweepRow]":
+    """Write what a sweep has so far; a table that cannot be replaced, being open elsewhere, ends nothing."""
+    from fedlocal.results import ResultsError, collect, write_sweep
+
+    try:
+        return write_sweep(sweep)
+    except ResultsError as error:
+        _Session.failed = True
+        _say(f"error: {error}")
+        return collect(sweep)
 
 
 def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | None) -> "Run":
@@ -252,9 +264,9 @@ def _print_run(outcome: "Run") -> None:
 def _print_sweep(place: Path) -> None:
     from rich.console import Console
 
-    from fedlocal.results import ResultsError, sweep_notes, sweep_table, write_report, write_sweep
+    from fedlocal.results import ResultsError, sweep_notes, sweep_table, write_report
 
-    rows = write_sweep(place)
+    rows = _write_sweep(place)
     console = Console(highlight=False)
     console.print(sweep_table(rows))
     for note in sweep_notes(rows):

@@ -202,6 +202,18 @@ def test_a_sweep_in_which_all_went_well_is_a_success(fedlocal: Fedlocal) -> None
 
 
 @pytest.mark.slow
+def test_a_table_that_cannot_be_replaced_is_one_clear_error_and_the_results_are_shown(
+    fedlocal: Fedlocal, tmp_path: Path
+) -> None:
+    (tmp_path / "sweep" / "comparison.csv").mkdir(parents=True)
+    done = fedlocal("-q", "-m", *SMALL, "actors=1,2", "baseline=false", "hydra.sweep.dir=sweep")
+    assert done.returncode == 1
+    assert "error: cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "accuracy" in done.stdout
+
+
+@pytest.mark.slow
 def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(fedlocal: Fedlocal, tmp_path: Path) -> None:
     sweep = ["-m", *SMALL, "actors=1,2,3", "backend=inline"]
     line = [sys.executable, "-m", "fedlocal", *sweep]
@@ -271,7 +283,7 @@ def test_runs_of_a_sweep_at_the_same_time_share_cores_and_baseline(
     reused = [row["arms"][1]["reused"] for row in rows if row["arms"]]
     assert len([own for own in reused if own is None]) == 1
     environments = [json.loads((folder / job / "environment.json").read_text()) for job in "013"]
-    assert {each["workers"] for each in environments} == {max(1, usable_cores() // 2)}
+    assert {each["workers"] for each in environments} == {min(2, max(1, usable_cores() // 2))}
 
 
 INTERRUPTED = pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)  # test_resume does it, too
