@@ -88,7 +88,7 @@ def collect(folder: Path) -> list[SweepRow]:
         If the folder itself cannot be read.
     """
     runs = [each for each in folder.iterdir() if each.name.isdecimal() or (each / "summary.json").is_file()]
-    return [read_run(run) for run in sorted(runs, key=_job_number) if run.is_dir()]
+    return [read_run(run) for run in sorted(runs, key=lambda run: job_number(run.name)) if run.is_dir()]
 
 
 def differing(rows: Iterable[SweepRow]) -> list[str]:
@@ -136,9 +136,10 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value if equals else "removed" for key, equals, value in pairs}
 
 
-def _job_number(run: Path) -> tuple[bool, int, str]:
-    numbered = run.name.isdecimal()
-    return not numbered, int(run.name) if numbered else 0, run.name
+def job_number(name: str) -> tuple[bool, int, str]:
+    """Return what puts the names of runs in order: numbers as numbers, then the others."""
+    numbered = name.isdecimal()
+    return not numbered, int(name) if numbered else 0, name
 
 
 def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fedlocal.results.files import ResultsError
+from fedlocal.results.runs import job_number
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def _runs_in(folder: Path) -> list[Path]:
 def _below(folder: Path, levels: int) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
-    children = [folder / name for name in sorted(names, key=_job_number) if not name.startswith(".")]
+    children = [folder / name for name in sorted(names, key=job_number) if not name.startswith(".")]
     siblings = (folder / "multirun.yaml").is_file() or any(map(_is_run, children))
     for child in children:
         if _is_run(child) or (siblings and child.name.isdecimal()):  # begun, and killed before it wrote
@@ -77,8 +78,3 @@ def _below(folder: Path, levels: int) -> Iterator[Path]:
 
 def _is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in MARKS)
-
-
-def _job_number(name: str) -> tuple[bool, int, str]:
-    numbered = name.isdecimal()
-    return not numbered, int(name) if numbered else 0, name
