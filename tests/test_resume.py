@@ -215,7 +215,7 @@ def test_a_run_may_be_killed_again_and_again(tmp_path: Path) -> None:
 )
 def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     folder = tmp_path / "a run"
-    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "rounds=100"]
+    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "rounds=200"]
     with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
         await_(reached(folder, 12), process)
         os.killpg(process.pid, sent)
@@ -230,7 +230,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signa
     with started(folder, f"resume={folder}") as process:
         assert process.communicate(timeout=60)[1] == ""
     assert process.returncode == 0
-    whole = run(compose(*BARE, INLINE, "rounds=100"))
+    whole = run(compose(*BARE, INLINE, "rounds=200"))
     assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
 
 
@@ -260,7 +260,7 @@ def test_a_second_interrupt_ends_it_now(tmp_path: Path) -> None:
             time.sleep(0.05)
         assert process.returncode == 130
         assert process.stdout.read() == b""  # its workers are gone, too
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20  # of the 60 that it would sleep
 
 
 def test_a_run_that_has_completed_is_not_trained_again(tmp_path: Path) -> None:
@@ -488,12 +488,13 @@ def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) ->
 @pytest.mark.slow
 def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with started(folder, *BARE, INLINE, f"hydra.run.dir={folder}") as process:
+    arguments = [*BARE, INLINE, "rounds=200"]  # it is not to end before it is noticed
+    with started(folder, *arguments, f"hydra.run.dir={folder}") as process:
         await_(reached(folder, 8), process)
         folder.rename(tmp_path / "elsewhere")
         errors = process.communicate(timeout=60)[1]
     assert process.returncode == 0, errors
-    whole = run(compose(*BARE, INLINE))
+    whole = run(compose(*arguments))
     assert_same(fedlocal.resume(folder), whole)
     (folder / "history.json").unlink()
     assert timeless(History.load(folder)) == timeless(whole.histories["federated"])
