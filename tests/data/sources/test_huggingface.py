@@ -276,7 +276,7 @@ def test_splits_must_have_the_same_columns(hf: Any, tmp_path: Path) -> None:
 
 def test_a_run_learns_from_it_by_natural_id(hf: Any, tmp_path: Path) -> None:
     classes = np.arange(200) % 2
-    x = RNG.normal(0, 0.1, (200, 3)) + classes[:, None]
+    x = np.random.default_rng(0).normal(0, 0.1, (200, 3)) + classes[:, None]
     people = [f"p{row % 4}" for row in range(200)]
     path = saved(hf.Dataset.from_dict({"x": x, "label": classes, "who": people}), tmp_path)
     given = [f"dataset.path={path}", "dataset.group=who", "partition=group", "actors=4", "rounds=3"]
