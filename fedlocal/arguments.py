@@ -52,7 +52,7 @@ def understood(arguments: Sequence[str]) -> Request:
     request = Request(told)
     if any(argument.startswith("resume=") for argument in told):
         request = _resumed(told)
-    elif "sweep.resume=true" in told:
+    elif any(re.fullmatch(r"\+*sweep\.resume=(true|on|yes|1)", each, re.IGNORECASE) for each in told):
         request = Request(_continued(told))
     _check_output_folder(request.arguments)
     return request

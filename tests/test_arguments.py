@@ -64,8 +64,9 @@ def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: 
     folders = [sweep("a"), sweep("b", [*ASKED, "workers=1", "sweep.resume=true"]), sweep("c", ["actors=1,3"])]
     for age, folder in enumerate(folders):
         os.utime(folder / "multirun.yaml", (time.time() + age,) * 2)
-    line = ["--config-dir", "groups", "-m", *ASKED, "hydra/launcher=joblib", "sweep.resume=true"]
-    assert understood(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
+    for said in ("sweep.resume=true", "sweep.resume=True", "++sweep.resume=1"):
+        line = ["--config-dir", "groups", "-m", *ASKED, "hydra/launcher=joblib", said]
+        assert understood(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
 
 
 def test_without_such_a_sweep_a_new_one_begins() -> None:

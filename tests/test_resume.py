@@ -215,7 +215,8 @@ def test_a_run_may_be_killed_again_and_again(tmp_path: Path) -> None:
 )
 def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     folder = tmp_path / "a run"
-    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "rounds=100"]
+    long = ["rounds=100", "local_epochs=30"]  # there is time for the signal
+    arguments = [*BARE, "workers=2", "checkpoint_every=1000", *long]
     with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
         await_(reached(folder, 12), process)
         os.killpg(process.pid, sent)
@@ -230,7 +231,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signa
     with started(folder, f"resume={folder}") as process:
         assert process.communicate(timeout=60)[1] == ""
     assert process.returncode == 0
-    whole = run(compose(*BARE, INLINE, "rounds=100"))
+    whole = run(compose(*BARE, INLINE, *long))
     assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
 
 
