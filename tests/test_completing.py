@@ -1,8 +1,8 @@
 """TAB completes groups, options, verbs and folders, in a real shell."""
 
 import os
-import shutil
 import select
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
