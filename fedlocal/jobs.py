@@ -147,7 +147,7 @@ def run_job(config: Config) -> float:
     objective, outcome, display = math.nan, None, config.display
     try:
         if sweep:
-            _begin(config, place, overrides)
+            _begin(config, _name(place, sweep), overrides)
         outcome = _outcome(config, place, overrides, sweep)
         objective = _objective(outcome, config.objective)
     except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
@@ -160,13 +160,17 @@ def run_job(config: Config) -> float:
     return objective
 
 
-def _begin(config: Config, place: Path, overrides: list[str]) -> None:
+def _name(place: Path, sweep: Path) -> str:
+    return place.relative_to(sweep).as_posix() if place.is_relative_to(sweep) else place.name
+
+
+def _begin(config: Config, name: str, overrides: list[str]) -> None:
     """Show which run of a sweep is next or, where several run at once, take this one's share of the cores."""
     from fedlocal.results.runs import parse_overrides
     from fedlocal.sweeping import share_cores
 
     if _Session.show:
-        _Session.show.begun(place.name, parse_overrides(overrides))
+        _Session.show.begun(name, parse_overrides(overrides))
     else:
         share_cores(config, HydraConfig.get().launcher)
         config.display = Display.off  # rounds of several runs at once are nothing to read
@@ -176,7 +180,7 @@ def _end(place: Path, sweep: Path, display: Display) -> None:
     """Show how a run of a sweep went, and what the sweep has so far."""
     from fedlocal.results import announce, read_run, sweep_line
 
-    row = read_run(place)
+    row = read_run(place, _name(place, sweep))
     if _Session.show:
         _Session.show.done(row)
     else:

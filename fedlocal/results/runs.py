@@ -7,12 +7,22 @@ over, nor all its runs to have gone well.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from fedlocal.results.table import Arm
+
+logger = logging.getLogger(__name__)
+
+MARKS = ("summary.json", "config.yaml", "metrics.csv")
+"""A folder that holds one of these is a run's: the first is missing where a run was killed."""
+
+DEEPEST = 6
+"""Levels below a folder: ``outputs`` holds days, which hold runs; studies, and a sweep's, may be deeper."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class SweepRow:
     Parameters
     ----------
     run : str
-        The name of its folder.
+        The name of its folder, as a path in the sweep's.
     status : str
         ``completed``, ``failed``, ``interrupted``, or ``unreadable`` where there is no sound
         ``summary.json``.
@@ -75,7 +85,7 @@ def collect(folder: Path) -> list[SweepRow]:
     Parameters
     ----------
     folder : Path
-        The sweep's folder. Each folder in it is a run if its name is a number or it holds a ``summary.json``.
+        The sweep's folder. `runs_below` says which folders in it are runs.
 
     Returns
     -------
@@ -87,8 +97,42 @@ def collect(folder: Path) -> list[SweepRow]:
     OSError
         If the folder itself cannot be read.
     """
-    runs = [each for each in folder.iterdir() if each.name.isdecimal() or (each / "summary.json").is_file()]
-    return [read_run(run) for run in sorted(runs, key=lambda run: job_number(run.name)) if run.is_dir()]
+    return [read_run(run, run.relative_to(folder).as_posix()) for run in runs_below(folder)]
+
+
+def runs_below(folder: Path, levels: int = DEEPEST) -> Iterator[Path]:
+    """Yield the runs in a folder that is none itself, in the order of their job numbers.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a sweep, or of runs and sweeps. A folder is a run if it holds one of `MARKS`, or its name is a
+        number and those beside it are runs.
+    levels : int
+        How deep to look.
+
+    Raises
+    ------
+    OSError
+        If the folder itself cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
+    children = [folder / name for name in sorted(names, key=_job_number) if not name.startswith(".")]
+    siblings = (folder / "multirun.yaml").is_file() or any(map(is_run, children))
+    for child in children:
+        if is_run(child) or (siblings and child.name.isdecimal()):  # begun, and killed before it wrote
+            yield child
+        elif levels > 1:
+            try:
+                yield from runs_below(child, levels - 1)
+            except OSError as error:
+                logger.warning("%s is left out: %s", child, error.strerror or error)
+
+
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a run."""
+    return any((folder / name).is_file() for name in MARKS)
 
 
 def differing(rows: Iterable[SweepRow]) -> list[str]:
@@ -98,14 +142,23 @@ def differing(rows: Iterable[SweepRow]) -> list[str]:
     return [key for key in keys if len({overrides.get(key) for overrides in known}) > 1]
 
 
-def read_run(run: Path) -> SweepRow:
-    """Read how a run ended; where its summary is missing or damaged, the reason is its error."""
+def read_run(run: Path, name: str | None = None) -> SweepRow:
+    """Read how a run ended; where its summary is missing or damaged, the reason is its error.
+
+    Parameters
+    ----------
+    run : Path
+        Its folder.
+    name : str, optional
+        What to call it; None means the name of the folder.
+    """
+    name = name or run.name
     try:
-        return _row(run.name, json.loads((run / "summary.json").read_bytes()))
+        return _row(name, json.loads((run / "summary.json").read_bytes()))
     except FileNotFoundError:
-        return SweepRow(run.name, "unreadable", "no summary.json: still running, or killed before its end")
+        return SweepRow(name, "unreadable", "no summary.json: still running, or killed before its end")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return SweepRow(run.name, "unreadable", f"summary.json is damaged: {type(error).__name__}: {error}")
+        return SweepRow(name, "unreadable", f"summary.json is damaged: {type(error).__name__}: {error}")
 
 
 def arm_folder(run: Path, name: str) -> Path:
@@ -136,8 +189,7 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, str]:
     return {key: value if equals else "removed" for key, equals, value in pairs}
 
 
-def job_number(name: str) -> tuple[bool, int, str]:
-    """Return what puts the names of runs in order: numbers as numbers, then the others."""
+def _job_number(name: str) -> tuple[bool, int, str]:
     numbered = name.isdecimal()
     return not numbered, int(name) if numbered else 0, name
 

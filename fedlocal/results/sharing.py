@@ -67,8 +67,8 @@ class SharedBaseline:
             If the sweep's folder cannot be written.
         """
         self._make_place()
-        name = self.run.relative_to(self.sweep).as_posix()
-        write_json(self._place / "computed.json", {"run": name, "hashes": dict(hashes)})
+        noted = {"run": self.name_of(self.run), "hashes": dict(hashes)}
+        write_json(self._place / "computed.json", noted)
 
     def computed(self) -> tuple[Path, dict[str, str]] | None:
         """Return the folder of the run that has it, and the hashes; None if none has, or it is gone."""
@@ -78,6 +78,10 @@ class SharedBaseline:
             if folder.is_dir():
                 return folder, {str(name): str(known) for name, known in noted["hashes"].items()}
         return None
+
+    def name_of(self, run: Path) -> str:
+        """Return what the sweep calls a run: the path of its folder in the sweep's."""
+        return run.relative_to(self.sweep).as_posix()
 
     def _make_place(self) -> None:
         try:

@@ -92,7 +92,7 @@ class Baselines:
                     stack.enter_context(self._shared.claimed(wait=True))
                 if not self._take_over():
                     self._train(stack, _all_threads(), None)
-                    self.apart = self._folder.name if self._folder else ""
+                    self.apart = self._name(self._folder) if self._folder else ""
                     for number in range(self._setting.rounds + 1):
                         self.follow(number)
                 self._take_note()
@@ -123,8 +123,11 @@ class Baselines:
         for name, history in lent.items():
             with History(self._new_folder(name), history.rounds) as own:
                 self.histories[name] = own
-        self.hashes, self.apart = hashes, lender.name
+        self.hashes, self.apart = hashes, self._name(lender)
         return True
+
+    def _name(self, run: Path) -> str:
+        return self._shared.name_of(run) if self._shared else run.name
 
     @contextmanager
     def _baseline(self, threads: int, start: Checkpoint | None) -> Iterator["_Baseline"]:

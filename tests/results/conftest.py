@@ -27,7 +27,7 @@ def write_run(tmp_path: Path) -> WriteRun:
             "rounds": 20,
             "duration": 7.5,
         }
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(parents=True)
         write_json(tmp_path / name / "summary.json", summary | changes)
         return tmp_path / name
 

@@ -31,6 +31,19 @@ def test_runs_come_in_the_order_of_their_numbers(tmp_path: Path, write_run: Writ
     assert [row.run for row in collect(tmp_path)] == ["0", "9", "10", "named"]
 
 
+def test_runs_in_folders_of_folders_are_found_and_named_by_their_paths(
+    tmp_path: Path, write_run: WriteRun
+) -> None:
+    for name in ("a/1", "a/0", "b/actors=4/seed=1"):
+        write_run(name, ["actors=4"])
+    (tmp_path / "a" / "2").mkdir()
+    (tmp_path / "b" / "killed").mkdir()
+    (tmp_path / "b" / "killed" / "config.yaml").touch()
+    rows = collect(tmp_path)
+    assert [row.run for row in rows] == ["a/0", "a/1", "a/2", "b/actors=4/seed=1", "b/killed"]
+    assert [row.status for row in rows[1:3]] == ["completed", "unreadable"]
+
+
 def test_a_run_is_read_whole(tmp_path: Path, write_run: WriteRun) -> None:
     write_run("0", ["actors=4", "+partition.alpha=0.3", "~tracker", "model.hidden=[512,256]"])
     (row,) = collect(tmp_path)
