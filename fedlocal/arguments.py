@@ -137,8 +137,9 @@ def _asked(folder: Path) -> tuple[list[str], list[str]]:
 
     path = folder / "multirun.yaml"
     try:
-        overrides: Any = OmegaConf.load(path).hydra.overrides
-        return list(map(str, overrides.hydra)), list(map(str, overrides.task))
+        hydra: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)["hydra"]  # type: ignore[index, call-overload]
+        overrides = hydra["overrides"]  # as they were typed: ${…} is for Hydra to resolve
+        return list(map(str, overrides["hydra"])), list(map(str, overrides["task"]))
     except Exception as error:  # whatever can be wrong with a file that somebody edited
         raise ArgumentsError(f"{path} does not say what its sweep was: {error}") from error
 

@@ -60,6 +60,12 @@ def test_a_sweep_goes_on_as_it_was_asked_for(tmp_path: Path) -> None:
     ]
 
 
+def test_what_hydra_is_to_resolve_is_told_again_as_it_was(tmp_path: Path) -> None:
+    named = "hydra.sweep.subdir=${hydra.job.override_dirname}/${hydra.job.num}"
+    folder = sweep("a", [*ASKED, "seed=${rounds}"], [named])
+    assert understood([f"resume={folder}"]).arguments[1:5] == [*ASKED, "seed=${rounds}", named]
+
+
 def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: Path) -> None:
     folders = [sweep("a"), sweep("b", [*ASKED, "workers=1", "sweep.resume=true"]), sweep("c", ["actors=1,3"])]
     for age, folder in enumerate(folders):

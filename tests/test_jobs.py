@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
+from fedlocal.config import folder
 from fedlocal.jobs import LogFile
 
 
@@ -26,3 +28,14 @@ def test_a_log_whose_folder_is_gone_is_told_once(tmp_path: Path, capsys: pytest.
         log.handle(logging.LogRecord("fedlocal", logging.WARNING, "", 0, "news", None, None))
     log.close()
     assert capsys.readouterr().err.count("nothing more is written") == 1
+
+
+def test_a_sweep_goes_on_in_folders_named_by_what_was_set() -> None:
+    asked = ["actors=2", "seed=1"]
+    others = ["sweep.resume=true", "sweep.baseline=each", "display=off", "objective=loss"]
+    with initialize_config_dir(str(folder()), version_base="1.3"):
+        names = [
+            compose("config", overrides=told, return_hydra_config=True).hydra.job.override_dirname
+            for told in (asked, asked + others)
+        ]
+    assert names == ["actors=2,seed=1"] * 2
