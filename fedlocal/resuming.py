@@ -144,12 +144,21 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     list of str
         Such as ``"actors=2 in place of 4"``. An option at the top that the stored configuration does not
         know yet had its default.
+
+    Raises
+    ------
+    ResumeError
+        If the stored configuration is damaged.
     """
     from omegaconf import OmegaConf
 
     from fedlocal.config import AUTO, compose, with_actors
 
-    stored = {**_plain(compose()), **_plain(OmegaConf.load(folder / "config.yaml"))}
+    path = folder / "config.yaml"
+    try:
+        stored = {**_plain(compose()), **_plain(OmegaConf.load(path))}
+    except Exception as error:  # whatever can be wrong with a file that somebody edited
+        raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
     if config.actors == AUTO:  # other options may refer to the number that was chosen
         config = with_actors(config, stored["actors"])
     asked = _plain(config)

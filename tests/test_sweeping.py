@@ -162,6 +162,17 @@ def test_a_baseline_that_cannot_be_read_is_computed_again(
     assert made("2", "actors=3").arms[1].reused == "1"
 
 
+@pytest.mark.parametrize("hashes", [{}, {"another": "ab"}])
+def test_a_baseline_of_which_a_part_is_noted_is_computed_again(
+    tmp_path: Path, made: Made, trained: list[int], hashes: dict[str, str]
+) -> None:
+    made("0")
+    (note,) = (tmp_path / ".baselines").glob("*/computed.json")
+    note.write_text(json.dumps({"run": "0", "hashes": hashes}))
+    assert made("1", "actors=2").arms[1].reused is None
+    assert trained == [1, 2, 1, 2]
+
+
 def test_what_has_completed_is_left_alone(tmp_path: Path, made: Made) -> None:
     first = made("0", "actors=2")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "0").rglob("*") if path.is_file()}
@@ -187,6 +198,14 @@ def test_what_cannot_go_on_is_made_anew(tmp_path: Path, made: Made, monkeypatch:
     whole = made("0", *options)
     (tmp_path / "0" / "summary.json").unlink()
     assert made("0", *options, "sweep.resume=true").hashes == whole.hashes
+
+
+@pytest.mark.parametrize("content", ["a: [", "[]", "\0"])
+def test_a_damaged_configuration_is_named(tmp_path: Path, made: Made, content: str) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "config.yaml").write_text(content)
+    with pytest.raises(ResumeError, match=r"config\.yaml is not the configuration of a run"):
+        made("0", "sweep.resume=true")
 
 
 def test_a_folder_with_another_run_is_refused(tmp_path: Path, made: Made) -> None:

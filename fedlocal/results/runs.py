@@ -97,10 +97,10 @@ def collect(folder: Path) -> list[SweepRow]:
     OSError
         If the folder itself cannot be read.
     """
-    return [read_run(run, run.relative_to(folder).as_posix()) for run in runs_below(folder)]
+    return [read_run(run, run.relative_to(folder).as_posix()) for run in runs_below(folder, sweep=True)]
 
 
-def runs_below(folder: Path, levels: int = DEEPEST) -> Iterator[Path]:
+def runs_below(folder: Path, levels: int = DEEPEST, *, sweep: bool = False) -> Iterator[Path]:
     """Yield the runs in a folder that is none itself, in the order of their job numbers.
 
     Parameters
@@ -110,6 +110,8 @@ def runs_below(folder: Path, levels: int = DEEPEST) -> Iterator[Path]:
         number and those beside it are runs.
     levels : int
         How deep to look.
+    sweep : bool
+        Whether it is known to be a sweep's: then each number is a run, also if it is empty yet.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def runs_below(folder: Path, levels: int = DEEPEST) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
     children = [folder / name for name in sorted(names, key=_job_number) if not name.startswith(".")]
-    siblings = (folder / "multirun.yaml").is_file() or any(map(is_run, children))
+    siblings = sweep or (folder / "multirun.yaml").is_file() or any(map(is_run, children))
     for child in children:
         if is_run(child) or (siblings and child.name.isdecimal()):  # begun, and killed before it wrote
             yield child

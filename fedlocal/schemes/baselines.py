@@ -116,6 +116,8 @@ class Baselines:
         if not known:
             return False
         lender, hashes = known
+        if hashes.keys() != set(map(_arm_name, _all_threads())):
+            return False
         try:
             lent = {name: History.load(arm_folder(lender, name)) for name in hashes}
         except ResultsError:
@@ -131,7 +133,7 @@ class Baselines:
 
     @contextmanager
     def _baseline(self, threads: int, start: Checkpoint | None) -> Iterator["_Baseline"]:
-        name, part = f"sequential, {threads} thread{'s' if threads > 1 else ''}", f"{PART}{threads}"
+        name, part = _arm_name(threads), f"{PART}{threads}"
         run = SequentialRun(self._setting, threads)
         if start:
             run.go_on(start.part(part))
@@ -163,6 +165,10 @@ class _Baseline:
 def new_history(folder: Path | None, start: Checkpoint | None) -> History:
     """Return the history of an arm: a new one, or that of an earlier run up to a checkpoint."""
     return History.resumed(folder, start.round) if folder and start else History(folder)
+
+
+def _arm_name(threads: int) -> str:
+    return f"sequential, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _all_threads() -> list[int]:
