@@ -126,13 +126,14 @@ def at_once(launcher: Any) -> float:
 
 def sharing(launcher: Any, runs: int | None) -> str | None:
     """Say how the runs of a sweep share the cores, None if they need not."""
-    together = min(at_once(launcher), runs or math.inf)
+    most = at_once(launcher)
+    together = min(most, runs or math.inf)
     if together <= 1:
         return None
     count = f"{runs} runs" if runs else "runs"
     many = f"{together:.0f} at a time" if math.isfinite(together) else "all at once"
     cores = usable_cores()
-    return f"{count}, {many}, each on {_share(together)} of {cores} core{'s' if cores > 1 else ''}"
+    return f"{count}, {many}, each on {_share(most)} of {cores} core{'s' if cores > 1 else ''}"
 
 
 def share_cores(config: Config, launcher: Any) -> None:

@@ -253,7 +253,8 @@ def test_runs_at_the_same_time_share_the_cores(monkeypatch: pytest.MonkeyPatch) 
     joblib = launcher("JoblibLauncher", n_jobs=3)
     assert at_once(joblib) == 3
     assert sharing(joblib, 12) == "12 runs, 3 at a time, each on 2 of 8 cores"
-    assert sharing(joblib, 2) == "2 runs, 2 at a time, each on 4 of 8 cores"
+    assert sharing(joblib, 2) == "2 runs, 2 at a time, each on 2 of 8 cores"  # what each will take
+    assert sharing(launcher("LocalLauncher"), 3) == "3 runs, 3 at a time, each on 1 of 8 cores"
     assert sharing(launcher("LocalLauncher"), None) == "runs, all at once, each on 1 of 8 cores"
     assert sharing(launcher("BasicLauncher"), 12) is None
     assert sharing(launcher("SlurmLauncher"), 12) is None  # which gives each its machine
