@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 REPEAT = "seed"
 """Runs that differ in this alone are repeats of one another."""
 
-UNTOLD = ("display", "hydra", "sweep", "tracker")
+UNTOLD = ("display", "hydra", "objective", "sweep", "tracker")
 """Keys that change nothing in what a run gives."""
 
 
