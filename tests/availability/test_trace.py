@@ -29,7 +29,7 @@ def test_a_line_for_each_round_says_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(there(Trace(path), 2, 5), expected)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=8), st.integers(1, 30))
 def test_what_is_written_is_read_and_repeated(tmp_path: Path, table: list[list[bool]], rounds: int) -> None:
     table[-1][0] = True  # the last round is the last that anybody is there

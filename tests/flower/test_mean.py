@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -31,7 +31,6 @@ def test_it_is_the_mean(count: int, size: int) -> None:
         assert mean[name].shape == given_[0][name].shape
 
 
-@settings(deadline=None)
 @given(st.integers(2, 2 * GROUP), st.integers(0, 63), st.integers(0, 100))
 def test_the_bits_do_not_depend_on_where_the_arrays_lie(count: int, offset: int, seed: int) -> None:
     given_, weights = replies(count, SHARD + 100, seed=seed), list(range(1, count + 1))

@@ -118,7 +118,7 @@ def reference_steps(
     decay=st.sampled_from([0.0, 0.1]),
     mu=st.sampled_from([0.0, 0.3]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_both_paths_follow_the_recurrences(
     hidden: list[int], rows: list[int], outputs: int, momentum: float, decay: float, mu: float
 ) -> None:

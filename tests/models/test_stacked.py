@@ -85,7 +85,7 @@ def assert_same_as_alone(model: MLP, rows: list[Rows], batch_size: int, epochs: 
 @example([], 3, 17, "relu", HEADS[0], 5, 11, 5, 2, 0.0)  # the last batch is a single row of many classes
 @example([9], 3, 17, "relu", HEADS[1], 2, 9, 1, 2, 0.0)
 @example([33], 5, 17, "sigmoid", HEADS[0], 2, 400, 300, 1, 0.0)  # rows enough for pairwise sums in blocks
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_client_of_a_stack_gets_the_bits_that_it_gets_alone(
     hidden: list[int],
     inputs: int,

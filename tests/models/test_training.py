@@ -46,7 +46,7 @@ def rows(n: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 @given(n=st.integers(0, 40), size=st.integers(1, 50), epochs=st.integers(0, 3), accumulate=st.integers(1, 4))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_each_epoch_visits_every_row_once_in_a_new_permutation(
     n: int, size: int, epochs: int, accumulate: int
 ) -> None:

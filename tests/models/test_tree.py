@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -34,7 +34,6 @@ def grown(vectors: list[Vector], first: int = 0, *, in_place: bool = False) -> G
 
 
 @given(count=st.integers(1, 70), cuts=st.lists(st.integers(0, 70), max_size=6))
-@settings(deadline=None)
 def test_shares_of_any_size_add_up_to_the_same_bits(count: int, cuts: list[int]) -> None:
     vectors = leaves(count)
     bounds = sorted({0, count, *(cut for cut in cuts if cut < count)})
@@ -53,7 +52,6 @@ def test_the_tree_is_the_one_that_is_promised() -> None:
 
 
 @given(count=st.integers(1, 200), first=st.integers(0, 200))
-@settings(deadline=None)
 def test_few_vectors_are_needed_at_once(count: int, first: int) -> None:
     buffers = [np.empty(SIZE, np.float32) for _ in range(2 * (count + 1).bit_length() + 1)]
     tree = GradientTree(SIZE, buffers)

@@ -171,7 +171,7 @@ def test_24_arbitrary_bytes_are_refused_or_awaited_and_nothing_else(data: bytes)
         assert _decoded(data) == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.binary(max_size=100) | json_values.map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=50),
@@ -187,7 +187,7 @@ def test_24_arbitrary_fields_under_a_right_checksum_are_a_frame_or_refused(
         assert sum(part.nbytes for part in frame.parts) == len(payload)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(nearly_replies | json_values, st.lists(st.binary(max_size=9), max_size=8))
 def test_24_whatever_stands_for_replies_is_replies_or_refused(replies: object, parts: list[bytes]) -> None:
     data = b"".join(encode(Kind.REPLIES, 1, {"replies": replies}, parts))
