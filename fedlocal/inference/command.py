@@ -52,9 +52,9 @@ def _predicted(request: Request) -> int:
 def _of_file(request: Request, path: Path, predictor: "Predictor") -> None:
     from fedlocal.inference.tables import read_rows
 
-    rows, ignored = read_rows(path, predictor.blueprint)
-    if ignored:
-        _say(f"columns that the model does not know are left out: {', '.join(ignored)}")
+    rows, notes = read_rows(path, predictor.blueprint, header=request.header)
+    for note in notes:
+        _say(note)
     _answered(request, predictor, rows, request.output or Path("predictions.csv"))
 
 

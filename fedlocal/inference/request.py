@@ -15,8 +15,10 @@ usage: fedlocal predict model=FOLDER input=FILE.csv|FILE.npz|test [key=value …
 Have a trained model answer for new rows.
 
   model=…                the folder of a run, or a model's file in it, such as FOLDER/actor-0.npz
-  input=…                raw rows: a .csv, whose columns are matched by the header where the training set had
+  input=…                raw rows: a .csv, whose columns are found by their names where the training set had
                          names, or an .npz with an array x; or test, or the training set's name: its test rows
+  header=auto            whether the first line of a .csv names its columns: true, false, or auto, which asks
+                         where the line could be a row as well
   output=predictions.csv where predictions go: .csv or .npz; of test rows nowhere, unless it is given
   which=last             or best: the model of the round that did best, also of a run that has not ended
   probabilities=false    or true: write the probability of each class, too
@@ -28,6 +30,7 @@ exit codes: 0 all rows were answered; 1 they were not; 130 after Ctrl-C"""
 CHOICES = {
     "model": None,
     "input": None,
+    "header": ("auto", "true", "false"),
     "output": None,
     "which": ("last", "best"),
     "probabilities": ("false", "true"),
@@ -51,6 +54,7 @@ class Request:
     probabilities: bool
     workers: int | Literal["auto"]
     batch_size: int
+    header: bool | None = None
 
     @property
     def path(self) -> Path | None:
@@ -96,6 +100,7 @@ def _request(given: Mapping[str, str]) -> Request:
         probabilities=given.get("probabilities") == "true",
         workers="auto" if workers == "auto" else _count("workers", workers),
         batch_size=_count("batch_size", given.get("batch_size", "1024")),
+        header={"true": True, "false": False}.get(given.get("header", "auto")),
     )
 
 

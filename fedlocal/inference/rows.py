@@ -1,24 +1,30 @@
 """Raw rows from Python, checked against what a model was trained on."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fedlocal.data import DataError, check_finite
+from fedlocal.data import Column, DataError, check_finite
 from fedlocal.inference.blueprint import Blueprint
+from fedlocal.inference.matching import match
 
 
 def checked_rows(x: ArrayLike, blueprint: Blueprint) -> NDArray[Any]:
     """Return rows as a C-contiguous array of real, finite numbers, [n, ...], as many as the model takes.
+
+    The columns of a data frame are found by their names, if the model was trained on columns with names.
 
     Raises
     ------
     DataError
         If they are none.
     """
-    rows, inputs, shape = np.asarray(x), blueprint.inputs, blueprint.shape
+    named = blueprint.columns and hasattr(x, "columns")
+    rows = _of_frame(x, blueprint.columns) if named else np.asarray(x)
+    inputs, shape = blueprint.inputs, blueprint.shape
     if rows.dtype.kind not in "fiub":
         raise DataError(f"x holds {rows.dtype}, expected real numbers")
     if rows.ndim < 2 or math.prod(rows.shape[1:]) != inputs:
@@ -28,3 +34,29 @@ def checked_rows(x: ArrayLike, blueprint: Blueprint) -> NDArray[Any]:
     if rows.dtype.kind == "f":
         check_finite(rows, "x")
     return np.ascontiguousarray(rows)
+
+
+def _of_frame(frame: Any, columns: Sequence[Column]) -> NDArray[np.float64]:
+    given = list(frame.columns)
+    places = match("x", [column.name for column in columns], list(map(str, given))).places
+    parts = [
+        column.features(_numbers(column, np.asarray(frame[given[place]])))
+        for column, place in zip(columns, places, strict=True)
+    ]
+    return np.hstack(parts)
+
+
+def _numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a column's numbers, or the codes of its categories."""
+    if column.categories is None:
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"x, column {column.name}: {error}") from error
+    codes = {category: code for code, category in enumerate(column.categories)}
+    texts = values.astype(str)
+    if unknown := sorted(set(texts.tolist()) - codes.keys()):
+        raise DataError(
+            f"x, column {column.name}: {unknown[0]!r} is not one of {', '.join(column.categories)}"
+        )
+    return np.array([codes[text] for text in texts.tolist()], np.float64)

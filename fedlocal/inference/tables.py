@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fedlocal.data import Column, DataError
 from fedlocal.data.sources.arrays import read_npz
 from fedlocal.inference.blueprint import Blueprint
+from fedlocal.inference.matching import listed, match
 
 Array = NDArray[Any]
 Lines = Iterator[tuple[int, list[str]]]
@@ -21,15 +22,26 @@ Lines = Iterator[tuple[int, list[str]]]
 TOGETHER = 1024  # rows at once: as text they take ten times the memory of their numbers
 
 
-def read_rows(path: Path, blueprint: Blueprint) -> tuple[Array, list[str]]:
+def read_rows(path: Path, blueprint: Blueprint, *, header: bool | None = None) -> tuple[Array, list[str]]:
     """Read raw rows from an ``.npz`` with an array ``x``, or a ``.csv``.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Where the model's features have names, its columns are found by them: by the header of a
+        table, by an array ``columns`` beside ``x``.
+    blueprint : Blueprint
+        What the model is.
+    header : bool or None
+        Whether the first line of a table names its columns. None: it does if it must, because it cannot be
+        a row; where it could be either, that is an error.
 
     Returns
     -------
     rows : ndarray, shape (n, d) or (n, ...)
-        Real numbers.
-    ignored : list of str
-        Columns of a table that the model does not know.
+        Real numbers, n > 0.
+    notes : list of str
+        What people should be told of how the columns were found.
 
     Raises
     ------
@@ -37,15 +49,35 @@ def read_rows(path: Path, blueprint: Blueprint) -> tuple[Array, list[str]]:
         If the file is none of these, or lacks what the model needs.
     """
     if path.suffix == ".npz":
-        arrays = read_npz(path, "input=FILE.npz takes what numpy.savez writes of x")
-        if "x" not in arrays:
-            raise DataError(f"{path}: holds {sorted(arrays)}, lacks x, the rows")
-        return arrays["x"], []
-    if path.suffix != ".csv":
+        rows, notes = _of_arrays(path, blueprint)
+    elif path.suffix == ".csv":
+        rows, notes = _of_text(path, blueprint, header)
+    else:
         raise DataError(f"{path}: rows come as .npz or .csv, not as {path.suffix or 'a file without suffix'}")
+    if rows.shape[:1] == (0,):
+        raise DataError(f"{path}: has no rows")
+    return rows, notes
+
+
+def _of_arrays(path: Path, blueprint: Blueprint) -> tuple[Array, list[str]]:
+    arrays = read_npz(path, "input=FILE.npz takes what numpy.savez writes of x")
+    if "x" not in arrays:
+        raise DataError(f"{path}: holds {sorted(arrays)}, lacks x, the rows")
+    x, names = arrays["x"], arrays.get("columns")
+    if names is None or not blueprint.columns:
+        return x, []
+    if any(column.categories is not None for column in blueprint.columns):
+        raise DataError(f"{path}: the model was trained on columns of text, which come as .csv")
+    if x.ndim != 2 or names.shape != x.shape[1:]:
+        raise DataError(f"{path}: columns has shape {names.shape}, x {x.shape}; each column needs one name")
+    matched = match(str(path), [column.name for column in blueprint.columns], names.astype(str).tolist())
+    return x[:, matched.places], matched.notes
+
+
+def _of_text(path: Path, blueprint: Blueprint, header: bool | None) -> tuple[Array, list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return _Table.of(path, stream, blueprint).read()
+            return _Table.of(path, stream, blueprint, header).read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -59,32 +91,37 @@ class _Table:
     columns: Sequence[Column]
     places: list[int]  # of each column in a line
     width: int  # of a line
-    ignored: list[str]
+    notes: list[str]
 
     @classmethod
-    def of(cls, path: Path, stream: io.TextIOBase, blueprint: Blueprint) -> "_Table":
+    def of(cls, path: Path, stream: io.TextIOBase, blueprint: Blueprint, header: bool | None) -> "_Table":
         reader = csv.reader(stream)
         lines: Lines = ((reader.line_num, line) for line in reader if line)
         known = blueprint.columns or [Column(str(at)) for at in range(blueprint.inputs)]
         first = next(lines, None)
         if first is None:
             raise DataError(f"{path}: is empty")
-        if blueprint.columns and {cell.strip() for cell in first[1]} & {column.name for column in known}:
-            places, ignored = _matched(path, known, [cell.strip() for cell in first[1]])
-            return cls(path, lines, known, places, len(first[1]), ignored)
-        if not _is_header(first[1]):
-            lines = _with(first, lines)
-        elif not blueprint.columns and len(first[1]) == len(known):
-            known = [Column(cell.strip()) for cell in first[1]]
-        if len(first[1]) != len(known):
-            found = f"{path}, line {first[0]}: {len(first[1])} columns"
+        cells = [cell.strip() for cell in first[1]]
+        names = [column.name for column in known]
+        named = header if header is not None else _is_header(path, cells, blueprint)
+        if named and (blueprint.columns or set(names) <= set(cells)):
+            matched = match(str(path), names, cells)
+            return cls(path, lines, known, matched.places, len(cells), matched.notes)
+        if len(cells) != len(known):
+            found = f"{path}, line {first[0]}: {len(cells)} columns"
             raise DataError(f"{found}, the model takes {len(known)}{_named(blueprint)}")
-        return cls(path, lines, known, list(range(len(known))), len(known), [])
+        notes = []
+        if named:
+            known = [Column(cell) for cell in cells]
+            notes.append("the model knows no names of its features: columns are taken in their order")
+        else:
+            lines = _with(first, lines)
+        return cls(path, lines, known, list(range(len(known))), len(known), notes)
 
     def read(self) -> tuple[Array, list[str]]:
         blocks = [self._block(lines) for lines in _together(self.lines)]
         width = sum(column.width for column in self.columns)
-        return np.concatenate(blocks) if blocks else np.empty((0, width)), self.ignored
+        return np.concatenate(blocks) if blocks else np.empty((0, width)), self.notes
 
     def _block(self, lines: list[tuple[int, list[str]]]) -> Array:
         for number, line in lines:
@@ -126,23 +163,25 @@ class _Table:
                     raise DataError(f"{self.path}, line {number}, column {column.name}: {problem}")
 
 
-def _matched(path: Path, columns: Sequence[Column], header: list[str]) -> tuple[list[int], list[str]]:
-    """Return the place of each column in the header, and the names that are of none."""
-    names = [column.name for column in columns]
-    missing = [name for name in names if name not in header]
-    twice = [name for name in names if header.count(name) > 1]
-    if missing or twice:
-        what, some = ("lacks", missing) if missing else ("has twice", twice)
+def _is_header(path: Path, cells: list[str], blueprint: Blueprint) -> bool:
+    """Tell whether a first line names columns; no line that could be a row is taken for names."""
+    if not blueprint.columns:
+        if cells == [str(at) for at in range(len(cells))]:  # pandas' own names, or a row
+            raise DataError(_either(path, cells))
+        return any(cells) and not any(cell and _is_number(cell) for cell in cells)
+    wanted = {column.name.casefold() for column in blueprint.columns}
+    if not wanted & {cell.casefold() for cell in cells}:
         raise DataError(
-            f"{path}: {what} {', '.join(some[:8])}{' and more' if len(some) > 8 else ''}, "
-            "which the model was trained on"
+            f"{path}: its first line, {listed(cells)}, names no column that the model was trained on"
+            f"{_named(blueprint)}; if it is a row, and all columns stand in that order, say so: header=false"
         )
-    return [header.index(name) for name in names], [name for name in header if name not in names]
+    if len(cells) == len(blueprint.columns) and not any(map(_problem, blueprint.columns, cells)):
+        raise DataError(_either(path, cells))
+    return True
 
 
-def _is_header(line: list[str]) -> bool:
-    """Tell whether a first line names columns: no cell is a number, or they are pandas' own: 0, 1, 2, …."""
-    return line == [str(at) for at in range(len(line))] or not any(map(_is_number, line))
+def _either(path: Path, cells: list[str]) -> str:
+    return f"{path}: its first line, {listed(cells)}, may be names or a row: say header=true or header=false"
 
 
 def _is_number(cell: str) -> bool:
@@ -167,7 +206,7 @@ def _problem(column: Column, cell: str) -> str | None:
 
 def _named(blueprint: Blueprint) -> str:
     names = [column.name for column in blueprint.columns]
-    return f": {', '.join(names[:8])}{' and more' if len(names) > 8 else ''}" if names else ""
+    return f": {listed(names)}" if names else ""
 
 
 def _with(first: tuple[int, list[str]], lines: Lines) -> Lines:

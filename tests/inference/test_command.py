@@ -39,7 +39,7 @@ def test_a_table_of_rows_becomes_a_table_of_predictions(train: Train, capsys: Ca
     assert sum(float(rows[0][f"p({digit})"]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith(f"{len(pixels)} rows in ")
+    assert told.err.splitlines()[-1].startswith(f"{len(pixels)} rows in ")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -14,6 +14,7 @@ from fedlocal.data import Column, DataError
 from fedlocal.inference import tables
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.predictions import Predictions, write_predictions
+from fedlocal.inference.rows import checked_rows
 from fedlocal.inference.tables import read_rows
 from fedlocal.results import load_arrays
 
@@ -25,30 +26,76 @@ def blueprint(inputs: int = 3, columns: tuple[Column, ...] = ()) -> Blueprint:
     return Blueprint({}, "mine", inputs, 2, np.array(["no", "yes"]), (inputs,), None, columns)
 
 
-def read(folder: Path, text: str, known: Blueprint) -> tuple[list[list[float]], list[str]]:
+def read(
+    folder: Path, text: str, known: Blueprint, *, header: bool | None = None
+) -> tuple[list[list[float]], list[str]]:
     (folder / "rows.csv").write_bytes(text.encode())
-    rows, ignored = read_rows(folder / "rows.csv", known)
-    return rows.tolist(), ignored
+    rows, notes = read_rows(folder / "rows.csv", known, header=header)
+    return rows.tolist(), notes
 
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "1,2,3\n4,5,6\n",
-        "a,b,c\n1,2,3\n4,5,6",
-        "0,1,2\r\n1,2,3\r\n4,5,6\r\n",
-        '\ufeff"a","b, too","c"\n1, 2 ,3e0\n\n4.0,"5",6\n\n',
-    ],
+    ["1,2,3\n4,5,6\n", "a,b,c\n1,2,3\n4,5,6", '\ufeff"a","b, too","c"\n1, 2 ,3e0\n\n4.0,"5",6\n\n'],
 )
 def test_columns_without_names_are_taken_in_their_order(tmp_path: Path, text: str) -> None:
-    assert read(tmp_path, text, blueprint()) == ([[1, 2, 3], [4, 5, 6]], [])
+    rows, notes = read(tmp_path, text, blueprint())
+    assert rows == [[1, 2, 3], [4, 5, 6]]
+    told = ["the model knows no names of its features: columns are taken in their order"]
+    assert notes == (told if "a" in text else [])
+
+
+LEFT_OUT = "columns that the model does not know are left out: happy"
 
 
 def test_named_columns_are_found_by_the_header_and_others_are_left_out(tmp_path: Path) -> None:
     text = "size,happy,city, age\nM,yes,Kiel,30\nS,no,Bonn,40\n"
     expected = [[30, 0, 1, 1], [40, 1, 0, 0]]
-    assert read(tmp_path, text, blueprint(4, PEOPLE)) == (expected, ["happy"])
-    assert read(tmp_path, "30,Kiel,M\n40,Bonn,S\n", blueprint(4, PEOPLE)) == (expected, [])
+    assert read(tmp_path, text, blueprint(4, PEOPLE)) == (expected, [LEFT_OUT])
+    headless = "30,Kiel,M\n40,Bonn,S\n"
+    assert read(tmp_path, headless, blueprint(4, PEOPLE), header=False) == (expected, [])
+
+
+def test_permuted_names_in_capitals_are_found_and_that_is_said(tmp_path: Path) -> None:
+    rows, notes = read(tmp_path, "SIZE,City,age\nM,Kiel,30\n", blueprint(4, PEOPLE))
+    assert rows == [[30, 0, 1, 1]]
+    assert notes == ["columns are matched without regard to case: City as city, SIZE as size"]
+
+
+def test_names_that_differ_in_case_alone_are_not_guessed(tmp_path: Path) -> None:
+    known = blueprint(2, (Column("a"), Column("b")))
+    with pytest.raises(DataError, match="lacks b; its columns are a, B, B, the model was trained on a, b"):
+        read(tmp_path, "a,B,B\n1,2,3\n", known)
+    known = blueprint(2, (Column("b"), Column("B")))
+    assert read(tmp_path, "B,b\n1,2\n", known)[0] == [[2, 1]]
+    with pytest.raises(DataError, match="lacks B"):
+        read(tmp_path, "b,c\n1,2\n", known)
+
+
+def test_permuted_numbers_of_columns_are_found(tmp_path: Path) -> None:
+    assert read(tmp_path, "2,0,1\n3,1,2\n", blueprint(), header=True) == ([[1, 2, 3]], [])
+
+
+NOMINAL = (Column("kind", ("kind", "unkind")),)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [("0\n1\n", blueprint(1)), ("0,1\n2,3\n", blueprint(2)), ("kind\nunkind\n", blueprint(2, NOMINAL))],
+)
+def test_a_first_line_that_may_be_a_row_is_not_eaten(tmp_path: Path, text: str, known: Blueprint) -> None:
+    with pytest.raises(DataError, match="may be names or a row: say header=true or header=false"):
+        read(tmp_path, text, known)
+    assert len(read(tmp_path, text, known, header=True)[0]) == 1
+    assert len(read(tmp_path, text, known, header=False)[0]) == 2
+
+
+@pytest.mark.parametrize("text", ["Bonn,S\nKiel,M\n", "town,length\nKiel,M\n"])
+def test_a_first_line_without_any_known_name_is_an_error_that_lists_both(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        DataError, match=r"first line, \w+, \w+, names no column .*: city, size.*header=false"
+    ):
+        read(tmp_path, text, blueprint(3, PEOPLE[1:]))
 
 
 @given(
@@ -67,8 +114,12 @@ def test_large_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.Mon
     assert read(tmp_path, text, blueprint())[0] == [[at] * 3 for at in range(10)]
 
 
-def test_a_header_alone_has_no_rows(tmp_path: Path) -> None:
-    assert read(tmp_path, "a,b,c\n", blueprint()) == ([], [])
+def test_files_without_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"rows\.csv: has no rows"):
+        read(tmp_path, "a,b,c\n", blueprint())
+    np.savez(tmp_path / "rows.npz", x=np.empty((0, 3)))
+    with pytest.raises(DataError, match=r"rows\.npz: has no rows"):
+        read_rows(tmp_path / "rows.npz", blueprint())
 
 
 NONSENSE = [
@@ -82,8 +133,12 @@ NONSENSE = [
     ("1,2,nan\n", 0, "line 1, column 2: nan is not a finite number"),
     ("1,2,1e999\n", 0, "line 1, column 2: 1e999 is not a finite number"),
     ("a,2,c\n1,2,3\n", 0, "line 1, column 0: 'a' is not a number"),
-    ("1,Bonn\n", 1, "line 1: 2 columns, the model takes 3: age, city, size"),
-    ("age,size\n1,S\n", 1, r"rows\.csv: lacks city, which the model was trained on"),
+    ("1,Bonn\n", 1, r"names no column that the model was trained on: age, city, size"),
+    (
+        "age,size\n1,S\n",
+        1,
+        r"rows\.csv: lacks city; its columns are age, size, the model was trained on age, city, size",
+    ),
     ("age,city,size,city\n1,Bonn,S,Bonn\n", 1, "has twice city"),
     ("age,city,size\n1,Ulm,S\n", 1, "line 2, column city: 'Ulm' is not one of Bonn, Kiel"),
     ("age,city,size\nold,Bonn,S\n", 1, "line 2, column age: 'old' is not a number"),
@@ -126,6 +181,38 @@ def test_arrays_are_taken_as_they_are(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", x=np.array([{}]))
     with pytest.raises(DataError, match="cannot be read as plain arrays"):
         read_rows(tmp_path / "rows.npz", blueprint())
+
+
+def test_arrays_with_names_are_matched_by_them(tmp_path: Path) -> None:
+    known = blueprint(2, (Column("a"), Column("b")))
+    np.savez(tmp_path / "rows.npz", x=np.array([[1, 2, 3]]), columns=np.array(["b", "c", "a"]))
+    rows, notes = read_rows(tmp_path / "rows.npz", known)
+    assert rows.tolist() == [[3, 1]]
+    assert notes == ["columns that the model does not know are left out: c"]
+    np.savez(tmp_path / "rows.npz", x=np.array([[1, 2]]), columns=np.array(["b", "c"]))
+    with pytest.raises(DataError, match="lacks a; its columns are b, c, the model was trained on a, b"):
+        read_rows(tmp_path / "rows.npz", known)
+
+
+class Frame(dict[str, Any]):
+    """What a data frame is to fedlocal: columns by their names."""
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self)
+
+
+def test_columns_of_a_data_frame_are_matched_by_their_names() -> None:
+    frame = Frame(size=["M", "S"], city=["Kiel", "Bonn"], age=[30, 40])
+    rows = checked_rows(frame, blueprint(4, PEOPLE))  # type: ignore[arg-type]
+    assert rows.tolist() == [[30, 0, 1, 1], [40, 1, 0, 0]]
+    for wrong, told in [
+        (Frame(size=["M"], town=["Kiel"], age=[30]), "x: lacks city; its columns are size, town, age"),
+        (Frame(size=["L"], city=["Kiel"], age=[30]), "x, column size: 'L' is not one of S, M"),
+        (Frame(size=["M"], city=["Kiel"], age=["old"]), "x, column age: could not convert"),
+    ]:
+        with pytest.raises(DataError, match=told):
+            checked_rows(wrong, blueprint(4, PEOPLE))  # type: ignore[arg-type]
 
 
 LABELS = np.array(["no", "yes, surely"])

@@ -1,0 +1,79 @@
+"""Columns of rows found by the names that a model was trained with, never by guess."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fedlocal.data import DataError
+
+SHOWN = 8  # names of a list in a message
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where a model's columns are.
+
+    Parameters
+    ----------
+    places : list of int
+        Of each of the model's columns among those that were given.
+    notes : list of str
+        What people should be told of it.
+    """
+
+    places: list[int]
+    notes: list[str]
+
+
+def match(where: str, names: Sequence[str], header: Sequence[str]) -> Match:
+    """Find a model's columns by their names: exactly, or else without regard to case where that is clear.
+
+    Parameters
+    ----------
+    where : str
+        Begins the message.
+    names : sequence of str
+        Of the columns that the model was trained on.
+    header : sequence of str
+        Of the columns that are given.
+
+    Raises
+    ------
+    DataError
+        If a name is missing or there twice; the message lists both sides.
+    """
+    similar = _similar(names, header)
+    places = {
+        name: header.index(similar.get(name, name)) for name in names if similar.get(name, name) in header
+    }
+    missing = [name for name in names if name not in places]
+    twice = [name for name in names if header.count(similar.get(name, name)) > 1]
+    if missing or twice:
+        what, some = ("lacks", missing) if missing else ("has twice", twice)
+        raise DataError(
+            f"{where}: {what} {listed(some)}; its columns are {listed(header)}, "
+            f"the model was trained on {listed(names)}"
+        )
+    notes = []
+    if similar:
+        pairs = [f"{given} as {name}" for name, given in similar.items()]
+        notes.append(f"columns are matched without regard to case: {listed(pairs)}")
+    if ignored := [name for at, name in enumerate(header) if at not in places.values()]:
+        notes.append(f"columns that the model does not know are left out: {', '.join(ignored)}")
+    return Match([places[name] for name in names], notes)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list of bearable length."""
+    return f"{', '.join(names[:SHOWN])}{' and more' if len(names) > SHOWN else ''}"
+
+
+def _similar(names: Sequence[str], header: Sequence[str]) -> Mapping[str, str]:
+    """Return what stands for names that are not in the header, where nothing else could be meant."""
+    given, wanted = (Counter(name.casefold() for name in some) for some in (header, names))
+    by_case = {name.casefold(): name for name in header}
+    return {
+        name: by_case[name.casefold()]
+        for name in names
+        if name not in header and given[name.casefold()] == wanted[name.casefold()] == 1
+    }
