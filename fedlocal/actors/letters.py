@@ -141,8 +141,8 @@ def origin(
     if inspect.isclass(behaviour):
         if not callable(getattr(behaviour, "receive", None)):
             raise TypeError(f"{behaviour.__qualname__} needs a method receive(self, message, context)")
-        if not behaviour.__dictoffset__:
-            raise TypeError(f"{behaviour.__qualname__} keeps its attributes in __slots__, not in __dict__")
+        if not behaviour.__dictoffset__ or any(map(_slots, behaviour.__mro__)):
+            raise TypeError(f"{behaviour.__qualname__} keeps attributes in __slots__, not in __dict__")
         inspect.signature(behaviour).bind(*args, **kwargs)
     elif not callable(behaviour):
         raise TypeError(f"an actor's behaviour is a class or a function, not {behaviour!r}")
@@ -150,6 +150,11 @@ def origin(
         raise TypeError("a function has no state that could take arguments: spawn a class, or a partial")
     made = cloudpickle.dumps((behaviour, tuple(args), dict(kwargs)))
     return pack([json.dumps(name).encode(), made])
+
+
+def _slots(kind: type) -> set[str]:
+    slots = vars(kind).get("__slots__", ())
+    return {slots} if isinstance(slots, str) else {*slots} - {"__dict__", "__weakref__"}
 
 
 def opened(packed: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str | None]:

@@ -18,7 +18,8 @@ from fedlocal.actors.letters import (
 from fedlocal.actors.memory import Buffer
 from fedlocal.actors.messages import Wire
 from fedlocal.actors.refs import CHILDREN, ActorRef, acting
-from fedlocal.actors.values import decode, encode, pack, same, unpack
+from fedlocal.actors.sharing import is_held_elsewhere, shared_with
+from fedlocal.actors.values import decode, encode, encode_state, pack, same, unpack
 
 MAX_LIVE = 1 << 14  # objects that a worker keeps; others are made again from their state
 
@@ -117,10 +118,26 @@ class _Live:
         if self.attributes is None:
             return b""
         try:
-            parts = encode(_public(self.attributes), "vars(self)")
+            parts, mutable = encode_state(_public(self.attributes), "vars(self)")
         except TypeError as error:
             raise TypeError(f"{error}; an attribute whose name starts with _ need not be plain") from None
-        return self.state if self.state and same(parts, unpack(self.state)) else pack(parts)
+        state = self.state if self.state and same(parts, unpack(self.state)) else pack(parts)
+        del parts  # they hold arrays
+        self._refuse_shared(mutable)
+        return state
+
+    def _refuse_shared(self, mutable: dict[int, tuple[Any, int]]) -> None:
+        """Refuse state that something else changes too: made anew elsewhere, the two would be apart."""
+        if self.attributes is None or not is_held_elsewhere(mutable):
+            return
+        private = {key: value for key, value in self.attributes.items() if key.startswith("_")}
+        kinds = type(getattr(self.receive, "__self__", None)).__mro__
+        shared = {f"{kind.__name__}.{key}": value for kind in kinds for key, value in vars(kind).items()}
+        if path := shared_with(mutable, private | shared):
+            raise TypeError(
+                f"vars(self) shares what is in {path} with it, which is made anew in each worker: there the "
+                "two would come apart. Copy it, or have both in attributes that start without _, or both with"
+            )
 
 
 def _public(attributes: dict[str, Any]) -> dict[str, Any]:

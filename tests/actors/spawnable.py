@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,10 +177,82 @@ class Refuses:
     def receive(self, message: Any, context: Context) -> None: ...
 
 
+class Views:
+    """Has arrays in one piece of memory, one of them in Fortran's order, and changes them in turn."""
+
+    def __init__(self) -> None:
+        self.flat = np.arange(6.0)
+        self.head, self.matrix = self.flat[:3], self.flat.reshape(2, 3).T
+        self.alone = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+
+    def receive(self, message: float, context: Context) -> Any:
+        self.head += message
+        self.matrix[1] *= 2
+        return self.flat.tolist(), self.matrix.strides, self.alone.ravel(order="K").tolist()
+
+
+class Names:
+    """Has two names for a list, for an array, for a set in a tuple."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self.table = {"rows": self.rows, "again": [self.rows]}
+        self.weights = self.best = np.zeros(2)
+        self.pair = ({1}, 2)
+        self.members = self.pair[0]
+
+    def receive(self, message: float, context: Context) -> Any:
+        self.rows.append(message)
+        self.weights += message
+        self.members.add(int(message))
+        return self.table, self.best.tolist(), sorted(self.pair[0]), self.rows is self.table["rows"]
+
+
+class Inner:
+    def __init__(self) -> None:
+        self.weights, self.lists = np.zeros(4), {"rows": [[0]]}
+
+
+class Outside:
+    """Has state that shares with what is none: the message says what, the first time."""
+
+    common: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        self._buffer, self._model = np.zeros(4), Inner()
+        self.state: Any = None
+
+    def receive(self, message: str, context: Context) -> str:
+        shared: dict[str, Any] = {
+            "view": self._buffer[1:],
+            "reversed": self._buffer[::-1],
+            "read": self._buffer.view(),
+            "array": self._model.weights,
+            "list": self._model.lists["rows"][0],
+            "class": self.common,
+            "copy": self._buffer.copy(),
+        }
+        shared["read"].flags.writeable = False
+        self.state = shared[message]
+        return message
+
+
+class Endless:
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self.items.append(self.items)
+
+    def receive(self, message: Any, context: Context) -> None: ...
+
+
 class Slots:
     __slots__ = ("total",)
 
     def receive(self, message: Any, context: Context) -> None: ...
+
+
+class HalfSlots(Slots):
+    """Has a __dict__ beside its slots."""
 
 
 def where(message: Any, context: Context) -> int:

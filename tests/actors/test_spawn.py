@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -35,14 +37,19 @@ from tests.actors.behaviours import Echo
 from tests.actors.spawnable import (
     Counter,
     DiesOnce,
+    Endless,
+    HalfSlots,
     Keeper,
     Log,
     Matrix,
+    Names,
+    Outside,
     Parent,
     Pinger,
     Refuses,
     Ring,
     Slots,
+    Views,
     Watcher,
     double,
     wait_for,
@@ -181,13 +188,37 @@ def test_an_array_that_came_with_a_message_stays_read_only_also_after_an_excepti
     assert keeper.ask(None).result(SECONDS) == (False, 4.0)
 
 
+@pytest.mark.parametrize(
+    ("shared", "where"),
+    [
+        ("view", "_buffer"),
+        ("reversed", "_buffer"),
+        ("read", "_buffer"),
+        ("array", "_model.weights"),
+        ("list", "_model.lists['rows'][0]"),
+        ("class", "Outside.common"),
+    ],
+)
+def test_state_that_shares_with_what_is_none_is_refused_by_name(
+    system: System, shared: str, where: str
+) -> None:
+    actor = system.spawn(Outside)
+    assert f"vars(self) shares what is in {where} with it" in str(failure(actor.ask(shared)))
+    assert actor.ask("copy").result(SECONDS) == "copy"
+
+
+def test_state_that_contains_itself_is_refused_by_name(system: System) -> None:
+    assert "vars(self)['items'][0]" in str(failure(system.spawn(Endless).ask(1)))
+
+
 def test_behaviours_that_cannot_work_are_refused_at_once(system: System) -> None:
     with pytest.raises(TypeError, match="object needs a method receive"):
         system.spawn(object)
     with pytest.raises(TypeError, match="unexpected keyword argument 'start'"):
         system.spawn(Counter, start=1)
-    with pytest.raises(TypeError, match="__slots__"):
-        system.spawn(Slots)
+    for kept in (Slots, HalfSlots):
+        with pytest.raises(TypeError, match="__slots__"):
+            system.spawn(kept)
     with pytest.raises(TypeError, match="a function has no state"):
         system.spawn(double, 1)
     with pytest.raises(TypeError, match="is a class or a function, not 3"):
@@ -448,6 +479,23 @@ def test_actors_run_in_workers_and_move_between_them_with_their_state() -> None:
         counters = [system.spawn(Counter) for _ in range(10)]
         last = [[counter.ask(1) for counter in counters] for _ in range(20)][-1]
         assert [answer.result(SECONDS) for answer in last] == [20] * 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("behaviour", [Views, Names])
+def test_what_has_two_names_in_an_actor_is_one_thing_wherever_it_runs(behaviour: type) -> None:
+    with InlineSystem() as alone:
+        actor = alone.spawn(behaviour)
+        expected = [actor.ask(float(number)).result(SECONDS) for number in range(8)]
+    with ActorSystem(workers=2) as system:
+        actors = [system.spawn(behaviour) for _ in range(5)]  # not a multiple: they move
+        for number in range(8):
+            answers = [actor.ask(float(number)) for actor in actors]
+            for answer in answers:
+                np.testing.assert_equal(answer.result(SECONDS), expected[number])
+            if number % 3 == 2:  # made again from their states
+                for process in system.processes():
+                    os.kill(process, signal.SIGKILL)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from fedlocal.actors import ActorRef, Buffer, Down
-from fedlocal.actors.values import decode, encode, pack, same, unpack
+from fedlocal.actors.values import decode, encode, encode_state, pack, same, unpack
 
 Point = namedtuple("Point", "x y")
 
@@ -151,8 +152,63 @@ def test_what_is_not_plain_is_refused_with_its_place(value: Any, said: str) -> N
 def test_a_value_that_contains_itself_is_refused() -> None:
     value: list[Any] = []
     value.append(value)
-    with pytest.raises(TypeError, match="levels deep, or contains itself"):
+    with pytest.raises(TypeError, match=r"message\[0\] .*: it contains itself"):
         encode(value)
+
+
+def test_what_a_value_has_under_two_names_is_one_thing_where_it_arrives() -> None:
+    rows, weights = [[1], {2}], np.arange(3.0)
+    sent = {"a": rows, "b": (rows, rows[1]), "w": weights, "v": [weights]}
+    received = decode(unpack(pack(encode(sent))))
+    assert equal(received, sent)
+    assert received["a"] is received["b"][0]
+    assert received["a"][1] is received["b"][1]
+    assert received["w"] is received["v"][0]
+    assert len(encode(sent)) == 2  # its bytes travel once
+
+
+def test_a_value_that_would_unfold_without_end_is_as_small_as_it_is() -> None:
+    value: Any = [0]
+    for _ in range(90):
+        value = [value, value]
+    received = decode(encode(value))
+    for _ in range(90):
+        assert received[0] is received[1]
+        received = received[0]
+    assert received == [0]
+
+
+def steps(array: NDArray[Any]) -> list[int]:
+    """Return the strides of the axes along which there is more than one."""
+    return [stride for stride, length in zip(array.strides, array.shape, strict=True) if length > 1]
+
+
+@given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=3, max_side=5)), st.data())
+def test_the_arrays_of_a_state_overlap_and_lie_as_they_did(whole: NDArray[Any], data: st.DataObject) -> None:
+    cuts = [data.draw(hnp.basic_indices(whole.shape, allow_ellipsis=True)) for _ in range(3)]
+    axes = data.draw(st.permutations(range(whole.ndim)))
+    some = {"whole": whole.transpose(axes), **{str(k): np.asarray(whole[cut]) for k, cut in enumerate(cuts)}}
+    again = decode(unpack(pack(encode_state(some, "state")[0])), own=True)
+    assert equal(again, some)
+    for name, array in some.items():
+        assert not array.size or steps(again[name]) == steps(array)
+        array += 1
+        again[name] += 1
+        assert equal(again, some)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b'{"view": [1, "<f8", [1], true, 8, [8]]}', bytes(8)],
+        [b'{"view": [1, "<f8", [9], true, 0, [8]]}', bytes(8)],
+        [b'{"view": [1, "|O", [1], true, 0, [8]]}', bytes(8)],
+        [b'[{"again": 1}, {"first": [1, []]}]'],
+    ],
+)
+def test_a_state_reaches_nothing_beside_itself(parts: list[Buffer]) -> None:
+    with pytest.raises(ValueError, match=r"size|buffer|plain|before it is known"):
+        decode(parts, own=True)
 
 
 @pytest.mark.parametrize(
