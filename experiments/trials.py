@@ -132,7 +132,7 @@ def run(study: Study, folder: Path, *, patient: bool = True) -> int:
     ------
     StudyError
         If a folder holds a run with another configuration, before anything is run.
-    ConfigError, hydra.errors.HydraException
+    ConfigError
         If the options of an arm are wrong, before anything is run.
     """
     todo = [each for each in _plan(study, folder) if not _is_done(each)]

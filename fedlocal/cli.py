@@ -3,6 +3,7 @@
 Exit codes: 0 if all that was asked for was done, 1 if it was not, 128 + the signal after one (Ctrl-C: 130).
 """
 
+import difflib
 import gc
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from fedlocal import __version__
 from fedlocal.arguments import has_flags, understood
 from fedlocal.completing import asks_for_words, words
 
@@ -26,8 +28,14 @@ def main() -> NoReturn:
     sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
     code: int | str | None = 130
     try:
-        if sys.argv[1:2] and sys.argv[1] in VERBS:
-            sys.exit(VERBS[sys.argv[1]](sys.argv[2:]))
+        first = sys.argv[1] if sys.argv[1:] else ""
+        if first in VERBS:
+            sys.exit(VERBS[first](sys.argv[2:]))
+        if first == "--version":
+            print(f"fedlocal {__version__}")
+            sys.exit(0)
+        if re.fullmatch(r"[A-Za-z]\w*", first):
+            sys.exit(_unknown(first))
         if asks_for_words(sys.argv[1:]):
             _complete(os.environ.get("COMP_LINE") or "fedlocal ")
         code = _run(sys.argv[1:])
@@ -35,6 +43,14 @@ def main() -> NoReturn:
         pass
     gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
     sys.exit(code)
+
+
+def _unknown(verb: str) -> str:
+    """Say that there is no such command, which ends the process with 1."""
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ";"
+    expected = f"{', '.join(VERBS)}, or options of a run, such as actors=8"
+    return f"error: {verb}: there is no such command{hint} expected {expected}"
 
 
 def _run(arguments: Sequence[str]) -> int | str | None:

@@ -21,10 +21,12 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from fedlocal.mistyped import explained, nearest, unknown_options
 
 AUTO = "auto"
 ANY = 1 << 30  # stands for a number of actors that is not known yet
@@ -145,7 +147,7 @@ def compose(*overrides: str) -> Config:
 
     Raises
     ------
-    hydra.errors.HydraException
+    ConfigError
         If an override names what does not exist, or gives a value of a wrong type.
 
     Examples
@@ -157,9 +159,14 @@ def compose(*overrides: str) -> Config:
         around, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None  # of the job we may be in
         try:
             with initialize_config_dir(str(folder()), version_base="1.3"):
-                return cast(Config, hydra_compose("config", overrides=list(overrides)))
+                config = hydra_compose("config", overrides=list(overrides))
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise ConfigError(explained(error, overrides, folder()) or str(error)) from error
         finally:
             GlobalHydra.instance().hydra = around
+    if problems := unknown_options(config, Config):
+        raise ConfigError("\n".join(problems))
+    return cast(Config, config)
 
 
 def restore(config: Config, stored: Mapping[str, Any]) -> None:
@@ -183,7 +190,7 @@ def check(config: Config) -> None:
     ConfigError
         Naming every option that is wrong, the value it has, and what was expected.
     """
-    problems = _number_problems(config)
+    problems = [*unknown_options(cast(Any, config), Config), *_number_problems(config)]
     if problems or config.actors == AUTO:
         config = with_actors(config, ANY)  # what depends on it is checked when it is chosen
     problems += _range_problems(config)
@@ -285,7 +292,8 @@ def _option_problems(place: str, options: Any) -> list[str]:
         if str(key).startswith("_"):
             continue
         if key not in parameters and not takes_any and value != MISSING:
-            problems.append(f"{place}.{key}: {options['_target_']} has no such parameter")
+            near = nearest(str(key), parameters)
+            problems.append(f"{place}.{key}: {options['_target_']} has no such parameter{near}")
         else:
             problems += _value_problems(f"{place}.{key}", value, hints.get(key, Any), options)
     return problems

@@ -3,29 +3,33 @@
 import logging
 import math
 import os
+import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
 from fedlocal.config import Config, ConfigError, Display, folder, is_ours
+from fedlocal.mistyped import explained, unknown_options
 
 if TYPE_CHECKING:
     from fedlocal.experiment import Run
     from fedlocal.results import ShowSweep, SweepRow
 
 logger = logging.getLogger("fedlocal")
+FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 class _Session:
@@ -70,6 +74,9 @@ class NoteSweep(Callback):
         from fedlocal.results import announce, sweep_progress
         from fedlocal.sweeping import at_once, choices, sharing
 
+        if problems := _unknown(config.hydra.overrides.task):
+            _say("\n".join(f"error: {problem}" for problem in problems))
+            sys.exit(1)
         _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
         found, display = choices(config.hydra), config.display.value
         runs = math.prod(found.values()) if found is not None else None
@@ -78,6 +85,13 @@ class NoteSweep(Callback):
         elif at_once(config.hydra.launcher) == 1:
             swept = [option for option, values in (found or {}).items() if values > 1]
             _Session.show = _Session.closing.enter_context(sweep_progress(runs, swept, display))
+
+
+def _unknown(overrides: Iterable[str]) -> list[str]:
+    """Find what would be added to the top of all runs though it is no option, nor a group of presets."""
+    loader = GlobalHydra.instance().config_loader()
+    added = [match[1] for each in overrides if (match := re.match(r"\+{1,2}(\w+)[.=]", each))]
+    return unknown_options([key for key in added if not loader.get_group_options(key)], Config)
 
 
 def run_jobs(*, resuming: bool = False) -> int | str | None:
@@ -91,7 +105,8 @@ def run_jobs(*, resuming: bool = False) -> int | str | None:
     code: int | str | None = 1
     _Session.resuming = resuming
     try:
-        _hydra()
+        with _telling():
+            _hydra()
         code = 0
     except KeyboardInterrupt:
         code = 130
@@ -99,6 +114,21 @@ def run_jobs(*, resuming: bool = False) -> int | str | None:
         code = leaving.code
     _conclude(code)
     return 1 if code == 0 and _Session.failed else code
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say what Hydra refuses in our words; the words of its own advise to append what was mistyped."""
+    full = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"  # or Hydra prints the error, and ends the process
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - what is no mistake in the options has its traceback
+        told = explained(error, sys.argv[1:], folder()) if full != "1" else None
+        _say(f"error: {told}" if told else "".join(traceback.format_exception(error)))
+        sys.exit(1)
+    finally:
+        os.environ.pop(FULL_ERROR) if full is None else os.environ.update({FULL_ERROR: full})
 
 
 def _conclude(code: int | str | None) -> None:
@@ -271,6 +301,8 @@ def _print_sweep(place: Path) -> None:
     from fedlocal.results import ResultsError, sweep_notes, sweep_table, write_report
 
     rows = _write_sweep(place)
+    if not rows:  # it was refused
+        return
     console = Console(highlight=False)
     console.print(sweep_table(rows))
     for note in sweep_notes(rows):

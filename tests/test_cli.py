@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fedlocal import History, compose, run
+from fedlocal import History, __version__, compose, run
 from fedlocal.actors import usable_cores, warm_up
 from fedlocal.cli import main, runs_actors
 from tests.forking import SHARED
@@ -149,6 +149,17 @@ def forked(tmp_path: Path) -> Fedlocal:
     [
         ("fedlocal", ["roundz=3"], "roundz"),
         ("fedlocal", ["actors=1000"], "1000"),
+        ("forked", ["+actor=8"], "error: actor: there is no such option; did you mean"),
+        (
+            "forked",
+            ["hydra.mode=MULTIRUN", "+actor=1,2"],
+            "error: actor: there is no such option; did you mean",
+        ),
+        (
+            "forked",
+            ["hydra.mode=MULTIRUN", "model=mlp,mpl"],
+            "error: model=mpl: there is no such model; did",
+        ),
         ("forked", ["dataset=cats"], "cats"),
         ("forked", ["rounds=many"], "many"),
         ("forked", ["actors=0"], "error: actors=0: must be a number of at least 1, or auto"),
@@ -167,6 +178,25 @@ def test_nonsense_is_one_clear_error(
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("reprot", "error: reprot: there is no such command; did you mean report?"),
+        ("train", "error: train: there is no such command; expected simulate, predict, report, or options"),
+    ],
+)
+def test_a_command_that_there_is_not_is_told_with_those_there_are(
+    forked: Fedlocal, verb: str, told: str
+) -> None:
+    done = forked(verb, "outputs")
+    assert done.returncode == 1
+    assert done.stderr.startswith(told)
+
+
+def test_the_version_is_that_of_fedlocal(forked: Fedlocal) -> None:
+    assert forked("--version").stdout == f"fedlocal {__version__}\n"
 
 
 def test_a_failing_client_is_told_with_its_traceback_and_fails_the_run(

@@ -4,7 +4,6 @@ import shlex
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from fedlocal.actors import one_thread
@@ -31,7 +30,7 @@ def composed(line: str) -> Config:
     """
     try:
         config = compose(*shlex.split(line))
-    except (HydraException, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{OVERRIDES}={line!r}: {error}") from error
     check(config)
     return config
