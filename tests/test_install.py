@@ -21,7 +21,7 @@ main()
 
 def python(*arguments: str, cwd: Path) -> str:
     line = [sys.executable, *arguments]
-    done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

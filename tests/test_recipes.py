@@ -22,7 +22,7 @@ def follow(recipe: str, place: Path, *more: str) -> "subprocess.CompletedProcess
         (place / name).write_text(text)
     (command,) = re.findall(r"^```sh\nfedlocal (.*?)\n```$", recipe, flags=re.MULTILINE | re.DOTALL)
     line = [sys.executable, "-m", "fedlocal", *command.split(), *more]
-    return subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_there_are_the_four_recipes() -> None:

@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
 ]
 
+PATIENCE = 300  # seconds, for a busy machine
 ROUNDS = 24
 SMALL = [
     "dataset=synthetic",
@@ -77,7 +78,7 @@ def started(
 
 def await_(happened: Callable[[], object], process: "subprocess.Popen[str]") -> None:
     """Wait for another process's doings: there is nothing to wait on but its files."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not happened() and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.0005)
@@ -97,7 +98,7 @@ def killed(folder: Path, *arguments: str, when: Callable[[Path], Callable[[], bo
             if when:
                 await_(when(folder), process)
                 process.kill()
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=PATIENCE)
         if process.returncode:
             break
         shutil.rmtree(folder)
@@ -220,7 +221,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signa
     with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
         await_(reached(folder, 12), process)
         os.killpg(process.pid, sent)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, errors
     assert f"go on with: fedlocal 'resume={folder}'" in errors
     assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
@@ -229,7 +230,7 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signa
     last = History.load(folder).rounds[-1].number
     assert checkpoint.name in (f"round-{last:06}.ckpt", f"round-{last - 1:06}.ckpt")
     with started(folder, f"resume={folder}") as process:
-        assert process.communicate(timeout=60)[1] == ""
+        assert process.communicate(timeout=PATIENCE)[1] == ""
     assert process.returncode == 0
     whole = run(compose(*BARE, INLINE, *long))
     assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
@@ -242,7 +243,7 @@ from fedlocal.models import MLP
 class Sleeper(MLP):
     def train_step(self, x, y):
         print("asleep", flush=True)
-        time.sleep(60)
+        time.sleep(3600)
 """
 
 
@@ -255,13 +256,13 @@ def test_a_second_interrupt_ends_it_now(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == b"asleep\n"
-        begun = time.monotonic()
+        deadline = time.monotonic() + PATIENCE  # of the hour that it would sleep
         while process.poll() is None:  # the first one is in time if the next comes after it
+            assert time.monotonic() < deadline
             process.send_signal(signal.SIGINT)
             time.sleep(0.05)
         assert process.returncode == 130
         assert process.stdout.read() == b""  # its workers are gone, too
-    assert time.monotonic() - begun < 20  # of the 60 that it would sleep
 
 
 def test_a_run_that_has_completed_is_not_trained_again(tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_a_run_that_has_completed_is_not_trained_again(tmp_path: Path) -> None:
         again.models["model"]["layer0.weight"], whole.models["model"]["layer0.weight"]
     )
     with started(folder, f"resume={folder}") as process:
-        assert "has completed before" in process.communicate(timeout=60)[1]
+        assert "has completed before" in process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
@@ -301,7 +302,7 @@ def test_the_command_refuses_what_would_not_be_the_same_run(
     begun: Path, arguments: list[str], reason: str
 ) -> None:
     with started(begun, *arguments) as process:
-        errors = process.communicate(timeout=60)[1]
+        errors = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 1
     assert reason in errors
     assert "Traceback" not in errors
@@ -479,7 +480,7 @@ def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) ->
     notes = {path: path.read_bytes() for path in (folder / ".hydra").iterdir()}
     config = (folder / "config.yaml").read_bytes()
     with started(folder, f"resume={folder}", "workers=1") as process:
-        assert process.communicate(timeout=60)[1] == ""
+        assert process.communicate(timeout=PATIENCE)[1] == ""
     assert {path: path.read_bytes() for path in (folder / ".hydra").iterdir()} == notes
     assert (folder / "config.yaml").read_bytes() == config
     overrides = json.loads((folder / "summary.json").read_text())["overrides"]
@@ -489,11 +490,11 @@ def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) ->
 @pytest.mark.slow
 def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    arguments = [*BARE, INLINE, "rounds=200"]  # it is not to end before it is noticed
+    arguments = [*BARE, INLINE, "rounds=600"]  # it is not to end before it is noticed
     with started(folder, *arguments, f"hydra.run.dir={folder}") as process:
         await_(reached(folder, 8), process)
         folder.rename(tmp_path / "elsewhere")
-        errors = process.communicate(timeout=60)[1]
+        errors = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, errors
     whole = run(compose(*arguments))
     assert_same(fedlocal.resume(folder), whole)
@@ -516,7 +517,7 @@ def test_a_full_disk_is_told_once_and_leaves_what_is_there(tmp_path: Path) -> No
     sound = {path.name: path.read_bytes() for path in folder.glob("checkpoints/*.ckpt")}
     limited = 'ulimit -f 32; exec "$0" "$@"'
     line = ["bash", "-c", limited, sys.executable, "-m", "fedlocal", f"resume={folder}"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert done.stderr.count("no checkpoint of round") == 1
     assert done.stderr.count("no more rows are written") == 1

@@ -68,6 +68,25 @@ def strike(process: Process, number: signal.Signals, mark: str) -> bool:
     return True
 
 
+def abandoned(folder: Path, before: set[Path]) -> set[Path]:
+    """Return new files of this user that no living process uses: what others use is not left of a run."""
+    new = {path for path in folder.iterdir() if path not in before}
+    with suppress(OSError):  # what goes meanwhile is somebody else's
+        new = {path for path in new if path.stat().st_uid == os.getuid()}
+    return new - _in_use(folder)
+
+
+def _in_use(folder: Path) -> set[Path]:
+    """Return the files of a folder that living processes map or have open."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is not ours
+            for entry in [*(process / "map_files").iterdir(), *(process / "fd").iterdir()]:
+                with suppress(OSError):
+                    found.add(entry.readlink())
+    return {path for path in found if path.parent == folder}
+
+
 def left_over(mark: str, patience: float) -> list[Process]:
     """Return what of a run still lives after `patience` seconds; it is killed."""
     until = time.monotonic() + patience

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from judge import Evidence
 from nemesis import Choice, Menace, Nemesis, Prey
-from processes import MARK, Process, end, left_over
+from processes import MARK, Process, abandoned, end, left_over
 
 from fedlocal.actors.threads import ONE_THREAD
 
@@ -143,7 +143,7 @@ def _left_over(
     return {
         "processes": len(left_over(mark, ORPHANS)),
         "temporary files": len(list(Path(temporary).iterdir())),
-        "shared memory": len(set(SHARED.iterdir()) - shared),
+        "shared memory": len(abandoned(SHARED, shared)),
     }
 
 

@@ -24,6 +24,6 @@ def test_the_process_that_workers_fork_from_may_be_killed_while_it_starts_one() 
     killer = threading.Timer(0.3, os.kill, (origin, signal.SIGKILL))
     killer.start()
     with ActorSystem(Echo, workers=2, method="forkserver") as system:
-        results = system.ask([Envelope(0, b"a"), Envelope(1, b"b")], timeout=60)
+        results = system.ask([Envelope(0, b"a"), Envelope(1, b"b")], timeout=300)
     killer.join()
     assert [bytes(one.wire.body) for one in results if isinstance(one, Reply)] == [b"a", b"b"]

@@ -58,7 +58,7 @@ from tests.actors.spawnable import (
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 System = ActorSystem | InlineSystem
-SECONDS = 60
+SECONDS = 300
 
 
 def forkserver() -> System:
@@ -544,7 +544,7 @@ def test_a_script_needs_no_main_guard_and_no_module() -> None:
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True
     )
     assert (done.stdout, done.stderr) == ("7 8\n", "")
 

@@ -62,7 +62,7 @@ def open_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         system.close()
 
 
-def ask(system: System, envelopes: list[Envelope], timeout: float | None = 60) -> list[Result]:
+def ask(system: System, envelopes: list[Envelope], timeout: float | None = 300) -> list[Result]:
     return system.ask(envelopes, timeout)
 
 
@@ -160,12 +160,12 @@ def test_a_submitted_message_is_a_future_whose_callback_may_submit_the_next(open
             system.submit(Envelope(0, bytes(reply.wire.body) + b"x")).add_done_callback(then)
 
     system.submit(Envelope(0, b"x")).add_done_callback(then)
-    reply = last.result(timeout=60)
+    reply = last.result(timeout=300)
     assert isinstance(reply, Reply)
     assert reply.wire.body == b"xxx"
     system.close()
     with pytest.raises(ActorSystemError, match="closed"):
-        system.submit(Envelope(0)).result(timeout=60)
+        system.submit(Envelope(0)).result(timeout=300)
 
 
 def test_a_batch_of_nothing_is_done(open_system: Open) -> None:
@@ -212,11 +212,11 @@ def test_an_error_on_another_worker_does_not_lose_the_actors_state(tmp_path: Pat
         blocked = system.post([Envelope(1, str(gate).encode())])  # keeps the worker that holds the state
         while not gate.with_suffix(".waiting").exists():
             time.sleep(0.01)  # in another process: nothing to wait on
-        (failed,) = system.ask([Envelope(0, b"raise")], timeout=60)
+        (failed,) = system.ask([Envelope(0, b"raise")], timeout=300)
         assert isinstance(failed, Failure)
-        assert bodies(system.ask([Envelope(0)], timeout=60)) == [b"3"]
+        assert bodies(system.ask([Envelope(0)], timeout=300)) == [b"3"]
         gate.touch()
-        assert blocked.wait(60)
+        assert blocked.wait(300)
 
 
 def test_the_last_reference_may_die_with_commands_under_way() -> None:
@@ -234,15 +234,15 @@ def test_a_retired_actor_finishes_what_it_handles_and_is_forgotten(tmp_path: Pat
         while not gate.with_suffix(".waiting").exists():
             time.sleep(0.01)  # in another process: nothing to wait on
         system.retire(0)
-        assert waiting.wait(60)
+        assert waiting.wait(300)
         (stopped,) = waiting.results()
         assert isinstance(stopped, Failure)
         assert stopped.cause == "stopped"
         gate.touch()
-        assert busy.wait(60)
+        assert busy.wait(300)
         assert bodies(busy.results()) == [b"1"]
         assert system.states() == {}
-        assert bodies(system.ask([Envelope(0)], timeout=60)) == [b"1"]
+        assert bodies(system.ask([Envelope(0)], timeout=300)) == [b"1"]
 
 
 def test_workers_come_and_go_while_messages_are_under_way() -> None:
@@ -250,7 +250,7 @@ def test_workers_come_and_go_while_messages_are_under_way() -> None:
         for time_, workers in enumerate((3, 1, 2), 1):
             batch = system.post([Envelope(actor) for actor in range(200)])
             system.resize(workers)
-            assert batch.wait(60)
+            assert batch.wait(300)
             assert bodies(batch.results()) == [str(time_).encode()] * 200
 
 
@@ -268,7 +268,7 @@ def test_a_late_answer_leaves_no_trace_in_the_actors_state(tmp_path: Path) -> No
         (late,) = system.ask([Envelope(0, str(gate).encode())], timeout=0.2)
         assert isinstance(late, Failure)
         gate.touch()  # now it may answer, and count
-        assert bodies(system.ask([Envelope(0), Envelope(0)], timeout=60)) == [b"1", b"2"]
+        assert bodies(system.ask([Envelope(0), Envelope(0)], timeout=300)) == [b"1", b"2"]
 
 
 def test_workers_are_gone_when_the_system_is_closed() -> None:
@@ -298,8 +298,8 @@ print(*pids, flush=True)
 """
 
 
-def _gone(pid: int, within: float) -> bool:
-    deadline = time.monotonic() + within
+def _gone(pid: int) -> bool:
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)
@@ -311,10 +311,10 @@ def _gone(pid: int, within: float) -> bool:
 
 def test_a_script_needs_no_main_guard_and_may_forget_to_close() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stderr == ""
-    assert all(_gone(int(pid), within=5) for pid in done.stdout.split())
+    assert all(_gone(int(pid)) for pid in done.stdout.split())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -324,9 +324,9 @@ def test_no_worker_outlives_a_supervisor_that_is_killed() -> None:
         assert process.stdout
         pids = process.stdout.readline().split()
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait()
     assert pids
-    assert all(_gone(int(pid), within=5) for pid in pids)
+    assert all(_gone(int(pid)) for pid in pids)
 
 
 def test_messages_that_wait_in_a_worker_are_handled_together_where_the_behaviour_can() -> None:

@@ -18,7 +18,7 @@ from tests.apps.certificates import write_certificates, write_node_key
 
 ROOT = Path(__file__).parents[2]
 LINE = "actors=2 rounds=2 baseline=false display=off partition=dirichlet model.hidden=[16]"
-PATIENCE = 120.0  # seconds
+PATIENCE = 300.0  # seconds
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,6 +1,7 @@
 """The fault study: its judge, its nemesis, its table, and its smallest form."""
 
 import json
+import mmap
 import os
 import re
 import signal
@@ -165,11 +166,12 @@ def test_the_figure_is_drawn_of_what_recovered(study: dict[str, Any], tmp_path: 
 
 def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) -> None:
     processes, nemesis = study["processes"], study["nemesis"]
-    sleep = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
-    marked = {**os.environ, processes.MARK: "ours"}
+    ours, others = f"ours-{os.getpid()}", f"others-{os.getpid()}"
+    sleep = [sys.executable, "-c", "import time; print(flush=True); time.sleep(3600)"]
+    marked = {**os.environ, processes.MARK: ours}
     prey, bystander = (
         subprocess.Popen(sleep, env=environment, stdout=subprocess.PIPE)
-        for environment in (marked, {**os.environ, processes.MARK: "others"})
+        for environment in (marked, {**os.environ, processes.MARK: others})
     )
     for process in (prey, bystander):
         assert process.stdout is not None
@@ -177,29 +179,41 @@ def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) 
     menace = nemesis.Menace("kills", {"kill": 1}, pause=(0.001, 0.002))
     hunter = nemesis.Nemesis(
         menace,
-        nemesis.Prey("ours", workers=list, origin=list, begun=lambda: True, over=lambda: False),
+        nemesis.Prey(ours, workers=list, origin=list, begun=lambda: True, over=lambda: False),
         seed=0,
     )
     hunter.start()
     try:
-        assert prey.wait(30) == -signal.SIGKILL
+        assert prey.wait(300) == -signal.SIGKILL
         hunter.end()
         assert hunter.tried["kill"] >= 1
         assert bystander.poll() is None
-        assert [one.pid for one in processes.of_run("others")] == [bystander.pid]
-        (other,) = processes.of_run("others")
-        assert not processes.strike(other, signal.SIGKILL, "ours")
+        assert [one.pid for one in processes.of_run(others)] == [bystander.pid]
+        (other,) = processes.of_run(others)
+        assert not processes.strike(other, signal.SIGKILL, ours)
     finally:
         for process in (prey, bystander):
             process.kill()
             process.communicate()
-    assert processes.left_over("others", 0.0) == []
+    assert processes.left_over(others, 0.0) == []
+
+
+def test_what_others_use_in_shared_memory_is_not_left_of_a_run(study: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "before").touch()
+    before = set(tmp_path.iterdir())
+    (tmp_path / "left").touch()
+    for name in ("mapped", "open"):
+        (tmp_path / name).write_bytes(b"used")
+    with (tmp_path / "mapped").open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    with mapped, (tmp_path / "open").open("rb"):
+        assert study["processes"].abandoned(tmp_path, before) == {tmp_path / "left"}
 
 
 @pytest.mark.slow
 def test_the_smallest_form_of_the_study_finds_what_is_promised(tmp_path: Path) -> None:
     command = [sys.executable, str(STUDY / "study.py"), "--quick", "--output", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "client state, outside, seed 0: equal" in done.stdout
     assert (tmp_path / "recovery.png").exists()
@@ -215,9 +229,9 @@ def test_an_interrupt_ends_the_study_even_if_a_shell_had_it_ignored(tmp_path: Pa
     finally:
         signal.signal(signal.SIGINT, before)
     with study:
-        assert until((tmp_path / "environment.json").exists, 30)
+        assert until((tmp_path / "environment.json").exists, 300)
         study.send_signal(signal.SIGINT)
-        assert "the same command goes on from here" in study.communicate(timeout=30)[1]
+        assert "the same command goes on from here" in study.communicate(timeout=300)[1]
     assert study.returncode == 130
 
 

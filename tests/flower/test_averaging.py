@@ -56,7 +56,7 @@ def averaged(workers: int, bad: Sequence[int] = ()) -> tuple[dict[str, bytes], A
     strategy, sent = FedAvg(), array_record(INITIAL)
     with open_grid(workers, bad) as grid:
         messages = list(strategy.configure_train(1, sent, ConfigRecord(), grid))
-        done = train_and_average(strategy, grid, messages, Strict(SIZES), sent, timeout=60)
+        done = train_and_average(strategy, grid, messages, Strict(SIZES), sent, timeout=300)
     assert isinstance(done.arrays, ArrayRecord)
     return (
         {name: array.tobytes() for name, array in ndarrays(done.arrays).items()},

@@ -434,6 +434,6 @@ def test_limits_of_workers_are_a_backends() -> None:
             time.sleep(0.1)
         return metrics(message, n=1.0)
 
-    result = fedlocal.simulate(asking("query"), app, 3, backend=Actors(deadline=0.3), display="off")
+    result = fedlocal.simulate(asking("query"), app, 3, backend=Actors(deadline=5.0), display="off")
     assert [error.partition for error in result.errors] == [1]
-    assert "did not answer within 0.3 s" in result.errors[0].reason
+    assert "did not answer within 5 s" in result.errors[0].reason

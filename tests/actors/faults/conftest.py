@@ -12,7 +12,7 @@ from fedlocal.actors import ActorSystem, Behaviour, Death, Policy, warm_up
 from tests.actors.faults.trial import Open, Trial
 from tests.forking import share_imports, stop
 
-WATCHDOG = 60.0  # seconds that no test comes near
+WATCHDOG = 300.0  # seconds that no test comes near
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from fedlocal.actors import ActorSystemError, Envelope, Failure, Reply
 from tests.actors.faults.misbehaviour import Faulty, Fragile, Wild, order, starting, starts_until
-from tests.actors.faults.trial import Open, bodies, everywhere, until
+from tests.actors.faults.trial import PATIENCE, Open, bodies, everywhere, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -149,7 +149,7 @@ def test_09_a_constructor_that_never_returns_ends_in_an_error(open_trial: Open) 
 def test_09_a_constructor_that_hangs_once_is_tried_again(open_trial: Open, tmp_path: Path) -> None:
     trial = open_trial(starting("hang", tmp_path / "once"), start_deadline=2.0)
     assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [b"1", b"1"]
-    assert trial.causes == ["start"]
+    assert set(trial.causes) == {"start"}
 
 
 def test_10_memory_over_its_limit_is_the_messages_own_error(open_trial: Open) -> None:
@@ -171,7 +171,7 @@ def test_11_all_workers_may_die_at_once(open_trial: Open, tmp_path: Path) -> Non
         os.kill(pid, signal.SIGKILL)
     for gate in gates:
         gate.touch()
-    assert batch.wait(30)
+    assert batch.wait(PATIENCE)
     assert bodies(batch.results()) == [b"1"] * 3
     assert (trial.causes, trial.handled()) == (["killed"] * 3, [1, 1, 2, 2, 3, 3])
 
@@ -189,7 +189,7 @@ def test_12_when_no_worker_can_start_again_all_that_waits_is_answered(
     assert unavailable
     assert {one.cause for one in unavailable} == {"unavailable"}
     assert "the gate is shut" in unavailable[0].reason
-    (refused,) = trial.ask([Envelope(0)], timeout=5)
+    (refused,) = trial.ask([Envelope(0)])
     assert isinstance(refused, Failure)
     assert refused.cause == "unavailable"
 

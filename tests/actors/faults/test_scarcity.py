@@ -19,7 +19,7 @@ GREEDY = """
 Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
 deaths = []
 with ActorSystem(Faulty, workers=2, journal=sys.argv[2], on_death=deaths.append) as system:
-    greedy, *fine = system.ask([Envelope(0, order("allocate:2000")), *[Envelope(1)] * 5], timeout=50)
+    greedy, *fine = system.ask([Envelope(0, order("allocate:2000")), *[Envelope(1)] * 5], timeout=120)
 print(greedy.cause, *(one.wire.body.decode() for one in fine), *(death.cause for death in deaths))
 print(audit(sys.argv[2]).sound)
 print(greedy.reason)
@@ -69,12 +69,12 @@ def test_10_a_worker_killed_for_want_of_memory_is_named_so_and_the_supervisor_li
 LIMITED = """
 name, value, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with ActorSystem(Faulty, workers=1) as warm:  # what all systems share is there
-    warm.ask([Envelope(0)], timeout=30)
+    warm.ask([Envelope(0)], timeout=120)
 resource.setrlimit(getattr(resource, name), (value, value))
 before = len(os.listdir("/proc/self/fd"))
 try:
     with ActorSystem(Faulty, workers=workers) as system:
-        results = system.ask([Envelope(actor) for actor in range(100)], timeout=30)
+        results = system.ask([Envelope(actor) for actor in range(100)], timeout=120)
         print(sum(not isinstance(one, Failure) for one in results), len(system._supervisor._crew.links))
 except (ActorSystemError, OSError) as error:
     print("refused:", error)
@@ -109,7 +109,7 @@ with ActorSystem(Double, workers=2) as system:
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_now, open_now))
     content = system.share(b"", [np.ones(1 << 20, dtype=np.float32)])
     sent = [Envelope(actor, b"", content, reply_bytes=content.nbytes) for actor in range(4)]
-    for actor, result in enumerate(system.ask(sent, timeout=30)):
+    for actor, result in enumerate(system.ask(sent, timeout=120)):
         print(actor, (np.frombuffer(result.wire.arrays[0], dtype=np.float32) == 2 + actor).all())
 """
 
@@ -134,7 +134,7 @@ FORBIDDEN = """
 group, warm = Path(sys.argv[1]), sys.argv[2] == "warm"
 if warm:  # what workers fork from is there, and not limited
     with ActorSystem(Faulty, workers=1) as system:
-        system.ask([Envelope(0)], timeout=30)
+        system.ask([Envelope(0)], timeout=120)
 (group / "cgroup.procs").write_text(str(os.getpid()))
 before = len(os.listdir("/proc/self/fd"))
 try:
@@ -159,13 +159,14 @@ FORBIDDEN_FOR_A_WHILE = """
 group = Path(sys.argv[1])
 (group / "cgroup.procs").write_text(str(os.getpid()))
 with ActorSystem(Faulty, workers=2, policy=Policy(max_starts=20), journal=sys.argv[2]) as system:
-    system.ask([Envelope(0), Envelope(1)], timeout=30)
+    system.ask([Envelope(0), Envelope(1)], timeout=120)
     (group / "pids.max").write_text("1")
     once = [Path(sys.argv[2] + str(actor)) for actor in range(2)]
     batch = system.post([Envelope(actor, order("kill", once[actor])) for actor in range(2)])
-    time.sleep(0.4)  # for some starts to fail
+    while not all(place.reason for place in system._supervisor._crew._places.values()):
+        time.sleep(0.005)  # until starts have failed
     (group / "pids.max").write_text("max")
-    print(batch.wait(30), *(result.wire.body.decode() for result in batch.results()))
+    print(batch.wait(120), *(result.wire.body.decode() for result in batch.results()))
 print(audit(sys.argv[2]).sound)
 """
 
@@ -192,7 +193,7 @@ def test_54_dev_shm_may_be_as_small_as_it_likes_for_it_is_not_used(open_trial: O
 TIDY = """
 with ActorSystem(Faulty, workers=2, journal="journal.jsonl") as system:
     once = Path("once").absolute()
-    system.ask([Envelope(actor, order("kill", once)) for actor in range(20)], timeout=30)
+    system.ask([Envelope(actor, order("kill", once)) for actor in range(20)], timeout=120)
 once.unlink()
 """
 

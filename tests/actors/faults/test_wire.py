@@ -24,7 +24,7 @@ from fedlocal.actors.wire import (
 )
 from tests.actors.behaviours import Echo
 from tests.actors.faults.misbehaviour import SAYINGS, Wild, order, speaking
-from tests.actors.faults.trial import Open, bodies, everywhere
+from tests.actors.faults.trial import PATIENCE, Open, bodies, everywhere
 
 CASES = {
     "garbage": 24, "text": 24, "magic": 24, "version": 24, "length": 25, "crc": 27, "generation": 29,
@@ -102,7 +102,7 @@ def test_29_a_reply_to_a_message_that_another_worker_holds_is_dropped(
     assert bodies([trial.one(1, order("stale:1"))]) == [b"1"]
     assert not held.done
     gate.touch()
-    assert held.wait(30)
+    assert held.wait(PATIENCE)
     assert bodies(held.results()) == [b"1"]
     assert trial.close().stale == 1
 

@@ -12,8 +12,9 @@ import pytest
 
 from fedlocal.actors import ActorSystem, Audit, Death, Envelope, Reply, Result, audit
 from fedlocal.actors.audit import events
+from fedlocal.actors.link import Link
 
-PATIENCE = 30.0  # seconds for a set of messages
+PATIENCE = 120.0  # seconds for what takes a moment, on a busy machine
 everywhere = pytest.mark.parametrize(
     "open_trial",
     ["forkserver", *(pytest.param(how, marks=pytest.mark.slow) for how in ("frames", "spawn"))],
@@ -58,6 +59,18 @@ class Trial:
         """Return the process numbers of the workers that live now."""
         return [link.process.pid or 0 for link in self.system._supervisor._crew.links]
 
+    def run_out(self, concerns: Callable[[Link], object]) -> None:
+        """Let its deadline pass for one worker, as soon as it is as described; the others have time."""
+        supervisor, late = self.system._supervisor, list[Link]()
+
+        def backdate() -> None:  # in the supervisor's thread, which looks at the clock next
+            found = [] if late else [link for link in supervisor._crew.links if concerns(link)]
+            for link in found:
+                link.progress.since -= supervisor._policy.deadline or 0.0
+            late.extend(found)
+
+        assert until(lambda: late or not supervisor.call(backdate))
+
     def close(self) -> Audit:
         """Close the system and check its journal: every message has exactly one result."""
         if self.closed is None:
@@ -83,7 +96,7 @@ def bodies(results: Sequence[Result]) -> list[bytes]:
     return [bytes(result.wire.body) for result in results if isinstance(result, Reply)]
 
 
-def until(holds: Callable[[], object], seconds: float = 10.0) -> bool:
+def until(holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
     """Wait for something that another process does; tell whether it came about."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -96,7 +109,14 @@ def until(holds: Callable[[], object], seconds: float = 10.0) -> bool:
 def script(text: str, *arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run a script that follows `PRELUDE` in a process of its own."""
     command = [sys.executable, "-c", PRELUDE + text, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=2 * PATIENCE, check=False, **options
+    )  # type: ignore[call-overload,no-any-return]
+
+
+def handles(message: int) -> Callable[[Link], bool]:
+    """Return whether a worker handles a message now."""
+    return lambda link: message in link.handling()
 
 
 def gone(pid: int) -> bool:

@@ -294,7 +294,7 @@ def fresh(code: str, *arguments: str, **environment: str) -> "subprocess.Complet
         env={**inherited, **environment, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

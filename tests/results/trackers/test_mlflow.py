@@ -228,7 +228,7 @@ def test_nothing_is_sent_anywhere_and_nothing_is_printed(here: Path, order: str)
 def test_runs_that_begin_at_the_same_time_share_a_store(here: Path) -> None:
     line = [sys.executable, "-m", "fedlocal", *SMALL, "baseline=false", MLFLOW]
     begun = [subprocess.Popen([*line, f"hydra.run.dir=run{number}"], cwd=here) for number in range(2)]
-    assert [process.wait(timeout=120) for process in begun] == [0, 0]
+    assert [process.wait(timeout=600) for process in begun] == [0, 0]
     assert [one.info.status for one in runs(here)] == ["FINISHED", "FINISHED"]
 
 
