@@ -46,6 +46,13 @@ class Equivalence:
         """Whether they show that the arms are not; often they show neither."""
         return self.difference.low >= self.margin or self.difference.high <= -self.margin
 
+    @property
+    def verdict(self) -> str:
+        """``yes``, ``no``, ``not shown``; empty where too few trials can show anything."""
+        if math.isnan(self.p):
+            return ""
+        return "yes" if self.shown else "no" if self.refuted else "not shown"
+
 
 def equivalence(of: Sequence[float], over: Sequence[float], margin: float) -> Equivalence:
     """Test whether two arms are alike within a margin.

@@ -11,6 +11,9 @@ from fedlocal.results.figures.canvas import line_style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SHOWN = """\
+What that shows: where an interval excludes 1. What is not shown is not refuted either; of twenty points at
+which nothing is gained, one excludes 1 by chance."""
 APART = 0.05  # between lines, where ticks are 1 apart
 
 
@@ -26,6 +29,21 @@ def as_table(header: Sequence[str], rows: Iterable[Sequence[object]], names: int
     """Return a Markdown table whose first columns are names, and the others numbers."""
     rule = [*["---"] * names, *["---:"] * (len(header) - names)]
     return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in (header, rule, *rows))
+
+
+def shown(ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]]) -> str:
+    """Return a table of what intervals of speed-ups carry: at which ticks a line is faster, or slower."""
+    rows = []
+    for label, found in lines.items():
+        faster = [tick for tick, one in zip(ticks, found, strict=True) if one.low > 1]
+        slower = [tick for tick, one in zip(ticks, found, strict=True) if one.high < 1]
+        known = [tick for tick, one in zip(ticks, found, strict=True) if one.trials]
+        neither = [tick for tick in known if tick not in faster and tick not in slower]
+        trials = sorted({one.trials for one in found if one.trials})
+        cells = (", ".join(map(str, part)) or "–" for part in (faster, slower, neither, trials))
+        rows.append((label, *cells))
+    table = as_table(["", "faster at", "slower at", "neither shown at", "trials"], rows)
+    return f"{SHOWN}\n\n{table}"
 
 
 def curves(axes: "Axes", ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]]) -> None:

@@ -13,7 +13,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 from command import main
 from outcomes import Trial
 from points import Point, speed_up, with_partners
-from reports import as_table, in_words, speed_up_curves
+from reports import as_table, in_words, shown, speed_up_curves
 from trials import Study
 
 from fedlocal.results.figures.canvas import sheet
@@ -42,7 +42,7 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     }
     rows = [(batch, *map(in_words, found)) for batch, *found in zip(BATCHES, *lines.values(), strict=True)]
     table = as_table(["rows of a batch", *lines], [row for row in rows if any(row[1:])])
-    (folder / "results.md").write_text(table, encoding="utf-8")
+    (folder / "results.md").write_text(f"{table}\n{shown(BATCHES, lines)}", encoding="utf-8")
     with sheet(folder / "batch_size.png", 7.0, 4.8) as figure:
         axes = figure.subplots()
         speed_up_curves(axes, BATCHES, lines)

@@ -15,7 +15,7 @@ from command import main
 from intervals import mean
 from outcomes import Trial, values
 from points import Point, speed_up, with_partners
-from reports import as_table, highest, in_words, speed_up_curves
+from reports import as_table, highest, in_words, shown, speed_up_curves
 from trials import Study
 
 from fedlocal.results.figures.canvas import sheet
@@ -64,11 +64,12 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     sets = {name: [trial for trial in trials if trial.study == name] for name in DATA}
     rows = [_row(name, sets[name], Point(s, n, BATCH)) for name in DATA for s in SCHEMES for n in ACTORS]
     table = as_table(HEADER, [row for row in rows if row[-2]], names=2)
-    (folder / "results.md").write_text(table, encoding="utf-8")
     lines = {
         name: {s: [speed_up(found, Point(s, n, BATCH)) for n in ACTORS] for s in SCHEMES}
         for name, found in sets.items()
     }
+    flat = {f"{name}, {s}": line for name, found in lines.items() for s, line in found.items()}
+    (folder / "results.md").write_text(f"{table}\n{shown(ACTORS, flat)}", encoding="utf-8")
     reach = highest(one for found in lines.values() for line in found.values() for one in line)
     with sheet(folder / "datasets.png", 9.0, 4.2) as figure:
         panels = figure.subplots(1, len(DATA), sharey=True)

@@ -9,7 +9,7 @@ from figures import epochs
 from intervals import equivalence, mean
 from outcomes import Trial, paired, values
 from points import Point, sequential, speed_up
-from reports import as_table, in_words
+from reports import as_table, in_words, shown
 
 MARGIN = 0.01  # of accuracy: one image in a hundred
 EXPLAINED = f"""\
@@ -30,11 +30,12 @@ def as_markdown(timing: Sequence[Trial], accuracy: Sequence[Trial]) -> str:
 
 
 def _speed_ups(trials: Sequence[Trial]) -> str:
+    lines = {label: [speed_up(trials, of(count)) for count in ACTORS] for label, of in CURVES.items()}
     rows = [
-        (count, f"{PAPER[count]:.2f}", *(in_words(speed_up(trials, of(count))) for of in CURVES.values()))
-        for count in ACTORS
+        (count, f"{PAPER[count]:.2f}", *map(in_words, found))
+        for count, *found in zip(ACTORS, *lines.values(), strict=True)
     ]
-    return as_table(["actors", "the paper", *CURVES], rows)
+    return f"{as_table(['actors', 'the paper', *CURVES], rows)}\n{shown(ACTORS, lines)}"
 
 
 def _same_bits(trials: Sequence[Trial]) -> str:
@@ -93,10 +94,8 @@ def _tested(trials: Sequence[Trial], point: Point, over: Point) -> tuple[str, st
     if point == over:
         return "", "", ""
     found = equivalence(*paired(trials, point.name, over.name, "accuracy"), MARGIN)
-    if math.isnan(found.p):
-        return in_words(found.difference, 4), "", ""
-    alike = "yes" if found.shown else "no" if found.refuted else "not shown"
-    return in_words(found.difference, 4), f"{found.p:.2g}", alike
+    p = "" if math.isnan(found.p) else f"{found.p:.2g}"
+    return in_words(found.difference, 4), p, found.verdict
 
 
 def _and_partners(chosen: Sequence[Point]) -> list[Point]:

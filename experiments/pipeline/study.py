@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 from command import main
 from intervals import ratio
 from outcomes import Trial, paired
-from reports import as_table, in_words, speed_up_curves
+from reports import as_table, in_words, shown, speed_up_curves
 from trials import Arm, Study
 
 from fedlocal.results.figures.canvas import sheet
@@ -51,7 +51,7 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     }
     rows = [(size, *map(in_words, found)) for size, *found in zip(ROWS, *lines.values(), strict=True)]
     table = as_table(["rows of a micro-batch", *lines], [row for row in rows if any(row[1:])])
-    (folder / "results.md").write_text(table, encoding="utf-8")
+    (folder / "results.md").write_text(f"{table}\n{shown(ROWS, lines)}", encoding="utf-8")
     with sheet(folder / "pipeline.png", 7.0, 5.0) as figure:
         axes = figure.subplots()
         speed_up_curves(axes, ROWS, lines)

@@ -48,11 +48,24 @@ def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> N
     good, bad = sweep(study, [2, 4, 2]), sweep(study, [1, 1, 1])
     assert (good.best, good.worst) == (2, 1)
     assert good.contrast == pytest.approx(6.3 / 3.1)
-    assert good.within is True
-    assert bad.within is False
+    assert (good.as_good.verdict, good.passing) == ("yes", [2, 4])
+    assert bad.as_good.verdict == "no"
     assert bad.over_best.estimate == pytest.approx(2.03, abs=0.02)
     assert good.over_told.estimate == pytest.approx(1.1)  # which is not the number's fault
-    assert sweep(study, [2]).within is None
+    assert sweep(study, [2]).as_good.verdict == ""
+
+
+def test_few_scattered_trials_do_not_show_that_a_choice_is_as_good(study: dict[str, Any]) -> None:
+    seconds = {1: [1.0, 2.0, 1.5], 2: [1.3, 1.6, 1.4]}
+    found = study["sweeps"].Sweep(
+        {actors: dict(enumerate(each)) for actors, each in seconds.items()},
+        dict.fromkeys(range(3), 1.0),
+        dict.fromkeys(range(3), 1),
+        {},
+    )
+    assert found.best == 2
+    assert found.over_best.low < 1 < found.over_best.high  # which does not make it as good
+    assert (found.as_good.verdict, found.passing) == ("not shown", [2])
 
 
 @pytest.mark.slow

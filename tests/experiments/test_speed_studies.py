@@ -87,6 +87,17 @@ def test_a_report_of_the_first_trial_alone_has_no_intervals(program: Any, tmp_pa
     assert " to " not in table
 
 
+def test_the_report_says_what_its_intervals_show(program: Any) -> None:
+    interval, nan = sys.modules["intervals"].Interval, float("nan")
+    lines = {
+        "a": [interval(2.0, 1.5, 2.5, 3), interval(0.5, 0.4, 0.6, 3), interval(1.3, 0.9, 1.9, 2)],
+        "b": [interval(2.0, nan, nan, 1), interval(nan, nan, nan, 0), interval(0.5, nan, nan, 1)],
+    }
+    table = sys.modules["reports"].shown((16, 32, 64), lines)
+    assert cells(table, "a") == ["a", "16", "32", "64", "2, 3"]
+    assert cells(table, "b") == ["b", "–", "–", "16, 64", "1"]
+
+
 @pytest.mark.parametrize("program", ["figure1"], indirect=True)
 def test_figure1_tests_whether_accuracies_are_alike(program: Any, tmp_path: Path) -> None:
     program.report(made_up(program, float), tmp_path)

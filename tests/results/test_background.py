@@ -12,7 +12,7 @@ from fedlocal.results import Background, ResultsError
 def writes(log: list[str], what: str, gate: threading.Event | None = None) -> Callable[[], None]:
     def write() -> None:
         if gate:
-            gate.wait(10)
+            gate.wait(60)
         log.append(what)
 
     return write

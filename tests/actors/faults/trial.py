@@ -109,9 +109,9 @@ def until(holds: Callable[[], object], seconds: float = PATIENCE) -> bool:
 def script(text: str, *arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run a script that follows `PRELUDE` in a process of its own."""
     command = [sys.executable, "-c", PRELUDE + text, *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=2 * PATIENCE, check=False, **options
-    )  # type: ignore[call-overload,no-any-return]
+    both: Any = {"capture_output": True, "text": True, "timeout": 2 * PATIENCE, "check": False, **options}
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, **both)
+    return done
 
 
 def handles(message: int) -> Callable[[Link], bool]:
