@@ -81,7 +81,7 @@ def _global(histories: Mapping[str, History]) -> dict[str, History]:
     """Return the histories without what each actor did in each round: that is most of them."""
     bare = {name: History() for name in histories}
     for name, history in histories.items():
-        bare[name].rounds = [replace(one, actors={}, errors={}, work=()) for one in history.rounds]
+        bare[name].rounds = [replace(one, actors={}, errors=(), work=()) for one in history.rounds]
     return bare
 
 

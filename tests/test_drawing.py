@@ -11,7 +11,7 @@ from fedlocal.actors import ActorSystem, Behaviour, InlineSystem
 from fedlocal.actors.batch import System
 from fedlocal.data import Dataset, Partition, Rows
 from fedlocal.drawing import draw, label_counts
-from fedlocal.results import History, Round
+from fedlocal.results import History, MessageError, Round
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -38,7 +38,9 @@ def histories() -> dict[str, History]:
     history = History()
     history.record(Round(0, metrics={"loss": 2.0}))
     work = {"started": 0.5, "seconds": 1.0, "worker": 0.0}
-    history.record(Round(1, metrics={"loss": 1.0}, actors={0: work}, errors={1: "gone"}))
+    history.record(
+        Round(1, metrics={"loss": 1.0}, actors={0: work}, errors=(MessageError(1, "train", "gone"),))
+    )
     return {"federated": history}
 
 

@@ -105,7 +105,7 @@ def test_clients_evaluate_on_rows_that_they_hold_out() -> None:
     last = run(config).histories["federated"].rounds[-1]
     assert "client-accuracy" in last.metrics
     assert all(measured["num-examples"] == 25 for measured in last.actors.values())
-    assert all("accuracy" in measured for measured in last.actors.values())
+    assert all("client-accuracy" in measured for measured in last.actors.values())
 
 
 def test_clients_that_hold_nothing_out_have_no_say_in_the_evaluation() -> None:

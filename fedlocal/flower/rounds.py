@@ -69,10 +69,10 @@ class FederatedRound:
         The clients' metrics as the strategy aggregated them.
     server_metrics : mapping of str to float
         The central evaluation's.
-    client_metrics : mapping of int to mapping of str to float
-        Each partition's own metrics.
-    errors : mapping of int to str
-        The reasons of the partitions that have no reply.
+    client_metrics, client_evaluations : mapping of int to mapping of str to float
+        What each partition reported in training, and in the clients' evaluation.
+    errors, evaluation_errors : mapping of int to str
+        The reasons of the partitions that have no reply, likewise.
     exchange : Exchange, optional
         The times of the training messages, if the grid is a local one.
     averaging : sequence of (float, float)
@@ -89,7 +89,9 @@ class FederatedRound:
     evaluate_metrics: Mapping[str, float] = field(default_factory=dict)
     server_metrics: Mapping[str, float] = field(default_factory=dict)
     client_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    client_evaluations: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     errors: Mapping[int, str] = field(default_factory=dict)
+    evaluation_errors: Mapping[int, str] = field(default_factory=dict)
     exchange: Exchange | None = None
     averaging: Sequence[Span] = ()
     spans: Mapping[str, float] = field(default_factory=dict)
@@ -176,17 +178,16 @@ class RoundLoop:
             )
             server_metrics = self.evaluate(number, ndarrays(arrays))
             watch.lap("evaluation")
-            clients = trained.clients
-            for partition, metrics in evaluated.items():
-                clients[partition] = {**metrics, **clients.get(partition, {})}
             yield FederatedRound(
                 number,
                 ndarrays(arrays),
                 trained.metrics,
                 evaluate_metrics,
                 server_metrics,
-                clients,
-                {**failed, **trained.errors},
+                trained.clients,
+                evaluated,
+                trained.errors,
+                failed,
                 trained.exchange,
                 trained.averaging,
                 watch.laps,
@@ -212,7 +213,7 @@ class RoundLoop:
         messages = attendance.answering(messages)
         trained = self._exchanged(messages, arrays, grid) if messages else Trained([])
         watch.lap("exchange")
-        self._check_quorum(number, trained, attendance)
+        self._check_quorum(number, trained, self.min_results, attendance)
         clients, errors = _by_partition(trained.replies)
         trained = self._aggregated(number, trained, arrays, nothing or "no client had anything to add")
         phase = _TrainingPhase(
@@ -275,6 +276,10 @@ class RoundLoop:
         if not messages:
             return {}, {}, {}
         replies = self.admission.evaluation(list(grid.send_and_receive(messages, timeout=self.timeout)))
+        asked = len(messages)
+        needed = None if self.min_results is None else min(self.min_results, asked)  # fewer may be asked
+        judged = Trained(replies, excused=asked - len(replies))
+        self._check_quorum(number, judged, needed, attendance, " to evaluate")
         evaluated, errors = _by_partition(replies)
         # One loss that is not finite would make NaN of all others.
         useful = with_common_metrics([reply for reply in replies if _says_something(reply)])
@@ -291,15 +296,19 @@ class RoundLoop:
         finally:
             random.setstate(before)
 
-    def _check_quorum(self, number: int, trained: Trained, attendance: Attendance) -> None:
+    @staticmethod
+    def _check_quorum(
+        number: int, trained: Trained, needed: int | None, attendance: Attendance, when: str = ""
+    ) -> None:
+        """End the run where fewer clients replied than needed; None is all that were asked."""
         failed = [reply for reply in trained.replies if reply.has_error()]
         replied = len(trained.replies) + trained.excused
-        needed = replied if self.min_results is None else self.min_results
+        needed = replied if needed is None else needed
         if replied - len(failed) < needed:
             asked = f"{attendance.presence} (availability)." if attendance.presence else ""
             reason = failed[0].error.reason if failed else asked or NO_MORE
             raise QuorumError(
-                f"round {number}: {len(failed)} of {replied} clients failed, {needed} must reply "
+                f"round {number}: {len(failed)} of {replied} clients failed{when}, {needed} must reply "
                 f"(min_results). {reason}"
             )
 

@@ -4,6 +4,7 @@ The room takes numbers and names. It knows nothing of Flower, of data sets and m
 configuration.
 """
 
+from fedlocal.results import phases
 from fedlocal.results.background import Background
 from fedlocal.results.best import BestModel
 from fedlocal.results.checkpoints import Checkpoint, below, drop_checkpoints, joined, newest_checkpoint
@@ -24,7 +25,7 @@ from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, clear, owning
 from fedlocal.results.progress import announce, progress
 from fedlocal.results.report import write_report
-from fedlocal.results.rounds import MOST_LISTED
+from fedlocal.results.rounds import MOST_LISTED, MessageError
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sharing import SharedBaseline
 from fedlocal.results.showing import run_html, run_text
@@ -43,6 +44,7 @@ __all__ = [
     "CheckpointWriter",
     "FolderInUseError",
     "History",
+    "MessageError",
     "Occupancy",
     "ResultsError",
     "Round",
@@ -69,6 +71,7 @@ __all__ = [
     "load_saved",
     "newest_checkpoint",
     "owning",
+    "phases",
     "progress",
     "read_manifest",
     "read_run",

@@ -3,31 +3,39 @@
 A row of ``metrics.csv`` is ``round,phase,actor,metric,value``: one number each, so that
 ``pandas.read_csv("metrics.csv").query("phase == 'evaluate'")`` is all a reader needs.
 
-============  =========  ==========================================  =====================================
-phase         actor      metric                                      value
-============  =========  ==========================================  =====================================
-a span        empty      ``seconds``                                 wall seconds of the span (see `Round`)
-``train``     empty      ``train-loss`` and other ``train-…``        of the global model
-``train``     empty      ``available``                               actors that were there
-``evaluate``  empty      ``loss``, ``accuracy``, …                   of the global model, on the test set
-``train``     its index  ``num-examples``, ``train-loss``, …         of this actor's training
-``evaluate``  its index  ``loss``, ``accuracy``, ``evaluate-…``      on this actor's held-out rows
-``error``     its index  the reason, on one line                     1
-``absent``    its index  ``away``, or ``left``: in mid-round         1
-============  =========  ==========================================  =====================================
+====================  =========  ====================================  ===================================
+phase                 actor      metric                                value
+====================  =========  ====================================  ===================================
+a span                empty      ``seconds``                           wall seconds of the span (see `Round`)
+``train``             empty      ``train-loss`` and other ``train-…``  as actors report it, on average
+``train``             empty      ``available``                         actors that were there
+``evaluate``          empty      ``loss``, ``accuracy``, …             of the global model, on the test set
+``evaluate-clients``  empty      ``client-loss``, …                    on actors' held-out rows, on average
+``train``             its index  ``num-examples``, ``train-loss``, …   of this actor's training
+``evaluate``          its index  ``loss``, ``accuracy``, …             of its own model, on the test set
+``evaluate-clients``  its index  ``client-loss``, …                    on this actor's held-out rows
+``error``             its index  the reason, on one line               1; of training
+``error-…``           its index  the reason, on one line               1; of another phase
+``absent``            its index  ``away``, or ``left``: in mid-round   1
+====================  =========  ====================================  ===================================
 
 ``actor`` is empty where a row is of the whole round. Numbers that are not finite are ``nan``, ``inf``,
-``-inf``.
+``-inf``. A metric's name says its phase (`fedlocal.results.phases`): no two phases share one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+from fedlocal.results.phases import COLUMN, PHASES, Phase, phase_of
 
 TIMED = ("dispatch", "training", "collection", "aggregation")
 """The spans that follow one another through a round and that speed-up counts."""
 
 HEADER = ("round", "phase", "actor", "metric", "value")
+OF_TRAINING = ("num-examples", "seconds", "started", "worker")
+ERRORS: Mapping[Phase, str] = {phase: f"error-{COLUMN[phase]}" for phase in PHASES} | {"train": "error"}
+PHASE_OF_ERROR = {name: phase for phase, name in ERRORS.items()}
 
 MOST_LISTED = 10_000
 """Of more actors than these, a round says how many were there, but not who."""
@@ -41,6 +49,24 @@ class Row(NamedTuple):
     actor: int | None
     metric: str
     value: float
+
+
+class MessageError(NamedTuple):
+    """A message to an actor that ended in an error.
+
+    Parameters
+    ----------
+    actor : int
+        Its index.
+    phase : {"train", "client", "query"}
+        What it was asked for.
+    reason : str
+        Why there is no reply.
+    """
+
+    actor: int
+    phase: Phase
+    reason: str
 
 
 class Work(NamedTuple):
@@ -73,13 +99,14 @@ class Round:
         another and make up the round; apart from them ``evaluation``, and the worker-seconds ``busy`` and
         ``idle`` within the round.
     metrics : Mapping[str, float]
-        Of the global model: ``loss`` and ``accuracy`` on the test set where this round was evaluated, and
-        ``train-loss``, the actors' mean weighted by their samples.
+        Of the global model: ``loss`` and ``accuracy`` on the test set where this round was evaluated; and
+        the actors' means, such as ``train-loss``, as `fedlocal.results.phases` names them.
     actors : Mapping[int, Mapping[str, float]]
         Per actor: ``num-examples``, ``train-loss``, ``seconds``, ``started`` (seconds since the round's
-        start), ``worker``, and ``loss`` and ``accuracy`` where clients evaluate.
-    errors : Mapping[int, str]
-        Actor to reason, for each message that ended in an error.
+        start), ``worker``; ``client-loss`` and ``client-accuracy`` where clients evaluate; ``loss`` and
+        ``accuracy`` on the test set where each has a model of its own.
+    errors : tuple of MessageError
+        Of each message that ended in an error; an actor may have some in one round.
     work : sequence of Work
         Where actors work in many stretches in a round, each of them; `actors` then says no ``started``. Not
         part of the rows: a history keeps it in ``timeline.csv``.
@@ -91,7 +118,7 @@ class Round:
     seconds: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     actors: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-    errors: Mapping[int, str] = field(default_factory=dict)
+    errors: tuple[MessageError, ...] = ()
     work: Sequence[Work] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
 
@@ -120,20 +147,15 @@ class Round:
         for span, value in self.seconds.items():
             yield Row(self.number, span, None, "seconds", value)
         for metric, value in self.metrics.items():
-            phase = "train" if metric.startswith("train-") or metric == "available" else "evaluate"
-            yield Row(self.number, phase, None, metric, value)
+            yield Row(self.number, phase_of(metric), None, metric, value)
         for actor, measured in sorted(self.actors.items()):
             for metric, value in measured.items():
-                yield Row(self.number, _phase_of_actor(metric), actor, metric, value)
-        for actor, reason in sorted(self.errors.items()):
-            yield Row(self.number, "error", actor, " ".join(reason.split()), 1.0)
+                phase = "train" if metric in OF_TRAINING else phase_of(metric)
+                yield Row(self.number, phase, actor, metric, value)
+        for error in self.errors:
+            yield Row(self.number, ERRORS[error.phase], error.actor, " ".join(error.reason.split()), 1.0)
         for actor, how in sorted(self.absent.items()):
             yield Row(self.number, "absent", actor, how, 1.0)
-
-
-def _phase_of_actor(metric: str) -> str:
-    evaluated = metric in ("loss", "accuracy") or metric.startswith("evaluate-")
-    return "evaluate" if evaluated else "train"
 
 
 def rounds_from_rows(rows: Iterable[Row]) -> list[Round]:
@@ -151,16 +173,16 @@ class _Parts:
     seconds: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     actors: dict[int, dict[str, float]] = field(default_factory=dict)
-    errors: dict[int, str] = field(default_factory=dict)
+    errors: tuple[MessageError, ...] = ()
     absent: dict[int, str] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        if row.actor is None and row.phase not in ("train", "evaluate"):
+        if row.actor is None and row.phase not in ("evaluate", *COLUMN.values()):
             self.seconds[row.phase] = row.value
         elif row.actor is None:
             self.metrics[row.metric] = row.value
-        elif row.phase == "error":
-            self.errors[row.actor] = row.metric
+        elif row.phase in PHASE_OF_ERROR:
+            self.errors += (MessageError(row.actor, PHASE_OF_ERROR[row.phase], row.metric),)
         elif row.phase == "absent":
             self.absent[row.actor] = row.metric
         else:
@@ -187,8 +209,16 @@ def round_from_json(value: Mapping[str, Any], *, actors: bool = True) -> Round:
     return replace(
         whole,
         actors={int(actor): _floats(measured) for actor, measured in value["actors"].items()},
-        errors={int(actor): str(reason) for actor, reason in value["errors"].items()},
+        errors=_errors(value["errors"]),
         absent={int(actor): str(how) for actor, how in value.get("absent", {}).items()},
+    )
+
+
+def _errors(value: Any) -> tuple[MessageError, ...]:
+    if isinstance(value, dict):  # of 0.1.0, which kept the last of an actor
+        value = [(actor, "train", reason) for actor, reason in value.items()]
+    return tuple(
+        MessageError(int(actor), cast(Phase, str(phase)), str(reason)) for actor, phase, reason in value
     )
 
 

@@ -5,13 +5,14 @@ from html import escape
 from io import StringIO
 from pathlib import Path
 
-from fedlocal.results.figures.curves import evaluated
+from fedlocal.results.figures.curves import reported
 from fedlocal.results.figures.inline import curves_svg
 from fedlocal.results.history import History
 from fedlocal.results.table import Arm, comparison_columns, comparison_table, meaning
 from fedlocal.results.text import duration, fixed
 
 WIDTH = 80
+MOST_METRICS = 4  # in a line
 HASH = 16  # digits of it
 MOST_CURVES = 7  # that can be told apart
 
@@ -65,8 +66,7 @@ def history_text(history: History) -> str:
         return "History: no rounds"
     first, last = history.rounds[0].number, history.rounds[-1].number
     parts = [f"rounds {first} to {last}" if last > first else f"round {first}"]
-    shown = {"history": history}
-    for metric in evaluated(shown) or evaluated(shown, ("train-loss",)):
+    for metric in reported({"history": history})[:MOST_METRICS]:
         values = history.series(metric)[1]
         went = " to ".join(map(fixed, dict.fromkeys((values[0], values[-1]))))
         parts.append(f"{metric} {went} (best {fixed(history.best(metric))})")

@@ -16,7 +16,7 @@ from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
 from fedlocal.flower.strategy_state import restore, state_of
-from fedlocal.results import MOST_LISTED, Checkpoint, Round, joined
+from fedlocal.results import MOST_LISTED, Checkpoint, MessageError, Round, joined, phases
 from fedlocal.schemes.setting import Capture, Setting
 
 
@@ -125,7 +125,9 @@ def times(one: FederatedRound) -> dict[str, float]:
 
 def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
     """Return a round as the results room records it."""
-    actors = {partition: dict(metrics) for partition, metrics in one.client_metrics.items()}
+    actors = {actor: phases.of_actor("train", reported) for actor, reported in one.client_metrics.items()}
+    for actor, reported in one.client_evaluations.items():
+        actors[actor] = {**actors.get(actor, {}), **phases.of_actor("client", reported)}
     if one.exchange:
         begun = one.exchange.begun - one.spans["configure"]
         for handling in one.exchange.handlings:
@@ -135,9 +137,20 @@ def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
                     "started": handling.started - begun,
                     "worker": handling.worker,
                 }
-    clients = {f"client-{metric}": value for metric, value in one.evaluate_metrics.items()}
-    metrics = {**one.train_metrics, **clients, **one.server_metrics, **_available(one)}
-    return Round(one.number, seconds, metrics, actors, one.errors, absent=_absent(one))
+    metrics = {
+        **phases.of_phase("train", one.train_metrics),
+        **phases.of_phase("client", one.evaluate_metrics),
+        **phases.of_model(one.server_metrics),
+        **_available(one),
+    }
+    return Round(one.number, seconds, metrics, actors, errors(one), absent=_absent(one))
+
+
+def errors(one: FederatedRound) -> tuple[MessageError, ...]:
+    """Return the errors of both phases, training first, actors in ascending order."""
+    trained = [MessageError(actor, "train", reason) for actor, reason in sorted(one.errors.items())]
+    evaluated = sorted(one.evaluation_errors.items())
+    return (*trained, *(MessageError(actor, "client", reason) for actor, reason in evaluated))
 
 
 def _available(one: FederatedRound) -> dict[str, float]:

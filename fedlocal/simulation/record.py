@@ -10,12 +10,12 @@ from typing import Any, Self
 
 from fedlocal.flower.watched import ClientError, Watched
 from fedlocal.results import Arm, History, Round, environment, figures, usage, write_json
+from fedlocal.results.figures.curves import reported
+from fedlocal.results.figures.inline import MOST_PANELS
 from fedlocal.results.text import duration, fixed
 from fedlocal.simulation.rounds import as_round
 
 logger = logging.getLogger(__name__)
-
-SCORES = ("train-loss", "loss", "accuracy")
 
 
 class Recorder:
@@ -106,8 +106,9 @@ def arm_of(history: History) -> Arm:
 def _draw(history: History, folder: Path) -> None:
     try:
         if any(one.metrics for one in history.rounds):
-            path, where = folder / "learning_curves.png", "as clients told it"
-            figures.learning_curves({"simulation": history}, path, where=where)
+            histories, path = {"simulation": history}, folder / "learning_curves.png"
+            shown = reported(histories)[:MOST_PANELS]
+            figures.learning_curves(histories, path, where="", metrics=shown)
         if rounds := figures.representative(history.rounds):
             figures.timeline(rounds, folder / "timeline.png")
     except Exception:
@@ -116,6 +117,6 @@ def _draw(history: History, folder: Path) -> None:
 
 def _line(one: Round, watched: Watched) -> str:
     asked = [f"{kind} {len(phase.metrics)}" for kind, phase in watched.phases.items()]
-    scores = [f"{name} {fixed(value)}" for name, value in one.metrics.items() if name in SCORES]
+    scores = [f"{name} {fixed(value)}" for name, value in one.metrics.items()]
     failed = [f"{len(watched.errors)} failed"] if watched.errors else []
     return "  ".join([f"round {one.number}", *asked, *failed, duration(one.timed), *scores])

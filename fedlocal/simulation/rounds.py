@@ -1,11 +1,14 @@
 """What was seen of a round, as the results room records it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from fedlocal.flower.watched import Phase, Watched
-from fedlocal.results import Round, Work
+from fedlocal.results import MessageError, Round, Work, phases
+
+PHASES: Mapping[str, phases.Phase] = {"train": "train", "evaluate": "client"}
+ROWS = "num-examples"
 
 
 def as_round(watched: Watched) -> Round:
@@ -13,27 +16,29 @@ def as_round(watched: Watched) -> Round:
 
     Between the messages of one kind and those of the next, the server app works: that is its aggregation.
     """
-    phases = watched.phases
+    seen = watched.phases
     actors: dict[int, dict[str, float]] = {}
     work: list[Work] = []
     seconds, metrics = dict[str, float](), dict[str, float]()
-    start = min((phase.begun for phase in phases.values() if phase.begun), default=0.0)
-    for kind, phase in phases.items():
+    start = min((phase.begun for phase in seen.values() if phase.begun), default=0.0)
+    for kind, phase in seen.items():
+        asked = asked_for(kind)
         for partition, reported in phase.metrics.items():
-            named = {_metric(kind, name): value for name, value in reported.items()}
-            actors.setdefault(partition, {}).update(named)
-        metrics |= _means(kind, phase.metrics)
+            actors.setdefault(partition, {}).update(phases.of_actor(asked, _told(reported)))
+        metrics |= phases.of_phase(asked, _means([_told(reported) for reported in phase.metrics.values()]))
         for span, value in _spans(phase).items():
             seconds[span] = seconds.get(span, 0.0) + value
         work += [
             Work(one.partition, one.worker, one.started - start, one.ended - one.started)
             for one in phase.handlings
         ]
-    ended = max((phase.ended for phase in phases.values()), default=start)
+    ended = max((phase.ended for phase in seen.values()), default=start)
     seconds["aggregation"] = max(0.0, ended - start - sum(seconds.values()))
     busy = sum(one.seconds for one in work)
     seconds |= {"busy": busy, "idle": max(0.0, watched.workers * sum(seconds.values()) - busy)}
-    errors = {error.partition: error.reason for error in watched.errors}
+    errors = tuple(
+        MessageError(error.partition, asked_for(error.message_type), error.reason) for error in watched.errors
+    )
     return Round(watched.number, seconds, metrics, actors, errors, work)
 
 
@@ -45,24 +50,23 @@ def _spans(phase: Phase) -> dict[str, float]:
     return {"dispatch": first - phase.begun, "training": last - first, "collection": phase.ended - last}
 
 
-def _metric(kind: str, name: str) -> str:
-    """Return a client's metric by a name that says when it was reported."""
-    name = name.replace("_", "-")
-    if kind == "train":
-        return name if name.startswith(("train-", "num-")) else f"train-{name}"
-    return name if name in ("loss", "accuracy") else f"{kind}-{name}"
+def asked_for(message_type: str) -> phases.Phase:
+    """Return the phase of a message, of any action, in the words of the results room."""
+    return PHASES.get(message_type.partition(".")[0], "query")
 
 
-def _means(kind: str, reported: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
-    """Return the clients' metrics on average, weighted by ``num-examples`` where all told it."""
-    clients = list(reported.values())
+def _told(reported: Mapping[str, float]) -> dict[str, float]:
+    """Return what a client reported; older apps spell the number of its rows otherwise."""
+    return {ROWS if name == "num_examples" else name: value for name, value in reported.items()}
+
+
+def _means(clients: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the clients' metrics on average, weighted by their rows where all told these."""
     common = set(clients[0]).intersection(*clients[1:]) if clients else set()
-    weight = next((name for name in ("num-examples", "num_examples") if name in common), None)
-    weights = [client[weight] if weight else 1.0 for client in clients]
+    weights = [client[ROWS] if ROWS in common else 1.0 for client in clients]
     if sum(weights) <= 0:
         return {}
     return {
-        _metric(kind, name): float(np.average([client[name] for client in clients], weights=weights))
-        for name in sorted(common - {weight})
-        if not name.startswith("num")
+        name: float(np.average([client[name] for client in clients], weights=weights))
+        for name in sorted(common - {ROWS})
     }

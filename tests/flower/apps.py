@@ -49,6 +49,13 @@ def fail_on_odd(message: Message, context: Context) -> Message:
     return count(message, context)
 
 
+@app.evaluate("fail_on_odd")
+def fail_to_evaluate_on_odd(message: Message, context: Context) -> Message:
+    if int(context.node_config["partition-id"]) % 2:
+        raise RuntimeError("odd partitions fail")
+    return evaluate(message, context)
+
+
 @app.train("write")
 def write(message: Message, context: Context) -> Message:
     """Change what was sent, as far as it lets itself be changed."""

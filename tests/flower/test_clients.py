@@ -1,5 +1,8 @@
 """A user's own client app in an experiment: it has its rows, and is judged like any client."""
 
+import csv
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from fedlocal import compose, run
 from fedlocal.config import ConfigError
 from fedlocal.flower.apps import AppError
 from fedlocal.flower.clients import _Provided
+from fedlocal.results import History
 
 OPTIONS = ("client=app", "actors=3", "rounds=2", "baseline=false", "display=off", "model.hidden=[]")
 
@@ -25,10 +29,34 @@ def test_a_client_app_of_ones_own_trains_on_the_rows_of_its_partition(backend: s
     outcome = run(compose(*OPTIONS, reference, f"backend={backend}", "partition=linear"))
     first, last = outcome.histories["federated"].rounds[1:]
     assert [measured["num-examples"] for measured in first.actors.values()] == [239, 479, 720]
-    assert last.metrics["mean"] == first.metrics["mean"] > 0
+    assert last.metrics["train-mean"] == first.metrics["train-mean"] > 0
     weight = outcome.models["model"]["layer0.weight"]
     start = run(compose(*OPTIONS[1:], "backend=inline", "model.learning_rate=0")).models["model"]
     assert (weight - start["layer0.weight"]).round(4).min() == 2
+
+
+def test_no_two_phases_share_a_metric_whatever_an_app_calls_it(tmp_path: Path) -> None:
+    reference = "client.reference=tests.flower.own_app:app"
+    rare = ("evaluate_every=3", "rounds=4", "backend=inline", "strategy.fraction_evaluate=1.0")
+    outcome = run(compose(*OPTIONS, reference, *rare), tmp_path)
+    known = outcome.histories["federated"]
+    assert known.series("accuracy")[0] == [0, 3, 4]
+    assert 0.999 not in known.series("accuracy")[1]
+    for name, value in {"train-accuracy": 0.999, "client-accuracy": 0.001}.items():
+        rounds, values = known.series(name)
+        assert rounds == [1, 2, 3, 4]
+        assert values == pytest.approx([value] * 4)
+    assert known.series("client-eval_acc")[1] == pytest.approx([0.25] * 4)
+    assert {name for name in known.rounds[1].actors[0] if "loss" in name} == {"train-loss", "client-loss"}
+    assert outcome.arms[0].accuracy == known.final("accuracy")
+    assert json.loads((tmp_path / "best.json").read_text())["round"] >= 3
+    with (tmp_path / "metrics.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["phase"] for row in rows if row["metric"] == "train-loss"} == {"train"}
+    assert {row["phase"] for row in rows if row["metric"].startswith("client-")} == {"evaluate-clients"}
+    evaluated = [row["round"] for row in rows if (row["phase"], row["metric"]) == ("evaluate", "loss")]
+    assert evaluated == ["0", "3", "4"]
+    assert History.load(tmp_path).rounds == known.rounds
 
 
 def test_what_is_no_client_app_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import GuestActors
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Arrays, FederatedRound, QuorumError, RoundLoop
+from fedlocal.schemes.federation import errors
 from tests.flower.apps import start
 
 ROUNDS = 3
@@ -172,6 +173,47 @@ def test_a_client_that_raises_now_and_then_is_asked_again_and_not_twice(grid: Lo
     _, *rounds = settings.run(grid, INITIAL)
     assert [sorted(one.errors) for one in rounds] == [[], [], [1, 3], [], [], [1, 3], []]
     assert "Traceback" in rounds[2].errors[1]
+
+
+class FailingToEvaluate(flower.FedAvg):
+    """Asks for an evaluation that fails on odd partitions."""
+
+    def configure_evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        messages = list(super().configure_evaluate(*args, **kwargs))
+        for message in messages:
+            message.metadata.message_type = "evaluate.fail_on_odd"
+        return messages
+
+
+def test_clients_that_fail_to_evaluate_end_the_run_as_those_that_fail_to_train(grid: LocalGrid) -> None:
+    with pytest.raises(QuorumError, match="round 1: 2 of 5 clients failed to evaluate, 5 must reply") as told:
+        list(loop(FailingToEvaluate(**ALL)).run(grid, INITIAL))
+    assert "client 1: RuntimeError: odd partitions fail" in str(told.value)
+    with pytest.raises(QuorumError, match="failed to evaluate, 4 must reply"):
+        list(loop(FailingToEvaluate(**ALL), min_results=4).run(grid, INITIAL))
+    *_, last = loop(FailingToEvaluate(**ALL), min_results=3).run(grid, INITIAL)
+    assert (dict(last.errors), sorted(last.evaluation_errors)) == ({}, [1, 3])
+    assert sorted(last.client_evaluations) == [0, 2, 4]
+
+
+def test_no_more_need_reply_to_an_evaluation_than_are_asked(grid: LocalGrid) -> None:
+    few = flower.FedAvg(**ALL, fraction_evaluate=0.4)
+    *_, last = loop(few, min_results=3).run(grid, INITIAL)
+    assert len(last.client_evaluations) == 2
+
+
+class BothFailing(Failing, FailingToEvaluate):
+    """Asks for what fails in both phases."""
+
+
+def test_an_error_in_each_phase_is_counted_in_each(grid: LocalGrid) -> None:
+    *_, last = loop(BothFailing(**ALL), min_results=0).run(grid, INITIAL)
+    assert [(error.actor, error.phase) for error in errors(last)] == [
+        (1, "train"),
+        (3, "train"),
+        (1, "client"),
+        (3, "client"),
+    ]
 
 
 class Losing(flower.FedAvg):

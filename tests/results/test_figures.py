@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fedlocal.results import (
     Arm,
     History,
+    MessageError,
     Occupancy,
     ResultsError,
     Round,
@@ -165,7 +166,8 @@ def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int)
 
 def there(number: int, absent: dict[int, str], errors: dict[int, str], *actors: int) -> Round:
     measured: dict[int, dict[str, float]] = {actor: {} for actor in actors}
-    return Round(number, metrics={"available": 1.0}, actors=measured, errors=errors, absent=absent)
+    failed = tuple(MessageError(actor, "train", reason) for actor, reason in errors.items())
+    return Round(number, metrics={"available": 1.0}, actors=measured, errors=failed, absent=absent)
 
 
 def test_what_a_round_was_to_each_actor_is_found() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.results import TIMED, History, ResultsError, Round, Work
+from fedlocal.results import TIMED, History, MessageError, ResultsError, Round, Work
+from fedlocal.results.phases import PHASES
 from fedlocal.results.rounds import rounds_from_rows
 
 FIRST = Round(0, {"evaluation": 0.25}, {"loss": 2.3, "accuracy": 0.1})
@@ -19,8 +20,11 @@ SECOND = Round(
     1,
     {"dispatch": 0.5, "training": 4.0, "collection": 0.25, "aggregation": 0.25, "idle": 1.0, "busy": 3.0},
     {"train-loss": 1.5, "loss": 1.25, "accuracy": 0.5},
-    {0: {"num-examples": 30, "train-loss": 1.0, "seconds": 2.0}, 1: {"num-examples": 10, "accuracy": 0.75}},
-    {2: "ValueError: bad shape"},
+    {
+        0: {"num-examples": 30, "train-loss": 1.0, "seconds": 2.0},
+        1: {"num-examples": 10, "client-accuracy": 0.75},
+    },
+    (MessageError(2, "train", "ValueError: bad shape"), MessageError(2, "client", "OSError: no rows")),
 )
 WAVES = [Work(0, 0, 0.25, 0.5), Work(1, 1, 0.25, 0.75), Work(0, 1, 1.0, 0.1), Work(1, 0, 1.0, 0.2)]
 THIRD = Round(2, {"training": 1.25}, {"train-loss": 1.0}, {0: {"seconds": 0.6}}, work=WAVES)
@@ -47,8 +51,9 @@ def test_rows_are_on_disk_as_soon_as_a_round_is_recorded(tmp_path: Path) -> None
     assert ["1", "dispatch", "", "seconds", "0.5"] in written
     assert ["1", "train", "", "train-loss", "1.5"] in written
     assert ["1", "train", "0", "num-examples", "30"] in written
-    assert ["1", "evaluate", "1", "accuracy", "0.75"] in written
+    assert ["1", "evaluate-clients", "1", "client-accuracy", "0.75"] in written
     assert ["1", "error", "2", "ValueError: bad shape", "1"] in written
+    assert ["1", "error-evaluate-clients", "2", "OSError: no rows", "1"] in written
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
@@ -230,11 +235,33 @@ NUMBERS = st.dictionaries(NAMES, st.floats(allow_nan=False), max_size=3)
         seconds=st.dictionaries(st.sampled_from([*TIMED, "evaluation", "idle", "busy"]), st.floats(0, 1e6)),
         metrics=NUMBERS,
         actors=st.dictionaries(st.integers(0, 10**6), NUMBERS.filter(bool), max_size=3),
+        errors=st.lists(
+            st.builds(MessageError, st.integers(0, 9), st.sampled_from(PHASES), st.sampled_from("ab"))
+        ).map(tuple),
     )
 )
 def test_a_round_is_its_rows(one: Round) -> None:
     rows = list(one.rows())
     assert rounds_from_rows(rows) == ([one] if rows else [])
+
+
+def test_histories_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    old = {"number": 1, "seconds": {}, "metrics": {"loss": 0.5, "client-loss": 0.7, "train-loss": 0.9}}
+    old |= {"actors": {"3": {"num-examples": 5.0, "accuracy": 0.5}}, "errors": {"2": "gone"}}
+    (tmp_path / "history.json").write_text(json.dumps({"rounds": [old]}))
+    rows = ["evaluate,,loss,0.5", "evaluate,,client-loss,0.7", "train,,train-loss,0.9"]
+    rows += ["train,3,num-examples,5", "evaluate,3,accuracy,0.5", "error,2,gone,1"]
+    csv_text = "\n".join(["round,phase,actor,metric,value", *(f"1,{row}" for row in rows), ""])
+    (tmp_path / "metrics.csv").write_text(csv_text)
+    expected = Round(
+        1,
+        metrics={"loss": 0.5, "client-loss": 0.7, "train-loss": 0.9},
+        actors={3: {"num-examples": 5.0, "accuracy": 0.5}},
+        errors=(MessageError(2, "train", "gone"),),
+    )
+    assert History.load(tmp_path).rounds == [expected]
+    (tmp_path / "history.json").unlink()
+    assert History.load(tmp_path).rounds == [expected]
 
 
 def test_metrics_are_seen_as_series() -> None:

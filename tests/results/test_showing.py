@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fedlocal.results import Arm, History, Round, run_html, run_text
+from fedlocal.results import Arm, History, MessageError, Round, run_html, run_text
 from fedlocal.results.figures.inline import INK, curves_svg
 from fedlocal.results.frames import frame_of
 
@@ -14,9 +14,9 @@ HASHES = {"federated": "ab" * 32, "sequential, 1 thread": "cd" * 32}
 ARMS = [Arm("federated", 0.9, 0.3, 1.0), Arm("sequential, 1 thread", 0.92, 0.25, 2.0, speed_up=2.0)]
 
 
-def history(*accuracies: float, errors: dict[int, str] | None = None) -> History:
+def history(*accuracies: float, errors: tuple[MessageError, ...] = ()) -> History:
     rounds = [
-        Round(number, {"training": 0.5}, {"accuracy": accuracy, "loss": 1 - accuracy}, errors=errors or {})
+        Round(number, {"training": 0.5}, {"accuracy": accuracy, "loss": 1 - accuracy}, errors=errors)
         for number, accuracy in enumerate(accuracies)
     ]
     return History(rounds=rounds)
@@ -43,7 +43,7 @@ def test_a_run_is_a_table_its_hash_and_its_folder() -> None:
 
 
 def test_messages_that_ended_in_an_error_are_told_beside_the_hash() -> None:
-    shown = {"federated": history(0.1, 0.9, errors={3: "died"})}
+    shown = {"federated": history(0.1, 0.9, errors=(MessageError(3, "train", "died"),))}
     for text in (run_text(ARMS[:1], shown, HASHES, None), run_html(ARMS[:1], shown, HASHES, None)):
         assert "abababababababab (2 messages ended in an error)" in text
         assert "results in memory alone" in text

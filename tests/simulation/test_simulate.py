@@ -104,8 +104,13 @@ def test_results_are_those_of_any_run(tmp_path: Path) -> None:
     }
     read = History.load(result.folder).rounds
     assert [one.number for one in read] == [1, 2]
-    assert read[0].metrics == {"train-loss": 1.0, "train-accuracy": 0.5, "loss": 0.5, "accuracy": 0.5}
-    assert read[1].metrics["loss"] == pytest.approx(1 / 4)  # each client's state lives on
+    assert read[0].metrics == {
+        "train-loss": 1.0,
+        "train-accuracy": 0.5,
+        "client-loss": 0.5,
+        "client-accuracy": 0.5,
+    }
+    assert read[1].metrics["client-loss"] == pytest.approx(1 / 4)  # each client's state lives on
     assert sorted(read[0].actors) == [0, 1, 2, 3, 4]
     assert read[0].seconds["busy"] > 0
     assert len(read[0].work) == 10
@@ -270,7 +275,7 @@ def test_an_app_of_the_older_api_has_the_same_bits_each_time(workers: int) -> No
     assert strategies[0].orders == strategies[1].orders == [sorted(order) for order in strategies[0].orders]
     assert strategies[0].model[0].tensors == strategies[1].model[0].tensors
     last = found[0].history.rounds[-1]
-    assert (last.number, last.metrics["train-loss"], last.metrics["accuracy"]) == (2, 0.5, 0.25)
+    assert (last.number, last.metrics["train_loss"], last.metrics["client-accuracy"]) == (2, 0.5, 0.25)
 
 
 def misshapen(kind: str) -> ClientApp:

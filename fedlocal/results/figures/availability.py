@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from fedlocal.results.figures.canvas import COLOURS, every, sheet
 from fedlocal.results.files import ResultsError
+from fedlocal.results.phases import AVAILABLE
 from fedlocal.results.rounds import MOST_LISTED, Round
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-AVAILABLE = "available"
-"""The metric of rounds in which actors could be away: how many were there."""
 
 MOST_ACTORS = 200
 """Beyond, actors are left out at even distances."""
@@ -53,7 +51,7 @@ def states(rounds: Sequence[Round], actors: int) -> NDArray[np.int8] | None:
     for one in known:
         column = found[:, one.number - 1]
         column[list(one.actors)] = State.TOOK_PART
-        column[list(one.errors)] = State.FAILED
+        column[[error.actor for error in one.errors]] = State.FAILED
         for actor, how in one.absent.items():
             column[actor] = State.LEFT if how == "left" else State.AWAY
     return found

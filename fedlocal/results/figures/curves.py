@@ -8,6 +8,7 @@ import numpy as np
 
 from fedlocal.results.figures.canvas import line_style, sheet
 from fedlocal.results.history import History
+from fedlocal.results.phases import AVAILABLE, COLUMN, phase_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +23,9 @@ def learning_curves(
     path: str | os.PathLike[str],
     title: str = "Learning curves",
     where: str = "on the test set",
+    metrics: Sequence[str] = ("accuracy", "loss"),
 ) -> None:
-    """Draw the global model's accuracy and loss against the round, one line a history.
+    """Draw metrics of the global model against the round, a panel each, one line a history.
 
     Parameters
     ----------
@@ -35,13 +37,15 @@ def learning_curves(
         Above the panels.
     where : str
         Whose rows the metrics are of; above each panel.
+    metrics : sequence of str
+        What to draw; by default the accuracy and the loss on the test set.
 
     Raises
     ------
     ResultsError
         If the file cannot be written.
     """
-    panels = evaluated(histories) or ["loss"]
+    panels = evaluated(histories, metrics) or ["loss"]
     with sheet(path, 4.6 * len(panels), 3.9) as figure:
         figure.suptitle(title)
         draw_curves(figure, histories, panels, where)
@@ -50,6 +54,17 @@ def learning_curves(
 def evaluated(histories: Mapping[str, History], metrics: Sequence[str] = ("accuracy", "loss")) -> list[str]:
     """Return which of these metrics any history has."""
     return [name for name in metrics if any(each.series(name)[0] for each in histories.values())]
+
+
+def reported(histories: Mapping[str, History]) -> list[str]:
+    """Return what to show of histories: accuracy and loss on the test set, or else whatever was reported.
+
+    That is what the server evaluated, then what clients did, then their training.
+    """
+    known = {name for each in histories.values() for one in each.rounds for name in one.metrics}
+    order = ["evaluate", *COLUMN.values()]
+    names = sorted(known - {AVAILABLE}, key=lambda name: (order.index(phase_of(name)), name))
+    return evaluated(histories) or names
 
 
 def draw_curves(

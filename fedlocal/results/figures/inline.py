@@ -7,12 +7,14 @@ from io import StringIO
 from typing import Any
 
 from fedlocal.results.figures.canvas import STYLE
-from fedlocal.results.figures.curves import draw_curves, evaluated
+from fedlocal.results.figures.curves import draw_curves, reported
 from fedlocal.results.history import History
 from fedlocal.results.text import fixed
 
 INK = "#010203"
 """Stands for the page's own colour of text: no line has it."""
+
+MOST_PANELS = 4
 
 ROOT = "display: block; max-width: 100%; height: auto; stroke-linejoin: round; stroke-linecap: butt"
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -32,7 +34,7 @@ PROSE: dict[Any, Any] = {
 
 
 def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
-    """Draw accuracy and loss, or else the loss of training, against the round as an ``<svg>`` element.
+    """Draw accuracy and loss, or else what else was reported, against the round as an ``<svg>`` element.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
         Without any reference to another file; the background is transparent, text and axes have the page's
         colour, and screen readers are told the first and the last values. Empty if nothing was evaluated.
     """
-    panels = evaluated(histories) or evaluated(histories, ("train-loss",))
+    panels = reported(histories)[:MOST_PANELS]
     if not panels:
         return ""
     from matplotlib import rc_context

@@ -1,0 +1,69 @@
+"""Names of metrics that say of which phase they are, so that no two phases ever share a column or a series.
+
+A number of the global model on the test set has its plain name, such as ``accuracy``. What actors report in
+training begins with ``train-`` (``train-loss``), what they report in an evaluation on their own rows with
+``client-`` (``client-accuracy``), and what they answer to a query with ``query-``.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+Phase = Literal["train", "client", "query"]
+"""What actors are asked for; ``client`` is the evaluation on their own rows."""
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
+COLUMN: Mapping[str, str] = {"train": "train", "client": "evaluate-clients", "query": "query"}
+AVAILABLE = "available"
+"""The metric of rounds in which actors could be away: how many were there."""
+
+OF_CLIENTS = re.compile(r"(train|client|query)[-_]")
+TAKEN = re.compile(rf"(test-)*({OF_CLIENTS.pattern}|{AVAILABLE}$)")
+
+
+def of_phase(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
+    """Return what actors reported under names that say when; a name that says so already stays as it is.
+
+    Examples
+    --------
+    >>> of_phase("client", {"accuracy": 0.9, "eval_acc": 0.9, "client-f1": 0.8})
+    {'client-accuracy': 0.9, 'client-eval_acc': 0.9, 'client-f1': 0.8}
+    >>> of_phase("train", {"loss": 1.0, "train-loss": 2.0})  # one app has both: they stay apart
+    {'train-loss': 1.0, 'train-train-loss': 2.0}
+    """
+    prefixed = {f"{phase}-{name}" for name in reported}
+    said = {name for name in reported if name.startswith((f"{phase}-", f"{phase}_")) and name not in prefixed}
+    return {name if name in said else f"{phase}-{name}": value for name, value in reported.items()}
+
+
+def of_actor(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
+    """Return what one actor reported, likewise; the rows that it trained are its ``num-examples``."""
+    named = of_phase(phase, reported)
+    if phase == "train" and "num-examples" in reported:
+        named["num-examples"] = named.pop("train-num-examples")
+    return named
+
+
+def of_model(evaluated: Mapping[str, float]) -> dict[str, float]:
+    """Return what a central evaluation gave under plain names; one that looks like an actor's gets ``test-``.
+
+    Examples
+    --------
+    >>> of_model({"accuracy": 0.9, "train-loss": 0.5})
+    {'accuracy': 0.9, 'test-train-loss': 0.5}
+    """
+    return {f"test-{name}" if TAKEN.match(name) else name: value for name, value in evaluated.items()}
+
+
+def phase_of(metric: str) -> str:
+    """Return the phase of a name made here, as ``metrics.csv`` has it in its column.
+
+    Examples
+    --------
+    >>> [phase_of(name) for name in ("train-loss", "client-loss", "loss", "test-train-loss", "available")]
+    ['train', 'evaluate-clients', 'evaluate', 'evaluate', 'train']
+    """
+    if metric == AVAILABLE:
+        return "train"
+    found = OF_CLIENTS.match(metric)
+    return COLUMN[found[1]] if found else "evaluate"
