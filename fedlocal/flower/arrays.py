@@ -54,8 +54,8 @@ class LocalArray(Array):
         return Array.from_numpy_ndarray(self.ndarray).data
 
     def numpy(self) -> NDArray[Any]:
-        """Return a copy that is the caller's to change, as Flower's own arrays do."""
-        return self.ndarray.copy()
+        """Return a copy in the same order that is the caller's to change, as Flower's own arrays do."""
+        return self.ndarray.copy("A")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _local, (self.ndarray,)  # by a function, for the name of the class is not its own

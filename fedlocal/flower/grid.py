@@ -4,6 +4,7 @@ Its nodes are always there, unless it is told otherwise; every request ends in e
 replies come sorted by partition, whatever the order of requests and of completion.
 """
 
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -21,17 +22,21 @@ from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, Staffing,
 from fedlocal.flower.codec import decode_reply, encode_content, encode_request
 from fedlocal.flower.host import FIRST_NODE, partition_of
 from fedlocal.flower.layout import CodecError
+from fedlocal.flower.outbox import Outbox
 from fedlocal.flower.private import (
     CLIENT_APP_CRASHED,
     CLIENT_APP_RAISED,
     NODE_UNAVAILABLE,
     RUN_ID,
     Run,
+    as_it_is,
     become_server,
     empty_run,
     reply_to,
     set_message_id,
 )
+
+_log = logging.getLogger(__name__)
 
 AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
 AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
@@ -62,12 +67,8 @@ class Exchange:
     handlings: tuple[Handling, ...]
 
 
-@dataclass(frozen=True)
-class _Pushed:
-    batch: Batch
-    index: int
-    request: Message
-    contents: dict[int, Broadcast]
+class NoReplyError(Error):
+    """The error in place of a reply that did not come in time."""
 
 
 class LocalGrid(Grid):
@@ -94,7 +95,7 @@ class LocalGrid(Grid):
         self.restrict(range(FIRST_NODE, FIRST_NODE + len(costs)))
         self._counts: Counter[int] = Counter()
         self._counting = threading.Lock()
-        self._pushed: dict[str, _Pushed] = {}
+        self._outbox = Outbox(system, self._read)
         self.set_run(empty_run(RUN_ID))
         become_server(RUN_ID)
 
@@ -120,12 +121,12 @@ class LocalGrid(Grid):
 
     def get_node_ids(self) -> list[int]:
         """Return all node ids, in the order of the partitions."""
-        return self._node_ids
+        return self._node_ids.copy()
 
     def restrict(self, nodes: Sequence[int]) -> None:
         """Let the server app know of these nodes alone, until it is told otherwise; all keep their states."""
         self.nodes = nodes
-        self._node_ids = list(nodes)  # kept, since Flower copies it twice a round
+        self._node_ids = list(nodes)
         self._known = nodes if isinstance(nodes, range) else frozenset(nodes)
 
     def cost(self, node: int) -> float:
@@ -133,25 +134,20 @@ class LocalGrid(Grid):
         return float(self._costs[partition_of(node)])
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
-        """Send messages and return their identifiers at once."""
-        requests = self._stamped(messages)
+        """Send messages and return their identifiers at once; those to unknown nodes are left out."""
+        requests = self._stamped(self._deliverable(messages))
+        self._sending(requests)
         contents = self._shared(requests)
-        batch = self._post(requests, contents)
-        for index, request in enumerate(requests):
-            self._pushed[request.metadata.message_id] = _Pushed(batch, index, request, contents)
+        self._outbox.push(requests, self._envelopes(requests, contents))
         return [request.metadata.message_id for request in requests]
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
-        """Return the replies that are there, each once, sorted by partition."""
-        replies = []
-        for identifier in message_ids:
-            pushed = self._pushed.get(identifier)
-            if pushed and (result := pushed.batch.result(pushed.index)) is not None:
-                replies.append(_as_message(result, pushed.request))
-                del self._pushed[identifier]
-                if pushed.batch.done:
-                    self._release(pushed.contents.values())
-        return _sorted(replies)
+        """Return the replies that are there, each once, sorted by partition.
+
+        As with Flower's grids, an identifier for which none will come has an error of code 3: nobody sent
+        such a message, its reply was pulled before, or its time to live is over.
+        """
+        return _sorted(self._outbox.pull(message_ids))
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return one reply or error for each, sorted by partition.
@@ -267,17 +263,22 @@ class LocalGrid(Grid):
     def close(self) -> None:
         """End the system that runs the nodes."""
         self._system.close()
+        self._outbox.close()
 
     def _stamped(self, messages: Iterable[Message]) -> list[Message]:
-        """Give each message an identifier that says which message to which partition it is."""
-        requests = list(messages)
-        for request in requests:
-            node = request.metadata.dst_node_id
+        """Give each message an identifier that says which message to which partition it is.
+
+        The messages returned are others, whose identifiers stay: an app may send a message again.
+        """
+        requests = []
+        for message in messages:
+            node = message.metadata.dst_node_id
             if node not in self._known:
-                raise ValueError(f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}")
+                raise ValueError(self._no_such(node))
             with self._counting:  # older strategies send from many threads
                 self._counts[node] += 1
-                set_message_id(request, f"{partition_of(node)}:{self._counts[node]}")
+                set_message_id(message, f"{partition_of(node)}:{self._counts[node]}")
+                requests.append(as_it_is(message))
         return requests
 
     def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:
@@ -285,14 +286,35 @@ class LocalGrid(Grid):
         contents = {id(request.content): request.content for request in requests}
         return {key: self._system.share(*encode_content(content)) for key, content in contents.items()}
 
+    def _deliverable(self, messages: Iterable[Message]) -> list[Message]:
+        """Leave out messages to nodes that there are not, as Flower does."""
+        requests = list(messages)
+        for request in requests:
+            if (node := request.metadata.dst_node_id) not in self._known:
+                _log.error("a message is not sent: %s", self._no_such(node))
+        return [request for request in requests if request.metadata.dst_node_id in self._known]
+
+    def _no_such(self, node: int) -> str:
+        return f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}"
+
+    def _sending(self, requests: Sequence[Message]) -> None:
+        """Take note of messages that are about to be pushed."""
+
+    def _read(self, request: Message, result: Result) -> Message:
+        """Return the reply to a message that was pushed."""
+        return _as_message(result, request)
+
     def _post(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> Batch:
+        return self._system.post(self._envelopes(requests, contents))
+
+    def _envelopes(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> list[Envelope]:
         envelopes = []
         for request in requests:
             content = contents[id(request.content)]
             node = request.metadata.dst_node_id
             body, actor = encode_request(request), partition_of(node)
             envelopes.append(Envelope(actor, body, content, self.cost(node), content.nbytes))
-        return self._system.post(envelopes)
+        return envelopes
 
     def _release(self, contents: Iterable[Broadcast]) -> None:
         for content in contents:
@@ -327,8 +349,10 @@ def _as_message(result: Result, request: Message) -> Message:
             reason = f"client {result.actor}: the reply is not one: {error}"
             return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
     code = _CODES.get(result.cause, CLIENT_APP_RAISED)
-    reason = f"client {result.actor}: {result.reason}\n{result.traceback}".strip()
-    return reply_to(request, None, Error(code, readable(reason)))
+    reason = readable(f"client {result.actor}: {result.reason}\n{result.traceback}".strip())
+    return reply_to(
+        request, None, NoReplyError(code, reason) if result.cause == "timeout" else Error(code, reason)
+    )
 
 
 def _sorted(replies: list[Message]) -> list[Message]:

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from flwr.app import Array
@@ -38,13 +38,16 @@ class Described(NamedTuple):
     stype: str | None  # of an array of another kind
     kind: np.dtype[Any]
     nbytes: int
+    order: Literal["C", "F"] = "C"
 
 
 Layout = tuple[tuple[str, tuple[Described, ...] | None], ...]  # records by name; None has no arrays
 
 
-def describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[str, str, tuple[int, ...], str | None]:
+def describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[Any, ...]:
     """Return what a layout says of an array, and add its bytes to `buffers`, not copied where contiguous.
+
+    The order of Fortran stays, as in ``.npy`` files: libraries compute other last bits with it.
 
     Raises
     ------
@@ -56,6 +59,9 @@ def describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[str, str, t
     except ValueError as error:
         raise CodecError(f"array {key!r}: {error}") from error
     if values is not None:
+        if values.flags.fnc:
+            buffers.append(values.T.reshape(-1).view(np.uint8))
+            return key, values.dtype.str, values.shape, None, "F"
         contiguous = values if values.flags.c_contiguous else np.ascontiguousarray(values)
         buffers.append(contiguous.reshape(-1).view(np.uint8))
         return key, values.dtype.str, values.shape, None
@@ -89,7 +95,11 @@ def _parsed(described: bytes) -> Layout:
     )
 
 
-def _described(key: str, dtype: str, shape: Sequence[int], stype: str | None) -> Described:
+def _described(
+    key: str, dtype: str, shape: Sequence[int], stype: str | None, order: Literal["C", "F"] = "C"
+) -> Described:
+    if order not in ("C", "F"):
+        raise CodecError(f"array {key!r} claims order {order!r}")
     if not all(type(length) is int and length >= 0 for length in shape):
         raise CodecError(f"array {key!r} claims shape {shape}")
     if stype is not None:
@@ -99,7 +109,7 @@ def _described(key: str, dtype: str, shape: Sequence[int], stype: str | None) ->
     if not _DTYPE.fullmatch(dtype):
         raise CodecError(f"array {key!r} claims dtype {dtype!r}")
     kind = travelling(np.dtype(dtype))
-    return Described(str(key), dtype, tuple(shape), None, kind, kind.itemsize * math.prod(shape))
+    return Described(str(key), dtype, tuple(shape), None, kind, kind.itemsize * math.prod(shape), order)
 
 
 def restore(buffer: Buffer, described: Described) -> Array:
@@ -110,9 +120,9 @@ def restore(buffer: Buffer, described: Described) -> Array:
     CodecError
         If the layout claims other than the bytes that are there.
     """
-    _, dtype, shape, stype, kind, nbytes = described
+    _, dtype, shape, stype, kind, nbytes, order = described
     if stype is not None:
         return Array(dtype=dtype, shape=shape, stype=stype, data=bytes(buffer))
     if len(buffer) != nbytes:
         raise CodecError(f"an array of {len(buffer)} bytes claims dtype {dtype} and shape {shape}")
-    return LocalArray(np.ndarray(shape, kind, buffer if nbytes else b""))
+    return LocalArray(np.ndarray(shape, kind, buffer if nbytes else b"", order=order))

@@ -22,6 +22,7 @@ NUMPY = SType.NUMPY
 CLIENT_APP_RAISED = ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 CLIENT_APP_CRASHED = ErrorCode.CLIENT_APP_CRASHED
 NODE_UNAVAILABLE = ErrorCode.NODE_UNAVAILABLE
+MESSAGE_UNAVAILABLE = ErrorCode.MESSAGE_UNAVAILABLE
 ERROR_CODES = frozenset(code for name, code in vars(ErrorCode).items() if name.isupper())
 
 __all__ = ["Run", "aggregate_metricrecords"]
@@ -69,11 +70,27 @@ def readdressed(message: Message, node: int) -> Message:
     return _message({**message.metadata.__dict__, "_dst_node_id": node}, message.content, None)
 
 
+def as_it_is(message: Message) -> Message:
+    """Return a message with the same content, and with the metadata that this one has now."""
+    return _message(message.metadata.__dict__, message.content, None)
+
+
+def unknown_message(message_id: str) -> Message:
+    """Return the error that stands for the reply to a message that nobody sent, or whose reply was taken."""
+    fields = {
+        "_message_id": f"{message_id} reply",
+        "_reply_to_message_id": message_id,
+        "_message_type": "system",
+    }
+    error = Error(MESSAGE_UNAVAILABLE, f"no reply to message {message_id!r} will come")
+    return _message({**_FROM_SERVER, **fields, "_created_at": time.time()}, None, error)
+
+
 def reply_to(request: Message, content: RecordDict | None, error: Error | None = None) -> Message:
     """Put the reply to a request together; it comes from whom the request went to."""
     asked, now = request.metadata.__dict__, time.time()
     turned = {
-        "_message_id": "",
+        "_message_id": f"{asked['_message_id']} reply",
         "_reply_to_message_id": asked["_message_id"],
         "_src_node_id": asked["_dst_node_id"],
         "_dst_node_id": asked["_src_node_id"],

@@ -9,14 +9,16 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flwr.app import ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
 
-from fedlocal.actors import System, raw
+from fedlocal.actors import Result, System, raw
 from fedlocal.flower.admission import Admission
 from fedlocal.flower.codec import encode_content
 from fedlocal.flower.congruent import Shapes, congruent, shapes_of
-from fedlocal.flower.grid import Exchange, Handling, LocalGrid
+from fedlocal.flower.grid import Exchange, Handling, LocalGrid, NoReplyError
 from fedlocal.flower.host import partition_of
+from fedlocal.flower.outbox import EXPIRED, remaining
+from fedlocal.flower.private import MESSAGE_UNAVAILABLE, instead
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Watched:
     phases: dict[str, Phase] = field(default_factory=dict)
     errors: list[ClientError] = field(default_factory=list)
     asked: set[tuple[str, int]] = field(default_factory=set, repr=False)
+    under_way: int = field(default=0, repr=False)
     prints: list[tuple[str, int, bytes]] = field(default_factory=list, repr=False)
 
 
@@ -94,7 +97,7 @@ class Watch:
     Parameters
     ----------
     on_round : callable
-        Told of each round when the next one begins.
+        Told of each round, in order, when the next one has begun and all its messages have their replies.
     workers : int
         Who handle messages.
     """
@@ -102,7 +105,7 @@ class Watch:
     def __init__(self, on_round: Callable[[Watched], None], workers: int) -> None:
         self._on_round, self._workers = on_round, workers
         self._lock = threading.Lock()
-        self._groups: dict[str, Watched] = {}
+        self._rounds: dict[str, Watched] = {}  # not told yet, by what names them
         self._current: Watched | None = None
         self._last = -1
         self._digest = hashlib.sha256()
@@ -110,12 +113,13 @@ class Watch:
     def sent(self, requests: Sequence[Message]) -> list[Watched]:
         """Note messages before they go; return the round of each."""
         prints = {id(request.content): fingerprint(request.content) for request in requests}
+        rounds: list[Watched] = []
         with self._lock:
             fresh = self._begins_a_round(requests)
-            rounds = [
-                self._round_of(request, fresh=fresh and not index) for index, request in enumerate(requests)
-            ]
-            for one, request in zip(rounds, requests, strict=True):
+            for index, request in enumerate(requests):
+                one = self._round_of(request, fresh=fresh and not index)
+                one.under_way += 1
+                rounds.append(one)
                 one.phases.setdefault(kind_of(request), Phase())
                 one.asked.add((kind_of(request), _partition(request)))
                 one.prints.append((kind_of(request), _partition(request), prints[id(request.content)]))
@@ -131,11 +135,13 @@ class Watch:
                 self._note(one, reply, printed)
             if times and rounds:
                 _time(rounds[0].phases[kind_of(replies[0])], times)
+            self._tell_complete()
 
     def finish(self) -> str:
-        """Tell of the last round; return a fingerprint of all that was sent and replied."""
+        """Tell of the rounds that are left; return a fingerprint of all that was sent and replied."""
         with self._lock:
-            self._close()
+            while self._rounds:
+                self._tell()
             return self._digest.hexdigest()
 
     def _begins_a_round(self, requests: Sequence[Message]) -> bool:
@@ -149,23 +155,25 @@ class Watch:
     def _round_of(self, request: Message, *, fresh: bool) -> Watched:
         """Return a message's round: that of its group, or a new one."""
         group = _group(request)
-        if group and group in self._groups:
-            return self._groups[group]
+        if group and group in self._rounds:
+            return self._rounds[group]
         if self._current and not group and not fresh:
             return self._current
-        self._close()
+        self._current = None
+        self._tell_complete()
         if group.isdecimal() and int(group) > self._last:
             self._last = int(group)
         elif self._last >= 0 or kind_of(request) in ("train", "evaluate"):  # what is asked before is round 0
             self._last = max(1, self._last + 1)
         else:
             self._last = 0
-        self._current = self._groups[group] = Watched(self._last, self._workers)
+        self._current = self._rounds[group or f" {self._last}"] = Watched(self._last, self._workers)
         return self._current
 
     def _note(self, one: Watched, reply: Message, printed: bytes) -> None:
         kind, partition = kind_of(reply), partition_of(reply.metadata.src_node_id)
         one.prints.append((f"{kind} reply", partition, printed))
+        one.under_way -= 1
         if reply.has_error():
             error = reply.error
             told = ClientError(
@@ -175,12 +183,23 @@ class Watch:
         else:
             one.phases[kind].metrics.setdefault(partition, {}).update(_numbers(reply.content))
 
-    def _close(self) -> None:
-        current, self._current = self._current, None  # told once, also if that is interrupted
-        if current:
-            for kind, partition, printed in sorted(current.prints):
-                self._digest.update(f"{current.number} {kind} {partition} ".encode() + printed)
-            self._on_round(current)
+    def _tell_complete(self) -> None:
+        """Tell of the first rounds that are over: what is told does not depend on when replies come."""
+        for first in list(self._rounds.values()):
+            if first is self._current or first.under_way:
+                return
+            self._tell()
+
+    def _tell(self) -> None:
+        first = self._rounds.pop(next(iter(self._rounds)))  # told once, also if that is interrupted
+        if first is self._current:
+            self._current = None
+        for kind, partition, printed in sorted(first.prints):
+            self._digest.update(f"{first.number} {kind} {partition} ".encode() + printed)
+        first.errors.sort(key=lambda error: (error.partition, error.message_type))
+        for phase in first.phases.values():
+            phase.metrics = dict(sorted(phase.metrics.items()))
+        self._on_round(first)
 
 
 class WatchedGrid(LocalGrid):
@@ -205,34 +224,52 @@ class WatchedGrid(LocalGrid):
     ) -> None:
         super().__init__(system, [1.0] * nodes)
         self._admission, self._watch, self._strict = admission, watch, strict
-        self._posted: dict[str, tuple[Watched, list[Shapes]]] = {}
+        self._pushed: dict[str, tuple[Watched, list[Shapes]]] = {}
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
+        """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
+
+        As with Flower's grids, messages to unknown nodes are left out, those without a reply in time have
+        none, and with a `timeout` of 0 nobody waits.
+        """
+        requests = self._deliverable(messages)
+        if timeout is not None and timeout <= 0:
+            self.push_messages(requests)
+            return []
+        replies, _ = self.ask(requests, timeout)
+        return [reply for reply in replies if not _is_missing(reply)]
 
     def ask(
         self, messages: Iterable[Message], timeout: float | None = None
     ) -> tuple[list[Message], Exchange]:
-        """Send messages, wait, and return one reply or error for each, sorted by partition, and the times."""
+        """Send messages, wait, and return one reply or error for each, sorted by partition, and the times.
+
+        Nobody waits for a message whose time to live is over.
+        """
         requests = sorted(messages, key=_partition)
         rounds, sent = self._watch.sent(requests), self._shapes(requests)
-        replies, times = super().ask(requests, timeout)
-        admitted = self._admitted(replies, sent)
+        lives = [remaining(request) for request in requests]
+        most = max(lives, default=0.0)
+        replies, times = super().ask(requests, most if timeout is None else min(timeout, most))
+        answered = [_alive(request, reply) for request, reply in zip(requests, replies, strict=True)]
+        admitted = self._admitted(answered, sent)
         self._watch.received(rounds, admitted, times)
         return admitted, times
 
-    def push_messages(self, messages: Iterable[Message]) -> list[str]:
-        """Send messages and return their identifiers at once."""
-        requests = list(messages)
-        noted = zip(self._watch.sent(requests), self._shapes(requests), strict=True)
-        identifiers = super().push_messages(requests)
-        self._posted.update(zip(identifiers, noted, strict=True))
-        return identifiers
+    def wait_for_pushed(self, timeout: float | None = None) -> int:
+        """Wait until no message that was pushed is under way; return how many are after `timeout` seconds."""
+        return self._outbox.wait(timeout)
 
-    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
-        """Return the replies that are there, each once, sorted by partition."""
-        replies = super().pull_messages(message_ids)
-        noted = [self._posted.pop(reply.metadata.reply_to_message_id) for reply in replies]
-        admitted = self._admitted(replies, [sent for _, sent in noted])
-        self._watch.received([one for one, _ in noted], admitted)
-        return admitted
+    def _sending(self, requests: Sequence[Message]) -> None:
+        noted = zip(self._watch.sent(requests), self._shapes(requests), strict=True)
+        names = [request.metadata.message_id for request in requests]
+        self._pushed.update(zip(names, noted, strict=True))
+
+    def _read(self, request: Message, result: Result) -> Message:
+        watched, sent = self._pushed.pop(request.metadata.message_id)
+        admitted = self._admitted([super()._read(request, result)], [sent])
+        self._watch.received([watched], admitted)
+        return admitted[0]
 
     def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:
         """Return what the arrays of each message look like, where that matters."""
@@ -250,6 +287,17 @@ class WatchedGrid(LocalGrid):
         if not self._strict:
             return admitted
         return [congruent(reply, shapes) for reply, shapes in zip(admitted, sent, strict=True)]
+
+
+def _is_missing(reply: Message) -> bool:
+    return reply.has_error() and isinstance(reply.error, NoReplyError)
+
+
+def _alive(request: Message, reply: Message) -> Message:
+    """Return a reply, or Flower's error where none came before the request's time to live was over."""
+    if _is_missing(reply) and remaining(request) <= 0:
+        return instead(reply, None, Error(MESSAGE_UNAVAILABLE, f"{EXPIRED}: {reply.error.reason}"))
+    return reply
 
 
 def kind_of(message: Message) -> str:

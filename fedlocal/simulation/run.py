@@ -1,5 +1,6 @@
 """Any Flower app on local actors: ``fedlocal.simulate`` in place of Flower's ``run_simulation``."""
 
+import logging
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -15,8 +16,12 @@ from fedlocal.turns import one_at_a_time
 if TYPE_CHECKING:
     from fedlocal.flower.apps import AnyClientApp, AnyServerApp, ServerContext
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.watched import ClientError
+    from fedlocal.flower.watched import ClientError, WatchedGrid
     from fedlocal.simulation.record import Recorder
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds of silence at the end
 
 RunConfig = Mapping[str, bool | int | float | str]
 
@@ -149,6 +154,13 @@ def _make(folder: Path) -> None:
         ) from error
 
 
+def _wait_for_pushed(grid: "WatchedGrid") -> None:
+    """Wait for the replies to messages that the server app pushed, and did not wait for."""
+    if left := grid.wait_for_pushed(PATIENCE):
+        logger.warning("the server app is done; %d messages that it sent are still handled", left)
+        grid.wait_for_pushed()
+
+
 @dataclass(frozen=True)
 class _Setting:
     nodes: int
@@ -187,6 +199,7 @@ def _run(
             with left_alone():
                 seed_globals(int(generator(setting.seed, Stream.SAMPLING).integers(2**32)))
                 context = run_server(server, grid, setting.run_config)
+            _wait_for_pushed(watched)
         finally:
             seconds = time.perf_counter() - begun
             fingerprint = watch.finish()  # what clients did may be why the server failed

@@ -33,7 +33,7 @@ from fedlocal.flower.layout import _parsed as layouts
 ARRAYS = hnp.arrays(
     dtype=st.sampled_from(["<f4", ">f4", "<f8", "<i8", "?", "<c8", "<f2", "u1"]),
     shape=hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
-)
+).flatmap(lambda array: st.sampled_from([array, np.asfortranarray(array), array.T]))
 
 
 def content(arrays: dict[str, np.ndarray[Any, Any]]) -> RecordDict:
@@ -58,6 +58,7 @@ def test_any_content_survives(arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         assert array.dtype == arrays[name].dtype
         assert array.tobytes() == arrays[name].tobytes()
         assert array.shape == arrays[name].shape
+        assert array.flags.fnc == arrays[name].flags.fnc
 
 
 @given(st.dictionaries(st.text(max_size=5), ARRAYS, max_size=4))
@@ -137,6 +138,11 @@ def test_an_error_survives() -> None:
     request = _request()
     reply = decode_reply(encode_reply(Message(Error(2, "why"), reply_to=request)), request)
     assert (reply.error.code, reply.error.reason) == (2, "why")
+
+
+def test_an_order_that_there_is_not_is_refused() -> None:
+    with pytest.raises(CodecError, match="claims order 'K'"):
+        decode_content(_header([["arrays", [["w", "<f4", [1], None, "K"]]]], {}), [bytes(4)])
 
 
 @pytest.mark.parametrize(("dtype", "shape"), [("<f4", [10**13]), ("<f4", [4]), ("|O", [1]), ("<f8", [3])])

@@ -99,13 +99,14 @@ def test_an_action_that_the_app_does_not_have_is_the_clients_error(grid: LocalGr
 
 
 def test_pushed_messages_can_be_pulled_once(grid: LocalGrid) -> None:
-    waiting = set(grid.push_messages(messages("train.count", [2, 0])))
-    assert len(waiting) == 2
-    found: list[Message] = []
-    while len(found) < 2:
+    pushed = set(grid.push_messages(messages("train.count", [2, 0])))
+    assert len(pushed) == 2
+    waiting, found = set(pushed), list[Message]()
+    while waiting:
         found += grid.pull_messages(waiting)
+        waiting -= {reply.metadata.reply_to_message_id for reply in found}
     assert sorted(sources(found)) == [0, 2]
-    assert grid.pull_messages(waiting) == []
+    assert [reply.error.code for reply in grid.pull_messages(pushed)] == [3, 3]
 
 
 def test_a_node_that_is_not_there_is_refused(grid: LocalGrid) -> None:

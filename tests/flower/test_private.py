@@ -36,10 +36,20 @@ def test_requests_and_replies_are_what_flower_makes_of_them() -> None:
     assert vars(again.metadata) == vars(made.metadata)
     theirs, ours = Message(RecordDict(), reply_to=made), private.reply_to(made, RecordDict())
     for name, value in vars(theirs.metadata).items():
-        if name not in {"_created_at", "_ttl"}:
+        if name not in {"_created_at", "_ttl", "_message_id"}:
             assert vars(ours.metadata)[name] == value, name
     assert vars(ours).keys() == vars(theirs).keys()
     assert 0 < ours.metadata.ttl <= made.metadata.ttl
+    assert ours.metadata.message_id == "0:1 reply"  # a grid's to give
+
+
+def test_a_message_is_copied_as_it_is() -> None:
+    private.become_server(private.RUN_ID)
+    made = Message(RecordDict({"m": MetricRecord({"n": 1})}), 9, "train.custom", ttl=12.5, group_id="g")
+    again = private.as_it_is(made)
+    private.set_message_id(made, "0:2")
+    assert (again.metadata.message_id, again.content) == ("", made.content)
+    assert vars(again.metadata).keys() == vars(made.metadata).keys()
 
 
 def test_a_reply_or_an_error_takes_the_place_of_a_reply() -> None:
