@@ -95,7 +95,7 @@ class LocalGrid(Grid):
         self.restrict(range(FIRST_NODE, FIRST_NODE + len(costs)))
         self._counts: Counter[int] = Counter()
         self._counting = threading.Lock()
-        self._outbox = Outbox(system, self._read)
+        self._outbox = Outbox(system)
         self.set_run(empty_run(RUN_ID))
         become_server(RUN_ID)
 
@@ -139,6 +139,7 @@ class LocalGrid(Grid):
         self._sending(requests)
         contents = self._shared(requests)
         self._outbox.push(requests, self._envelopes(requests, contents))
+        self._outbox.collect(self._read)
         return [request.metadata.message_id for request in requests]
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
@@ -147,7 +148,7 @@ class LocalGrid(Grid):
         As with Flower's grids, an identifier for which none will come has an error of code 3: nobody sent
         such a message, its reply was pulled before, or its time to live is over.
         """
-        return _sorted(self._outbox.pull(message_ids))
+        return _sorted(self._outbox.pull(message_ids, self._read))
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return one reply or error for each, sorted by partition.

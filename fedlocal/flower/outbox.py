@@ -18,6 +18,10 @@ from fedlocal.flower.private import MESSAGE_UNAVAILABLE, instead, unknown_messag
 EXPIRED = "its time to live is over"
 
 
+Reader = Callable[[Message, Result], Message]
+"""Makes the reply of a request and its result; called once for each message, after it was handled."""
+
+
 @dataclass(frozen=True)
 class Posting:
     """A request under way."""
@@ -34,12 +38,10 @@ class Outbox:
     ----------
     system : System
         Handles the messages.
-    read : callable
-        Makes the reply of a request and its result; called once for each message, after it was handled.
     """
 
-    def __init__(self, system: System, read: Callable[[Message, Result], Message]) -> None:
-        self._system, self._read = system, read
+    def __init__(self, system: System) -> None:
+        self._system = system
         self._lock = threading.RLock()
         self._under_way: dict[str, Posting] = {}
         self._replies: dict[str, Message] = {}
@@ -53,9 +55,8 @@ class Outbox:
             for request, envelope, content in zip(requests, envelopes, contents, strict=True):
                 batch = self._system.post([envelope])
                 self._under_way[request.metadata.message_id] = Posting(request, batch, content)
-            self.collect()
 
-    def collect(self) -> None:
+    def collect(self, read: Reader) -> None:
         """Read the replies that have come.
 
         Raises
@@ -69,16 +70,19 @@ class Outbox:
                 (result,) = posting.batch.results()
                 del self._under_way[name]
                 self._give_back(posting.content)
-                self._replies[name] = self._read(posting.request, result)
+                self._replies[name] = read(posting.request, result)
 
-    def pull(self, identifiers: Iterable[str]) -> list[Message]:
+    def pull(self, identifiers: Iterable[str], read: Reader) -> list[Message]:
         """Return the replies that are there, and an error for each identifier for which none will come."""
         with self._lock:
-            self.collect()
-            pulled = [self._pulled(identifier) for identifier in dict.fromkeys(identifiers)]
+            wanted = dict.fromkeys(identifiers)
+            for identifier in wanted.keys() & self._under_way.keys():
+                self._end_if_expired(self._under_way[identifier])
+            self.collect(read)
+            pulled = [self._pulled(identifier) for identifier in wanted]
         return [reply for reply in pulled if reply]
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, read: Reader, timeout: float | None = None) -> int:
         """Wait until no message is under way, at most `timeout` seconds; return how many are then."""
         until = None if timeout is None else time.monotonic() + timeout
         for posting in list(self._under_way.values()):
@@ -87,7 +91,7 @@ class Outbox:
                 patience = min(patience, until - time.monotonic())
             posting.batch.wait(max(0.0, patience))
             self._end_if_expired(posting)
-        self.collect()
+        self.collect(read)
         return len(self._under_way)
 
     def close(self) -> None:
@@ -97,11 +101,8 @@ class Outbox:
             self._replies.clear()
 
     def _pulled(self, identifier: str) -> Message | None:
-        if posting := self._under_way.get(identifier):
-            self._end_if_expired(posting)
-            self.collect()
-            if identifier in self._under_way:
-                return None
+        if identifier in self._under_way:
+            return None
         reply = self._replies.pop(identifier, None)
         if reply is None:
             return unknown_message(identifier)

@@ -258,7 +258,7 @@ class WatchedGrid(LocalGrid):
 
     def wait_for_pushed(self, timeout: float | None = None) -> int:
         """Wait until no message that was pushed is under way; return how many are after `timeout` seconds."""
-        return self._outbox.wait(timeout)
+        return self._outbox.wait(self._read, timeout)
 
     def _sending(self, requests: Sequence[Message]) -> None:
         noted = zip(self._watch.sent(requests), self._shapes(requests), strict=True)

@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fedlocal.actors import usable_cores
+from fedlocal.actors import ActorSystemError, usable_cores
 from fedlocal.results import History, ResultsError, clear, owning
 from fedlocal.seeds import Stream, generator
 from fedlocal.turns import one_at_a_time
@@ -202,6 +202,8 @@ def _run(
             _wait_for_pushed(watched)
         finally:
             seconds = time.perf_counter() - begun
-            fingerprint = watch.finish()  # what clients did may be why the server failed
+            with suppress(ActorSystemError):  # which is told already
+                watched.wait_for_pushed(0.0)  # what clients did may be why the server failed
+            fingerprint = watch.finish()
     recorder.completed(fingerprint)
     return Result(recorder.history, tuple(recorder.errors), context, fingerprint, seconds, recorder.folder)

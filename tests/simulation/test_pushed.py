@@ -102,6 +102,19 @@ def main(grid, context):
     assert "2 messages ended in an error" in capsys.readouterr().out
 
 
+def test_errors_of_pushed_messages_are_told_of_a_server_app_that_fails(tmp_path: Path) -> None:
+    server = ServerApp()
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        grid.push_messages([instruct(node, 1) for node in grid.get_node_ids()])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fedlocal.simulate(server, failing_in_round_1(), 2, backend="inline", folder=tmp_path, **given)
+    assert [list(one.errors) for one in History.load(tmp_path).rounds] == [[1]]
+
+
 def applying() -> ClientApp:
     app = ClientApp()
 
