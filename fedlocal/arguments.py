@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fedlocal.resuming import CHANGEABLE, OF_OTHERS, run_folder
+from fedlocal.trust import check_stored_arguments, read_yaml
 
 SWEEPS = "multirun"  # where sweeps lie, unless hydra.sweep.dir says otherwise
 
@@ -88,7 +88,10 @@ def _sweep(folder: Path, others: Sequence[str]) -> list[str]:
         raise ArgumentsError(f"a sweep goes on as it was: {', '.join(refused)} cannot be set, only {may} can")
     hydra, task = _asked(folder)
     told = [each for each in hydra if not re.match(r"hydra\.(mode|sweep\.dir)=", each)]
-    return ["-m", *task, *told, *others, "sweep.resume=true", f"hydra.sweep.dir={_quoted(folder)}"]
+    if not any(re.fullmatch("trust=(true|on|yes|1)", each, re.IGNORECASE) for each in others):
+        check_stored_arguments([*task, *told], folder / "multirun.yaml")
+    go_on = ["sweep.resume=true", f"hydra.sweep.dir={_quoted(folder)}"]
+    return ["-m", *task, *told, "trust=false", *others, *go_on]
 
 
 def _continued(arguments: Sequence[str]) -> list[str]:
@@ -133,12 +136,9 @@ def _task(folder: Path) -> list[str]:
 
 def _asked(folder: Path) -> tuple[list[str], list[str]]:
     """Return what a sweep was asked for when it began: about Hydra, and about its runs."""
-    from omegaconf import OmegaConf
-
     path = folder / "multirun.yaml"
     try:
-        hydra: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)["hydra"]  # type: ignore[index, call-overload]
-        overrides = hydra["overrides"]  # as they were typed: ${…} is for Hydra to resolve
+        overrides = read_yaml(path)["hydra"]["overrides"]  # as they were typed: ${…} is for Hydra to resolve
         return list(map(str, overrides["hydra"])), list(map(str, overrides["task"]))
     except Exception as error:  # whatever can be wrong with a file that somebody edited
         raise ArgumentsError(f"{path} does not say what its sweep was: {error}") from error

@@ -121,6 +121,7 @@ class Config:
     sweep: Sweep = MISSING
     objective: str | None = MISSING
     display: Display = MISSING
+    trust: bool = MISSING
 
 
 ConfigStore.instance().store(name="schema", node=Config)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fedlocal")
 FULL_ERROR = "HYDRA_FULL_ERROR"
+NO_SETTINGS = ("sweep.", "display=", "objective=", "trust=")
 
 
 class _Session:
@@ -173,7 +174,7 @@ def run_job(config: Config) -> float:
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
     overrides = list(job.overrides.task)
     if sweep:  # how it is watched and gone on with is no setting of its runs
-        overrides = [each for each in overrides if not each.startswith(("sweep.", "display=", "objective="))]
+        overrides = [each for each in overrides if not each.startswith(NO_SETTINGS)]
     objective, outcome, display = math.nan, None, config.display
     try:
         if sweep:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fedlocal.config import Config
     from fedlocal.experiment import Run
 
-CHANGEABLE = ("workers", "backend", "tracker", "display")
+CHANGEABLE = ("workers", "backend", "tracker", "display", "trust")
 OF_OTHERS = ("sweep", "objective")  # options that are about other runs, or for other programs
 
 
@@ -54,11 +54,14 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     ------
     ResumeError
         If an override would change what the run is, or its configuration is damaged.
+    TrustError
+        If it names code that is to be trusted first.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf
 
     from fedlocal.config import compose, restore
+    from fedlocal.trust import check_stored
 
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     refused = [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in CHANGEABLE]
@@ -67,17 +70,30 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
             f"a run goes on as it was: {', '.join(refused)} cannot be set, only {', '.join(CHANGEABLE)} can"
         )
     chosen = [each for each in parsed if each.key_or_group in CHANGEABLE]
-    path, config = folder / "config.yaml", compose(*(str(each.input_line) for each in chosen))
+    path = folder / "config.yaml"
+    config = compose("trust=false", *(str(each.input_line) for each in chosen))
+    stored = _stored(path)
+    kept = {key: stored[key] for key in stored.keys() - {each.key_or_group for each in chosen} - {"trust"}}
+    if not config.trust:
+        check_stored(kept, path)
     try:
-        stored = cast(dict[str, Any], OmegaConf.load(path))
-        kept = stored.keys() - {each.key_or_group for each in chosen}
-        restore(config, {key: stored[key] for key in kept})
+        restore(config, kept)
         for each in parsed:
             if each not in chosen:  # an option of the backend
                 OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)
     except Exception as error:  # whatever can be wrong with a file that somebody edited
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
     return config
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """Return a stored configuration as it stands in its file."""
+    from fedlocal.trust import read_yaml
+
+    try:
+        return {str(key): value for key, value in read_yaml(path).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
 
 
 def completed(folder: Path) -> bool:
@@ -87,7 +103,7 @@ def completed(folder: Path) -> bool:
     return read_run(folder).status == "completed"
 
 
-def resume(folder: str | Path, *overrides: str) -> "Run":
+def resume(folder: str | Path, *overrides: str, trust: bool = False) -> "Run":
     """Go on with a run from its last checkpoint, in its folder, to the same bits as if it had never ended.
 
     A run without a checkpoint starts anew; one that has completed is read.
@@ -98,6 +114,9 @@ def resume(folder: str | Path, *overrides: str) -> "Run":
         Of the run.
     *overrides : str
         As on the command line: ``"workers=2"``, ``"backend=inline"``, ``"display=off"``, and nothing else.
+    trust : bool
+        Whether to import and call whatever the run's configuration names, as a model of your own;
+        ``"trust=true"`` says the same.
 
     Returns
     -------
@@ -108,6 +127,8 @@ def resume(folder: str | Path, *overrides: str) -> "Run":
     ------
     ResumeError
         If the folder is not a run's, an override is not allowed, or the strategy's state is not declared.
+    TrustError
+        If the configuration names code that is to be trusted first.
     ResultsError
         If there are checkpoints but none is sound (each is named, with the reason), or another run is
         writing to the folder.
@@ -115,9 +136,9 @@ def resume(folder: str | Path, *overrides: str) -> "Run":
     from fedlocal.experiment import run
 
     place = run_folder(folder)
-    config = stored_config(place, overrides)
+    config = stored_config(place, (*overrides, "trust=true") if trust else overrides)
     if completed(place):
-        return read(place)
+        return read(place, trust=config.trust)
     asked = [*_first_overrides(place), *overrides]
     return run(config, place, asked, resume=True, sweep=sweep_of(place))
 
@@ -150,15 +171,10 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     ResumeError
         If the stored configuration is damaged.
     """
-    from omegaconf import OmegaConf
-
     from fedlocal.config import AUTO, compose, with_actors
 
     path = folder / "config.yaml"
-    try:
-        stored = {**_plain(compose()), **_plain(OmegaConf.load(path))}
-    except Exception as error:  # whatever can be wrong with a file that somebody edited
-        raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
+    stored = {**_plain(compose()), **_stored(path)}
     if config.actors == AUTO:  # other options may refer to the number that was chosen
         config = with_actors(config, stored["actors"])
     asked = _plain(config)
@@ -190,8 +206,8 @@ def _options(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
         yield from _options(value, f"{above}.{key}" if above else str(key))
 
 
-def read(folder: Path) -> "Run":
-    """Return a run that has completed, as its files hold it."""
+def read(folder: Path, *, trust: bool = False) -> "Run":
+    """Return a run that has completed, as its files hold it; `trust`: its model may be of anybody's code."""
     from fedlocal.experiment import Run
     from fedlocal.inference.blueprint import Blueprint
     from fedlocal.results import History, arm_folder, load_arrays, read_manifest, read_run
@@ -202,13 +218,16 @@ def read(folder: Path) -> "Run":
     paths = [*folder.glob("model.npz"), *sorted(folder.glob("actor-*.npz"), key=lambda path: len(path.stem))]
     models = {path.stem: load_arrays(path) for path in paths}
     manifest = folder / "model.json"
-    blueprint = Blueprint.read(read_manifest(manifest)) if manifest.is_file() else None
+    blueprint = Blueprint.read(read_manifest(manifest), manifest, trust=trust) if manifest.is_file() else None
     return Run(folder, list(summary.arms), histories, dict(summary.hashes), models, blueprint)
 
 
 def _first_overrides(folder: Path) -> list[str]:
     """Return what was asked for when the run began, as Hydra noted it."""
-    from omegaconf import OmegaConf
+    from fedlocal.trust import read_yaml
 
     path = folder / ".hydra" / "overrides.yaml"
-    return [str(each) for each in OmegaConf.load(path)] if path.is_file() else []
+    try:
+        return list(map(str, read_yaml(path)))
+    except (OSError, ValueError, TypeError):  # none, or a damaged one: it is a note, no more
+        return []

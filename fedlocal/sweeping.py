@@ -7,7 +7,7 @@ import math
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import OmegaConf
 
@@ -15,6 +15,7 @@ from fedlocal.actors import usable_cores
 from fedlocal.config import AUTO, Config, SweepBaseline
 from fedlocal.results import SharedBaseline, announce
 from fedlocal.resuming import CHANGEABLE, ResumeError, completed, differences, read, stored_config
+from fedlocal.trust import check_stored
 
 if TYPE_CHECKING:
     from fedlocal.experiment import Run
@@ -65,6 +66,8 @@ def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path)
 
     Raises
     ------
+    TrustError
+        If the sweep is a stored one, and names code that is to be trusted first.
     ResumeError
         If its folder holds another run.
     Exception
@@ -72,6 +75,9 @@ def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path)
     """
     from fedlocal.experiment import run
 
+    if not config.trust:
+        plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+        check_stored(cast(dict[str, Any], plain), sweep / "multirun.yaml")
     if not (config.sweep.resume and (place / "config.yaml").is_file()):
         return run(config, place, overrides, sweep=sweep)
     if found := differences(place, config):
@@ -79,8 +85,8 @@ def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path)
             f"{place} holds a run of another sweep ({', '.join(found)}): choose another hydra.sweep.dir"
         )
     if completed(place):
-        return read(place)
-    begun = stored_config(place)
+        return read(place, trust=config.trust)
+    begun = stored_config(place, (f"trust={config.trust}",))
     for key in CHANGEABLE:
         begun[key] = config[key]  # type: ignore[index]
     try:

@@ -15,11 +15,12 @@ from fedlocal.results import versions
 from fedlocal.results.runs import arm_name, parse_overrides
 from fedlocal.results.trackers import Beginning, Ending, Following, Tracker, TrackerError
 from fedlocal.resuming import OF_OTHERS, sweep_of
+from fedlocal.trust import read_yaml
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
-NO_PARAMETERS = ("tracker", "display", *OF_OTHERS)  # the first may hold a password
+NO_PARAMETERS = ("tracker", "display", "trust", *OF_OTHERS)  # the first may hold a password
 MODELS = ("model.json", "model.npz", "actor-*.npz", "best.json", "best-*.npz")
 
 
@@ -97,7 +98,7 @@ def _name(overrides: Sequence[str], folder: Path | None) -> str:
 def _common(path: Path) -> set[str]:
     """Return the keys that were given one value for all runs of a sweep."""
     try:
-        given = OverridesParser.create().parse_overrides(list(OmegaConf.load(path).hydra.overrides.task))
+        given = OverridesParser.create().parse_overrides(read_yaml(path)["hydra"]["overrides"]["task"])
     except Exception:  # noqa: BLE001 - whatever it holds, names are longer without it
         return set()
     return {each.key_or_group for each in given if not each.is_sweep_override()}

@@ -54,6 +54,7 @@ def test_a_sweep_goes_on_as_it_was_asked_for(tmp_path: Path) -> None:
         "-m",
         *ASKED,
         "hydra/launcher=joblib",
+        "trust=false",
         "workers=2",
         "sweep.resume=true",
         f"hydra.sweep.dir='{tmp_path / folder}'",

@@ -295,7 +295,10 @@ def begun(tmp_path: Path) -> Path:
     [
         (["resume=absent"], "absent does not exist"),
         (["-m", "resume=begun", "workers=1,2"], "goes with no other flags"),
-        (["resume=begun", "rounds=9"], "rounds=9 cannot be set, only workers, backend, tracker, display can"),
+        (
+            ["resume=begun", "rounds=9"],
+            "rounds=9 cannot be set, only workers, backend, tracker, display, trust can",
+        ),
     ],
 )
 def test_the_command_refuses_what_would_not_be_the_same_run(
@@ -460,7 +463,7 @@ def test_a_strategy_whose_state_is_not_declared_is_refused(
     assert "no checkpoints are written" in caplog.text
     assert not (tmp_path / "run" / "checkpoints").exists()
     with pytest.raises(ResumeError, match=r"the state of strategy foreign\.Mine is not declared"):
-        fedlocal.resume(tmp_path / "run")
+        fedlocal.resume(tmp_path / "run", trust=True)
 
 
 def test_a_folder_in_use_is_left_alone(half: Path, tmp_path: Path) -> None:

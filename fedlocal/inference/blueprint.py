@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.serving import NewModel
 from fedlocal.models import ModelFactory
 from fedlocal.results import ResultsError, versions
+from fedlocal.trust import check_stored
 
 GIVEN = {"inputs", "outputs", "classes", "rng"}
 """What every factory of models is given."""
@@ -41,6 +43,8 @@ class Blueprint:
         From raw features to those that the model sees; None: as they are.
     columns : tuple of Column
         Of a raw table; empty where features have no names.
+    origin : Path or None
+        The file that says so, if it is not to be trusted: then what it names is built only if it is known.
     """
 
     config: Mapping[str, Any]
@@ -51,6 +55,7 @@ class Blueprint:
     shape: tuple[int, ...]
     scaling: Scaling | None
     columns: tuple[Column, ...]
+    origin: Path | None = None
 
     @classmethod
     def of_run(cls, config: Config, dataset: Dataset) -> "Blueprint":
@@ -67,8 +72,15 @@ class Blueprint:
         )
 
     @classmethod
-    def read(cls, manifest: Mapping[str, Any]) -> "Blueprint":
+    def read(cls, manifest: Mapping[str, Any], path: Path, *, trust: bool = False) -> "Blueprint":
         """Return what `as_json` wrote into a manifest.
+
+        Parameters
+        ----------
+        manifest, path : mapping of str to Any, Path
+            Its content, and where it was read.
+        trust : bool
+            Whether whatever it names may be imported and called.
 
         Raises
         ------
@@ -86,6 +98,7 @@ class Blueprint:
                 shape=tuple(map(int, features["shape"])),
                 scaling=_scaling(features["scaling"]),
                 columns=tuple(map(_column, features["columns"])),
+                origin=None if trust else path,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ResultsError(
@@ -113,9 +126,12 @@ class Blueprint:
 
         Raises
         ------
+        TrustError
+            If the configuration names code that is to be trusted first.
         InferenceError
             If what the configuration names is not there, is no model, or refuses its options.
         """
+        self.check("model")
         try:
             factory, classes = _factory(self.config["model"]), self.classes is not None
             made = NewModel(factory, self.inputs, self.outputs, classes, self.shape)
@@ -126,6 +142,11 @@ class Blueprint:
                 "importable here, in the version that trained it"
             ) from error
         return made
+
+    def check(self, group: str) -> None:
+        """Raise TrustError if building a group of the configuration takes more trust than there is."""
+        if self.origin:
+            check_stored({group: self.config[group]}, self.origin)
 
 
 def _factory(options: Mapping[str, Any]) -> ModelFactory:

@@ -40,7 +40,13 @@ def main(arguments: Sequence[str]) -> int:
 def _predicted(request: Request) -> int:
     from fedlocal.inference.predictor import load_model
 
-    loaded = load_model(request.model, request.which, workers=request.workers, batch_size=request.batch_size)
+    loaded = load_model(
+        request.model,
+        request.which,
+        workers=request.workers,
+        batch_size=request.batch_size,
+        trust=request.trust,
+    )
     with loaded as predictor:
         if request.path:
             _of_file(request, request.path, predictor)
@@ -84,6 +90,7 @@ def _own_data(name: str, blueprint: "Blueprint") -> "Dataset":
             f"input={name}: is neither a file nor the model's own data set: its test rows are "
             f"input={blueprint.dataset}; other rows come as .csv or .npz"
         )
+    blueprint.check("dataset")
     config = cast(Config, OmegaConf.create(dict(blueprint.config)))
     dataset: Dataset = build(config, "dataset", rng=generator(int(config.seed), Stream.DATASET))
     if (dataset.inputs, dataset.outputs) != (blueprint.inputs, blueprint.outputs):

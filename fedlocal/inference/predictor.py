@@ -207,12 +207,12 @@ def load_model(
     *,
     workers: int | Literal["auto"] = "auto",
     batch_size: int = BATCH_SIZE,
+    trust: bool = False,
 ) -> Predictor:
     """Load a model that a run has saved, and verify its files.
 
-    The files hold numbers and text, and nothing in them is unpickled. But the manifest names the class that
-    makes the model, as the run's configuration did, and loading imports and calls it: load only runs of
-    people whose configuration you would run.
+    The files hold numbers and text, and nothing in them is unpickled. The manifest names the class that makes
+    the model: one of fedlocal's own or a network's part is imported and called, any other only with `trust`.
 
     Parameters
     ----------
@@ -222,9 +222,13 @@ def load_model(
         Of a folder: what the run ended with, or its best round, also of a run that has not ended.
     workers, batch_size
         As for `Predictor`.
+    trust : bool
+        Whether to import and call whatever the manifest names, as a model of your own.
 
     Raises
     ------
+    TrustError
+        If the manifest names code that is to be trusted first.
     ResultsError
         If a file is missing, damaged, or does not fit the others.
     InferenceError
@@ -236,7 +240,7 @@ def load_model(
     ...     model.predict(x)
     """
     saved = load_saved(Path(place).expanduser(), which)
-    blueprint = Blueprint.read(saved.manifest)
+    blueprint = Blueprint.read(saved.manifest, saved.place, trust=trust)
     return Predictor(blueprint, saved.arrays, workers=workers, batch_size=batch_size)
 
 

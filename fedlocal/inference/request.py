@@ -24,6 +24,7 @@ Have a trained model answer for new rows.
   probabilities=false    or true: write the probability of each class, too
   workers=auto           processes that compute; auto: this one, and more if it takes longer than a second
   batch_size=1024        rows that a worker takes at a time
+  trust=false            or true: import and call whatever the model's files name, such as a class of your own
 
 exit codes: 0 all rows were answered; 1 they were not; 130 after Ctrl-C"""
 
@@ -36,6 +37,7 @@ CHOICES = {
     "probabilities": ("false", "true"),
     "workers": None,
     "batch_size": None,
+    "trust": ("false", "true"),
 }
 
 
@@ -55,6 +57,7 @@ class Request:
     workers: int | Literal["auto"]
     batch_size: int
     header: bool | None = None
+    trust: bool = False
 
     @property
     def path(self) -> Path | None:
@@ -101,6 +104,7 @@ def _request(given: Mapping[str, str]) -> Request:
         workers="auto" if workers == "auto" else _count("workers", workers),
         batch_size=_count("batch_size", given.get("batch_size", "1024")),
         header={"true": True, "false": False}.get(given.get("header", "auto")),
+        trust=given.get("trust") == "true",
     )
 
 

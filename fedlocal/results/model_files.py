@@ -42,11 +42,14 @@ class SavedModel:
         The model's parameters.
     manifest : mapping of str to Any
         What else the manifest says.
+    place : Path
+        Of the manifest.
     """
 
     path: Path
     arrays: Arrays
     manifest: Mapping[str, Any]
+    place: Path
 
 
 def save_models(
@@ -121,7 +124,7 @@ def load_saved(place: Path, which: Which = "last") -> SavedModel:
         expected = entry["sha256"], entry["hash"], entry["arrays"]
     except (KeyError, TypeError, AttributeError) as error:
         raise ResultsError(_damaged(manifest, f"{type(error).__name__}: {error}")) from error
-    return SavedModel(path, _verified(path, manifest, *expected), content)
+    return SavedModel(path, _verified(path, manifest, *expected), content, manifest)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultsError(_damaged(path, str(error))) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ResultsError(f"{path} is not the manifest of a model: its format is not {FORMAT!r}")

@@ -154,7 +154,7 @@ def test_an_interrupt_ends_it_and_its_workers_at_once(
     Path("mine.py").write_text(SLOW)
     monkeypatch.syspath_prepend(tmp_path)
     trained = train("model._target_=mine.Slow")
-    options = ["input=test", "workers=2", "batch_size=10", "output=said.csv"]
+    options = ["input=test", "workers=2", "batch_size=10", "output=said.csv", "trust=true"]
     line = [sys.executable, "-m", "fedlocal", "predict", f"model={trained.folder}", *options]
     with subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True

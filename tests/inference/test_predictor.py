@@ -146,9 +146,9 @@ def test_a_worker_that_is_killed_in_the_middle_is_not_noticed(
     marks = tmp_path_factory.mktemp("marks")
     trained = train("model._target_=tests.inference.mortals.Mortal", f"+model.marks={marks}")
     x = np.random.default_rng(0).standard_normal((400, 16))
-    whole = load_model(trained.folder, workers=1, batch_size=16).outputs(x)
+    whole = load_model(trained.folder, workers=1, batch_size=16, trust=True).outputs(x)
     (marks / "mortal").touch()
-    with load_model(trained.folder, workers=2, batch_size=16) as model:
+    with load_model(trained.folder, workers=2, batch_size=16, trust=True) as model:
         np.testing.assert_array_equal(model.outputs(x), whole)
     deaths = list(marks.glob("death-*"))
     assert 3 <= len(deaths) <= 4  # two workers may die at the same time
@@ -157,13 +157,13 @@ def test_a_worker_that_is_killed_in_the_middle_is_not_noticed(
 
 def test_a_model_that_fails_is_told_with_its_traceback_and_can_be_asked_again(train: Train) -> None:
     trained = train("model._target_=tests.inference.mortals.Broken")
-    with load_model(trained.folder, workers=2, batch_size=8) as model:
+    with load_model(trained.folder, workers=2, batch_size=8, trust=True) as model:
         for _ in range(2):
             with pytest.raises(InferenceError, match="no answer today") as told:
                 model.predict(trained.data.test.x)
         assert "mortals.py" in told.value.__notes__[0]
     with pytest.raises(InferenceError, match="the model failed: ArithmeticError: no answer today"):
-        load_model(trained.folder).predict(trained.data.test.x)
+        load_model(trained.folder, trust=True).predict(trained.data.test.x)
     del told
     gc.collect()  # an error knows the frames it came through, and they the workers' memory
 
@@ -275,7 +275,7 @@ def test_a_manifest_that_names_another_model_is_refused(
     change(manifest)
     (tmp_path / "run" / "model.json").write_text(json.dumps(manifest))
     with pytest.raises(error, match=reason):
-        load_model("run")
+        load_model("run", trust=True)
     assert not (tmp_path / "exploded").exists()
 
 
