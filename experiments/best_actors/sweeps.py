@@ -148,11 +148,12 @@ def as_markdown(found: Iterable[tuple[Setting, Sweep]]) -> str:
 def _line(setting: Setting, sweep: Sweep) -> str:
     times = Counter(sweep.choices.values()).most_common()
     chosen = ", ".join(f"{actors} ({count})" for actors, count in times)
-    ratios = "1, the same" if set(sweep.choices.values()) == {sweep.best} else in_words(sweep.over_best)
+    same = set(sweep.choices.values()) == {sweep.best}
+    ratios, verdict = ("1", "the best") if same else (in_words(sweep.over_best), sweep.as_good.verdict)
     passing = f"{len(sweep.passing)} of {len(sweep.seconds)}"
     return (
         f"| {setting.title} | {sweep.best} | {sweep.contrast:.2f} | {chosen} | {ratios} "
-        f"| {sweep.as_good.verdict} | {passing} | {in_words(sweep.over_told)} |"
+        f"| {verdict} | {passing} | {in_words(sweep.over_told)} |"
     )
 
 

@@ -5,16 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from arms import IID, Division, name
-from intervals import Interval, mean
+from intervals import Equivalence, Interval, equivalence, mean
 from outcomes import Trial, paired
 
 WORKERS = 2  # of the timed runs
+MARGIN = 1.0  # point of accuracy: less does not matter
 
 
-def loss(trials: Sequence[Trial], strategy: str, division: Division) -> Interval:
-    """Return by how many points a strategy is below fedavg on IID data, trial by trial."""
-    best, own = paired(trials, name("fedavg", IID), name(strategy, division), "accuracy")
+def loss(trials: Sequence[Trial], strategy: str, division: Division, below: str = "fedavg") -> Interval:
+    """Return by how many points a strategy is below another one (or itself) on IID data, trial by trial."""
+    best, own = paired(trials, name(below, IID), name(strategy, division), "accuracy")
     return mean([100 * (one - other) for one, other in zip(best, own, strict=True)])
+
+
+def costs_nothing(trials: Sequence[Trial], division: Division) -> Equivalence:
+    """Test whether fedavg is as accurate on a division as on IID data, within `MARGIN` points."""
+    both = paired(trials, name("fedavg", IID), name("fedavg", division), "accuracy")
+    return equivalence(*([100 * accuracy for accuracy in each] for each in both), MARGIN)
 
 
 @dataclass(frozen=True)

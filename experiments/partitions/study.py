@@ -14,7 +14,7 @@ from arms import DIVISIONS, STRATEGIES, TIMED, comparing, timing, tuning
 from command import main
 from figures import draw_idle, draw_losses
 from outcomes import Trial
-from tables import accuracies, idle_shares, rates
+from tables import accuracies, idle_shares, losses, rates
 from trials import Study
 
 PRESET = "partitions"
@@ -43,6 +43,7 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     parts = {name: [one for one in trials if one.study == name] for name in ("rates", "accuracy", "idle")}
     tables = [
         accuracies(parts["accuracy"], DIVISIONS, STRATEGIES),
+        losses(parts["accuracy"], DIVISIONS, STRATEGIES),
         rates(parts["rates"]),
         idle_shares(parts["idle"], TIMED),
     ]
