@@ -95,13 +95,11 @@ def read_yaml(path: Path) -> Any:
     import yaml
     from omegaconf import OmegaConf
 
-    text = path.read_text(encoding="utf-8")
+    from fedlocal.results.files import sound_yaml
+
     try:
-        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            if isinstance(event, yaml.AliasEvent):
-                raise ValueError(f"it has an alias, *{event.anchor}")  # noqa: TRY004 - the file is wrong
-        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (yaml.YAMLError, RecursionError) as error:
+        return OmegaConf.to_container(OmegaConf.create(sound_yaml(path)), resolve=False)
+    except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
 
 

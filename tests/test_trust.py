@@ -218,7 +218,7 @@ def test_aliases_that_stand_for_more_than_memory_holds_are_refused(tmp_path: Pat
     folder = stored(tmp_path / "run")
     lines = ["a0: &a0 [x]", *(f"a{at}: &a{at} [{','.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 30))]
     (folder / "config.yaml").write_text("\n".join(lines))
-    with pytest.raises(ResumeError, match="it has an alias"):
+    with pytest.raises(ResumeError, match="has an alias"):
         fedlocal.resume(folder)
 
 

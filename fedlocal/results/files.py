@@ -15,6 +15,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+MOST_BYTES = 1 << 30
+"""Of a file of results that is read whole: a history of a million replies has a fifth of it."""
+
+MOST_LEVELS = 64
+"""Of a configuration, one within the other."""
+
 
 class ResultsError(ValueError):
     """A result that cannot be written, or a file that does not hold the result it should."""
@@ -64,6 +70,65 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file, which may be damaged or a stranger's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ResultsError
+        If it cannot be read, is too large or too deep, or is no JSON.
+    """
+    content = _content(path)
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path.name} is damaged: {type(error).__name__}: {error}") from error
+
+
+def sound_yaml(path: Path) -> str:
+    """Read a YAML file as text, which may be damaged or a stranger's, and check that it is safe to compose.
+
+    References within it (``*name``) are refused: a few lines of them stand for more than a memory holds, and
+    no configuration that was written by a program has any.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ResultsError
+        If it cannot be read, is too large or too deep, refers to itself, or is no YAML.
+    """
+    import yaml
+
+    content, levels = _content(path), 0
+    try:
+        for event in yaml.parse(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            levels += isinstance(event, yaml.CollectionStartEvent)
+            levels -= isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent):
+                raise ResultsError(f"{path.name} has an alias (*{event.anchor}), which is not read")
+            if levels > MOST_LEVELS:
+                raise ResultsError(f"{path.name} has more than {MOST_LEVELS} levels, which are not read")
+        return content.decode()
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path.name} is damaged: {' '.join(str(error).split())}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file() and path.exists():  # a pipe would be waited for
+            raise ResultsError(f"{path.name} is not a file")
+        if path.stat().st_size > MOST_BYTES:
+            raise ResultsError(f"{path.name} has more than {MOST_BYTES} bytes, which are not read")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ResultsError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:

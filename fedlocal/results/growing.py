@@ -109,7 +109,10 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise ResultsError(msg) from error
     whole, _, torn = text.rpartition("\n")
-    found, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
+    try:
+        found, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
+    except csv.Error as error:  # a field that has no end
+        raise ResultsError(f"{path} is damaged: {error}") from error
     if found != list(header):
         msg = f"{path} is not a {path.name}: its first line should be {','.join(header)}"
         raise ResultsError(msg)

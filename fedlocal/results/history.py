@@ -5,7 +5,6 @@ holds the same when the run ends, one object a round, with numbers that are not 
 actors work in many stretches in a round, these are in ``timeline.csv`` alone (`fedlocal.results.timeline`).
 """
 
-import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from fedlocal.results.files import ResultsError, write_json
+from fedlocal.results.files import ResultsError, read_json, write_json
 from fedlocal.results.growing import GrowingCsv, write_csv
 from fedlocal.results.metrics import metric_records, read_metrics
 from fedlocal.results.rounds import (
@@ -262,11 +261,8 @@ class History:
 
 def _read_json(path: Path, *, actors: bool) -> list[Round]:
     try:
-        stored = json.loads(path.read_bytes())
+        stored = read_json(path)
         return [round_from_json(one, actors=actors) for one in stored["rounds"]]
-    except OSError as error:
-        msg = f"cannot read {path}: {error.strerror or error}"
-        raise ResultsError(msg) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         msg = f"{path} is damaged ({error}); delete it to read the history from metrics.csv"
         raise ResultsError(msg) from error

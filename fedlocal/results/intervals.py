@@ -44,7 +44,8 @@ def mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
     if count < 2:
         return Interval(values[0] if count else math.nan, math.nan, math.nan, count)
     middle = float(np.mean(values))
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    with np.errstate(over="ignore", invalid="ignore"):  # a stranger's numbers may be anything
+        error = float(np.std(values, ddof=1)) / math.sqrt(count)
     half = float(stdtrit(count - 1, (1 + confidence) / 2)) * error
     return Interval(middle, middle - half, middle + half, count)
 

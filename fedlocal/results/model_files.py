@@ -11,7 +11,6 @@ Whoever reads them verifies all of it. Nothing in these files is ever executed.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from fedlocal.results.files import ResultsError, write_json
+from fedlocal.results.files import ResultsError, read_json, write_json
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -136,10 +135,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         If it cannot be read, is no manifest, or one of another version.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ResultsError as error:
         raise ResultsError(_damaged(path, str(error))) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ResultsError(f"{path} is not the manifest of a model: its format is not {FORMAT!r}")

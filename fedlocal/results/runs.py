@@ -6,7 +6,6 @@ A sweep is a folder of run folders. A run that ended, well or not, holds a ``sum
 over, nor all its runs to have gone well.
 """
 
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from fedlocal.results.files import ResultsError, read_json
 from fedlocal.results.table import Arm
 
 logger = logging.getLogger(__name__)
@@ -156,10 +156,12 @@ def read_run(run: Path, name: str | None = None) -> SweepRow:
     """
     name = name or run.name
     try:
-        return _row(name, json.loads((run / "summary.json").read_bytes()))
+        return _row(name, read_json(run / "summary.json"))
     except FileNotFoundError:
         return SweepRow(name, "unreadable", "no summary.json: still running, or killed before its end")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except ResultsError as error:
+        return SweepRow(name, "unreadable", str(error))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         return SweepRow(name, "unreadable", f"summary.json is damaged: {type(error).__name__}: {error}")
 
 

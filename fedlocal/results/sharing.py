@@ -1,12 +1,11 @@
 """What several runs of a sweep need, and one of them computes: whichever gets hold of it first."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedlocal.results.files import ResultsError, write_json
+from fedlocal.results.files import ResultsError, read_json, write_json
 from fedlocal.results.owning import FolderInUseError, owning
 
 PLACE = ".baselines"
@@ -73,7 +72,7 @@ class SharedBaseline:
     def computed(self) -> tuple[Path, dict[str, str]] | None:
         """Return the folder of the run that has it, and the hashes; None if none has, or it is gone."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged is as good as none
-            noted = json.loads((self._place / "computed.json").read_bytes())
+            noted = read_json(self._place / "computed.json")
             folder = self.sweep / noted["run"]
             if folder.is_dir():
                 return folder, {str(name): str(known) for name, known in noted["hashes"].items()}

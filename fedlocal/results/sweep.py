@@ -11,7 +11,7 @@ from fedlocal.results.figures import comparison
 from fedlocal.results.files import replacing
 from fedlocal.results.runs import SweepRow, collect, differing
 from fedlocal.results.table import Arm, about, plain_table
-from fedlocal.results.text import duration, fixed
+from fedlocal.results.text import duration, fixed, harmless
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -108,11 +108,15 @@ def comparison_csv(rows: Sequence[SweepRow]) -> str:
     results = [f"arm_{each.name}" if each.name == "name" else each.name for each in fields(Arm)]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", "status", "error", "rounds", "duration", "hash", *keys, *results])
+    writer.writerow(_cells(["run", "status", "error", "rounds_done", "duration", "hash", *keys, *results]))
     for row in rows:
         run = [row.run, row.status, row.error, row.rounds, row.duration, row.hash]
         settings = [row.overrides.get(key) for key in keys]
         for arm in row.arms or (None,):
             measured = asdict(arm).values() if arm else [None] * len(results)
-            writer.writerow([*run, *settings, *measured])
+            writer.writerow(_cells([*run, *settings, *measured]))
     return text.getvalue()
+
+
+def _cells(values: Sequence[object]) -> list[object]:
+    return [harmless(value) if isinstance(value, str) else value for value in values]

@@ -1,6 +1,7 @@
 """How numbers are written for people: short, and of one width in a column."""
 
 import math
+import re
 
 
 def fixed(value: float | None) -> str:
@@ -56,3 +57,24 @@ def duration(seconds: float | None) -> str:
         return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def harmless(text: str) -> str:
+    r"""Return a cell of a CSV file that no spreadsheet takes for a formula, and no terminal for a command.
+
+    What begins as a formula does gets an apostrophe before it, unless it is a number; control characters but
+    line breaks and tabs within are replaced.
+
+    Examples
+    --------
+    >>> harmless("=1+1"), harmless("-0.5"), harmless("actors=4"), harmless("\x1b[2J")
+    ("'=1+1", '-0.5', 'actors=4', '�[2J')
+    """
+    shown = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+    if not re.match(r"\s*[=+@\-\uff0b\uff0d\uff1d\uff20]|[\t\n]", shown):
+        return shown
+    try:
+        float(shown)
+    except ValueError:
+        return f"'{shown}"
+    return shown

@@ -2,13 +2,16 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from fedlocal.config import Config
 from fedlocal.results import SweepRow, collect, sweep_notes, sweep_table, write_sweep
 from fedlocal.results.runs import differing
+from fedlocal.results.sweep import comparison_csv
 
 WriteRun = Callable[..., Path]
 
@@ -150,3 +153,25 @@ def test_a_run_that_failed_after_training_is_not_compared(tmp_path: Path, write_
     (row,) = write_sweep(tmp_path)
     assert row.main is None
     assert not (tmp_path / "comparison.png").exists()
+
+
+def test_no_option_of_a_run_shares_its_column_with_a_result() -> None:
+    overrides = {each.name: "0" for each in fields(Config)}
+    header = comparison_csv([SweepRow("0", "failed", overrides=overrides)]).splitlines()[0].split(",")
+    assert len(header) == len(set(header))
+
+
+@pytest.mark.parametrize(
+    "begun", ["=1+1", "+cmd|x", "@SUM(1)", "-2+3", "\t=1", "\r=1", "\x1b]0;x\x07", " =1", "\uff1d1"]
+)
+def test_no_cell_of_a_sweep_is_a_formula_or_speaks_to_a_terminal(begun: str) -> None:
+    row = SweepRow(begun, "failed", error=begun, overrides={"note": begun, begun: "1"})
+    for record in csv.reader(io.StringIO(comparison_csv([row]), newline="")):
+        for cell in record:
+            assert not cell.lstrip().startswith(("=", "+", "@", "-", "\uff1d"))
+            assert all(character >= " " or character in "\t\n" for character in cell)
+
+
+def test_numbers_below_zero_stay_numbers_in_the_files_of_a_sweep() -> None:
+    (_, record) = csv.reader(io.StringIO(comparison_csv([SweepRow("0", "failed", overrides={"x": "-1e-3"})])))
+    assert "-1e-3" in record

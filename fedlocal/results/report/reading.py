@@ -1,6 +1,5 @@
 """What a run's folder holds, each part of it read on its own: what is missing or damaged leaves the rest."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fedlocal.results.files import ResultsError
+from fedlocal.results.files import ResultsError, read_json, sound_yaml
 from fedlocal.results.history import History
 from fedlocal.results.runs import SweepRow, arm_folder, read_run
 from fedlocal.results.table import Arm
@@ -92,13 +91,14 @@ def _config(folder: Path) -> dict[str, str]:
     """Read the configuration as it was resolved; of a run that failed before, as it was asked for."""
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for path in (folder / "config.yaml", folder / ".hydra" / "config.yaml"):
         try:
-            stored = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+            stored = yaml.load(sound_yaml(path), loader)  # noqa: S506 - a safe one
         except FileNotFoundError:
             continue
-        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-            logger.warning("%s cannot be read: %s", path, " ".join(str(error).split()))
+        except (yaml.YAMLError, ValueError) as error:
+            logger.warning("the configuration of %s is left out: %s", folder, " ".join(str(error).split()))
             continue
         if isinstance(stored, dict):
             flat = flatten(stored)
@@ -137,17 +137,17 @@ def _history(folder: Path, *, actors: bool) -> History:
         return History()
     try:
         return History.load(folder, actors=actors)
-    except (ResultsError, RecursionError) as error:
+    except ResultsError as error:
         logger.warning("the rounds of %s are left out: %s", folder, error)
         return History()
 
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
-        stored = json.loads(path.read_bytes())
+        stored = read_json(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        logger.warning("%s cannot be read: %s", path, error)
+    except ResultsError as error:
+        logger.warning("%s is left out: %s", path, error)
         return {}
     return stored if isinstance(stored, dict) else {}

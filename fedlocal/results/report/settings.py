@@ -1,7 +1,7 @@
 """What differs between the configurations of runs, in as few and as short words as tell them apart."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from fedlocal.results.report.reading import REPEAT, Recorded
 
@@ -29,20 +29,19 @@ def settings(runs: Sequence[Recorded]) -> tuple[list[str], dict[str, tuple[str, 
     """
     known = [run for run in runs if run.config]
     keys = [key for key in differing_keys([run.config for run in known]) if key != REPEAT]
-    groups = [key.removesuffix(f".{TARGET}") for key in keys if key.endswith(f".{TARGET}")]
-    groups = [group for group in groups if not _within(group, groups)]
-    names = {group: _option_names(group, known) for group in groups}
-    arguments = {group: _arguments(group, known) for group in groups}
+    groups = _groups(known, keys)
+    options = {group: _options(group, known) for group in groups}
+    arguments = {group: _arguments(group, options[group], known) for group in groups}
     typed = dict.fromkeys(key for run in runs for key in run.row.overrides)
     columns = list(dict.fromkeys(_column(key, groups) for key in keys))
     columns = [*(key for key in typed if key in columns), *(key for key in columns if key not in typed)]
 
     def value(run: Recorded, column: str) -> str:
-        if column not in names:
+        if column not in groups:
             return run.config.get(column, "")
-        target = run.config.get(f"{column}.{TARGET}", "")
-        own = [f"{key.rpartition('.')[2]}={run.config[key]}" for key in arguments[column].get(target, ())]
-        return ", ".join([names[column].get(target, ""), *own])
+        option = options[column].get(run.name, "")
+        more = [key for key in arguments[column].get(option, ()) if key in run.config]
+        return ", ".join([option, *(f"{_word(key)}={run.config[key]}" for key in more)])
 
     return columns, {run.name: tuple(value(run, column) for column in columns) for run in runs}
 
@@ -81,31 +80,58 @@ def label(keys: Sequence[str], values: Sequence[str]) -> str:
     )
 
 
-def _within(key: str, groups: Iterable[str]) -> bool:
-    return any(key.startswith(f"{group}.") for group in groups)
+def _groups(runs: Sequence[Recorded], keys: Sequence[str]) -> list[str]:
+    """Return the groups of which runs chose different options: with other targets, or by other names."""
+    targets = dict.fromkeys(key for run in runs for key in run.config if key.endswith(f".{TARGET}"))
+    groups = [key.removesuffix(f".{TARGET}") for key in targets]
+    chosen = [
+        group
+        for group in groups
+        if f"{group}.{TARGET}" in keys
+        or (
+            len({_typed(run, group) for run in runs}) > 1 and any(key.startswith(f"{group}.") for key in keys)
+        )
+    ]
+    return [group for group in chosen if not any(group.startswith(f"{other}.") for other in chosen)]
 
 
 def _column(key: str, groups: Sequence[str]) -> str:
     return next((group for group in groups if key.startswith(f"{group}.")), key)
 
 
-def _option_names(group: str, runs: Sequence[Recorded]) -> dict[str, str]:
-    """Name each target of a group as it was typed, or else by its last word."""
-    typed: dict[str, Counter[str]] = {}
-    for run in runs:
-        names = typed.setdefault(run.config.get(f"{group}.{TARGET}", ""), Counter())
-        if (name := run.row.overrides.get(group)) and name != "removed":
-            names[name] += 1
+def _typed(run: Recorded, group: str) -> str:
+    """Return the name of a group's option if it was typed."""
+    name = run.row.overrides.get(group, "")
+    return "" if name == "removed" else name
+
+
+def _options(group: str, runs: Sequence[Recorded]) -> dict[str, str]:
+    """Name each run's option as it was typed, for it or for another run with the same, or by its target."""
+    same = {_frozen(run, group): _typed(run, group) for run in runs if _typed(run, group)}
     return {
-        target: names.most_common(1)[0][0] if names else target.rpartition(".")[2].lower()
-        for target, names in typed.items()
+        run.name: _typed(run, group)
+        or same.get(_frozen(run, group))
+        or run.config.get(f"{group}.{TARGET}", "").rpartition(".")[2].lower()
+        for run in runs
     }
 
 
-def _arguments(group: str, runs: Sequence[Recorded]) -> dict[str, list[str]]:
-    """Return for each target of a group the keys that differ between the runs which have it."""
-    by_target: dict[str, list[Mapping[str, str]]] = {}
+def _within(run: Recorded, group: str) -> dict[str, str]:
+    return {key: value for key, value in run.config.items() if key.startswith(f"{group}.")}
+
+
+def _frozen(run: Recorded, group: str) -> frozenset[tuple[str, str]]:
+    return frozenset(_within(run, group).items())
+
+
+def _arguments(group: str, options: Mapping[str, str], runs: Sequence[Recorded]) -> dict[str, list[str]]:
+    """Return for each option of a group the keys that differ between the runs which have it."""
+    by_option: dict[str, list[Mapping[str, str]]] = {}
     for run in runs:
-        own = {key: value for key, value in run.config.items() if key.startswith(f"{group}.")}
-        by_target.setdefault(own.get(f"{group}.{TARGET}", ""), []).append(own)
-    return {target: differing_keys(configs) for target, configs in by_target.items()}
+        by_option.setdefault(options[run.name], []).append(_within(run, group))
+    return {option: differing_keys(configs) for option, configs in by_option.items()}
+
+
+def _word(key: str) -> str:
+    """Return the last word of a key; that of a nested target is what it is the target of."""
+    return key.removesuffix(f".{TARGET}").rpartition(".")[2]

@@ -1,5 +1,6 @@
 """The files of a report, each written in one go."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,10 @@ from fedlocal.results.report.markdown import markdown
 from fedlocal.results.report.page import page
 from fedlocal.results.report.reading import Recorded, read
 from fedlocal.results.report.svg.element import clean
+from fedlocal.results.runs import SweepRow
 from fedlocal.results.sweep import comparison_csv
+
+logger = logging.getLogger(__name__)
 
 
 def write_report(folders: Sequence[Path], place: Path) -> Path:
@@ -38,18 +42,36 @@ def write_report(folders: Sequence[Path], place: Path) -> Path:
     """
     runs = [read(name, folder) for name, folder in find_runs(folders).items()]
     _check(runs)
-    comparison = compare(runs)
-    table = comparison_table(comparison)
-    rows = [replace(run.row, run=run.name) for run in runs]
-    written = {
-        "report.html": page(comparison, table, runs),
-        "comparison.md": clean(markdown(table)),
-        "comparison.csv": comparison_csv(rows),
-    }
+    try:
+        written = _files(runs)
+    except Exception:  # noqa: BLE001 - whatever strange numbers one run has, the others are shown
+        written = _files([_shown(run) for run in runs])
     for name, content in written.items():
         with replacing(place / name) as stream:
             stream.write(content.encode("utf-8", "replace"))
     return place / "report.html"
+
+
+def _files(runs: Sequence[Recorded]) -> dict[str, str]:
+    """Return the files of a report, by their names."""
+    comparison = compare(runs)
+    table = comparison_table(comparison)
+    return {
+        "report.html": page(comparison, table, runs),
+        "comparison.md": clean(markdown(table)),
+        "comparison.csv": comparison_csv([replace(run.row, run=run.name) for run in runs]),
+    }
+
+
+def _shown(run: Recorded) -> Recorded:
+    """Return a run as it is if it can be shown, or else as one that cannot."""
+    try:
+        _files([run])
+    except Exception as error:  # noqa: BLE001 - as above
+        reason = f"cannot be shown: {type(error).__name__}: {error}"
+        logger.warning("%s %s", run.folder, reason)
+        return Recorded(run.name, run.folder / "-", SweepRow(run.name, "unreadable", reason))
+    return run
 
 
 def _check(runs: Sequence[Recorded]) -> None:

@@ -4,7 +4,6 @@ The store is SQLite, as MLflow's own default is: it refuses to write folders of 
 anywhere unless a server is named; MLflow's own telemetry is turned off.
 """
 
-import json
 import logging
 import os
 import sys
@@ -16,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fedlocal.results.files import write_json
+from fedlocal.results.files import read_json, write_json
 from fedlocal.results.owning import FolderInUseError, owning
 from fedlocal.results.trackers.base import Beginning, Ending, Point, TrackerError
 
@@ -149,7 +148,7 @@ class MLflow:
 def _note(folder: Path | None) -> dict[str, str]:
     """Return what a run's folder says of the run in MLflow that was begun for it."""
     try:
-        note = json.loads((folder / NOTE).read_bytes()) if folder else {}
+        note = read_json(folder / NOTE) if folder else {}
         return {"uri": str(note["uri"]), "run": str(note["run"])} if note else {}
     except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is not to be read
         return {}

@@ -1,9 +1,12 @@
 """The page holds what the runs gave, is well-formed, and takes no run's word for markup."""
 
 import csv
+import json
 import math
+import os
 import re
 import shutil
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -174,3 +177,91 @@ def test_numbers_that_are_not_finite_break_nothing(tmp_path: Path, trained: Trai
         re.sub(r'"(loss|speed_up|seconds)": [0-9.e-]+', rf'"\1": "{math.nan}"', summary)
     )
     assert "reached accuracy" in page_of(write_report([folder], tmp_path)).text
+
+
+def _in_yaml(addition: str) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        with (run / "config.yaml").open("a") as stream:
+            stream.write(addition)
+
+    return damage
+
+
+def _in_json(name: str, *keys: str | int, value: object) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        stored = json.loads((run / name).read_bytes())
+        inner = stored
+        for key in keys[:-1]:
+            inner = inner[key]
+        inner[keys[-1]] = value
+        (run / name).write_text(json.dumps(stored))
+
+    return damage
+
+
+BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{level}: &a{level} [{','.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 9)
+)
+
+
+def _holding(name: str, text: str) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        (run / name).write_text(text)
+
+    return damage
+
+
+def _in_place_of(name: str, make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        (run / name).unlink()
+        make(run / name)
+
+    return damage
+
+
+LONG = f'"{"x" * 200_000}"\n'
+DAMAGES = {
+    "deep JSON": _holding("summary.json", "[" * 100_000 + "]" * 100_000),
+    "deep history": _holding("history.json", "[" * 100_000),
+    "no JSON": _holding("summary.json", "{"),
+    "no object": _holding("summary.json", "[]"),
+    "a folder": _in_place_of("summary.json", Path.mkdir),
+    "a pipe": _in_place_of("summary.json", os.mkfifo),
+    "a long time": _in_json("summary.json", "duration", value=10**400),
+    "a long number": _holding("summary.json", f'{{"duration": 1{"0" * 9999}}}'),
+    "much accuracy": _in_json("summary.json", "arms", 0, "accuracy", value=1e308),
+    "a strange seed": _in_yaml(f"\nseed: {'9' * 400}\n"),
+    "a strange round": _in_json("history.json", "rounds", 0, "number", value=10**400),
+    "strange seconds": _in_json("history.json", "rounds", 0, "seconds", value=[]),
+    "strange actors": _in_json("partition.json", "actors", value=10**400),
+    "strange overrides": _in_json("summary.json", "overrides", value=7),
+    "a strange hash": _in_json("summary.json", "hash", value={"a": []}),
+    "strange cores": _in_json("environment.json", "cores", value=10**400),
+    "aliases": _in_yaml(BOMB),
+    "an alias of itself": _in_yaml("z: &z [*z]\n"),
+    "deep YAML": _in_yaml(f"deep: {'[' * 100_000}{']' * 100_000}\n"),
+    "no YAML": _in_yaml("\n:::{{\n"),
+    "a program": _in_yaml("z: !!python/object/apply:os.system ['true']\n"),
+    "a long cell": _in_place_of("history.json", lambda path: _holding("metrics.csv", LONG)(path.parent)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_one_bad_run_leaves_the_others_their_report(sweep: Path, damage: Callable[[Path], None]) -> None:
+    damage(sweep / "1")
+    page = page_of(write_report([sweep], sweep))
+    assert "partition=dirichlet" in page.text
+    with (sweep / "comparison.csv").open(newline="") as stream:
+        assert {line["run"] for line in csv.DictReader(stream)} == {str(number) for number in range(7)}
+
+
+def test_a_partition_among_many_actors_says_how_many_of_them_are_drawn(
+    tmp_path: Path, trained: Trained
+) -> None:
+    run = shutil.copytree(trained("partition=iid", "seed=0"), tmp_path / "run")
+    stored = json.loads((run / "partition.json").read_bytes())
+    for key in ("shown", "sizes", "counts"):
+        stored[key] = stored[key][:1] * 200
+    (run / "partition.json").write_text(json.dumps({**stored, "actors": 1000}))
+    page = page_of(write_report([run], tmp_path))
+    assert "(40 of 1000 actors, at even distances)" in page.text

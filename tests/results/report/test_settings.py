@@ -52,3 +52,32 @@ def test_columns_come_in_the_order_in_which_they_were_typed() -> None:
         recorded("1", "", actors="8", rounds="2"),
     ]
     assert settings(runs)[0] == ["rounds", "actors"]
+
+
+def test_options_of_one_target_keep_the_names_that_were_typed() -> None:
+    runs = [
+        recorded("0", "model=mlp", model___target_="models.MLP", model__loss="cross_entropy"),
+        recorded("1", "model=paper", model___target_="models.MLP", model__loss="mean_squared_error"),
+        recorded("2", "", model___target_="models.MLP", model__loss="cross_entropy"),
+        recorded("3", "rounds=2", model___target_="models.MLP", model__loss="hinge"),
+    ]
+    keys, values = settings(runs)
+    assert keys == ["model"]
+    assert [value for (value,) in values.values()] == [
+        "mlp, loss=cross_entropy", "paper", "mlp, loss=cross_entropy", "mlp, loss=hinge"
+    ]  # fmt: skip
+
+
+def test_options_of_one_target_may_have_other_arguments() -> None:
+    cnn = {"model__module__channels": "[4]"}
+    runs = [
+        recorded("0", "model=mlp", model___target_="models.MLP", model__hidden="[4]"),
+        recorded("1", "model=cnn", model___target_="models.PyTorch", model__module___target_="cnn", **cnn),
+        recorded("2", "model=torch", model___target_="models.PyTorch", model__module___target_="mlp"),
+        recorded("3", "model=torch", model___target_="models.PyTorch", model__module___target_="mine"),
+    ]
+    keys, values = settings(runs)
+    assert keys == ["model"]
+    assert [values[str(number)] for number in range(4)] == [
+        ("mlp",), ("cnn",), ("torch, module=mlp",), ("torch, module=mine",)
+    ]  # fmt: skip

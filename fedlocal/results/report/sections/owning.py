@@ -7,7 +7,7 @@ from fedlocal.results.report.groups import Comparison
 from fedlocal.results.report.reading import Recorded
 from fedlocal.results.report.section import Section
 from fedlocal.results.report.svg.element import Figure
-from fedlocal.results.report.svg.heat import heat_map, spread
+from fedlocal.results.report.svg.heat import MOST_ROWS, heat_map, spread
 from fedlocal.results.report.words import counted
 
 MOST = 12
@@ -69,8 +69,9 @@ def _drawn(name: str, stored: Mapping[str, Any]) -> Figure:
     least, _, middle, _, most = (float(each) for each in stored["size_quantiles"])
     words = f"{int(stored['actors'])} actors with {least:g} to {most:g} rows, {middle:g} in the middle"
     title = name
-    if len(actors) < int(stored["actors"]):
-        title += f" ({len(actors)} of {int(stored['actors'])} actors, at even distances)"
+    drawn = min(len(actors), MOST_ROWS)
+    if drawn < int(stored["actors"]):
+        title += f" ({drawn} of {int(stored['actors'])} actors, at even distances)"
     if not len(actors) == len(sizes) == len(stored.get("counts", stored.get("quantiles"))):
         raise ValueError("lines are missing")
     if "quantiles" in stored:
