@@ -294,6 +294,7 @@ def _print_run(outcome: "Run") -> None:
     tainted = f" ({errors} messages ended in an error)" if errors else ""
     console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)
     console.print(f"results {outcome.folder}", soft_wrap=True)
+    console.print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}", soft_wrap=True)
 
 
 def _print_sweep(place: Path) -> None:

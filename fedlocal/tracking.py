@@ -165,6 +165,7 @@ def _results(comparison: "Comparison") -> dict[str, float]:
         found |= {f"final/{name.replace('_', '-')}": value for name, value in values.items()}
     for arm in comparison.arms()[1:]:
         if arm.reused is None:  # or their times were not taken together
-            found[f"final/speed-up/{arm_name(arm.name)}"] = arm.speed_up
-            found[f"final/end-to-end/{arm_name(arm.name)}"] = arm.end_to_end
+            found[f"final/speed-up/{arm_name(arm.name)}"] = arm.credible_speed_up
+            if arm.credible_speed_up is not None:
+                found[f"final/end-to-end/{arm_name(arm.name)}"] = arm.end_to_end
     return {name: value for name, value in found.items() if value is not None}

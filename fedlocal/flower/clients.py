@@ -25,10 +25,17 @@ class Client(Protocol):
     ----------
     losses : sequence of str
         Metrics that each reply to training has; they must be finite.
+    visits_all_rows : bool
+        Whether a reply to training says that all rows of the partition were visited in each local epoch.
     """
 
     @property
     def losses(self) -> Sequence[str]:
+        """As said above."""
+        ...
+
+    @property
+    def visits_all_rows(self) -> bool:
         """As said above."""
         ...
 
@@ -42,6 +49,7 @@ class Own:
     """fedlocal's own client: it trains the run's model on the rows of its partition."""
 
     losses = ("train-loss",)
+    visits_all_rows = True
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return the app."""
@@ -63,6 +71,7 @@ class AnyApp:
 
     reference: str
     losses = ()
+    visits_all_rows = False
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:  # noqa: ARG002
         """Import the app, and let it have its rows."""

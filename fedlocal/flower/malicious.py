@@ -41,6 +41,11 @@ class UnderAttack:
         """The client's own."""
         return self.client.losses
 
+    @property
+    def visits_all_rows(self) -> bool:
+        """As the client does."""
+        return self.client.visits_all_rows
+
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return the client's app, which malicious actors see other rows with, and change the replies of."""
         classes = new_model.outputs if new_model.classes else None

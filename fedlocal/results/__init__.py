@@ -8,6 +8,7 @@ from fedlocal.results import phases
 from fedlocal.results.background import Background
 from fedlocal.results.best import BestModel
 from fedlocal.results.checkpoints import Checkpoint, below, drop_checkpoints, joined, newest_checkpoint
+from fedlocal.results.contention import Meter, contention_of
 from fedlocal.results.environment import environment, versions
 from fedlocal.results.figures import (
     comparison,
@@ -31,7 +32,7 @@ from fedlocal.results.sharing import SharedBaseline
 from fedlocal.results.showing import run_html, run_text
 from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
 from fedlocal.results.sweep_progress import ShowSweep, sweep_line, sweep_progress
-from fedlocal.results.table import Arm, comparison_table
+from fedlocal.results.table import Arm, comparison_table, faster
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "FolderInUseError",
     "History",
     "MessageError",
+    "Meter",
     "Occupancy",
     "ResultsError",
     "Round",
@@ -61,8 +63,10 @@ __all__ = [
     "collect",
     "comparison",
     "comparison_table",
+    "contention_of",
     "drop_checkpoints",
     "environment",
+    "faster",
     "frame_of",
     "joined",
     "label_distribution",

@@ -9,6 +9,7 @@ phase                 actor      metric                                value
 a span                empty      ``seconds``                           wall seconds of the span (see `Round`)
 ``train``             empty      ``train-loss`` and other ``train-…``  as actors report it, on average
 ``train``             empty      ``available``                         actors that were there
+``rows``              empty      ``trained``                           rows trained on, in all epochs
 ``evaluate``          empty      ``loss``, ``accuracy``, …             of the global model, on the test set
 ``evaluate-clients``  empty      ``client-loss``, …                    on actors' held-out rows, on average
 ``train``             its index  ``num-examples``, ``train-loss``, …   of this actor's training
@@ -97,7 +98,8 @@ class Round:
     seconds : Mapping[str, float]
         Wall seconds of ``dispatch``, ``training``, ``collection`` and ``aggregation``, which follow one
         another and make up the round; apart from them ``evaluation``, and the worker-seconds ``busy`` and
-        ``idle`` within the round.
+        ``idle`` within the round. In a comparison also ``elapsed``, the whole round, and ``contended``, for
+        how much of it others had the cores (`fedlocal.results.contention`).
     metrics : Mapping[str, float]
         Of the global model: ``loss`` and ``accuracy`` on the test set where this round was evaluated; and
         the actors' means, such as ``train-loss``, as `fedlocal.results.phases` names them.
@@ -112,6 +114,9 @@ class Round:
         part of the rows: a history keeps it in ``timeline.csv``.
     absent : Mapping[int, str]
         Actor to ``away``, or ``left`` if it went in the middle of the round.
+    trained_rows : int or None
+        How many rows what was learnt in the round rests on, each as often as it was visited: those of actors
+        whose reply was an error, or never came, do not count. None if it is not known.
     """
 
     number: int
@@ -121,6 +126,7 @@ class Round:
     errors: tuple[MessageError, ...] = ()
     work: Sequence[Work] = ()
     absent: Mapping[int, str] = field(default_factory=dict)
+    trained_rows: int | None = None
 
     @property
     def timed(self) -> float:
@@ -146,6 +152,8 @@ class Round:
         """Yield the round as rows of ``metrics.csv``, actors in ascending order."""
         for span, value in self.seconds.items():
             yield Row(self.number, span, None, "seconds", value)
+        if self.trained_rows is not None:
+            yield Row(self.number, "rows", None, "trained", self.trained_rows)
         for metric, value in self.metrics.items():
             yield Row(self.number, phase_of(metric), None, metric, value)
         for actor, measured in sorted(self.actors.items()):
@@ -175,9 +183,12 @@ class _Parts:
     actors: dict[int, dict[str, float]] = field(default_factory=dict)
     errors: tuple[MessageError, ...] = ()
     absent: dict[int, str] = field(default_factory=dict)
+    trained_rows: int | None = None
 
     def add(self, row: Row) -> None:
-        if row.actor is None and row.phase not in ("evaluate", *COLUMN.values()):
+        if row.phase == "rows":
+            self.trained_rows = int(row.value)
+        elif row.actor is None and row.phase not in ("evaluate", *COLUMN.values()):
             self.seconds[row.phase] = row.value
         elif row.actor is None:
             self.metrics[row.metric] = row.value
@@ -198,12 +209,18 @@ def round_to_json(one: Round) -> dict[str, Any]:
         "actors": one.actors,
         "errors": one.errors,
         "absent": one.absent,
+        "trained_rows": one.trained_rows,
     }
 
 
 def round_from_json(value: Mapping[str, Any], *, actors: bool = True) -> Round:
     """Read a round as `round_to_json` wrote it; JSON turned the actors' numbers into strings."""
-    whole = Round(int(value["number"]), _floats(value["seconds"]), _floats(value["metrics"]))
+    whole = Round(
+        int(value["number"]),
+        _floats(value["seconds"]),
+        _floats(value["metrics"]),
+        trained_rows=value.get("trained_rows"),
+    )
     if not actors:
         return whole
     return replace(

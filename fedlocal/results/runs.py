@@ -75,8 +75,9 @@ class SweepRow:
 
     @property
     def speed_ups(self) -> dict[str, float]:
-        """How many times faster the main arm trained than each of the others, by their names."""
-        return {arm.name: arm.speed_up for arm in self.arms[1:] if arm.speed_up is not None}
+        """How many times faster the main arm trained than each of the others, where that can be believed."""
+        found = {arm.name: arm.credible_speed_up for arm in self.arms[1:]}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def collect(folder: Path) -> list[SweepRow]:
@@ -213,8 +214,9 @@ def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:
 
 
 def _arm(stored: Mapping[str, Any]) -> Arm:
-    words = ("name", "reused")
+    words, counts = ("name", "reused"), ("trained_rows", "ended", "workers", "cores")
     numbers = {each.name: _number(stored.get(each.name)) for each in fields(Arm) if each.name not in words}
+    numbers |= {name: int(value) for name in counts if (value := numbers[name]) is not None}
     return Arm(name=str(stored["name"]), reused=stored.get("reused"), **numbers)  # type: ignore[arg-type]
 
 

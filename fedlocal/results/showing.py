@@ -8,8 +8,9 @@ from pathlib import Path
 from fedlocal.results.figures.curves import reported
 from fedlocal.results.figures.inline import curves_svg
 from fedlocal.results.history import History
-from fedlocal.results.table import Arm, comparison_columns, comparison_table, meaning
+from fedlocal.results.table import Arm, comparison_columns, comparison_table
 from fedlocal.results.text import duration, fixed
+from fedlocal.results.verdict import meaning, verdict
 
 WIDTH = 80
 MOST_METRICS = 4  # in a line
@@ -38,7 +39,7 @@ def run_html(
     head = _cells("col", "scheme", [" ".join(name.split()) for name, _ in columns])
     rows = [_cells("row", arm.name, [cells[index] for _, cells in columns]) for index, arm in enumerate(arms)]
     curves = curves_svg(dict(list(histories.items())[:MOST_CURVES]), "on the test set")
-    lines = [*meaning(arms), *_weights(histories, hashes), _results(folder)]
+    lines = [*meaning(arms), *verdict(arms), *_weights(histories, hashes), _results(folder)]
     return (
         f"<div><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>{curves}"
         f"<p><small>{'<br>'.join(map(escape, lines))}</small></p></div>"

@@ -12,6 +12,7 @@ from fedlocal.results.files import replacing
 from fedlocal.results.runs import SweepRow, collect, differing
 from fedlocal.results.table import Arm, about, plain_table
 from fedlocal.results.text import duration, fixed, harmless
+from fedlocal.results.verdict import doubts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +37,8 @@ def sweep_table(rows: Sequence[SweepRow], title: str | None = None) -> "Table":
     from rich.text import Text
 
     keys = differing(rows)
-    baselines = list(dict.fromkeys(name for row in rows for name in row.speed_ups))
+    compared = [arm for row in rows if row.main for arm in row.arms[1:] if arm.speed_up is not None]
+    baselines = list(dict.fromkeys(arm.name for arm in compared))
     accurate = any(row.main is not None and row.main.accuracy is not None for row in rows)
     table = plain_table(title)
     for name in ("run", *keys):
@@ -54,6 +56,10 @@ def sweep_notes(rows: Sequence[SweepRow]) -> list[str]:
     notes = [f"run {row.run} {row.reason}" for row in rows if row.status != "completed"]
     if any(arm.reused is not None for row in rows for arm in row.arms):
         notes.append("~ over a baseline of another run, not trained in turn (sweep.baseline=each: in turn)")
+    compared = [(row.arms[0], arm) for row in rows for arm in row.arms[1:] if arm.speed_up is not None]
+    if any(main.trained_rows != arm.trained_rows for main, arm in compared):
+        notes.append("speed-up is for a row of data: not all runs trained on as many rows as their baselines")
+    notes += doubts(arm for _, arm in compared)
     return notes
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fedlocal.results.rounds import TIMED
 from fedlocal.results.text import duration, fixed, ratio, share
+from fedlocal.results.verdict import MARKED, WITHHELD, meaning, verdict
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
     from fedlocal.results.history import History
@@ -26,8 +28,9 @@ class Arm:
     seconds : float
         Training time: dispatch, training, collection and aggregation of all rounds.
     speed_up : float or None
-        How many times faster the first arm trained than this one: this arm's `seconds` over those of the
-        first. None for the first arm itself, and where the times were not taken together.
+        How many times faster the first arm trained than this one: this arm's `seconds` for each trained row
+        over those of the first; of the times as they are, where the rows of either are not known. None for
+        the first arm itself, and of an arm that was ended.
     end_to_end : float or None
         The same ratio of the whole times, with start-up and evaluation.
     idle_share : float or None
@@ -40,6 +43,14 @@ class Arm:
     reused : str or None
         The run in which this arm was trained, if it was not in turn with the first one: its times are of
         another moment.
+    trained_rows : int or None
+        How many rows it was trained on, each as often as it was visited.
+    contention : float or None
+        The part of the time in which others had the cores, of this arm or of the first, whichever is more.
+    ended : int or None
+        The round in which this arm was ended, because it took many times as long as with one thread.
+    workers, cores : int or None
+        Of the first arm: how many processes worked, and on how many cores they could.
     """
 
     name: str
@@ -53,10 +64,59 @@ class Arm:
     communication_share: float | None = None
     critical_path: float | None = None
     reused: str | None = None
+    trained_rows: int | None = None
+    contention: float | None = None
+    ended: int | None = None
+    workers: int | None = None
+    cores: int | None = None
+
+    @property
+    def credible_speed_up(self) -> float | None:
+        """The speed-up, if others did not have the cores for so much of the time that it says nothing."""
+        return None if self.is_busy else self.speed_up
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether others had the cores for so much of the time that no ratio is shown."""
+        return self.contention is not None and self.contention >= WITHHELD
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether they had them for so much of it that a ratio is marked."""
+        return self.contention is not None and MARKED <= self.contention < WITHHELD
 
 
-def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "History | None" = None) -> "Table":
-    """Lay out the arms as a table of at most 80 columns.
+class Work(Protocol):
+    """What took its time."""
+
+    @property
+    def seconds(self) -> float:
+        """Of training."""
+        ...
+
+    @property
+    def trained_rows(self) -> int | None:
+        """How many rows, each as often as it was visited; None if it is not known."""
+        ...
+
+
+def faster(own: Work, other: Work) -> float | None:
+    """Return how many times faster one work was done than another: row for row, if both say how many.
+
+    Examples
+    --------
+    >>> quarter = Arm("federated", 0.9, 0.1, seconds=1.0, trained_rows=250)
+    >>> faster(quarter, Arm("sequential", 0.9, 0.1, seconds=3.0, trained_rows=1000))
+    0.75
+    """
+    work = 1.0
+    if own.trained_rows is not None and other.trained_rows:
+        work = own.trained_rows / other.trained_rows
+    return other.seconds / own.seconds * work if own.seconds and other.seconds and work else None
+
+
+def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "History | None" = None) -> "Group":
+    """Lay out the arms as a table of at most 80 columns, and below it what it says in words.
 
     Parameters
     ----------
@@ -69,9 +129,10 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "Histo
 
     Returns
     -------
-    rich.table.Table
+    rich.console.Group
         A column in which no arm has a value is left out.
     """
+    from rich.console import Group
     from rich.text import Text
 
     columns = comparison_columns(arms)
@@ -82,8 +143,8 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "Histo
     for index, arm in enumerate(arms):
         style = "bold" if index == 0 and len(arms) > 1 else None
         table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
-    table.caption = "\n".join([*_round(main), *_workers(arms), *meaning(arms)]) or None
-    return table
+    lines = [*_round(main), *_workers(arms), *meaning(arms)]
+    return Group(table, *(Text(line, style="dim") for line in lines), *map(Text, verdict(arms)))
 
 
 def comparison_columns(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
@@ -92,7 +153,7 @@ def comparison_columns(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
         ("accuracy", [fixed(arm.accuracy) for arm in arms]),
         ("loss", [fixed(arm.loss) for arm in arms]),
         ("training\ntime", [duration(arm.seconds) for arm in arms]),
-        ("speed-up", [about(arm.speed_up, arm) for arm in arms]),
+        ("speed-up\nover it", [about(arm.speed_up, arm) for arm in arms]),
         ("end to\nend", [about(arm.end_to_end, arm) for arm in arms]),
         ("idle", [share(arm.idle_share) for arm in arms]),
     ]
@@ -123,23 +184,15 @@ def _workers(arms: Sequence[Arm]) -> list[str]:
     return lines
 
 
-def meaning(arms: Sequence[Arm]) -> list[str]:
-    """Return what the ratios in the table are of, a line each."""
-    lines = []
-    if any(arm.speed_up is not None for arm in arms):
-        lines.append("speed-up: training time of a row / training time of the first row")
-    if any(arm.end_to_end is not None for arm in arms):
-        lines.append("end to end: the same ratio of whole times, with start-up and evaluation")
-    if runs := {arm.reused for arm in arms if arm.reused is not None}:
-        lines.append(
-            f"~ trained in run {', '.join(sorted(runs))}, not in turn (sweep.baseline=each: in turn)"
-        )
-    return lines
-
-
 def about(value: float | None, arm: Arm) -> str:
-    """Write a ratio of times; one of times that were not taken in turn is marked."""
-    return f"~{ratio(value)}" if value is not None and arm.reused is not None else ratio(value)
+    """Write a ratio of times, with a mark if they were not taken in turn, or while others had the cores."""
+    if arm.ended is not None:
+        return "ended"
+    if value is None:
+        return "-"
+    if arm.is_busy:
+        return "busy"
+    return f"{'~' if arm.reused is not None else ''}{'?' if arm.is_doubtful else ''}{ratio(value)}"
 
 
 def plain_table(title: str | None) -> "Table":

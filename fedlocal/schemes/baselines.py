@@ -1,27 +1,35 @@
 """The sequential baselines of a run: trained in turn with its scheme, or taken over from another run's."""
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fedlocal.actors import usable_cores
 from fedlocal.results import (
     Checkpoint,
     History,
+    Meter,
     ResultsError,
     SharedBaseline,
     arm_folder,
     weights_hash,
 )
-from fedlocal.schemes.sequential import SequentialRun
+from fedlocal.schemes.sequential import OverTimeError, SequentialRun
 from fedlocal.schemes.setting import Arrays, Setting
 
-PART = "sequential-"  # and the number of threads: the part of a checkpoint that is a baseline's
+MOST_TIMES, PATIENCE = 4.0, 5.0
+"""How many times as long as with one thread all cores may take, and seconds on top of that: on a busy machine
+threads that wait for one another take 60 times as long, and what is measured then is the machine's load."""
 
 
 class Baselines:
     """The sequential baselines of one run, with one BLAS thread and with all cores.
+
+    Where the gradients of several batches make an update, there is a third one, the first in line: a plain
+    step over the same rows, which takes less time than their sum, and is what one would do without actors.
 
     Where other runs of a sweep have the same ones, the first run trains them, beside its scheme. The others
     take them over; if they are not done when the scheme is, the run waits for them.
@@ -43,12 +51,15 @@ class Baselines:
         Of the final weights.
     apart : str or None
         The run in which they were trained, if not in turn with this run's scheme: their times are no match.
+    ended : dict of str to int
+        The round in which a baseline was ended, because it took too long; it has no hash.
     """
 
     def __init__(self, setting: Setting, folder: Path | None, shared: SharedBaseline | None = None) -> None:
         self.histories: dict[str, History] = {}
         self.hashes: dict[str, str] = {}
         self.apart: str | None = None
+        self.ended: dict[str, int] = {}
         self._setting, self._folder, self._shared = setting, folder, shared
         self._trained: list[_Baseline] = []
 
@@ -62,27 +73,40 @@ class Baselines:
         start : Checkpoint, optional
             Of an earlier run, to go on from.
         """
-        counts = _threads(start) if start else _all_threads()
-        if not counts:  # in the earlier run they were somebody else's
+        kinds = _of_checkpoint(start) if start else self._kinds
+        if not kinds:  # in the earlier run they were somebody else's
             return
         if self._shared and not start:
             free = stack.enter_context(self._shared.claimed(wait=False))
             if self._take_over() or not free:
                 return
-        self._train(stack, counts, start)
+        self._train(stack, kinds, start)
 
-    def follow(self, number: int) -> None:
-        """Make the round with this number, if they are trained here.
+    def follow(self, number: int, meter: Meter) -> None:
+        """Make the round with this number, if they are trained here; the first in turn is the last in line.
 
-        They take turns in the reverse order: a library's threads go on spinning when they are done, and then
-        it is the baseline with one thread that shares the machine with them, on another core.
+        A library's threads go on spinning when they are done, and then it is a baseline with one thread that
+        shares the machine with them, on another core. In the first round it is the other way round: it says
+        how long all cores may take.
         """
-        for baseline in reversed(self._trained):
-            baseline.follow(number)
+        for baseline in list(self._trained) if number == 1 else self._trained[::-1]:
+            try:
+                baseline.follow(number, meter, self._limit(baseline, number))
+            except OverTimeError:
+                self.ended[baseline.kind.name] = number
+                self._trained.remove(baseline)
+
+    def _limit(self, baseline: "_Baseline", number: int) -> float:
+        """Return the seconds that a round may take."""
+        alone = [each.history for each in self._trained if each.kind == Kind(1)]
+        if baseline.kind.threads == 1 or not alone:
+            return math.inf
+        known = max(1, len([one for one in alone[0].rounds if one.number]))
+        return MOST_TIMES * alone[0].seconds * number / known + PATIENCE - baseline.history.seconds
 
     def capture(self) -> dict[str, Arrays]:
         """Return where those that are trained here stand, by their parts of a checkpoint."""
-        return {baseline.part: baseline.run.capture() for baseline in self._trained}
+        return {baseline.kind.part: baseline.run.capture() for baseline in self._trained}
 
     def end(self) -> None:
         """Have them all: what is missing is waited for or, if nobody trains it, trained now."""
@@ -91,20 +115,26 @@ class Baselines:
                 if self._shared:
                     stack.enter_context(self._shared.claimed(wait=True))
                 if not self._take_over():
-                    self._train(stack, _all_threads(), None)
+                    self._train(stack, self._kinds, None)
                     self.apart = self._name(self._folder) if self._folder else ""
+                    meter = Meter()
                     for number in range(self._setting.rounds + 1):
-                        self.follow(number)
+                        self.follow(number, meter)
                 self._take_note()
         else:
             self._take_note()
 
     def _take_note(self) -> None:
-        self.hashes |= {each.name: weights_hash(each.run.model.arrays) for each in self._trained}
+        self.hashes |= {each.kind.name: weights_hash(each.run.model.arrays) for each in self._trained}
 
-    def _train(self, stack: ExitStack, counts: list[int], start: Checkpoint | None) -> None:
+    @property
+    def _kinds(self) -> "list[Kind]":
+        plain = [Kind(1, plain=True)] if self._setting.training.accumulate > 1 else []
+        return plain + [Kind(count) for count in sorted({1, usable_cores()})]
+
+    def _train(self, stack: ExitStack, kinds: "Sequence[Kind]", start: Checkpoint | None) -> None:
         stack.callback(self._publish)  # when the histories are closed
-        self._trained += [stack.enter_context(self._baseline(count, start)) for count in counts]
+        self._trained += [stack.enter_context(self._baseline(kind, start)) for kind in kinds]
 
     def _publish(self) -> None:
         if self._shared and self.hashes:
@@ -116,7 +146,7 @@ class Baselines:
         if not known:
             return False
         lender, hashes = known
-        if hashes.keys() != set(map(_arm_name, _all_threads())):
+        if hashes.keys() != {kind.name for kind in self._kinds}:
             return False
         try:
             lent = {name: History.load(arm_folder(lender, name)) for name in hashes}
@@ -132,14 +162,13 @@ class Baselines:
         return self._shared.name_of(run) if self._shared else run.name
 
     @contextmanager
-    def _baseline(self, threads: int, start: Checkpoint | None) -> Iterator["_Baseline"]:
-        name, part = _arm_name(threads), f"{PART}{threads}"
-        run = SequentialRun(self._setting, threads)
+    def _baseline(self, kind: "Kind", start: Checkpoint | None) -> Iterator["_Baseline"]:
+        run = SequentialRun(self._setting, kind.threads, plain=kind.plain)
         if start:
-            run.go_on(start.part(part))
-        with new_history(self._new_folder(name), start) as history:
-            self.histories[name] = history
-            yield _Baseline(name, part, history, run)
+            run.go_on(start.part(kind.part))
+        with new_history(self._new_folder(kind.name), start) as history:
+            self.histories[kind.name] = history
+            yield _Baseline(kind, history, run)
 
     def _new_folder(self, name: str) -> Path | None:
         if self._folder is None:
@@ -150,16 +179,40 @@ class Baselines:
 
 
 @dataclass(frozen=True)
-class _Baseline:
-    """A sequential run that takes its turns; `part` is its part of a checkpoint."""
+class Kind:
+    """What sets a baseline apart: its BLAS threads, and whether its updates are plain steps."""
 
-    name: str
-    part: str
+    threads: int
+    plain: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the arm."""
+        if self.plain:
+            return "sequential, plain step"
+        return f"sequential, {self.threads} thread{'s' if self.threads > 1 else ''}"
+
+    @property
+    def part(self) -> str:
+        """Of a checkpoint."""
+        return f"{'plain' if self.plain else 'sequential'}-{self.threads}"
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """A sequential run that takes its turns."""
+
+    kind: Kind
     history: History
     run: SequentialRun
 
-    def follow(self, number: int) -> None:
-        self.history.record(self.run.step() if number else self.run.start())
+    def follow(self, number: int, meter: Meter, limit: float) -> None:
+        if not number:
+            self.history.record(self.run.start())
+            return
+        meter.lap()
+        one = self.run.step(limit)
+        self.history.record(replace(one, seconds={**one.seconds, **meter.lap(self.kind.threads)}))
 
 
 def new_history(folder: Path | None, start: Checkpoint | None) -> History:
@@ -167,16 +220,9 @@ def new_history(folder: Path | None, start: Checkpoint | None) -> History:
     return History.resumed(folder, start.round) if folder and start else History(folder)
 
 
-def _arm_name(threads: int) -> str:
-    return f"sequential, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def _all_threads() -> list[int]:
-    """Return the number of BLAS threads of each baseline."""
-    return sorted({1, usable_cores()})
-
-
-def _threads(start: Checkpoint) -> list[int]:
-    """Return the number of BLAS threads of each baseline that an earlier run trained."""
+def _of_checkpoint(start: Checkpoint) -> list[Kind]:
+    """Return the baselines that an earlier run trained, in their order."""
     parts = {name.partition("/")[0] for name in start.arrays}
-    return sorted(int(part.removeprefix(PART)) for part in parts if part.startswith(PART))
+    found = [re.fullmatch(r"(plain|sequential)-(\d+)", part) for part in sorted(parts)]
+    kinds = [Kind(int(match[2]), plain=match[1] == "plain") for match in found if match]
+    return sorted(kinds, key=lambda kind: (not kind.plain, kind.threads))

@@ -1,6 +1,7 @@
-"""The batch queue of Bartsch & Du Bois (ERAD/RS 2023): a coordinator, and processors that pull its batches.
+"""The batch queue of Bartsch & Du Bois (ERAD/RS 2023): a coordinator, and processors of its batches.
 
-The coordinator holds the network and the queue of an epoch's batches. In a wave, each processor computes the
+The coordinator holds the network and the queue of an epoch's batches, and deals these in waves: who has which
+is settled before a wave begins, and a processor that is done early waits for the others. Each computes the
 gradient of a batch with one thread; their mean, weighted by samples, makes one update. With ``accumulate=1``
 a wave is one batch, and the processor that holds it makes the update itself.
 

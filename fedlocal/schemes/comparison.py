@@ -5,11 +5,24 @@ So whatever else the machine does, it does to all of them alike, and the ratio o
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from fedlocal.results import Arm, Checkpoint, History, Round, below, joined, usage, weights_hash
+from fedlocal.actors import usable_cores
+from fedlocal.results import (
+    Arm,
+    Checkpoint,
+    History,
+    Meter,
+    Round,
+    below,
+    contention_of,
+    faster,
+    joined,
+    usage,
+    weights_hash,
+)
 from fedlocal.schemes.baselines import Baselines, new_history
 from fedlocal.schemes.setting import Arrays, Capture, Scheme, Setting, Trained
 
@@ -32,6 +45,8 @@ class Comparison:
         Takes note of where the run stands after each round.
     best : callable, optional
         Takes note of each round of the scheme, and of how to get its model.
+    meter : Meter, optional
+        Says how busy the machine was with other work.
     """
 
     name: str
@@ -40,6 +55,7 @@ class Comparison:
     baselines: Baselines | None = None
     keep: Callable[[Checkpoint], None] | None = None
     best: Callable[[Round, Callable[[], Arrays]], None] | None = None
+    meter: Meter = field(default_factory=Meter)
     _history: History | None = field(default=None, init=False)
     _hash: str | None = field(default=None, init=False)
 
@@ -74,16 +90,18 @@ class Comparison:
                 self.baselines.begin(stack, start)
 
             def on_round(one: Round, capture: Capture) -> None:
+                one = replace(one, seconds={**one.seconds, **self.meter.lap()})
                 history.record(one)
                 show(one)
                 if self.baselines:
-                    self.baselines.follow(one.number)
+                    self.baselines.follow(one.number, self.meter)
                 captured = cache(capture)
                 if self.best:  # first: a checkpoint is not to be of a later round than what is best before
                     self.best(one, lambda: below("model", captured()))
                 if self.keep and one.number:
                     parts = self.baselines.capture() if self.baselines else {}
                     self.keep(Checkpoint(one.number, joined({"scheme": captured(), **parts})))
+                self.meter.lap()  # what lies between rounds is nobody's
 
             trained = scheme(self.setting, on_round, start.part("scheme") if start else None)
             self._hash = weights_hash(trained.arrays)
@@ -96,32 +114,38 @@ class Comparison:
         main = self._history
         if main is None:
             return []
-        apart = self.baselines.apart if self.baselines else None
-        return [
-            _arm(self.name, main),
-            *(_arm(n, h, main, apart) for n, h in self.histories.items() if h is not main),
-        ]
+        workers = max((round(one.workers) for one in main.rounds), default=0) or None
+        first = replace(_arm(self.name, main), workers=workers, cores=usable_cores())
+        beside = self.baselines.histories.items() if self.baselines else ()
+        return [first, *(self._beside(name, history, first) for name, history in beside)]
+
+    def _beside(self, name: str, history: History, first: Arm) -> Arm:
+        """Return a baseline's line, with how many times faster the first arm was."""
+        baselines, main, arm = self.baselines, self._history, _arm(name, history)
+        if baselines is None or main is None:
+            return arm
+        known = [each.contention for each in (arm, first) if each.contention is not None]
+        arm = replace(arm, contention=max(known, default=None), reused=baselines.apart)
+        if ended := baselines.ended.get(name):  # its model is of no round
+            return replace(arm, accuracy=None, loss=None, ended=ended)
+        whole = replace(first, seconds=_whole(main)), replace(arm, seconds=_whole(history))
+        return replace(arm, speed_up=faster(first, arm), end_to_end=faster(*whole))
 
 
-def _arm(name: str, history: History, main: History | None = None, apart: str | None = None) -> Arm:
-    used = usage(history.rounds)
+def _arm(name: str, history: History) -> Arm:
+    used, rows = usage(history.rounds), [one.trained_rows for one in history.rounds if one.number]
     return Arm(
         name=name,
         accuracy=history.final("accuracy"),
         loss=history.final("loss"),
         seconds=history.seconds,
-        speed_up=_ratio(history.seconds, main.seconds) if main else None,
-        end_to_end=_ratio(_whole(history), _whole(main)) if main else None,
         idle_share=history.idle_share,
         efficiency=used.efficiency if used else None,
         communication_share=used.communication_share if used else None,
         critical_path=used.path if used else None,
-        reused=apart,
+        trained_rows=None if None in rows else sum(row for row in rows if row),
+        contention=contention_of(history.rounds),
     )
-
-
-def _ratio(own: float, other: float) -> float | None:
-    return own / other if own and other else None
 
 
 def _whole(history: History) -> float:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -82,9 +83,19 @@ def federate(
             first = False
             if one.number:
                 seconds |= times(one)
-            on_round(one, as_round(one, seconds), partial(capture, one, strategy, grid))
+            rows = _trained_rows(one, setting) if one.number else None
+            recorded = replace(as_round(one, seconds), trained_rows=rows)
+            on_round(one, recorded, partial(capture, one, strategy, grid))
 
         run_server(server_app(loop, initial, observe, after), grid)
+
+
+def _trained_rows(one: FederatedRound, setting: Setting) -> int | None:
+    """Return how many rows the replies to training are of, as often as each was visited."""
+    if not setting.client.visits_all_rows:
+        return None
+    sizes = setting.slices.training_sizes[list(one.client_metrics)]
+    return setting.training.local_epochs * int(sizes.sum())
 
 
 def capture(one: FederatedRound, strategy: Strategy, grid: AnyGrid) -> dict[str, NDArray[Any]]:

@@ -48,6 +48,7 @@ class Nested:
     actors: int = 2
     workers: int | None = None
     losses = ("train-loss",)
+    visits_all_rows = True
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return fedlocal's own client, which trains otherwise."""

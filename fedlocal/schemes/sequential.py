@@ -1,7 +1,9 @@
 """The sequential scheme: plain SGD on all data in one process. It is also everybody's baseline."""
 
+import math
 import time
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from numpy.typing import NDArray
 
@@ -10,6 +12,10 @@ from fedlocal.flower.client_app import as_metrics
 from fedlocal.models import Model
 from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.setting import OnRound, Setting, Trained
+
+
+class OverTimeError(Exception):
+    """Training took longer than it may."""
 
 
 class SequentialRun:
@@ -24,9 +30,14 @@ class SequentialRun:
         The same as of the scheme that it is compared with.
     blas_threads : int
         How many threads a matrix product may use.
+    plain : bool
+        Whether each update is a plain step over its rows, in place of a sum of the gradients of batches.
     """
 
-    def __init__(self, setting: Setting, blas_threads: int = 1) -> None:
+    def __init__(self, setting: Setting, blas_threads: int = 1, *, plain: bool = False) -> None:
+        if plain:
+            rows = setting.training.batch_size * setting.training.accumulate
+            setting = replace(setting, training=replace(setting.training, batch_size=rows, accumulate=1))
         self._setting, self._threads = setting, blas_threads
         self._rows = setting.training_rows()
         self.model = setting.new_model()
@@ -45,21 +56,53 @@ class SequentialRun:
         """Return round 0: the evaluation of the initial model."""
         return Round(0, metrics=as_metrics(self._setting.evaluate(self.model)))
 
-    def step(self) -> Round:
-        """Train for one round."""
+    def step(self, limit: float = math.inf) -> Round:
+        """Train for one round.
+
+        Raises
+        ------
+        OverTimeError
+            If training took longer than `limit` seconds; the model is then of no use.
+        """
         self.number += 1
         training = self._setting.training
         begun = time.perf_counter()
+        model = cast(Model, _Hurried(self.model, begun + limit)) if limit < math.inf else self.model
         with threads(self._threads):
             # What cannot be read is lost between rounds, as it is to a client.
             self.model.load_optimizer(self.model.optimizer_arrays if training.keep_optimizer else None)
-            loss = training.run(self.model, self._rows.x, self._rows.y, partition=0, number=self.number)
+            loss = training.run(model, self._rows.x, self._rows.y, partition=0, number=self.number)
         trained = time.perf_counter()
         metrics = {"train-loss": loss}
         if self._setting.is_evaluated(self.number):
             metrics |= as_metrics(self._setting.evaluate(self.model))
         seconds = {"training": trained - begun, "evaluation": time.perf_counter() - trained}
-        return Round(self.number, seconds, metrics)
+        rows = training.local_epochs * len(self._rows)
+        return Round(self.number, seconds, metrics, trained_rows=rows)
+
+
+class _Hurried:
+    """A model that is trained until a deadline."""
+
+    def __init__(self, model: Model, deadline: float) -> None:
+        self._model, self._deadline = model, deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def train_step(self, x: Any, y: Any) -> float:
+        """Train on a batch, if there is time."""
+        self._check()
+        return self._model.train_step(x, y)
+
+    def gradient(self, *arguments: Any, **options: Any) -> float:
+        """Compute a gradient, if there is time."""
+        self._check()
+        return self._model.gradient(*arguments, **options)
+
+    def _check(self) -> None:
+        if time.perf_counter() > self._deadline:
+            raise OverTimeError
 
 
 def capture_model(model: Model) -> dict[str, NDArray[Any]]:

@@ -109,7 +109,8 @@ def _round(number: int, team: Team, setting: Setting, system: System, start_up: 
     if setting.is_evaluated(number):
         metrics |= as_metrics(setting.evaluate(team.model))
     seconds = {**start_up, **tally.seconds(system.workers), "evaluation": time.perf_counter() - begun}
-    return Round(number, seconds, metrics, tally.actors(), work=tally.work)
+    rows = training.local_epochs * team.rows
+    return Round(number, seconds, metrics, tally.actors(), work=tally.work, trained_rows=rows)
 
 
 def checked(result: Result) -> Reply:

@@ -101,10 +101,7 @@ def _print(result: "Result") -> None:
     from fedlocal.simulation.record import arm_of
 
     console = Console(highlight=False)
-    table = comparison_table([arm_of(result.history)], main=result.history)
-    below, table.caption = table.caption, None  # it would be folded to the width of so small a table
-    console.print(table)
-    console.print(below, soft_wrap=True)
+    console.print(comparison_table([arm_of(result.history)], main=result.history))
     if result.errors:
         number, first = len(result.errors), result.errors[0]
         told = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"

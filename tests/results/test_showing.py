@@ -34,7 +34,7 @@ def svg_of(html: str) -> str:
 
 def test_a_run_is_a_table_its_hash_and_its_folder() -> None:
     lines = run_text(ARMS, histories(), HASHES, Path("outputs/one")).splitlines()
-    assert lines[0].split() == ["training"]
+    assert lines[0].split() == ["training", "speed-up"]
     assert [line.split()[0] for line in lines[3:5]] == ["federated", "sequential,"]
     assert "2.00x" in lines[4]
     assert lines[-2:] == ["weights abababababababab", "results outputs/one"]

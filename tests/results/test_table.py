@@ -1,8 +1,8 @@
 import io
+from dataclasses import replace
 
 import pytest
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
 from fedlocal.results import Arm, History, Round, comparison_table
 from fedlocal.results.text import duration, fixed
@@ -14,7 +14,7 @@ ARMS = [
 ]
 
 
-def printed(table: Table, width: int = 80, encoding: str = "utf-8") -> list[str]:
+def printed(table: RenderableType, width: int = 80, encoding: str = "utf-8") -> list[str]:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
     Console(file=stream, width=width).print(table)
@@ -35,7 +35,7 @@ def test_each_scheme_is_one_line() -> None:
     assert cells(lines, "sequential, all cores") == ["0.9750", "nan", "1.58", "s", "1.30x", "1.22x", "-"]
     header = " ".join(lines)
     assert all(word in header for word in ("scheme", "accuracy", "loss", "training", "speed-up", "idle"))
-    assert any(line.startswith("speed-up:") for line in lines)
+    assert any(line.startswith("speed-up over it:") for line in lines)
 
 
 def test_it_is_plain_text_where_there_is_no_terminal() -> None:
@@ -74,6 +74,71 @@ def test_what_the_workers_did_stands_below_where_it_is_known() -> None:
     assert "workers: 75 % computing, 5 % communication, 20 % waiting for others" in lines
     assert "critical path: 1.50 s of 2.00 s" in lines
     assert not any(line.startswith(("workers", "critical")) for line in printed(comparison_table(ARMS)))
+
+
+def captions(*arms: Arm) -> list[str]:
+    return [line.rstrip() for line in printed(comparison_table(arms))]
+
+
+def test_the_last_lines_say_in_words_what_was_lost_and_gained() -> None:
+    main = Arm("federated", 0.95, 0.1, 2.0, workers=2, cores=4)
+    alone = Arm("sequential, 1 thread", 0.97, 0.1, 3.0, speed_up=1.5, end_to_end=0.8)
+    several = Arm("sequential, 4 threads", 0.97, 0.1, 1.0, speed_up=0.5, end_to_end=0.4)
+    assert captions(main, alone, several)[-5:] == [
+        "accuracy: federated ended 2.0 points below sequential training",
+        "time: training federated (2 workers, 4 cores) was",
+        "  1.50 times as fast as sequential (1 thread)",
+        "  2.00 times as slow as sequential (4 threads)",
+        "  with start-up and evaluation, 1.25 times as slow as sequential (1 thread)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "loss", "said"),
+    [
+        (0.97, 0.2, "accuracy: local ended level with sequential training"),
+        (0.98, 0.2, "accuracy: local ended 1.0 points above sequential training"),
+        (None, 0.2, "loss: local ended 0.1000 above sequential training"),
+        (None, 0.1, "loss: local ended level with sequential training"),
+    ],
+)
+def test_the_words_are_of_what_was_evaluated(accuracy: float | None, loss: float, said: str) -> None:
+    assert said in captions(Arm("local", accuracy, loss, 1.0), Arm("sequential, 1 thread", 0.97, 0.1, 1.0))
+
+
+def test_a_run_without_baselines_is_compared_with_nothing() -> None:
+    assert captions(Arm("federated", 0.9, 0.1, 1.0, workers=2, cores=2))[-1].startswith("federated")
+
+
+def test_that_the_arms_did_not_do_the_same_work_is_said() -> None:
+    main = Arm("federated", 0.9, 0.1, 1.0, trained_rows=250)
+    other = Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up=0.75, trained_rows=1000)
+    assert "federated trained on 25 % of the rows of sequential, 1 thread" in captions(main, other)
+    assert not any("rows of" in line for line in captions(replace(main, trained_rows=1000), other))
+    unknown = captions(replace(main, trained_rows=None), other)
+    assert "not known: how many rows federated trained on; the ratios are of whole times" in unknown
+
+
+def test_ratios_from_a_busy_machine_are_marked_or_withheld() -> None:
+    main, other = ARMS[:2]
+    marked = captions(main, replace(other, contention=0.15))
+    assert cells(marked, other.name)[4:6] == ["?1.83x", "?1.61x"]
+    assert "? others had the cores for a part of the time: the ratio may be off" in marked
+    withheld = captions(main, replace(other, contention=0.6))
+    assert cells(withheld, other.name)[4:6] == ["busy", "busy"]
+    assert "busy: others had the cores for 60 % of the time: no ratio is shown" in withheld
+    assert not any("1.83" in line for line in withheld)
+    assert "time: not compared, as the machine was busy with other work" in withheld
+    quiet = captions(main, replace(other, contention=0.05))
+    assert cells(quiet, other.name)[4:6] == ["1.83x", "1.61x"]
+
+
+def test_a_baseline_that_was_ended_is_no_partner() -> None:
+    ended = Arm("sequential, 2 threads", None, None, 9.0, ended=3)
+    lines = captions(ARMS[0], ended, ARMS[1])
+    assert cells(lines, ended.name) == ["-", "-", "9.00", "s", "ended", "ended", "-"]
+    assert "ended: sequential, 2 threads, in round 3: far slower than one thread" in lines
+    assert not any("as sequential (2 threads)" in line for line in lines)
 
 
 def test_names_are_not_taken_for_markup() -> None:

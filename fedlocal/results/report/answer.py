@@ -138,13 +138,12 @@ def _fastest(comparison: Comparison) -> list[Fact]:
         if groups:
             fast = max(groups, key=lambda group: group.speed_up(name).estimate)
             found = fast.speed_up(name)
-            mark = "~" if fast.reused(name) else ""
             many = len(comparison.done) > 1
             notes = (between(found), fast.label if many else "", f"over {name}")
             return [
                 Fact(
                     "highest speed-up" if many else "speed-up",
-                    mark + times(found.estimate),
+                    fast.mark(name) + times(found.estimate),
                     tuple(filter(None, notes)),
                 )
             ]

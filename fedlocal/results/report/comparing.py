@@ -10,7 +10,7 @@ from fedlocal.results.report.baselines import Baseline, baselines
 from fedlocal.results.report.groups import Comparison, Group
 from fedlocal.results.report.settings import label
 from fedlocal.results.report.tables import Cell, Column, Direction, Line, Table
-from fedlocal.results.report.words import between, plus_minus, seconds, signed, times
+from fedlocal.results.report.words import between, listed, plus_minus, seconds, signed, times
 from fedlocal.results.text import fixed, share
 
 NOTHING = Cell("-")
@@ -127,7 +127,7 @@ def _time(estimate: Interval) -> Cell:
 
 def _speed_up(group: Group, name: str) -> Cell:
     found = group.speed_up(name)
-    return _cell(("~" if group.reused(name) else "") + times(found.estimate), between(found), found)
+    return _cell(group.mark(name) + times(found.estimate), between(found), found)
 
 
 def _efficiency(group: Group) -> Cell:
@@ -153,8 +153,23 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     reused = any(group.reused(name) for group in comparison.groups for name in comparison.baselines)
     if comparison.baselines:
         beside = "" if reused else ", measured side by side"
-        yield f"Speed-up: training time of the baseline / training time of the setting{beside}"
+        yield f"Speed-up: training time of the baseline / that of the setting, for a row of data{beside}"
     if reused:
         yield "~ against a baseline of another run of the sweep, not measured side by side"
+    yield from _doubts(comparison)
     if any(not math.isnan(group.of(lambda arm: arm.efficiency).estimate) for group in comparison.done):
         yield "Efficiency: the part of the workers' time in which they computed"
+
+
+def _doubts(comparison: Comparison) -> Iterator[str]:
+    """Say what a busy machine did to the speed-ups."""
+    if any("?" in group.mark(name) for group in comparison.groups for name in comparison.baselines):
+        yield "? others had the cores for a part of the time: the ratio may be off"
+    hidden = [
+        run.name
+        for group in comparison.groups
+        for run in group.done
+        if any(arm.speed_up is not None and arm.is_busy for arm in run.baselines)
+    ]
+    if hidden:
+        yield f"Without the speed-ups of {listed(hidden)}: others had the cores for too much of the time"

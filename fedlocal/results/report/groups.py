@@ -66,7 +66,8 @@ class Group:
 
     def speed_up(self, baseline: str) -> Interval:
         """Return how many times faster the main arm trained: the geometric mean over seeds."""
-        found = [number for _, number in self.by_seed(lambda arm: arm.speed_up, baseline) if number > 0]
+        known = self.by_seed(lambda arm: arm.credible_speed_up, baseline)
+        found = [number for _, number in known if number > 0]
         return ratio(found, [1.0] * len(found))
 
     def reused(self, baseline: str) -> bool:
@@ -74,6 +75,12 @@ class Group:
         return any(
             arm.reused is not None for run in self.done for arm in run.baselines if arm.name == baseline
         )
+
+    def mark(self, baseline: str) -> str:
+        """Return the marks of a speed-up: ``~`` where the time is another run's, ``?`` where in doubt."""
+        arms = [arm for run in self.done for arm in run.baselines if arm.name == baseline]
+        doubtful = any(arm.is_doubtful for arm in arms)
+        return ("~" if self.reused(baseline) else "") + ("?" if doubtful else "")
 
     def by_seed(self, value: Callable[[Arm], float | None], name: str | None) -> list[tuple[str, float]]:
         """Return a finite value for each seed, of an arm by its name; None means the main one.

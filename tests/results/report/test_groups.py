@@ -87,6 +87,21 @@ def test_a_time_that_was_not_measured_side_by_side_is_marked() -> None:
     assert any("not measured side by side" in note for note in comparison_table(comparison).notes)
 
 
+def test_a_ratio_from_a_busy_machine_is_marked_or_left_out() -> None:
+    def at(contention: float) -> Comparison:
+        run = recorded("0", 0.9, seed="0")
+        main, baseline = run.row.arms
+        arms = main, replace(baseline, contention=contention)
+        return compare([replace(run, row=replace(run.row, arms=arms))])
+
+    marked, hidden = at(0.2), at(0.8)
+    assert "?2.00×" in [cell for line in texts(marked) for cell in line]
+    assert ("speed-up", "?2.00×") in [(fact.name, fact.value) for fact in answer(marked).facts]
+    assert any(note.startswith("? others had the cores") for note in comparison_table(marked).notes)
+    assert not any("2.00×" in cell for line in texts(hidden) for cell in line)
+    assert any(note.startswith("Without the speed-ups of 0") for note in comparison_table(hidden).notes)
+
+
 def test_a_regression_is_ranked_by_its_loss() -> None:
     def lossy(name: str, loss: float) -> Recorded:
         return Recorded(

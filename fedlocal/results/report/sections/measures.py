@@ -89,7 +89,7 @@ def _measure(
         return _against_axis(comparison, axis, (title, words, name), of, dotted)
     rows = []
     for group in best(comparison):
-        found, mark = of(group), "~" if baseline and group.reused(baseline) else ""
+        found, mark = of(group), group.mark(baseline) if baseline else ""
         written = mark + write(found.estimate)
         rows.append(Row(group.label, written, value=found.estimate, low=found.low, high=found.high))
     return estimates(rows, title, words, name, dotted=dotted)

@@ -1,0 +1,143 @@
+"""How much of the cores' time others took while an arm ran: other processes, and a virtual machine's host.
+
+What other processes take hampers a run only so far as they leave no core idle; what the host takes always
+does. Linux says both in ``/proc``. Elsewhere only an arm with one thread shows what it did not get.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from fedlocal.results.rounds import Round
+
+PROC = Path("/proc")
+FRESH = 1.0  # seconds for which it is taken for known which processes descend from this one
+
+
+class Reading(NamedTuple):
+    """Seconds since some moment, all of them on the cores that this process may use.
+
+    Parameters
+    ----------
+    wall : float
+        On the clock.
+    own : float
+        Of work by this process and those that descend from it.
+    busy, idle, stolen : float or None
+        Of work by any process, of none, and of what the host of a virtual machine took; None if not known.
+    cores : int
+        How many there are.
+    """
+
+    wall: float
+    own: float
+    busy: float | None = None
+    idle: float = 0.0
+    stolen: float = 0.0
+    cores: int = 1
+
+    def contended(self, before: "Reading", threads: int | None = None) -> float | None:
+        """Return the seconds since an earlier reading in which others had the cores, on average over these.
+
+        Parameters
+        ----------
+        before : Reading
+            The earlier one.
+        threads : int, optional
+            How many threads computed without a pause, if that is known.
+        """
+        wall, own = self.wall - before.wall, self.own - before.own
+        if self.busy is None or before.busy is None:
+            return max(0.0, wall - own) if threads == 1 else None
+        others = self.busy - before.busy - own
+        hampered = self.stolen - before.stolen + max(0.0, others - (self.idle - before.idle))
+        return min(wall, hampered / self.cores)
+
+
+class Meter:
+    """Takes readings, and says what was contended between them.
+
+    Parameters
+    ----------
+    read : callable, optional
+        Takes one; by default of this machine.
+    """
+
+    def __init__(self, read: Callable[[], Reading] | None = None) -> None:
+        self._read = read or Machine().read
+        self._last = self._read()
+
+    def lap(self, threads: int | None = None) -> dict[str, float]:
+        """Return the seconds since the last lap, ``elapsed`` and ``contended``; nothing if not known."""
+        before, self._last = self._last, self._read()
+        contended = self._last.contended(before, threads)
+        return {} if contended is None else {"elapsed": self._last.wall - before.wall, "contended": contended}
+
+
+def contention_of(rounds: Iterable[Round]) -> float | None:
+    """Return the part of the time of rounds in which others had the cores; None if it is not known."""
+    known = [one.seconds for one in rounds if one.number and "contended" in one.seconds]
+    elapsed = sum(seconds["elapsed"] for seconds in known)
+    return sum(seconds["contended"] for seconds in known) / elapsed if elapsed > 0 else None
+
+
+class Machine:
+    """Reads the clocks of this machine; costs a fraction of a millisecond, and some more once a second."""
+
+    def __init__(self) -> None:
+        self._family: list[int] = []
+        self._looked = -FRESH
+
+    def read(self) -> Reading:
+        """Take a reading."""
+        try:
+            cores = sorted(os.sched_getaffinity(0))
+            whole = [sum(column) / TICKS for column in zip(*_ticks(cores), strict=True)]
+            user, nice, system, idle, waiting, hard, soft, stolen = whole
+            own = self._own()
+        except (OSError, AttributeError, ValueError, LookupError):  # no Linux, or a sandbox
+            return Reading(time.perf_counter(), time.process_time())
+        busy = user + nice + system + hard + soft
+        return Reading(time.perf_counter(), own, busy, idle + waiting, stolen, len(cores))
+
+    def _own(self) -> float:
+        """Return the seconds of work of this process and its descendants, those that ended included."""
+        now = time.monotonic()
+        if now - self._looked >= FRESH:
+            self._family, self._looked = _descendants(), now
+        total = sum(os.times()[:4])
+        for process in self._family:
+            with suppress(OSError):  # it has ended, and its parent has its times
+                total += sum(map(int, _stat(process)[11:15])) / TICKS
+        return total
+
+
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+
+def _ticks(cores: Iterable[int]) -> Iterator[list[int]]:
+    """Yield of each core how long it was in which state, from user to stolen."""
+    lines = (PROC / "stat").read_text().splitlines()
+    known = dict(line.split(maxsplit=1) for line in lines if line.startswith("cpu"))
+    for core in cores:
+        yield [int(number) for number in known[f"cpu{core}"].split()[:8]]
+
+
+def _stat(process: int) -> list[str]:
+    """Return what is known of a process after its name."""
+    return (PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
+
+
+def _descendants() -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in os.scandir(PROC):
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                children.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
+    found = list(children.get(os.getpid(), ()))
+    for process in found:  # it grows
+        found += children.get(process, ())
+    return found
