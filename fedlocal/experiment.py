@@ -20,11 +20,12 @@ from fedlocal.config import (
     sampling_problems,
     with_actors,
 )
+from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.drawing import PRELOAD
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.predictor import Predictor
 from fedlocal.preparing import prepare
-from fedlocal.recording import recorded
+from fedlocal.recording import check_data, recorded
 from fedlocal.results import (
     Arm,
     Checkpoint,
@@ -173,15 +174,17 @@ def run(
     ------
     ConfigError
         If the configuration is wrong, before anything is loaded or written.
+    ResumeError
+        If a run that is to go on cannot, since its data have changed or its strategy's state is not declared.
     ResultsError
         If the folder cannot be written, another run is writing to it, or none of its checkpoints is sound.
     DivergedError
         If the final weights are not finite.
     """
     with one_at_a_time, owning(folder) if folder else nullcontext():
-        if folder:
-            clear(folder, resuming=resume)
         check(config)
+        if folder and not resume:
+            clear(folder, resuming=False)
         return _run(config, folder, overrides, resume, backend or build(config, "backend"), sweep)
 
 
@@ -215,15 +218,20 @@ def _run(
     _tell_of_malicious(setting, config)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
-    baselines = _baselines(config, setting, folder, sweep) if config.baseline else None
+    data = _data(setting) if folder else {}
+    if folder and resume:
+        check_data(folder, data)
+    baselines = _baselines(config, setting, folder, sweep, data) if config.baseline else None
     comparison = Comparison(scheme.func.__name__, setting, folder, baselines)
     with setting.slices.shards:
-        about = _about(comparison)
+        about = _about(comparison, data)
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
-        blueprint = Blueprint.of_run(config, setting.dataset)
+        if folder and resume:  # now that it can go on
+            clear(folder, resuming=True)
+        blueprint = Blueprint.of_run(config, setting.dataset, data)
         following = tracked(trackers, config, comparison, overrides)
-        with following as tracking, recorded(config, comparison, overrides):
+        with following as tracking, recorded(config, comparison, overrides, data):
             files = saving(comparison, blueprint, about, every, done, idle=not config.checkpoint_every)
             display = progress(config.rounds, comparison.name, config.display.value, done=done)
             with setting.slices.shards, files, display as show:  # figures need no shards
@@ -233,12 +241,19 @@ def _run(
     return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models, blueprint)
 
 
-def _baselines(config: Config, setting: "Setting", folder: Path | None, sweep: Path | None) -> "Baselines":
+def _data(setting: "Setting") -> dict[str, Any]:
+    """Return what tells the data, and who owns them, from others."""
+    return {**fingerprint(setting.dataset), **division_of(setting.partition.order, setting.slices)}
+
+
+def _baselines(
+    config: Config, setting: "Setting", folder: Path | None, sweep: Path | None, data: Fingerprint
+) -> "Baselines":
     """Return what the run is compared with; in a sweep, other runs may have it already."""
     from fedlocal.schemes.baselines import Baselines
     from fedlocal.sweeping import shared_baseline
 
-    shared = shared_baseline(config, setting, folder, sweep) if folder and sweep else None
+    shared = shared_baseline(config, setting, folder, sweep, data) if folder and sweep else None
     return Baselines(setting, folder, shared)
 
 
@@ -281,7 +296,7 @@ def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resu
     return config.checkpoint_every or 0
 
 
-def _about(comparison: "Comparison") -> dict[str, Any]:
+def _about(comparison: "Comparison", data: Fingerprint) -> dict[str, Any]:
     """Return what a run and a checkpoint must have in common."""
     setting, kind = comparison.setting, type(comparison.setting.strategy)
     model = setting.new_model().arrays
@@ -291,6 +306,7 @@ def _about(comparison: "Comparison") -> dict[str, Any]:
         "strategy": f"{kind.__module__}.{kind.__qualname__}",
         "actors": len(setting.partition),
         "model": [[name, array.dtype.str, list(array.shape)] for name, array in model.items()],
+        "data": data,
     }
 
 

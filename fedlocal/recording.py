@@ -1,5 +1,6 @@
 """What a run's folder holds beside its histories: how it was asked for, where it ran, and how it ended."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -11,18 +12,24 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from fedlocal.config import Config
+from fedlocal.data import Fingerprint, changed
 from fedlocal.dividing import division
 from fedlocal.drawing import draw
 from fedlocal.results import ResultsError, environment, replacing, write_json
+from fedlocal.resuming import ResumeError
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
+
+DATA = "data.json"
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> Iterator[None]:
+def recorded(
+    config: Config, comparison: "Comparison", overrides: Sequence[str], data: Fingerprint
+) -> Iterator[None]:
     """Write what is known before training, and afterwards, however it ended, what it gave.
 
     Where results can no longer be written after a run that failed, its failure stays the news.
@@ -31,7 +38,7 @@ def recorded(config: Config, comparison: "Comparison", overrides: Sequence[str])
     if folder is None:
         yield
         return
-    _write_setting(config, comparison, folder)
+    _write_setting(config, comparison, folder, data)
     status, error = "failed", None
     try:
         yield
@@ -56,7 +63,7 @@ def recorded(config: Config, comparison: "Comparison", overrides: Sequence[str])
         }
         try:
             if not (folder / "config.yaml").exists():  # somebody deleted the folder meanwhile
-                _write_setting(config, comparison, folder)
+                _write_setting(config, comparison, folder, data)
             write_json(folder / "summary.json", summary)
         except ResultsError as problem:
             if status == "completed":
@@ -66,7 +73,27 @@ def recorded(config: Config, comparison: "Comparison", overrides: Sequence[str])
         draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)
 
 
-def _write_setting(config: Config, comparison: "Comparison", folder: Path) -> None:
+def check_data(folder: Path, data: Fingerprint) -> None:
+    """Refuse to go on with a run in a folder if its data are not those that it began with.
+
+    Raises
+    ------
+    ResumeError
+        Saying of what the data have changed.
+    """
+    try:
+        then = json.loads((folder / DATA).read_bytes())
+        differing = changed(then, data)
+    except (OSError, ValueError, TypeError):  # none, of an earlier fedlocal; the checkpoints know it, too
+        return
+    if differing:
+        raise ResumeError(
+            f"{folder} cannot be gone on with: its data have changed since it began ({differing}; "
+            f"{then.get('rows')} rows then, {data['rows']} now). Put the old data back, or begin a new run"
+        )
+
+
+def _write_setting(config: Config, comparison: "Comparison", folder: Path, data: Fingerprint) -> None:
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
@@ -74,6 +101,8 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path) -> No
     write_json(folder / "partition.json", division(setting.dataset, setting.partition), indent=None)
     if choice := setting.choice:
         write_json(folder / "actors.json", choice.as_json())
+    if not (folder / DATA).exists():
+        write_json(folder / DATA, data)
     path = folder / "config.yaml"
     if not path.exists():  # a run that goes on leaves it as it was asked for
         with replacing(path) as stream:

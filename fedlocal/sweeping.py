@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
 from fedlocal.config import AUTO, Config, SweepBaseline
+from fedlocal.data.fingerprint import DIVISION, Fingerprint
 from fedlocal.results import SharedBaseline, announce
 from fedlocal.resuming import CHANGEABLE, ResumeError, completed, differences, read, stored_config
 from fedlocal.trust import check_stored
@@ -39,7 +40,9 @@ MATTERS = (
 MATTERS_TO_ROWS = ("actors", "partition", "skew", "strategy", "validation_fraction")
 
 
-def shared_baseline(config: Config, setting: "Setting", run: Path, sweep: Path) -> SharedBaseline | None:
+def shared_baseline(
+    config: Config, setting: "Setting", run: Path, sweep: Path, data: Fingerprint
+) -> SharedBaseline | None:
     """Return what a run shares with those that have the same baselines; None if each is to train its own.
 
     Parameters
@@ -50,13 +53,16 @@ def shared_baseline(config: Config, setting: "Setting", run: Path, sweep: Path) 
         Prepared from it.
     run, sweep : Path
         The folders of the run and of the sweep.
+    data : Fingerprint
+        Of the run's data.
     """
     if config.sweep.baseline is SweepBaseline.each or not run.is_relative_to(sweep):
         return None
     own_rows = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
     keys = (*MATTERS, *MATTERS_TO_ROWS) if own_rows else MATTERS
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
-    what = {key: whole[key] for key in keys} | {"cores": usable_cores()}  # type: ignore[index, call-overload]
+    same_data = {key: value for key, value in data.items() if own_rows or key != DIVISION}
+    what = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
     text = json.dumps(what, sort_keys=True, default=str)
     return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
 

@@ -527,3 +527,32 @@ def test_a_full_disk_is_told_once_and_leaves_what_is_there(tmp_path: Path) -> No
     assert "error: cannot write" in done.stderr
     assert {name: (folder / "checkpoints" / name).read_bytes() for name in sound} == sound
     assert_same(fedlocal.resume(folder), run(compose(*arguments)))
+
+
+def new_data(path: Path, rows: int, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    np.savez(path, x=rng.standard_normal((rows, 4)).astype(np.float32), y=np.arange(rows) % 3)
+
+
+@pytest.mark.parametrize("checkpoints", ["checkpoint_every=1", "checkpoint_every=0"])
+def test_a_run_whose_data_were_replaced_does_not_go_on(tmp_path: Path, checkpoints: str) -> None:
+    new_data(tmp_path / "mine.npz", 60)
+    mine = ["dataset=npz", f"dataset.path={tmp_path / 'mine.npz'}", "model.hidden=[4]", "actors=2"]
+    (tmp_path / "run").mkdir()
+    first = run(
+        compose(*mine, INLINE, "rounds=2", "baseline=false", "display=off", checkpoints), tmp_path / "run"
+    )
+    (tmp_path / "run" / "summary.json").unlink()
+    new_data(tmp_path / "mine.npz", 90)
+    files = {path: path.read_bytes() for path in (tmp_path / "run").glob("[!.]*.*")}
+    with pytest.raises(
+        ResumeError, match=r"data have changed .*rows, features.*\[48, 12\] rows then, \[72, 18\]"
+    ):
+        fedlocal.resume(tmp_path / "run")
+    assert {path: path.read_bytes() for path in files} == files
+    (tmp_path / "run" / "data.json").unlink()
+    if checkpoints == "checkpoint_every=1":
+        with pytest.raises(ResultsError, match="of another run: its data is"):
+            fedlocal.resume(tmp_path / "run")
+    new_data(tmp_path / "mine.npz", 60)
+    assert fedlocal.resume(tmp_path / "run").hashes == first.hashes

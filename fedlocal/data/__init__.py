@@ -14,6 +14,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 from fedlocal.data.dataset import Dataset, Rows, check_finite, traits
 from fedlocal.data.errors import DataError, PartitionError, SkewError
 from fedlocal.data.features import Column, Scaling
+from fedlocal.data.fingerprint import Fingerprint, changed, division_of, fingerprint
 from fedlocal.data.partition import Partition, PartitionStrategy, Traits
 from fedlocal.data.shards import Shards
 from fedlocal.data.skew import Skew
@@ -23,6 +24,7 @@ __all__ = [
     "Column",
     "DataError",
     "Dataset",
+    "Fingerprint",
     "Partition",
     "PartitionError",
     "PartitionStrategy",
@@ -34,7 +36,10 @@ __all__ = [
     "Slice",
     "Slices",
     "Traits",
+    "changed",
     "check_finite",
+    "division_of",
+    "fingerprint",
     "held_out_of",
     "traits",
 ]

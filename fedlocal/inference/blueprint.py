@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from fedlocal.config import Config, build, target_problems
-from fedlocal.data import Column, Dataset, Scaling
+from fedlocal.data import Column, Dataset, Fingerprint, Scaling
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.serving import NewModel
 from fedlocal.models import ModelFactory
@@ -43,6 +43,8 @@ class Blueprint:
         From raw features to those that the model sees; None: as they are.
     columns : tuple of Column
         Of a raw table; empty where features have no names.
+    data : Fingerprint
+        Of what it was trained on; empty where an earlier fedlocal did not say.
     origin : Path or None
         The file that says so, if it is not to be trusted: then what it names is built only if it is known.
     """
@@ -55,10 +57,11 @@ class Blueprint:
     shape: tuple[int, ...]
     scaling: Scaling | None
     columns: tuple[Column, ...]
+    data: Fingerprint = field(default_factory=dict)
     origin: Path | None = None
 
     @classmethod
-    def of_run(cls, config: Config, dataset: Dataset) -> "Blueprint":
+    def of_run(cls, config: Config, dataset: Dataset, data: Fingerprint) -> "Blueprint":
         """Return that of a run's model."""
         return cls(
             config=cast(Any, OmegaConf.to_container(cast(Any, config), resolve=True, enum_to_str=True)),
@@ -69,6 +72,7 @@ class Blueprint:
             shape=dataset.shape,
             scaling=dataset.scaling,
             columns=dataset.columns,
+            data=data,
         )
 
     @classmethod
@@ -98,6 +102,7 @@ class Blueprint:
                 shape=tuple(map(int, features["shape"])),
                 scaling=_scaling(features["scaling"]),
                 columns=tuple(map(_column, features["columns"])),
+                data=dict(manifest.get("data") or {}),
                 origin=None if trust else path,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -117,6 +122,7 @@ class Blueprint:
                 "columns": [asdict(column) for column in self.columns],
             },
             "dataset": self.dataset,
+            "data": self.data,
             "config": self.config,
             "versions": versions(),
         }

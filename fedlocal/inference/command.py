@@ -81,6 +81,7 @@ def _own_data(name: str, blueprint: "Blueprint") -> "Dataset":
     from omegaconf import OmegaConf
 
     from fedlocal.config import Config, build
+    from fedlocal.data import changed, fingerprint
     from fedlocal.seeds import Stream, generator
 
     options = blueprint.config["dataset"]
@@ -97,6 +98,11 @@ def _own_data(name: str, blueprint: "Blueprint") -> "Dataset":
         raise UsageError(
             f"input={name}: the data set has changed since training: {dataset.inputs} features and "
             f"{dataset.outputs} outputs, the model has {blueprint.inputs} and {blueprint.outputs}"
+        )
+    if differing := changed(blueprint.data, fingerprint(dataset)):
+        raise UsageError(
+            f"input={name}: the data set has changed since training ({differing}), and its test rows may "
+            "have been trained on: put the old one back, or give rows as .csv or .npz"
         )
     return dataset
 

@@ -54,6 +54,7 @@ def owning(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 FROM_THE_START = (
     "config.yaml",
+    "data.json",
     "journal.jsonl",
     "actors.json",
     "availability.png",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,33 @@ def test_of_test_rows_the_accuracy_is_told(train: Train, capsys: Capture, name: 
     accuracy = trained.run.arms[0].accuracy
     assert capsys.readouterr().out == f"accuracy {accuracy:.4f} of 50 test rows of synthetic\n"
     assert not list(Path().iterdir())
+
+
+CHANGED: dict[str, tuple[Any, str]] = {
+    "labels": (lambda x, y: (x, 2 - y), "targets, test targets"),
+    "order": (lambda x, y: (x[::-1], y[::-1]), "features, targets"),
+    "rows": (lambda x, y: (x[:50], y[:50]), "rows, features"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_the_test_rows_of_changed_data_are_refused(
+    tmp_path_factory: pytest.TempPathFactory, train: Train, capsys: Capture, case: str
+) -> None:
+    change, named = CHANGED[case]
+    path, rng = tmp_path_factory.mktemp("data") / "mine.npz", np.random.default_rng(0)
+    x, y = rng.standard_normal((60, 4)), np.arange(60) % 3
+    np.savez(path, x=x, y=y)
+    trained = train("dataset=npz", f"dataset.path={path}")
+    assert main([f"model={trained.folder}", "input=test"]) == 0
+    other = change(x, y)
+    np.savez(path, x=other[0], y=other[1])
+    capsys.readouterr()
+    assert main([f"model={trained.folder}", "input=test"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"has changed since training ({named}" in told.err
+    assert told.err.count("\n") == 1
 
 
 def test_the_best_round_is_served_where_it_is_asked_for(train: Train, capsys: Capture) -> None:

@@ -1,0 +1,72 @@
+"""What tells a data set from another: hashes of its rows in order, their meaning, and their owners."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data.dataset import Dataset
+from fedlocal.data.slices import Slices
+
+Fingerprint = Mapping[str, Any]
+"""By what it is of: the first 16 digits of a SHA-256, or the numbers of rows."""
+
+DIVISION = "division"
+
+
+def fingerprint(dataset: Dataset) -> dict[str, Any]:
+    """Return what two data sets have in common only if a model sees the same in both.
+
+    It takes a sixth of a second for 60,000 images of 784 points, and is the same on every machine for the
+    same numbers.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As it was loaded.
+
+    Returns
+    -------
+    dict of str to Any
+        In JSON's words.
+    """
+    classes = None if dataset.classes is None else dataset.classes.tolist()
+    groups = None if dataset.groups is None else dataset.groups.tolist()
+    scaling = dataset.scaling and [dataset.scaling.shift.tolist(), dataset.scaling.factor.tolist()]
+    meaning = [classes, groups, scaling, list(dataset.shape), [column.name for column in dataset.columns]]
+    return {
+        "rows": [len(dataset.train), len(dataset.test)],
+        "features": _digest(dataset.train.x),
+        "targets": _digest(dataset.train.y),
+        "test features": _digest(dataset.test.x),
+        "test targets": _digest(dataset.test.y),
+        "classes, groups, scale or columns": _short(json.dumps(meaning, default=str).encode()),
+    }
+
+
+def division_of(order: NDArray[np.int64], slices: Slices) -> dict[str, str]:
+    """Return what two divisions have in common only if actors own, and hold out, the same rows."""
+    return {DIVISION: _digest(np.concatenate([order, slices.shards.sizes, slices.held_out_sizes]))}
+
+
+def changed(then: Fingerprint, now: Fingerprint) -> str:
+    """Say of what two fingerprints differ, nothing where they do not; of what only one knows nothing is said.
+
+    Examples
+    --------
+    >>> changed({"rows": [600, 150], "targets": "0a"}, {"rows": [900, 225], "targets": "0b"})
+    'rows, targets'
+    """
+    return ", ".join(key for key in now if key in then and then[key] != now[key])
+
+
+def _digest(array: NDArray[Any]) -> str:
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return _short(little.reshape(-1).view(np.uint8).data)
+
+
+def _short(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
