@@ -2,12 +2,14 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # not typing's: nothing is imported before `__main__` has seen to the path
 if "numpy" not in sys.modules:  # or it comes too late; actors.threads says what it does
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from fedlocal.actors import ActorRef, ActorSystem
     from fedlocal.config import Config, compose
     from fedlocal.estimators import FederatedClassifier, FederatedRegressor
@@ -54,7 +56,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first used: workers and `--help` need few of them."""
     if name not in _HOMES:
         raise AttributeError(f"module 'fedlocal' has no attribute {name!r}")

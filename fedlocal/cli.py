@@ -25,10 +25,12 @@ def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     for number in _endings():
         signal.signal(number, _end)
-    sys.path.insert(0, str(Path.cwd()))  # where people keep what their `_target_` names
+    os.environ.setdefault("PYTHONSAFEPATH", "fedlocal")  # or new processes look into the current folder first
     code: int | str | None = 130
     try:
         first = sys.argv[1] if sys.argv[1:] else ""
+        if first not in ("report", "simulate"):
+            sys.path.append(str(Path.cwd()))  # last: where people keep what their `_target_` names
         if first in VERBS:
             sys.exit(VERBS[first](sys.argv[2:]))
         if first == "--version":

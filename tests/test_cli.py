@@ -351,6 +351,35 @@ def test_what_targets_name_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp
     assert done.returncode == 0, done.stderr
 
 
+SHADOWING = (
+    "random",
+    "socket",
+    "selectors",
+    "typing",
+    "json",
+    "jinja2",
+    "numpy",
+    "yaml",
+    "sklearn",
+    "threadpoolctl",
+)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["report", "run"], [*SMALL, "rounds=1", "actors=2", "workers=2"]], ids=str
+)
+def test_what_lies_in_the_current_folder_is_no_library(
+    fedlocal: Fedlocal, tmp_path: Path, arguments: list[str]
+) -> None:
+    for name in SHADOWING:
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'EXECUTED')!r}, 'a').write({name!r})")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "summary.json").write_text('{"status": "completed"}')
+    done = fedlocal(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "EXECUTED").exists(), (tmp_path / "EXECUTED").read_text()
+
+
 def test_a_failed_run_leaves_no_results_of_an_earlier_one(fedlocal: Fedlocal, tmp_path: Path) -> None:
     common = [*SMALL, "baseline=false", "display=off", "backend=inline"]
     (tmp_path / "same").mkdir()

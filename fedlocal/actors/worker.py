@@ -55,6 +55,8 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour], p
 
 
 def _separate_from_parent() -> None:
+    if os.environ.get("PYTHONSAFEPATH") == "fedlocal":  # the command's, and not for programs of an app
+        del os.environ["PYTHONSAFEPATH"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to turn into an orderly stop
     if hasattr(os, "setsid"):
         os.setsid()
