@@ -49,8 +49,8 @@ class Arm:
         The part of the time in which others had the cores, of this arm or of the first, whichever is more.
     ended : int or None
         The round in which this arm was ended, because it took many times as long as with one thread.
-    workers, cores : int or None
-        Of the first arm: how many processes worked, and on how many cores they could.
+    processes, cores : int or None
+        Of the first arm: how many workers there were, and on how many cores they could be.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Arm:
     trained_rows: int | None = None
     contention: float | None = None
     ended: int | None = None
-    workers: int | None = None
+    processes: int | None = None
     cores: int | None = None
 
     @property

@@ -85,9 +85,9 @@ def _time(main: "Arm", others: "Sequence[Arm]") -> Iterator[str]:
             yield "time: not compared, as the machine was busy with other work"
         return
     where = ""
-    if main.workers and main.cores:
-        many = ["s" if number > 1 else "" for number in (main.workers, main.cores)]
-        where = f" ({main.workers} worker{many[0]}, {main.cores} core{many[1]})"
+    if main.processes and main.cores:
+        many = ["s" if number > 1 else "" for number in (main.processes, main.cores)]
+        where = f" ({main.processes} worker{many[0]}, {main.cores} core{many[1]})"
     yield f"time: training {main.name}{where} was"
     yield from (f"  {_fast(arm.speed_up)} {_short(arm.name)}" for arm in compared)
     if whole := compared[0].end_to_end:

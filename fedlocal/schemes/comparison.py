@@ -115,7 +115,7 @@ class Comparison:
         if main is None:
             return []
         workers = max((round(one.workers) for one in main.rounds), default=0) or None
-        first = replace(_arm(self.name, main), workers=workers, cores=usable_cores())
+        first = replace(_arm(self.name, main), processes=workers, cores=usable_cores())
         beside = self.baselines.histories.items() if self.baselines else ()
         return [first, *(self._beside(name, history, first) for name, history in beside)]
 

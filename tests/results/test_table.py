@@ -81,7 +81,7 @@ def captions(*arms: Arm) -> list[str]:
 
 
 def test_the_last_lines_say_in_words_what_was_lost_and_gained() -> None:
-    main = Arm("federated", 0.95, 0.1, 2.0, workers=2, cores=4)
+    main = Arm("federated", 0.95, 0.1, 2.0, processes=2, cores=4)
     alone = Arm("sequential, 1 thread", 0.97, 0.1, 3.0, speed_up=1.5, end_to_end=0.8)
     several = Arm("sequential, 4 threads", 0.97, 0.1, 1.0, speed_up=0.5, end_to_end=0.4)
     assert captions(main, alone, several)[-5:] == [
@@ -107,7 +107,7 @@ def test_the_words_are_of_what_was_evaluated(accuracy: float | None, loss: float
 
 
 def test_a_run_without_baselines_is_compared_with_nothing() -> None:
-    assert captions(Arm("federated", 0.9, 0.1, 1.0, workers=2, cores=2))[-1].startswith("federated")
+    assert captions(Arm("federated", 0.9, 0.1, 1.0, processes=2, cores=2))[-1].startswith("federated")
 
 
 def test_that_the_arms_did_not_do_the_same_work_is_said() -> None:
