@@ -24,6 +24,7 @@ from flwr.serverapp import ServerApp
 from fedlocal.flower.host import Host
 from fedlocal.flower.printing import named
 from fedlocal.flower.private import RUN_ID
+from fedlocal.flower.seeding import left_alone, seed_globals
 
 App = TypeVar("App", ClientApp, ServerApp)
 AnyClientApp = ClientApp | str
@@ -88,7 +89,8 @@ class NewHost:
 
     def __call__(self) -> Host:
         """Load the app, which prints under the names of clients."""
-        app = self.source.load()
+        with seeded(self.seed):
+            app = self.source.load()
         return Host(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
 
 
@@ -98,14 +100,24 @@ def called_by_name(app: ClientApp, message: Message, context: Context) -> Messag
         return app(message, context)
 
 
-def find_server(app: ServerApp | str) -> ServerApp:
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed global generators for an import, the same in each process: apps draw while they are imported."""
+    with left_alone():
+        seed_globals(seed % 2**32)
+        yield
+
+
+def find_server(app: ServerApp | str, seed: int) -> ServerApp:
     """Return a server app that is given as such or by a reference; see `resolve`."""
-    return resolve(app, ServerApp)
+    with seeded(seed):
+        return resolve(app, ServerApp)
 
 
-def find_client(app: ClientApp | str) -> Given:
+def find_client(app: ClientApp | str, seed: int) -> Given:
     """Return a client app for this process alone; see `resolve`."""
-    return Given(resolve(app, ClientApp))
+    with seeded(seed):
+        return Given(resolve(app, ClientApp))
 
 
 def resolve(app: App | str, kind: type[App]) -> App:

@@ -47,8 +47,8 @@ class Host:
     nodes : int
         How many nodes the run has.
     seed : int
-        Each call starts with global generators (Python's, NumPy's, PyTorch's) seeded from it, from the node
-        and from the number of the node's message.
+        Each call starts with global generators (Python's, NumPy's, those of frameworks) seeded from it, from
+        the node and from the number of the node's message.
     run_id : int
         Of the run.
     run_config : mapping

@@ -1,19 +1,28 @@
-"""Global generators, which apps share by accident: Python's, NumPy's and PyTorch's, seeded for each call."""
+"""Global generators, which apps share by accident: Python's, NumPy's and those of frameworks, seeded.
+
+They are seeded before an app is imported and for each call, and a framework's once it is imported.
+"""
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+FRAMEWORKS: dict[str, Callable[[Any, int], object]] = {
+    "torch": lambda torch, entropy: torch.manual_seed(entropy),
+    "tensorflow": lambda tensorflow, entropy: tensorflow.random.set_seed(entropy),
+    "mlx.core": lambda mlx, entropy: mlx.random.seed(entropy),
+}
+
 
 def seed_globals(entropy: int) -> None:
-    """Seed the generators; PyTorch's, if it is not loaded yet, as soon as it is.
+    """Seed the generators; those of a framework that is not loaded yet, as soon as it is.
 
     Parameters
     ----------
@@ -22,9 +31,9 @@ def seed_globals(entropy: int) -> None:
     """
     random.seed(entropy)
     np.random.seed(entropy)  # noqa: NPY002 - apps use it
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(entropy)
-        return
+    for name, seed in FRAMEWORKS.items():
+        if framework := sys.modules.get(name):
+            seed(framework, entropy)
     _later.entropy = entropy
     if _later not in sys.meta_path:
         sys.meta_path.insert(0, _later)
@@ -32,10 +41,14 @@ def seed_globals(entropy: int) -> None:
 
 @contextmanager
 def left_alone() -> Iterator[None]:
-    """Leave the generators, when the block ends, as they were found."""
+    """Leave the generators of Python, NumPy and PyTorch, when the block ends, as they were found.
+
+    TensorFlow and MLX have no way to tell the state of theirs.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     torch = sys.modules.get("torch")
     state = torch.get_rng_state() if torch else None
+    outermost, entropy, loaded = _later not in sys.meta_path, _later.entropy, _loaded()
     try:
         yield
     finally:
@@ -43,32 +56,36 @@ def left_alone() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
         if torch:
             torch.set_rng_state(state)
-        if _later in sys.meta_path:
+        if outermost and _later in sys.meta_path:
             sys.meta_path.remove(_later)
+        elif not outermost:
+            _later.entropy = entropy
+            for name in _loaded() - loaded:
+                FRAMEWORKS[name](sys.modules[name], entropy)
+
+
+def _loaded() -> set[str]:
+    return FRAMEWORKS.keys() & sys.modules.keys()
 
 
 class _Later(MetaPathFinder):
-    """Seeds PyTorch when an app imports it in the middle of a call."""
+    """Seeds a framework when an app imports it."""
 
     entropy = 0
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find PyTorch, once, and have it seeded when it has been loaded."""
-        if fullname != "torch":
+        """Find a framework, and have it seeded when it has been loaded."""
+        if fullname not in FRAMEWORKS:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec("torch")
+        spec = PathFinder.find_spec(fullname, path, target)
         if spec and spec.loader:
-            load, entropy = spec.loader.exec_module, self.entropy
+            load, seed = spec.loader.exec_module, FRAMEWORKS[fullname]
 
             def load_and_seed(module: ModuleType) -> None:
                 load(module)
-                module.manual_seed(entropy)
+                seed(module, self.entropy)
 
             spec.loader.exec_module = load_and_seed  # type: ignore[method-assign]
         return spec

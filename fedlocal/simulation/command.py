@@ -107,4 +107,6 @@ def _print(result: "Result") -> None:
         told = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"
         console.print(told, markup=False, soft_wrap=True)
     console.print(f"fingerprint {result.fingerprint[:16]}", soft_wrap=True)
+    if result.arrays_hash:
+        console.print(f"final arrays {result.arrays_hash[:16]}", soft_wrap=True)
     console.print(f"results {result.folder}", soft_wrap=True)

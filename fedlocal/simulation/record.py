@@ -58,9 +58,9 @@ class Recorder:
         if self._display != "off":
             print(_line(one, watched), file=sys.stderr, flush=True)
 
-    def completed(self, fingerprint: str) -> None:
+    def completed(self, fingerprint: str, arrays_hash: str | None) -> None:
         """Note that all went well."""
-        self._summary |= {"status": "completed", "hash": fingerprint}
+        self._summary |= {"status": "completed", "hash": fingerprint, "arrays_hash": arrays_hash}
 
     def __enter__(self) -> Self:
         return self

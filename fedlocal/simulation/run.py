@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fedlocal.actors import ActorSystemError, usable_cores
-from fedlocal.results import History, ResultsError, clear, owning
+from fedlocal.results import History, ResultsError, clear, owning, weights_hash
 from fedlocal.seeds import Stream, generator
 from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from fedlocal.flower.apps import AnyClientApp, AnyServerApp, ServerContext
     from fedlocal.flower.backends import Backend
+    from fedlocal.flower.final import Final
     from fedlocal.flower.watched import ClientError, WatchedGrid
     from fedlocal.simulation.record import Recorder
 
@@ -40,6 +41,8 @@ class Result:
         The server app's, with what it put into ``context.state``.
     fingerprint : str
         SHA-256 of all that was sent and replied, 64 hexadecimal digits: equal for equal runs.
+    arrays_hash : str or None
+        SHA-256 of the arrays that the app's strategy ended with, or of those in ``context.state``.
     seconds : float
         From the start of the server app to its end.
     folder : Path or None
@@ -50,6 +53,7 @@ class Result:
     errors: "tuple[ClientError, ...]"
     context: "ServerContext" = field(repr=False)
     fingerprint: str
+    arrays_hash: str | None
     seconds: float
     folder: Path | None
 
@@ -78,8 +82,8 @@ def simulate(
     workers : int or "auto"
         Processes that run clients: by default, as many as there are cores.
     seed : int
-        Of Python's, NumPy's and PyTorch's global generators, in the server app and in each client call. The
-        same seed gives the same bits, with any number of workers.
+        Of the global generators of Python, NumPy, PyTorch, TensorFlow and MLX, while an app is imported, in
+        the server app and in each client call. The same seed gives the same bits, with any number of workers.
     run_config : mapping, optional
         What the apps find in ``context.run_config``.
     backend : {"actors", "inline"} or Backend
@@ -176,6 +180,7 @@ def _run(
 ) -> Result:
     from fedlocal.flower.apps import NewHost, find_client, find_server, portable
     from fedlocal.flower.backends import Actors, Inline
+    from fedlocal.flower.final import final_arrays
     from fedlocal.flower.legacy import in_node_order
     from fedlocal.flower.printing import apps_alone
     from fedlocal.flower.seeding import left_alone, seed_globals
@@ -187,13 +192,14 @@ def _run(
     backend = known.get(setting.backend, setting.backend)
     if isinstance(backend, str):
         raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
-    server = find_server(server_app)
-    source = find_client(client_app) if isinstance(backend, Inline) else portable(client_app)
+    server = find_server(server_app, setting.seed)
+    inline = isinstance(backend, Inline)
+    source = find_client(client_app, setting.seed) if inline else portable(client_app)
     start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
     system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
     watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
-    with watched as grid, in_node_order(server), apps_alone():
+    with watched as grid, in_node_order(server), apps_alone(), final_arrays() as final:
         begun = time.perf_counter()
         try:
             with left_alone():
@@ -205,5 +211,22 @@ def _run(
             with suppress(ActorSystemError):  # which is told already
                 watched.wait_for_pushed(0.0)  # what clients did may be why the server failed
             fingerprint = watch.finish()
-    recorder.completed(fingerprint)
-    return Result(recorder.history, tuple(recorder.errors), context, fingerprint, seconds, recorder.folder)
+    arrays_hash = _hash(final, context)
+    recorder.completed(fingerprint, arrays_hash)
+    return Result(
+        recorder.history,
+        tuple(recorder.errors),
+        context,
+        fingerprint,
+        arrays_hash,
+        seconds,
+        recorder.folder,
+    )
+
+
+def _hash(final: "Final", context: "ServerContext") -> str | None:
+    try:
+        arrays = final.arrays(context)
+        return weights_hash(arrays) if arrays else None
+    except ValueError:  # trees, or text: no arrays of numbers
+        return None

@@ -1,4 +1,4 @@
-"""Global generators are seeded for each call, PyTorch's too when a call is what imports it."""
+"""Global generators are seeded for each call, a framework's too when a call is what imports it."""
 
 import random
 import sys
@@ -21,20 +21,50 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert random.getstate() == before
 
 
-def test_pytorch_is_seeded_when_it_is_imported_after_the_seeding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "torch.py").write_text("seeds = []\ndef manual_seed(seed):\n    seeds.append(seed)\n")
+SPACE = "from types import SimpleNamespace\nseeds = []\n"
+MODULES = {
+    "torch": ("torch.py", "seeds = []\ndef manual_seed(seed):\n    seeds.append(seed)\n"),
+    "tensorflow": ("tensorflow.py", f"{SPACE}random = SimpleNamespace(set_seed=seeds.append)\n"),
+    "mlx.core": ("mlx/core.py", f"{SPACE}random = SimpleNamespace(seed=seeds.append)\n"),
+}
+
+
+@pytest.fixture(params=MODULES)
+def framework(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the name of a framework that can be imported, and notes its seeds."""
+    name: str = request.param
+    file, source = MODULES[name]
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    for other in (*MODULES, "mlx"):
+        monkeypatch.delitem(sys.modules, other, raising=False)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    return name
+
+
+def test_a_framework_is_seeded_when_it_is_imported_after_the_seeding(framework: str) -> None:
     seed_globals(3)
     seed_globals(4)
-    torch = import_module("torch")
-    assert torch.seeds == [4]
+    module = import_module(framework)
+    assert module.seeds == [4]
     seed_globals(5)
-    assert torch.seeds == [4, 5]
-    del sys.modules["torch"]
+    assert module.seeds == [4, 5]
+    del sys.modules[framework]
+
+
+def test_who_was_seeded_before_is_again_when_a_call_in_between_was_what_imported_a_framework(
+    framework: str,
+) -> None:
+    with left_alone():
+        seed_globals(3)  # as for the server app
+        with left_alone():
+            seed_globals(4)  # as for a client in the same process
+            module = import_module(framework)
+        assert module.seeds == [4, 3]
+        del sys.modules[framework]
+        assert import_module(framework).seeds == [3]
+        del sys.modules[framework]
 
 
 def test_nothing_is_seeded_that_is_imported_when_all_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

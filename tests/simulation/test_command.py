@@ -1,5 +1,6 @@
 """``fedlocal simulate PATH`` as people use it: in a shell, in an empty folder, with nonsense."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,9 @@ def test_an_app_runs_from_its_folder_and_each_client_prints_under_its_name(app: 
     folder = tmp_path / out[-1].removeprefix("results ")
     assert folder.parts[-3] == "outputs"
     assert (folder / "timeline.png").exists()
-    assert (read_run(folder).hash or "")[:16] == out[-2].removeprefix("fingerprint ")
+    assert (read_run(folder).hash or "")[:16] == out[-3].removeprefix("fingerprint ")
+    hashed = json.loads((folder / "summary.json").read_text())["arrays_hash"]
+    assert hashed[:16] == out[-2].removeprefix("final arrays ")
 
 
 @pytest.mark.slow
