@@ -10,6 +10,7 @@ from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slices
 from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.qfedavg import LOSS_BEFORE
 from fedlocal.models import Evaluation, Model, ModelFactory, make, train
 from fedlocal.seeds import Stream, generator
 
@@ -108,9 +109,10 @@ class NewModel:
 def client_app(slices: Slices, new_model: Callable[[], Model], training: Training) -> ClientApp:
     """Make the client app.
 
-    It answers ``train`` with the trained arrays, ``num-examples`` and ``train-loss``, and ``evaluate`` on the
-    rows that the partition holds out with ``num-examples``, ``loss`` and ``accuracy``. Arrays in its replies
-    are the model's own memory: whoever calls the app copies them before the next call.
+    It answers ``train`` with the trained arrays, ``num-examples`` and ``train-loss``, and if asked for it the
+    loss before training; and ``evaluate`` on the rows that the partition holds out with ``num-examples``,
+    ``loss`` and ``accuracy``. Arrays in its replies are the model's own memory: whoever calls the app copies
+    them before the next call.
 
     Parameters
     ----------
@@ -131,11 +133,14 @@ def client_app(slices: Slices, new_model: Callable[[], Model], training: Trainin
         model.load_optimizer(_optimizer(context) if training.keep_optimizer else None)
         model.anchor(cast(float, config.get("proximal-mu", 0.0)), arrays)
         number = cast(int, config["server-round"])
+        before = model.evaluate(rows.x, rows.y).loss if config.get(LOSS_BEFORE) else None
         loss = training.run(model, rows.x, rows.y, partition=partition, number=number)
         if training.keep_optimizer and model.optimizer_arrays:
             copies = {name: array.copy() for name, array in model.optimizer_arrays.items()}
             context.state[OPTIMIZER] = array_record(copies)
         metrics = MetricRecord({"num-examples": len(rows), "train-loss": loss})
+        if before is not None:
+            metrics[LOSS_BEFORE] = before
         return Message(
             RecordDict({"arrays": array_record(model.arrays), "metrics": metrics}), reply_to=message
         )

@@ -8,7 +8,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
@@ -28,6 +28,7 @@ from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import Exchange, LocalGrid
 from fedlocal.flower.host import partition_of
 from fedlocal.flower.metrics import with_common_metrics
+from fedlocal.flower.untrained import kept_apart, rounded
 from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -133,6 +134,8 @@ class RoundLoop:
     presences : callable
         Says which clients are there in each round; by default all. A round for which the strategy would need
         more leaves the model as it was; those that go in the middle of one are not asked for a result.
+    untrained : collection of str
+        Arrays that no gradient moves, such as batch-norm's statistics (`fedlocal.flower.untrained`).
     """
 
     strategy: Strategy
@@ -143,6 +146,7 @@ class RoundLoop:
     min_results: int | None = None
     timeout: float | None = None
     presences: Presences = everybody
+    untrained: Collection[str] = ()
 
     def run(self, grid: Grid, initial: Arrays, after: int = 0) -> Iterator[FederatedRound]:
         """Yield round 0, and each further round when it is done.
@@ -242,7 +246,11 @@ class RoundLoop:
             return replace(trained, arrays=before, metrics=None)
         if trained.averaging:
             return trained
-        arrays, metrics = self.strategy.aggregate_train(number, with_common_metrics(trained.replies))
+        replies = with_common_metrics(trained.replies)
+        replies, apart = kept_apart(self.strategy, replies, before, self.untrained)
+        arrays, metrics = self.strategy.aggregate_train(number, replies)
+        if arrays is not None and apart:
+            arrays = array_record({**ndarrays(arrays), **apart})
         return replace(trained, arrays=arrays, metrics=metrics)
 
     def _as_sent(self, number: int, record: ArrayRecord | None, before: ArrayRecord) -> ArrayRecord:
@@ -257,7 +265,7 @@ class RoundLoop:
             raise QuorumError(f"{name} gave {gave}; its options or warnings may say why")
         dtypes = {key: array.dtype for key, array in ndarrays(before).items()}
         with np.errstate(over="ignore"):
-            arrays = {key: array.astype(dtypes[key], copy=False) for key, array in ndarrays(record).items()}
+            arrays = {key: rounded(array, dtypes[key]) for key, array in ndarrays(record).items()}
         if bad := [key for key, array in arrays.items() if not is_finite(array)]:
             raise QuorumError(
                 f"{name} gave arrays that are not finite ({', '.join(bad)}), from replies that were"

@@ -19,6 +19,7 @@ from fedlocal.flower.alone import Alone
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.norm_clipping import NormClipping
+from fedlocal.flower.qfedavg import QFedAvg
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -68,6 +69,7 @@ DECLARED: Mapping[type[Strategy], Attributes] = {
     flower.Krum: {},
     flower.MultiKrum: {},
     flower.QFedAvg: {"current_arrays": RECORD},
+    QFedAvg: {"current_arrays": RECORD},
 }
 """By class, the attributes that a round changes; None and nothing at all are the same to all of them."""
 

@@ -20,6 +20,7 @@ from fedlocal.flower.client_app import Training
 from fedlocal.flower.codec import Contents, encode_content, encode_small, is_of_type
 from fedlocal.flower.layout import layout_of
 from fedlocal.flower.private import content_of, record_of
+from fedlocal.flower.qfedavg import LOSS_BEFORE
 from fedlocal.models import MLP, Model, Stack, stack_height
 
 
@@ -53,7 +54,7 @@ class Together:
     def count(self, requests: Sequence[Request]) -> int:
         """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
         first = requests[0]
-        if self._config(first).get("proximal-mu"):
+        if self._config(first).get("proximal-mu") or self._config(first).get(LOSS_BEFORE):
             return 1
         size = len(self._rows(first))
         alike = takewhile(

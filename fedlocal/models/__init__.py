@@ -3,6 +3,7 @@
 This room imports nothing of ours but itself.
 """
 
+from fedlocal.models.arrays import untrained_of
 from fedlocal.models.frameworks import Keras, PyTorch
 from fedlocal.models.making import make
 from fedlocal.models.mlp import MLP
@@ -35,4 +36,5 @@ __all__ = [
     "stack_height",
     "stages_of",
     "train",
+    "untrained_of",
 ]

@@ -5,7 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.models.protocol import Arrays, ModelError
+from fedlocal.models.protocol import Arrays, Model, ModelError
+
+
+def untrained_of(model: Model) -> frozenset[str]:
+    """Return the names of arrays that no gradient moves: a model's ``untrained``, if it has that."""
+    return frozenset(getattr(model, "untrained", ()))
 
 
 def copy_arrays(into: dict[str, NDArray[Any]], arrays: Arrays) -> None:

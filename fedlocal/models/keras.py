@@ -112,6 +112,11 @@ class KerasModel:
         """Views of the model's weights, as ``0.kernel``; Keras's own names differ from build to build."""
         return dict(self._named)
 
+    @property
+    def untrained(self) -> frozenset[str]:
+        """Names of the arrays that no gradient moves."""
+        return frozenset(self._named).difference(self._trainable_names)
+
     def load(self, arrays: Arrays) -> None:
         """Copy weights in; the optimiser's state and the anchor stay as they are."""
         copy_arrays(self.arrays, arrays)

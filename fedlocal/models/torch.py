@@ -105,6 +105,11 @@ class TorchModel:
         """Views of the module's ``state_dict``: parameters and buffers."""
         return {name: tensor.numpy() for name, tensor in self._module.state_dict().items()}
 
+    @property
+    def untrained(self) -> frozenset[str]:
+        """Names of the arrays that no gradient moves: buffers, and parameters that are frozen."""
+        return frozenset(self.arrays).difference(self._optimizer.names)
+
     def load(self, arrays: Arrays) -> None:
         """Copy parameters and buffers in; the optimiser's state and the anchor stay as they are."""
         copy_arrays(self.arrays, arrays)

@@ -17,6 +17,7 @@ from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
 from fedlocal.flower.strategy_state import restore, state_of
+from fedlocal.models import untrained_of
 from fedlocal.results import MOST_LISTED, Checkpoint, MessageError, Round, joined, phases
 from fedlocal.schemes.setting import Capture, Setting
 
@@ -47,8 +48,8 @@ def federate(
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
     weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
-    losses = setting.client.losses
-    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=losses)
+    losses = {*setting.client.losses, *([key] if (key := getattr(strategy, "train_loss_key", "")) else [])}
+    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=sorted(losses))
     loop = RoundLoop(
         strategy,
         setting.rounds,
@@ -58,6 +59,7 @@ def federate(
         setting.min_results,
         setting.round_timeout,
         setting.presences,
+        untrained_of(setting.new_model()),
     )
     begun = time.perf_counter()
     with (

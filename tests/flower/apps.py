@@ -2,6 +2,7 @@
 
 import random
 import time
+from typing import Any
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
@@ -13,13 +14,21 @@ from fedlocal.flower.host import Host
 app = ClientApp()
 
 
+def moved_towards(partition: int, array: Any) -> Any:
+    """Move half the way; counters count 190 batches, and truths turn over."""
+    if array.dtype == bool:
+        return ~array
+    return array + 190 if array.dtype.kind == "i" else (array + np.float32(partition)) / 2
+
+
 @app.train()
 def step_towards_partition(message: Message, context: Context) -> Message:
     """Move every array half the way to the partition's number; a toy with the shape of training."""
     partition = int(context.node_config["partition-id"])
     arrays = ndarrays(message.content.array_records["arrays"])
-    moved = {name: (array + np.float32(partition)) / 2 for name, array in arrays.items()}
-    metrics = MetricRecord({"num-examples": partition + 1, "train-loss": float(partition)})
+    moved = {name: moved_towards(partition, array) for name, array in arrays.items()}
+    losses = {"train-loss": float(partition), "train-loss-before": partition + 2.0}
+    metrics = MetricRecord({"num-examples": partition + 1, **losses})
     return Message(RecordDict({"arrays": array_record(moved), "metrics": metrics}), reply_to=message)
 
 

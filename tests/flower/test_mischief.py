@@ -171,11 +171,12 @@ def test_a_bad_reply_to_evaluation_is_that_clients_error(grid: LocalGrid, name: 
         weights = [client % 4 + 1 for client in good]
         assert last.evaluate_metrics["loss"] == pytest.approx(np.average(list(good), weights=weights))
         assert set(last.evaluate_metrics) == ({"loss"} if name in LACKING else {"loss", "extra"})
+        assert not last.errors
         if reason is None:
-            assert not last.errors
+            assert not last.evaluation_errors
         else:
-            assert list(last.errors) == [BAD]
-            assert reason in last.errors[BAD]
+            assert list(last.evaluation_errors) == [BAD]
+            assert reason in last.evaluation_errors[BAD]
 
 
 def test_whom_a_reply_is_from_is_known_from_whom_was_asked(grid: LocalGrid) -> None:
