@@ -9,7 +9,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fedlocal.results import History, arm_folder, read_run, replacing, write_json
+from intervals import Interval, ratio
+
+from fedlocal.results import History, arm_folder, faster, read_run, replacing, write_json
 
 NUMBERED = re.compile(r"trial-\d+")
 MACHINE = ("versions", "platform", "cpu", "cores", "workers")
@@ -40,6 +42,10 @@ class Trial:
         Of the final weights.
     folder : Path
         Of the run, or of a baseline in it.
+    trained_rows : int, optional
+        How many rows it was trained on, each as often as it was visited.
+    contention : float, optional
+        The part of the time in which others had the cores.
     """
 
     study: str
@@ -53,6 +59,8 @@ class Trial:
     idle_share: float | None
     hash: str
     folder: Path
+    trained_rows: int | None = None
+    contention: float | None = None
 
     def history(self) -> History:
         """Read all that was recorded, round by round."""
@@ -93,6 +101,8 @@ def _trials(place: Path) -> Iterator[Trial]:
             idle_share=arm.idle_share,
             hash=summary.hashes.get(arm.name, ""),
             folder=place if own else arm_folder(place, arm.name),
+            trained_rows=arm.trained_rows,
+            contention=arm.contention,
         )
 
 
@@ -119,6 +129,14 @@ def paired(
     one, other = values(trials, of, measure), values(trials, over, measure)
     common = sorted(one.keys() & other.keys())
     return [one[number] for number in common], [other[number] for number in common]
+
+
+def speed_up(trials: Sequence[Trial], of: str, over: str) -> Interval:
+    """Return how many times faster an arm trained than another, row for row, in the trials that both have."""
+    own, other = ({trial.number: trial for trial in trials if trial.arm == arm} for arm in (of, over))
+    found = [faster(own[number], other[number]) for number in sorted(own.keys() & other.keys())]
+    known = [value for value in found if value is not None]
+    return ratio(known, [1.0] * len(known))
 
 
 def write_csv(path: Path, trials: Iterable[Trial]) -> None:

@@ -8,8 +8,9 @@ as many rows as that.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from intervals import Interval, ratio
-from outcomes import Trial, paired
+import outcomes
+from intervals import Interval
+from outcomes import Trial
 from trials import Arm
 
 OPTIONS = {
@@ -77,4 +78,4 @@ def with_partners(points: Iterable[Point]) -> tuple[Arm, ...]:
 
 def speed_up(trials: Sequence[Trial], point: Point, over: str | None = None) -> Interval:
     """Return how many times faster a point trains than its partner, or than another arm."""
-    return ratio(*paired(trials, over or point.partner.name, point.name))
+    return outcomes.speed_up(trials, point.name, over or point.partner.name)

@@ -1,16 +1,16 @@
-"""What the host of a virtual machine takes away: the time in which its cores could not work.
+"""What others take away: the time in which other processes, or the host of a virtual machine, had the cores.
 
-On a shared host that share goes from nothing to a half and back within minutes, and parallel training suffers
-from it twice: its workers wait for one another. A timed run waits for a quiet moment, and is made anew if the
-moment was not quiet. That depends on the machine alone, not on what was measured.
+On a shared machine that share goes from nothing to a half and back within minutes, and parallel training
+suffers from it twice: its workers wait for one another. A timed run waits for a quiet moment, and is made
+anew if the moment was not quiet. That depends on the machine alone, not on what was measured.
 """
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-STAT = Path("/proc/stat")  # Linux alone; nothing is known elsewhere
-MOST = 0.05  # of the time in which there was work
+from fedlocal.results import Meter
+
+MOST = 0.05  # of the time
 LOOK, PAUSE, PATIENCE = 1.0, 5.0, 30.0  # seconds: of a look, between looks, and until any moment will do
 ATTEMPTS = 2
 
@@ -28,39 +28,32 @@ def quietly(run: Callable[[], object], *, patient: bool) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        ``stolen``, the share of the time with work that was taken away in the last call, and ``attempts``.
+        ``contended``, the share of the last call's time in which others had the cores, and ``attempts``.
     """
-    attempt, stolen = 0, 1.0
-    while stolen > MOST and attempt < (ATTEMPTS if patient else 1):
+    meter, attempt, contended = Meter(), 0, 1.0
+    while contended > MOST and attempt < (ATTEMPTS if patient else 1):
         attempt += 1
         if patient:
-            _wait()
-        before = _jiffies()
+            _wait(meter)
+        meter.lap()
         run()
-        stolen = _share(before, _jiffies())
-    return {"stolen": stolen, "attempts": attempt}
+        contended = _share(meter.lap())
+    return {"contended": contended, "attempts": attempt}
 
 
-def _wait() -> None:
-    """Wait for a look in which little is taken away, for as long as patience lasts."""
+def _wait(meter: Meter) -> None:
+    """Wait for a look in which others take little, for as long as patience lasts."""
     deadline = time.monotonic() + PATIENCE
-    while STAT.exists() and time.monotonic() < deadline:
-        before, end = _jiffies(), time.monotonic() + LOOK
+    while time.monotonic() < deadline:
+        meter.lap()
+        end = time.monotonic() + LOOK
         while time.monotonic() < end:  # nothing can be taken away from who does nothing
             pass
-        if _share(before, _jiffies()) <= MOST:
+        if _share(meter.lap()) <= MOST:
             return
         time.sleep(PAUSE)
 
 
-def _jiffies() -> tuple[int, int]:
-    """Return for how long all cores together had work, and for how long they could not do it."""
-    if not STAT.exists():
-        return 0, 0
-    times = [int(number) for number in STAT.read_text().partition("\n")[0].split()[1:9]]
-    return sum(times) - times[3] - times[4], times[7]  # but for idle, and for waiting for disks
-
-
-def _share(before: tuple[int, int], after: tuple[int, int]) -> float:
-    whole = after[0] - before[0]
-    return (after[1] - before[1]) / whole if whole > 0 else 0.0
+def _share(lap: dict[str, float]) -> float:
+    """Return the contended part of a lap; 0 if it is not known."""
+    return lap["contended"] / lap["elapsed"] if lap.get("elapsed") else 0.0

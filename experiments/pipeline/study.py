@@ -12,15 +12,19 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
 
 from command import main
-from intervals import ratio
-from outcomes import Trial, paired
+from intervals import Interval
+from outcomes import Trial, speed_up
 from reports import as_table, in_words, shown, speed_up_curves
 from trials import Arm, Study
 
 from fedlocal.results.figures.canvas import sheet
 
-ROWS = (32, 128, 512)
+ROWS, WAVE = (32, 128, 512), 8  # rows of a micro-batch, and how many make an update
 SEQUENTIAL = ("scheme=sequential",)
+PARTNERS = {
+    "plain": "one process that makes a plain step of as many rows",
+    "sequential": "one process that sums the same gradients, to the same bits",
+}
 KINDS = {
     "batch queue, 2 actors": ("batch_parallel", ("scheme=batch_parallel", "actors=2")),
     "loader + both passes": ("whole", ("scheme=pipeline", "scheme.stages=0", "actors=2")),
@@ -32,36 +36,52 @@ QUICK = ("dataset=digits",)
 
 
 def studies(quick: bool) -> list[Study]:
-    """Return the one study: each kind at each number of rows, with 8 micro-batches an update."""
+    """Return the one study: each kind and its partners at each number of rows, 8 of which make an update."""
     sizes, options, trials = ((16, 64), QUICK, 2) if quick else (ROWS, (), 10)
     kinds = {"sequential": SEQUENTIAL} | dict(KINDS.values())
-    arms = (
-        Arm(f"{kind}-{rows}", (*overrides, f"batch_size={rows}", "accumulate=8"), group=str(rows))
+    arms = [
+        Arm(f"{kind}-{rows}", (*overrides, f"batch_size={rows}", f"accumulate={WAVE}"), group=str(rows))
         for rows in sizes
         for kind, overrides in kinds.items()
-    )
+    ]
+    arms += [
+        Arm(f"plain-{rows}", (*SEQUENTIAL, f"batch_size={WAVE * rows}", "accumulate=1"), group=str(rows))
+        for rows in sizes
+    ]
     return [Study("timing", "pipeline", tuple(arms), trials, options)]
 
 
 def report(trials: Sequence[Trial], folder: Path) -> None:
-    """Write the table, draw the figure, and keep the timeline of one run."""
-    lines = {
-        label: [ratio(*paired(trials, f"sequential-{rows}", f"{kind}-{rows}")) for rows in ROWS]
-        for label, (kind, _) in KINDS.items()
-    }
-    rows = [(size, *map(in_words, found)) for size, *found in zip(ROWS, *lines.values(), strict=True)]
-    table = as_table(["rows of a micro-batch", *lines], [row for row in rows if any(row[1:])])
-    (folder / "results.md").write_text(f"{table}\n{shown(ROWS, lines)}", encoding="utf-8")
+    """Write the tables, draw the figure, and keep the timeline of one run."""
+    made = {trial.arm.partition("-")[0] for trial in trials}
+    partners = [partner for partner in PARTNERS if partner in made]
+    texts = [f"## Over {PARTNERS[partner]}\n\n{_table(_lines(trials, partner))}" for partner in partners]
+    (folder / "results.md").write_text("\n".join(texts), encoding="utf-8")
+    lines = _lines(trials, partners[0])
     with sheet(folder / "pipeline.png", 7.0, 5.0) as figure:
         axes = figure.subplots()
         speed_up_curves(axes, ROWS, lines)
         axes.set(xlabel="rows of a micro-batch (8 make an update)", ylabel="times as fast")
-        axes.set_title("Speed-up over sequential training with the same bits, with 95 % intervals")
+        axes.set_title(f"Speed-up over {PARTNERS[partners[0]]}", fontsize="medium")
         figure.legend(loc="outside lower center", ncols=2)
     for trial in trials:
         if trial.arm == "passes-128" and (trial.folder / "timeline.png").exists():
             shutil.copy(trial.folder / "timeline.png", folder / "timeline.png")
             break
+
+
+def _lines(trials: Sequence[Trial], partner: str) -> dict[str, list[Interval]]:
+    """Return the speed-up of each kind over a partner, at each number of rows."""
+    return {
+        label: [speed_up(trials, f"{kind}-{rows}", f"{partner}-{rows}") for rows in ROWS]
+        for label, (kind, _) in KINDS.items()
+    }
+
+
+def _table(lines: dict[str, list[Interval]]) -> str:
+    rows = [(size, *map(in_words, found)) for size, *found in zip(ROWS, *lines.values(), strict=True)]
+    table = as_table(["rows of a micro-batch", *lines], [row for row in rows if any(row[1:])])
+    return f"{table}\n{shown(ROWS, lines)}"
 
 
 if __name__ == "__main__":

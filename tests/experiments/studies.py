@@ -24,7 +24,7 @@ def imported(study: str, *names: str) -> Iterator[Any]:
     try:
         modules = {name: import_module(name) for name in names}
         if "quiet" in sys.modules:  # what tests wait for must not depend on the machine's neighbours
-            vars(sys.modules["quiet"])["STAT"] = Path("not", "there")
+            vars(sys.modules["quiet"])["LOOK"] = 0.0
         yield SimpleNamespace(**modules)
     finally:
         sys.path[:] = path

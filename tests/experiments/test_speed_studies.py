@@ -115,3 +115,21 @@ def test_the_partner_of_a_wave_makes_updates_of_as_many_rows(program: Any) -> No
     names = [arm.name for study in program.studies(False) for arm in study.arms]
     for point in sys.modules["arms"].points((1, 2, 4, 8, 16, 32)):
         assert point.partner.name in names
+
+
+@pytest.mark.parametrize("program", ["pipeline"], indirect=True)
+def test_a_pipeline_has_a_plain_step_of_the_same_update_as_a_partner(program: Any, tmp_path: Path) -> None:
+    (study,) = program.studies(False)
+    arms = {arm.name: config for arm, config in zip(study.arms, composed(study), strict=True)}
+    for rows in (32, 128, 512):
+        plain, summed = arms[f"plain-{rows}"], arms[f"sequential-{rows}"]
+        assert (plain.batch_size, plain.accumulate) == (summed.batch_size * summed.accumulate, 1)
+    trials = made_up(program, lambda _: 4.0)
+    faster = [replace(trial, seconds=trial.seconds / 2) for trial in trials if trial.arm.startswith("plain")]
+    others = [trial for trial in trials if not trial.arm.startswith("plain")]
+    program.report([*others, *faster], tmp_path)
+    over_plain, over_sums = (tmp_path / "results.md").read_text(encoding="utf-8").split("\n## ")
+    assert cells(over_plain, "32")[1] == "0.50 (0.50 to 0.50)"
+    assert cells(over_sums, "32")[1] == "1.00 (1.00 to 1.00)"
+    program.report(others, tmp_path)
+    assert (tmp_path / "results.md").read_text(encoding="utf-8").startswith("## Over one process that sums")

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fedlocal.results import History, Round
+from fedlocal.results import History, Meter, Round
+from fedlocal.results.contention import Reading
 from tests.experiments.studies import imported, needed
 
 MODULES = ("trials", "outcomes", "command", "intervals", "quiet")
@@ -172,23 +173,31 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_tried_again(
     assert [arm for arm, _ in lines(capsys)] == ["wild"]
 
 
-def test_a_timed_run_is_made_anew_if_the_host_took_time_away(
-    runner: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_timed_run_is_made_anew_if_others_had_the_cores(
+    runner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stat, taken = tmp_path / "stat", iter([30, 4, 50])
-    times = [500, 0, 0, 9000, 500, 0, 0, 0]
+    clock, contended, taken = [0.0], [0.0], iter([3.0, 0.4, 5.0])
+
+    class Fake(Meter):
+        def __init__(self) -> None:
+            super().__init__(lambda: Reading(clock[0], own=0.0, busy=contended[0]))
 
     def run() -> None:
-        times[0] += 100
-        times[3] += 1000
-        times[7] += next(taken)
-        stat.write_text("cpu  " + " ".join(map(str, times)) + " 0 0\ncpu0 1 2\n")
+        clock[0] += 10.0
+        contended[0] += next(taken)
 
-    stat.write_text("cpu  " + " ".join(map(str, times)) + " 0 0\n")
-    monkeypatch.setattr(runner.quiet, "STAT", stat)
-    monkeypatch.setattr(runner.quiet, "LOOK", 0.0)
-    assert runner.quiet.quietly(run, patient=True) == {"stolen": pytest.approx(4 / 104), "attempts": 2}
-    assert runner.quiet.quietly(run, patient=False) == {"stolen": pytest.approx(50 / 150), "attempts": 1}
+    monkeypatch.setattr(runner.quiet, "Meter", Fake)
+    assert runner.quiet.quietly(run, patient=True) == {"contended": pytest.approx(0.04), "attempts": 2}
+    assert runner.quiet.quietly(run, patient=False) == {"contended": pytest.approx(0.5), "attempts": 1}
+
+
+def test_a_study_compares_times_row_for_row(runner: Any) -> None:
+    quarter = [trial(runner, "a", number, seconds=1.0 + number, trained_rows=250) for number in (0, 1)]
+    whole = [trial(runner, "b", number, seconds=8.0 + 8 * number, trained_rows=1000) for number in (0, 1)]
+    found = runner.outcomes.speed_up([*quarter, *whole], "a", "b")
+    assert (found.estimate, found.trials) == (pytest.approx(2.0), 2)
+    unknown = [replace(each, trained_rows=None) for each in quarter]
+    assert runner.outcomes.speed_up([*unknown, *whole], "a", "b").estimate == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize("names", [("a", "a"), ("a/b", "c"), ("..", "c"), ("", "c")])
