@@ -216,6 +216,7 @@ def _run(
     trackers = open_trackers(config, folder)
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     _tell_of_malicious(setting, config)
+    _tell_of_weakness(setting, scheme)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
     data = _data(setting) if folder else {}
@@ -275,6 +276,16 @@ def _tell_of_malicious(setting: "Setting", config: Config) -> None:
         line = f"{len(setting.malicious)} of {len(setting.partition)} actors are malicious: {who}"
         logger.info(line)
         announce(line, config.display.value)
+
+
+def _tell_of_weakness(setting: "Setting", scheme: Any) -> None:
+    """Warn where a strategy that is said to be robust withstands nobody, or fewer than there are."""
+    from fedlocal.flower.robustness import weakness
+    from fedlocal.schemes.federated import federated
+
+    numbers = len(setting.partition), setting.rounds, len(setting.malicious)
+    if scheme.func is federated and (weak := weakness(setting.strategy, setting.presences, *numbers)):
+        logger.warning("strategy: %s", weak)
 
 
 def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:
