@@ -119,6 +119,7 @@ class Config:
     round_timeout: float | None = MISSING
     baseline: bool = MISSING
     sweep: Sweep = MISSING
+    report: bool = MISSING
     objective: str | None = MISSING
     display: Display = MISSING
     trust: bool = MISSING

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fedlocal")
 FULL_ERROR = "HYDRA_FULL_ERROR"
-NO_SETTINGS = ("sweep.", "display=", "objective=", "trust=")
+NO_SETTINGS = ("sweep.", "display=", "objective=", "report=", "trust=")
 
 
 class _Session:
@@ -38,6 +38,7 @@ class _Session:
 
     failed = False
     resuming = False
+    report = True  # whether a page is wanted
     run_folder: Path | None = None
     sweep_folder: Path | None = None
     show: "ShowSweep | None" = None
@@ -73,11 +74,15 @@ class NoteSweep(Callback):
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Note where the sweep's runs will lie, and show that it begins."""
         from fedlocal.results import announce, sweep_progress
-        from fedlocal.sweeping import at_once, choices, sharing
+        from fedlocal.sweeping import at_once, choices, misled, sharing
 
-        if problems := _unknown(config.hydra.overrides.task):
+        problems = _unknown(config.hydra.overrides.task)
+        if problem := misled(config.objective, config.hydra.sweeper):
+            problems.append(problem)
+        if problems:
             _say("\n".join(f"error: {problem}" for problem in problems))
             sys.exit(1)
+        _Session.report = config.report
         _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
         found, display = choices(config.hydra), config.display.value
         runs = math.prod(found.values()) if found is not None else None
@@ -140,7 +145,7 @@ def _conclude(code: int | str | None) -> None:
         _show(partial(_print_sweep, _Session.sweep_folder))
     elif place and interrupted:
         _say(f"interrupted; the results so far are in {place}")
-    if _Session.sweep_folder and interrupted:
+    if _Session.sweep_folder and interrupted and (_Session.sweep_folder / "multirun.yaml").is_file():
         _say(f"go on with: fedlocal {shlex.quote(f'resume={_Session.sweep_folder}')}")
     elif place and interrupted and any(place.glob("checkpoints/*.ckpt")):
         _say(f"go on with: fedlocal {shlex.quote(f'resume={place}')}")
@@ -169,6 +174,8 @@ def run_job(config: Config) -> float:
 
     A failure is reported and noted, not raised, so that the other runs of a sweep go on.
     """
+    from fedlocal.sweeping import finite, seeks
+
     job = HydraConfig.get()
     _Session.run_folder = place = Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
@@ -187,8 +194,10 @@ def run_job(config: Config) -> float:
     if sweep:
         _end(place, sweep, display)
     elif outcome:
+        _Session.report = config.report
         _show(partial(_print_run, outcome))
-    return objective
+        _show(partial(_print_report, place))
+    return finite(objective, seeks(job.sweeper))
 
 
 def _name(place: Path, sweep: Path) -> str:
@@ -263,16 +272,18 @@ def _show(print_: Callable[[], None]) -> None:
 
 
 def _objective(outcome: "Run", metric: str | None) -> float:
-    """Return what a sweeper is told: by default the accuracy, or the negated loss, so that more is better.
+    """Return what a sweeper is told: by default the accuracy, or the loss where it minimises.
 
     Raises
     ------
     ConfigError
         If the run has no such metric.
     """
+    from fedlocal.sweeping import seeks, told
+
     arm = outcome.arms[0]
     if metric is None:
-        return arm.accuracy if arm.accuracy is not None else -(arm.loss if arm.loss is not None else math.nan)
+        return told(arm.accuracy, arm.loss, seeks(HydraConfig.get().sweeper))
     history = outcome.histories[arm.name]
     known = {name: history.final(name) for one in history.rounds for name in one.metrics}
     known["seconds"] = history.seconds
@@ -294,13 +305,14 @@ def _print_run(outcome: "Run") -> None:
     tainted = f" ({errors} messages ended in an error)" if errors else ""
     console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)
     console.print(f"results {outcome.folder}", soft_wrap=True)
-    console.print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}", soft_wrap=True)
+    if not _Session.report:
+        console.print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}", soft_wrap=True)
 
 
 def _print_sweep(place: Path) -> None:
     from rich.console import Console
 
-    from fedlocal.results import ResultsError, sweep_notes, sweep_table, write_report
+    from fedlocal.results import sweep_notes, sweep_table
 
     rows = _write_sweep(place)
     if not rows:  # it was refused
@@ -311,8 +323,17 @@ def _print_sweep(place: Path) -> None:
         console.print(note, style="dim", markup=False, soft_wrap=True)
     console.print(f"results {place.absolute()}", soft_wrap=True)
     _Session.failed |= any(row.status != "completed" for row in rows)  # in other processes, too
+    _print_report(place)
+
+
+def _print_report(place: Path) -> None:
+    """Write the page over a run or a sweep, unless it is not wanted, and say where it is."""
+    from fedlocal.results import ResultsError, write_report
+
+    if not _Session.report:
+        return
     try:
-        console.print(f"report {write_report([place], place).absolute()}", soft_wrap=True)
+        print(f"report  {write_report([place], place).absolute()}")
     except ResultsError as error:  # also where no run left anything to tell of
         _say(f"no report: {error}")
 

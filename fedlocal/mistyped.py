@@ -91,6 +91,8 @@ def _no_such_file(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     options = list(error.options or [])
     hint = nearest(name, options) or ";"
+    if group.startswith("hydra/") and name in ("optuna", "joblib"):
+        return f"{group}={name}: it is not installed: pip install 'fedlocal[{name}]'"
     return f"{group}={name}: there is no such {group}{hint} known: {', '.join(options) or 'none'}"
 
 

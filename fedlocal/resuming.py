@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fedlocal.config import Config
     from fedlocal.experiment import Run
 
-CHANGEABLE = ("workers", "backend", "tracker", "display", "trust")
+CHANGEABLE = ("workers", "backend", "tracker", "display", "report", "trust")
 OF_OTHERS = ("sweep", "objective")  # options that are about other runs, or for other programs
 
 

@@ -7,7 +7,7 @@ import math
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from omegaconf import OmegaConf
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fedlocal.schemes import Setting
 
 logger = logging.getLogger(__name__)
+Direction = Literal["maximize", "minimize"]
+WORST = 1e9  # not infinity, of which samplers make means
 CORES = "LOKY_MAX_CPU_COUNT"  # what `usable_cores` returns at most, here and in what is started from here
 
 MATTERS = (
@@ -123,6 +125,61 @@ def choices(hydra: Any) -> dict[str, int] | None:
         swept = one.is_sweep_override() and one.is_discrete_sweep()
         found[one.get_key_element().lstrip("+~")] = len(list(one.sweep_string_iterator())) if swept else 1
     return found
+
+
+def seeks(sweeper: Any) -> Direction | None:
+    """Return what a sweeper looks for, None if for nothing, or for more than one thing.
+
+    Parameters
+    ----------
+    sweeper : DictConfig
+        Hydra's configuration of it: as of Optuna, Nevergrad or Ax.
+    """
+    if (direction := sweeper.get("direction")) is not None:
+        name = str(getattr(direction, "name", direction))
+        return "maximize" if name == "maximize" else "minimize" if name == "minimize" else None
+    if (optim := sweeper.get("optim")) is not None and "maximize" in optim:
+        return "maximize" if optim.maximize else "minimize"
+    if (ax := sweeper.get("ax_config")) is not None:
+        return "minimize" if ax.experiment.minimize else "maximize"
+    return None
+
+
+def misled(objective: str | None, sweeper: Any) -> str | None:
+    """Say that a sweeper would look for the worst, if it would."""
+    sought = seeks(sweeper)
+    if objective is None or sought is None:
+        return None
+    best: Direction | None = "maximize" if objective.endswith("accuracy") else None
+    if objective.endswith("loss") or objective == "seconds":
+        best = "minimize"
+    if best in (None, sought):
+        return None
+    return (
+        f"objective={objective}: this sweeper would {sought} it, and so find the worst: set its direction "
+        f"(hydra.sweeper.direction={best}), or leave objective out: it is then accuracy or loss, as suits"
+    )
+
+
+def told(accuracy: float | None, loss: float | None, sought: Direction | None) -> float:
+    """Return what a sweeper is told of a run: the loss if it minimises, or else the accuracy.
+
+    Where a run has only the other one, that one is told, negated.
+    """
+    if sought == "minimize":
+        first, second = loss, accuracy
+    else:
+        first, second = accuracy, loss
+    if first is not None:
+        return first
+    return -second if second is not None else math.nan
+
+
+def finite(value: float, sought: Direction | None) -> float:
+    """Return a number that a search can go on from: of a run that failed, one far worse than any other's."""
+    if sought is None or math.isfinite(value):
+        return value
+    return -WORST if sought == "maximize" else WORST
 
 
 def at_once(launcher: Any) -> float:

@@ -20,7 +20,7 @@ from fedlocal.trust import read_yaml
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
-NO_PARAMETERS = ("tracker", "display", "trust", *OF_OTHERS)  # the first may hold a password
+NO_PARAMETERS = ("tracker", "display", "report", "trust", *OF_OTHERS)  # the first may hold a password
 MODELS = ("model.json", "model.npz", "actor-*.npz", "best.json", "best-*.npz")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from fedlocal import History, __version__, compose, run
 from fedlocal.actors import usable_cores, warm_up
@@ -62,9 +63,18 @@ def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedloc
         "model.npz",
         "partition.json",
         "partition.png",
+        "report.html",
         "summary.json",
         "timeline.png",
     }
+    assert f"report  {folder / 'report.html'}" in done.stdout
+
+
+def test_no_page_is_written_where_none_is_wanted(forked: Fedlocal, tmp_path: Path) -> None:
+    done = forked(*SMALL, "baseline=false", "backend=inline", "report=false")
+    folder = run_folder(tmp_path)
+    assert f"fedlocal report {folder}" in done.stdout
+    assert not (folder / "report.html").exists()
 
 
 def test_help_teaches_by_example(fedlocal: Fedlocal, tmp_path: Path) -> None:
@@ -219,7 +229,7 @@ def test_a_sweep_ends_with_a_table_and_a_figure_though_one_run_failed(
     (sweep,) = (tmp_path / "multirun").glob("*/*")
     left = {"0", "1", "2", "comparison.csv", "comparison.md", "comparison.png", "report.html"}
     assert {path.name for path in sweep.iterdir()} >= left
-    assert f"report {sweep / 'report.html'}" in done.stdout
+    assert f"report  {sweep / 'report.html'}" in done.stdout
     statuses = [json.loads((sweep / job / "summary.json").read_text())["status"] for job in "012"]
     assert statuses == ["completed", "failed", "completed"]
 
@@ -314,6 +324,24 @@ def test_runs_of_a_sweep_at_the_same_time_share_cores_and_baseline(
     assert len([own for own in reused if own is None]) == 1
     environments = [json.loads((folder / job / "environment.json").read_text()) for job in "013"]
     assert {each["workers"] for each in environments} == {min(2, max(1, usable_cores() // 2))}
+
+
+@pytest.mark.extras
+@pytest.mark.slow
+def test_optuna_finds_the_best_and_goes_on_after_a_run_that_diverged(
+    fedlocal: Fedlocal, tmp_path: Path
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="extras: pip install -e '.[optuna]'")
+    rates = "model.learning_rate=choice(0.1,1e-9,1e30)"
+    grid = ["hydra/sweeper/sampler=grid", "hydra.sweeper.n_jobs=1", "hydra.sweeper.study_name=mine"]
+    options = ["baseline=false", "backend=inline", "display=off", "report=false"]
+    done = fedlocal("-m", *SMALL[:-1], "rounds=3", *options, rates, "hydra/sweeper=optuna", *grid)
+    assert done.returncode == 1, done.stderr  # for the one that diverged
+    (found,) = (tmp_path / "multirun").glob("*/*/optimization_results.yaml")
+    assert OmegaConf.load(found).best_params == {"model.learning_rate": 0.1}
+    refused = fedlocal("-m", *SMALL, "objective=accuracy", "hydra/sweeper=optuna")
+    assert refused.returncode == 1
+    assert "error: objective=accuracy: this sweeper would minimize it" in refused.stderr
 
 
 INTERRUPTED = pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)  # test_resume does it, too

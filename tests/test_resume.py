@@ -297,7 +297,7 @@ def begun(tmp_path: Path) -> Path:
         (["-m", "resume=begun", "workers=1,2"], "goes with no other flags"),
         (
             ["resume=begun", "rounds=9"],
-            "rounds=9 cannot be set, only workers, backend, tracker, display, trust can",
+            "rounds=9 cannot be set, only workers, backend, tracker, display, report, trust can",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Runs of a sweep share a baseline and the cores, and what was done before is left alone."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,18 @@ from fedlocal.actors import usable_cores
 from fedlocal.results import arm_folder, owning
 from fedlocal.resuming import ResumeError
 from fedlocal.schemes.sequential import SequentialRun
-from fedlocal.sweeping import CORES, at_once, choices, run_or_go_on, share_cores, sharing
+from fedlocal.sweeping import (
+    CORES,
+    at_once,
+    choices,
+    finite,
+    misled,
+    run_or_go_on,
+    seeks,
+    share_cores,
+    sharing,
+    told,
+)
 
 SMALL = [
     "dataset=synthetic",
@@ -288,3 +300,54 @@ def test_alone_a_run_has_what_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> No
     cores, config = usable_cores(), compose("workers=99")
     share_cores(config, launcher("SlurmLauncher"))
     assert (config.workers, usable_cores()) == (99, cores)
+
+
+@pytest.mark.parametrize(
+    ("sweeper", "sought"),
+    [
+        ({"_target_": "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"}, None),
+        ({"direction": "minimize"}, "minimize"),
+        ({"direction": "maximize"}, "maximize"),
+        ({"direction": ["minimize", "maximize"]}, None),
+        ({"optim": {"optimizer": "OnePlusOne", "maximize": False}}, "minimize"),
+        ({"optim": {"maximize": True}}, "maximize"),
+        ({"ax_config": {"experiment": {"minimize": True}}}, "minimize"),
+    ],
+)
+def test_a_sweeper_is_told_what_is_best_where_it_looks_for_it(
+    sweeper: dict[str, Any], sought: str | None
+) -> None:
+    config = OmegaConf.create(sweeper)
+    found = seeks(config)
+    assert found == sought
+    good, bad = told(0.9, 0.1, found), told(0.2, 3.0, found)
+    assert (good < bad) is (sought == "minimize")
+    assert told(None, 0.1, "maximize") > told(None, 3.0, "maximize")
+    assert told(0.9, None, "minimize") < told(0.2, None, "minimize")
+    failed = finite(math.nan, found)
+    assert math.isnan(failed) if sought is None else math.isfinite(failed)
+    assert sought != "minimize" or failed > bad
+    assert sought != "maximize" or failed < bad
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction", "refused"),
+    [
+        ("accuracy", "minimize", True),
+        ("client-accuracy", "minimize", True),
+        ("loss", "maximize", True),
+        ("seconds", "maximize", True),
+        ("accuracy", "maximize", False),
+        ("train-loss", "minimize", False),
+        ("f1", "minimize", False),
+        (None, "minimize", False),
+    ],
+)
+def test_an_objective_that_is_best_at_the_other_end_is_refused(
+    objective: str | None, direction: str, refused: bool
+) -> None:
+    problem = misled(objective, OmegaConf.create({"direction": direction}))
+    assert (problem is not None) is refused
+    if problem:
+        assert "would" in problem
+        assert "hydra.sweeper.direction=" in problem

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 REPEAT = "seed"
 """Runs that differ in this alone are repeats of one another."""
 
-UNTOLD = ("display", "hydra", "objective", "sweep", "tracker")
+UNTOLD = ("display", "hydra", "objective", "report", "sweep", "tracker", "trust")
 """Keys that change nothing in what a run gives."""
 
 
