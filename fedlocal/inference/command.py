@@ -69,6 +69,8 @@ def _of_test_rows(request: Request, predictor: "Predictor") -> None:
 
     dataset = _own_data(request.input, predictor.blueprint)
     outputs = _answered(request, predictor, dataset.test.x, request.output, prepared=True)
+    if request.which == "best" or request.model.name.startswith("best"):
+        _say("note: this round was chosen since it did best on these rows; on others it may well do worse")
     of = f"of {len(outputs)} test rows of {dataset.name}"
     if dataset.classes is not None:
         print(f"accuracy {(outputs.argmax(axis=1) == dataset.test.y).mean():.4f} {of}")

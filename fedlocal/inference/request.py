@@ -20,7 +20,8 @@ Have a trained model answer for new rows.
   header=auto            whether the first line of a .csv names its columns: true, false, or auto, which asks
                          where the line could be a row as well
   output=predictions.csv where predictions go: .csv or .npz; of test rows nowhere, unless it is given
-  which=last             or best: the model of the round that did best, also of a run that has not ended
+  which=last             or best: the model of the round that did best on the test rows, also of a run that
+                         has not ended
   probabilities=false    or true: write the probability of each class, too
   workers=auto           processes that compute; auto: this one, and more if it takes longer than a second
   batch_size=1024        rows that a worker takes at a time

@@ -92,6 +92,8 @@ def save_models(
             "arrays": _described(arrays),
         }
     head = {"format": FORMAT, "version": VERSION, "round": number, "metrics": metrics}
+    if which == "best":
+        head["chosen_on"] = "the test set: of all rounds the best there, so its metrics flatter it"
     write_json(folder / MANIFESTS[which], {**head, **about, "models": described})
     if which == "best":
         for path in set(folder.glob("best-*.npz")) - {folder / f"best-{number}.npz"}:

@@ -88,12 +88,17 @@ class NestedTraining(Training):
         def note(one: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's
             rounds.append(one)
 
-        actors = min(self.nested.actors, len(x))
-        whole = Partition(np.arange(len(x)), np.arange(actors + 1) * len(x) // actors)
+        whole = self._divided(len(x), partition)
         with Shards.create(Rows(x, y), whole) as shards:
             setting = self._setting(model, Rows(x, y), whole, shards, partition, number)
             model.load(SCHEMES[self.nested.scheme](setting, note).arrays)
         return rounds[-1].metrics["train-loss"]
+
+    def _divided(self, rows: int, partition: int) -> Partition:
+        """Divide a client's rows among its actors at random, in each round alike: they may lie by class."""
+        actors = min(self.nested.actors, rows)
+        owner = generator(self.seed, Stream.CLIENT, partition).permutation(np.arange(rows) % actors)
+        return Partition.from_owner(owner, actors)
 
     def _setting(
         self, model: Model, rows: Rows, whole: Partition, shards: Shards, partition: int, number: int

@@ -92,8 +92,12 @@ def test_the_best_round_is_served_where_it_is_asked_for(train: Train, capsys: Ca
     trained = train()
     best = trained.run.histories["federated"].best("accuracy")
     assert main([f"model={trained.folder}", "input=test", "which=best", "output=said.csv"]) == 0
-    assert capsys.readouterr().out.startswith(f"accuracy {best:.4f} ")
+    told = capsys.readouterr()
+    assert told.out.startswith(f"accuracy {best:.4f} ")
+    assert "note: this round was chosen since it did best on these rows" in told.err
     assert Path("said.csv").read_text().count("\n") == 51
+    assert main([f"model={trained.folder}", "input=test"]) == 0
+    assert "chosen" not in capsys.readouterr().err
 
 
 NONSENSE = [

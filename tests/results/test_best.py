@@ -35,6 +35,7 @@ def kept(folder: Path) -> int:
     """Return the round whose model is kept, if manifest and arrays agree."""
     saved = load_saved(folder, "best")
     assert saved.arrays["w"].tolist() == [saved.manifest["round"]] * 3
+    assert saved.manifest["chosen_on"].startswith("the test set")
     return int(saved.manifest["round"])
 
 

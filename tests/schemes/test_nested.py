@@ -14,7 +14,7 @@ from fedlocal.flower.rounds import QuorumError
 from fedlocal.preparing import prepare
 from fedlocal.results import Round, weights_hash
 from fedlocal.schemes.federated import federated
-from fedlocal.schemes.nested import Nested
+from fedlocal.schemes.nested import Nested, NestedTraining
 
 SETTING = ("actors=2", "rounds=2", "batch_size=64", "model.hidden=[8]", "display=off", "seed=3")
 
@@ -47,6 +47,19 @@ def test_a_federation_in_a_client_learns_and_has_the_same_bits_each_time() -> No
     assert one == other != trained(Own(), *options)[0]
     assert rounds[-1].metrics["accuracy"] > 0.5
     assert [measured["num-examples"] for measured in rounds[-1].actors.values()] == [719, 719]
+
+
+def test_rows_that_lie_by_class_are_divided_at_random_among_a_clients_actors() -> None:
+    nested, unused = Nested(scheme="federated", actors=3), None
+    training = NestedTraining(3, 8, nested=nested, new_model=unused, backend=unused)  # type: ignore[arg-type]
+    labels = np.repeat(np.arange(10), 30)
+    first, again, other = (training._divided(300, partition) for partition in (0, 0, 1))
+    assert first.sizes.tolist() == [100] * 3
+    for actor in range(3):
+        assert len(np.unique(labels[first.indices(actor)])) == 10
+        np.testing.assert_array_equal(first.indices(actor), again.indices(actor))
+        assert not np.array_equal(first.indices(actor), other.indices(actor))
+    assert training._divided(2, 0).sizes.tolist() == [1, 1]
 
 
 def test_what_it_cannot_keep_is_refused() -> None:
