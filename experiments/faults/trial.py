@@ -20,7 +20,7 @@ from fedlocal.actors.threads import ONE_THREAD
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-ORPHANS = 1.0  # seconds that a process may outlive its run
+ORPHANS = 60.0  # seconds that a process may take to be gone, on a busy machine
 SHARED = Path("/dev/shm")  # noqa: S108 - shared memory that has a name lies there
 
 
