@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from fedlocal.actors import one_thread
 from fedlocal.config import Config, build, check, compose
-from fedlocal.data import Dataset, Rows
+from fedlocal.data import Dataset, Rows, check_finite
+from fedlocal.data.sources.scaling import scaled, scaling
 from fedlocal.flower.logs import quiet
+from fedlocal.models import gives_probabilities, make
+from fedlocal.parameters import check_parameters
 from fedlocal.preparing import prepare
 from fedlocal.results import Checkpoint, History, Round
 from fedlocal.turns import one_at_a_time
@@ -36,7 +40,7 @@ class Federated(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_actors: int = 4,
+        actors: int = 4,
         *,
         rounds: int = 20,
         model: str = "mlp",
@@ -50,8 +54,9 @@ class Federated(BaseEstimator):  # type: ignore[misc]
         backend: Literal["auto", "actors", "inline"] = "auto",
         overrides: Sequence[str] = (),
         random_state: int | np.random.RandomState | None = None,
+        n_actors: int | Literal["deprecated"] = "deprecated",
     ) -> None:
-        self.n_actors = n_actors
+        self.actors = actors
         self.rounds = rounds
         self.model = model
         self.hidden = hidden
@@ -64,6 +69,7 @@ class Federated(BaseEstimator):  # type: ignore[misc]
         self.backend = backend
         self.overrides = overrides
         self.random_state = random_state
+        self.n_actors = n_actors
 
     @property
     def n_iter_(self) -> int:
@@ -73,15 +79,15 @@ class Federated(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, dataset: Dataset, rounds: int, start: Checkpoint | None) -> Self:
         """Train for some rounds more, from where an earlier call ended if there is one."""
-        done = start.round if start else 0
+        actors, done = check_parameters(self), start.round if start else 0
         if not start:
             self._seed = int(check_random_state(self.random_state).randint(2**31))
             self.history_ = History()
-        if len(dataset.train) < self.n_actors:
+        if len(dataset.train) < actors:
             raise ValueError(
-                f"n_samples={len(dataset.train)}: n_actors={self.n_actors} need a row each; take fewer actors"
+                f"n_samples={len(dataset.train)}: actors={actors} need a row each; take fewer actors"
             )
-        config = self._config(done + rounds)
+        config = self._config(done + rounds, actors)
         check(config)
         with one_at_a_time, quiet():
             strategy, backend = build(config, "strategy"), self._backend(config, dataset)
@@ -98,11 +104,11 @@ class Federated(BaseEstimator):  # type: ignore[misc]
         self.history_.record(replace(one, metrics=of_training))
         self._state = Checkpoint(one.number, dict(capture()))
 
-    def _config(self, rounds: int) -> Config:
+    def _config(self, rounds: int, actors: int) -> Config:
         """Return the parameters as the command line would have them."""
         own = [
             *self._task,
-            f"actors={self.n_actors}",
+            f"actors={actors}",
             f"rounds={rounds}",
             f"evaluate_every={rounds}",
             f"model={self.model}",
@@ -140,18 +146,20 @@ class Federated(BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - scikit-learn's name
         check_is_fitted(self, "_state")
-        x = self._scaled(validate_data(self, X, reset=False, dtype=np.float64), reset=False)
+        checked = validate_data(self, X, reset=False, dtype=np.float64)
+        x = scaled(checked, self._scaling, "X")
         whole = np.zeros((-(-len(x) // BLOCK) * BLOCK, x.shape[1]), np.float32)
         whole[: len(x)] = x
         with one_thread():
-            return self._model.predict(whole)[: len(x)]
+            outputs = self._model.predict(whole)[: len(x)]
+        check_finite(outputs, "the outputs of these rows, whose features are too large")
+        return outputs
 
-    def _scaled(self, x: NDArray[np.float64], *, reset: bool) -> NDArray[np.float32]:
+    def _features(self, x: NDArray[np.float64], *, reset: bool) -> NDArray[np.float32]:
         """Return features of zero mean and unit deviation over the rows of the first fit."""
         if reset:
-            deviation = x.std(axis=0)
-            self._center, self._width = x.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
-        return np.ascontiguousarray((x - self._center) / self._width, np.float32)
+            self._scaling = scaling(x, "standard")
+        return scaled(x, self._scaling, "X")
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in super().__getstate__().items() if key != "_model"}
@@ -165,6 +173,22 @@ class Federated(BaseEstimator):  # type: ignore[misc]
         return hasattr(self, "_state")
 
 
+def _has_probabilities(estimator: "FederatedClassifier") -> bool:
+    """Tell whether the model, or the one that `fit` would make, has probabilities."""
+    if hasattr(estimator, "_state"):
+        return gives_probabilities(estimator._model)  # noqa: SLF001 - a part of the class
+    try:
+        factory = build(compose(f"model={estimator.model}", *estimator.overrides), "model")
+        given = {"inputs": 2, "outputs": 2, "classes": True, "shape": (2,)}
+        return gives_probabilities(make(factory, **given, rng=np.random.default_rng(0)))
+    except Exception:  # noqa: BLE001 - what is wrong with the parameters, fit will say
+        return True
+
+
+def _has_scores(estimator: "FederatedClassifier") -> bool:
+    return not _has_probabilities(estimator)
+
+
 class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
     """A classifier trained by a local federated network.
 
@@ -174,7 +198,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_actors : int
+    actors : int
         How many actors; each owns a part of the rows.
     rounds : int
         How many times their models are averaged.
@@ -196,6 +220,8 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
         Further options of the command line: ``("partition.alpha=0.1", "strategy.proximal_mu=0.5")``.
     random_state : int, RandomState or None
         Of the partition, the initial model and the orders of rows.
+    n_actors : int
+        The earlier name of `actors`, for one release.
 
     Attributes
     ----------
@@ -212,7 +238,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
     --------
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> classifier = FederatedClassifier(n_actors=4, partition="dirichlet", random_state=0)
+    >>> classifier = FederatedClassifier(actors=4, partition="dirichlet", random_state=0)
     >>> classifier.fit(X, y).score(X, y) > 0.9
     True
     """
@@ -241,11 +267,23 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
         """
         return self._fit(X, y, classes, 1, reset=not hasattr(self, "_state"))
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
-        """Return the probability of each class, array of shape (n_samples, n_classes)."""
-        outputs = self._outputs(X)
-        probabilities: NDArray[Any] = outputs / outputs.sum(axis=1, keepdims=True)
-        return probabilities
+        """Return the probability of each class, array of shape (n_samples, n_classes).
+
+        Only of models that have probabilities: a linear output or a hinge loss has scores.
+        """
+        return self._outputs(X)
+
+    @available_if(_has_scores)
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+        """Return the score of each class, array of shape (n_samples, n_classes).
+
+        Of two classes, array of shape (n_samples,): above 0 for the second. Only of models without
+        probabilities.
+        """
+        scores = self._outputs(X).astype(np.float64)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the likeliest label of each row."""
@@ -271,7 +309,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
             raise ValueError(f"y has labels that are not among the classes: {unknown}; name all in classes=")
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least 2")
-        x = self._scaled(checked, reset=reset)
+        x = self._features(checked, reset=reset)
         rows = Rows(x, np.searchsorted(self.classes_, labels).astype(np.int64))
         dataset = Dataset("data", rows, Rows(x[:1], rows.y[:1]), self.classes_, (x.shape[1],))
         return self._train(dataset, rounds, None if reset else self._state)
@@ -314,19 +352,18 @@ class FederatedRegressor(RegressorMixin, Federated):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the targets of each row, of the shape that `fit` was given."""
-        found: NDArray[Any] = self._outputs(X).astype(np.float64) * self._scale + self._mean
-        return found[:, 0] if self._flat else found
+        targets = self._target_scaling.inverse(self._outputs(X))
+        return targets[:, 0] if self._flat else targets
 
     def _fit(self, X: ArrayLike, y: ArrayLike, rounds: int, *, reset: bool) -> Self:  # noqa: N803
         checked, targets = validate_data(
             self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True
         )
-        x = self._scaled(checked, reset=reset)
+        x = self._features(checked, reset=reset)
         columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
         if reset:
             self._flat = targets.ndim == 1
-            self._mean, deviation = columns.mean(axis=0), columns.std(axis=0)
-            self._scale = np.where(deviation > 0, deviation, 1.0)
-        scaled = ((columns - self._mean) / self._scale).astype(np.float32)
-        dataset = Dataset("data", Rows(x, scaled), Rows(x[:1], scaled[:1]), None, (x.shape[1],))
+            self._target_scaling = scaling(columns, "standard")
+        goals = scaled(columns, self._target_scaling, "y")
+        dataset = Dataset("data", Rows(x, goals), Rows(x[:1], goals[:1]), None, (x.shape[1],))
         return self._train(dataset, rounds, None if reset else self._state)

@@ -30,6 +30,11 @@ class Scaling:
             into[...] = (rows - self.shift) / self.factor
         return out
 
+    def inverse(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
+        """Return scaled rows, (n, d), in their original units."""
+        raw: NDArray[np.float64] = scaled * self.factor + self.shift
+        return raw
+
 
 def chunks(table: NDArray[Any]) -> list[NDArray[Any]]:
     """Cut a table into views of so many rows that they stay in the cache."""

@@ -16,7 +16,7 @@ from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.pool import Pool
 from fedlocal.inference.rows import checked_rows
 from fedlocal.inference.serving import Block, answer
-from fedlocal.models import ModelError
+from fedlocal.models import ModelError, gives_probabilities
 from fedlocal.results import Which, load_saved
 
 Array = NDArray[Any]
@@ -108,7 +108,7 @@ class Predictor:
             As `predict`; also if the model's outputs are no probabilities: then see `outputs`.
         """
         outputs = self.outputs(x, prepared=prepared)
-        if self.classes is None or not _are_probabilities(outputs):
+        if self.classes is None or not gives_probabilities(self._model, outputs):
             kind = "real values" if self.classes is None else "scores"
             raise InferenceError(f"this model gives {kind}, no probabilities; outputs() returns them")
         return outputs
@@ -242,7 +242,3 @@ def load_model(
     saved = load_saved(Path(place).expanduser(), which)
     blueprint = Blueprint.read(saved.manifest, saved.place, trust=trust)
     return Predictor(blueprint, saved.arrays, workers=workers, batch_size=batch_size)
-
-
-def _are_probabilities(outputs: Array) -> bool:
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))

@@ -9,7 +9,7 @@ from fedlocal.models.making import make
 from fedlocal.models.mlp import MLP
 from fedlocal.models.network import Buffers
 from fedlocal.models.passes import Passes, stages_of
-from fedlocal.models.protocol import Arrays, Evaluation, Model, ModelError, ModelFactory
+from fedlocal.models.protocol import Arrays, Evaluation, Model, ModelError, ModelFactory, gives_probabilities
 from fedlocal.models.sklearn import SklearnModel
 from fedlocal.models.stacked import Stack, stack_height
 from fedlocal.models.training import Gather, add_gradients, train
@@ -32,6 +32,7 @@ __all__ = [
     "SklearnModel",
     "Stack",
     "add_gradients",
+    "gives_probabilities",
     "make",
     "stack_height",
     "stages_of",

@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 from fedlocal.models.arrays import check_arrays, check_vector, copy_arrays
 from fedlocal.models.keras_backends import backend
 from fedlocal.models.network import aligned_zeros
-from fedlocal.models.parts import build_part, check_fit, evaluation, seed_of_batch, softmax
+from fedlocal.models.parts import build_loss, build_part, check_fit, evaluation, seed_of_batch, softmax
 from fedlocal.models.protocol import Arrays, Evaluation, ModelError
 
 Array = NDArray[Any]
 Vector = NDArray[np.float32]
 
 ROWS_AT_ONCE = 512  # in prediction
+CROSS_ENTROPIES = ("sparsecategoricalcrossentropy", "categoricalcrossentropy", "categoricalfocalcrossentropy")
+"""Keras's losses that take probabilities of classes, or logits, without underlines."""
 SEED = "seed_generator_state"  # Keras's name of the variables that what is random is drawn from
 
 
@@ -179,10 +181,15 @@ class KerasModel:
             )
         self._reside(memory)
 
+    @property
+    def probabilities(self) -> bool:
+        """Whether outputs are probabilities of classes: where the loss is a cross-entropy of classes."""
+        return _from_logits(self._loss) or self._normalised
+
     def predict(self, x: Array) -> Array:
         """Return float32[n, outputs]: probabilities, where the loss says that it takes logits, too."""
         outputs = np.concatenate(list(self._outputs(x)))
-        return softmax(outputs) if getattr(self._loss, "from_logits", False) else outputs
+        return softmax(outputs) if _from_logits(self._loss) else outputs
 
     def evaluate(self, x: Array, y: Array) -> Evaluation:
         """Return the mean loss, and the accuracy where targets are classes."""
@@ -288,6 +295,8 @@ class KerasModel:
         x = np.random.default_rng(0).standard_normal((2, inputs), np.float32)
         (got,) = self._outputs(x)
         check_fit(self._name, got, outputs, self._mean_loss, classes=self._classes)
+        whole = bool((got >= 0).all() and np.allclose(got.sum(axis=1), 1, atol=1e-3))
+        self._normalised = whole and _is_cross_entropy(self._loss)
         before = {name: array.copy() for name, array in self._other_arrays.items()}
         self._differentiate(x, np.zeros(2, np.int64) if self._classes else np.zeros((2, outputs), np.float32))
         self._moves_others = any((self._other_arrays[name] != array).any() for name, array in before.items())
@@ -296,11 +305,23 @@ class KerasModel:
 
 def _part(option: str, node: dict[str, Any] | str, named: Any) -> Any:
     if not isinstance(node, str):
-        return build_part(option, node)
+        return build_loss(node) if option == "loss" else build_part(option, node)
     try:
         return named(node)
     except ValueError as error:
         raise ModelError(f"model.{option}={node}: {error}") from error
+
+
+def _is_cross_entropy(loss: Any) -> bool:
+    """Tell whether a loss is one of Keras's for classes that exclude one another, by class or function."""
+    named = getattr(loss, "func", loss)
+    name = getattr(named, "__name__", type(named).__name__)
+    return name.replace("_", "").casefold() in CROSS_ENTROPIES
+
+
+def _from_logits(loss: Any) -> bool:
+    keywords = getattr(loss, "keywords", {})
+    return _is_cross_entropy(loss) and bool(keywords.get("from_logits", getattr(loss, "from_logits", False)))
 
 
 @contextmanager

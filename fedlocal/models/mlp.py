@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.models.activations import OUTPUTS
 from fedlocal.models.arrays import check_arrays, copy_arrays
 from fedlocal.models.network import Network, aligned_zeros
 from fedlocal.models.protocol import Arrays, Evaluation, ModelError
@@ -172,6 +173,11 @@ class MLP:
         self._check_gradient(memory)
         self.vector = self.optimizer.vector = memory
         self._layers = self.network.matrices(memory)
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether outputs are probabilities of classes."""
+        return self.network.classes and self.network.output is OUTPUTS["softmax"]
 
     @_quietly
     def predict(self, x: Array) -> Vector:

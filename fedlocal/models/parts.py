@@ -50,6 +50,32 @@ def build_part(option: str, node: dict[str, Any], *arguments: Any, **offered: An
         raise ModelError(f"model.{option}: {name}: {type(reason).__name__}: {reason}") from error
 
 
+def build_loss(node: dict[str, Any]) -> Any:
+    """Build a loss: what a class or a function makes, or a function that takes outputs and targets itself.
+
+    Raises
+    ------
+    ModelError
+        If the target refuses its arguments.
+    """
+    from hydra.utils import get_object, instantiate
+
+    target = get_object(node["_target_"])
+    if inspect.isclass(target) or not _waits(target, node):
+        return build_part("loss", node)
+    return instantiate({**node, "_partial_": True}, _convert_="all")
+
+
+def _waits(function: Any, node: dict[str, Any]) -> bool:
+    """Tell whether a function cannot be called without more arguments than the node gives."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # of some functions written in C
+        return True
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(p.kind in kinds and p.default is p.empty and p.name not in node for p in parameters)
+
+
 def _parameters(target: Any) -> set[str]:
     try:
         return set(inspect.signature(target).parameters)

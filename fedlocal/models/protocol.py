@@ -39,6 +39,8 @@ class Model(Protocol):
 
     Rows ``x`` are float32[n, inputs]; ``y`` is int64[n] of class codes or float32[n, outputs] of real
     targets. A loss that is not finite is returned like any other: the caller decides what it means.
+
+    A model whose outputs are probabilities of classes says so by an attribute ``probabilities``, bool.
     """
 
     @property
@@ -106,10 +108,30 @@ class Model(Protocol):
         """Number of parameters, which is the length of a gradient."""
 
     def predict(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the outputs for any number of rows: probabilities or real values, [n, outputs]."""
+        """Return the outputs for any number of rows, [n, outputs].
+
+        Real values, or one number for each class: its probability where ``probabilities`` says so, else a
+        score; the largest is the prediction.
+        """
 
     def evaluate(self, x: NDArray[Any], y: NDArray[Any]) -> Evaluation:
         """Return mean loss and accuracy over any number of rows."""
+
+
+def gives_probabilities(model: Model, outputs: NDArray[Any] | None = None) -> bool:
+    """Tell whether a model's outputs are probabilities of classes.
+
+    Parameters
+    ----------
+    model : Model
+        Its ``probabilities`` says it, if it has that.
+    outputs : ndarray, shape (n, classes), optional
+        Of a model that does not say it: then what these look like decides; without them the answer is no.
+    """
+    said = getattr(model, "probabilities", None)
+    if said is not None or outputs is None:
+        return bool(said)
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
 
 
 class ModelFactory(Protocol):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.arrays import copy_arrays
+from fedlocal.models.parts import softmax
 from fedlocal.models.protocol import Arrays, Evaluation, ModelError
 
 Array = NDArray[Any]
@@ -150,6 +151,11 @@ class SklearnModel:
         """Refuse: the parameters are the estimator's own arrays."""
         self._refuse("does not tell its gradient", "set accumulate=1")
 
+    @property
+    def probabilities(self) -> bool:
+        """Whether outputs are probabilities of classes."""
+        return hasattr(self._estimator, "predict_proba")
+
     @_quietly
     def predict(self, x: Array) -> Array:
         """Return probabilities [n, classes], or decision values where the estimator has no probabilities."""
@@ -164,15 +170,26 @@ class SklearnModel:
         return Evaluation(self._loss(outputs, y), float((outputs.argmax(axis=1) == y).mean()))
 
     def _outputs(self, x: Array) -> Array:
-        ask = getattr(self._estimator, "predict_proba", None) or self._estimator.decision_function
-        parts = [ask(x[start : start + ROWS_AT_ONCE]) for start in range(0, len(x), ROWS_AT_ONCE)]
-        outputs = np.concatenate(parts) if parts else np.empty((0, len(self._codes)))
-        return np.stack([-outputs, outputs], axis=1) if outputs.ndim == 1 else outputs
+        parts = [self._asked(x[start : start + ROWS_AT_ONCE]) for start in range(0, len(x), ROWS_AT_ONCE)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self._codes)))
+
+    def _asked(self, x: Array) -> Array:
+        if not self.probabilities:
+            return self._decided(x)
+        outputs: Array = self._estimator.predict_proba(x)
+        if hasattr(self._estimator, "decision_function") and (lost := np.isnan(outputs).any(axis=1)).any():
+            # One against the rest, each probability underflowed to 0: there, they are as e to the decisions.
+            outputs[lost] = softmax(self._decided(x[lost]))
+        return outputs
+
+    def _decided(self, x: Array) -> Array:
+        values: Array = self._estimator.decision_function(x)
+        return np.stack([-values, values], axis=1) if values.ndim == 1 else values
 
     def _loss(self, outputs: Array, y: Array) -> float:
         rows = np.arange(len(y))
         true = outputs[rows, y]
-        if hasattr(self._estimator, "predict_proba"):
+        if self.probabilities:
             return -float(np.log(np.maximum(true, np.finfo(np.float32).tiny), dtype=np.float64).mean())
         # Crammer and Singer, JMLR 2 (2001): the true class should win by 1.
         others = outputs.copy()

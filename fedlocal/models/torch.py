@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as nn_functions
 
 from fedlocal.models.arrays import check_arrays, check_vector, copy_arrays
 from fedlocal.models.network import aligned_zeros
-from fedlocal.models.parts import build_part, check_fit, evaluation, seed_of_batch, softmax
+from fedlocal.models.parts import build_loss, build_part, check_fit, evaluation, seed_of_batch, softmax
 from fedlocal.models.protocol import Arrays, Evaluation, ModelError
 from fedlocal.models.torch_optimizer import TorchOptimizer
 
@@ -44,7 +45,7 @@ class TorchModel:
     module, loss, optimizer : dict
         A ``_target_`` each, with arguments. The module may have parameters ``inputs``, ``outputs`` and
         ``shape``. The loss takes outputs and targets, int64[n] or float32[n, outputs], and returns their mean
-        loss over rows. The optimiser takes parameters.
+        loss over rows; its target makes it, or is such a function. The optimiser takes parameters.
     input_shape : list of int, optional
         What the module takes for one example, if it is not what is said above.
     inputs, outputs : int
@@ -85,7 +86,7 @@ class TorchModel:
             self._module = build_part("module", module, inputs=inputs, outputs=outputs, shape=self._shape)
             if not isinstance(self._module, torch.nn.Module):
                 raise ModelError(f"model.module: {self._name} gives {self._module!r}, not a torch.nn.Module")
-            self._loss = build_part("loss", loss)
+            self._loss = build_loss(loss)
             self._try_outputs(inputs, outputs)
             self._draws, self._moves_buffers = self._try_training(inputs)
         named = {name: p for name, p in self._module.named_parameters() if p.requires_grad}
@@ -171,12 +172,19 @@ class TorchModel:
             )
         self._reside(memory)
 
+    @property
+    def probabilities(self) -> bool:
+        """Whether outputs are probabilities of classes: where the loss takes logits or their logarithms."""
+        return self._takes(torch.nn.CrossEntropyLoss, nn_functions.cross_entropy) or self._takes(
+            torch.nn.NLLLoss, nn_functions.nll_loss
+        )
+
     def predict(self, x: Array) -> Array:
         """Return float32[n, outputs]: probabilities where the loss takes logits or their logarithms."""
         outputs = np.concatenate(list(self._outputs(x)))
-        if isinstance(self._loss, torch.nn.CrossEntropyLoss):
+        if self._takes(torch.nn.CrossEntropyLoss, nn_functions.cross_entropy):
             return softmax(outputs)
-        return np.exp(outputs) if isinstance(self._loss, torch.nn.NLLLoss) else outputs
+        return np.exp(outputs) if self._takes(torch.nn.NLLLoss, nn_functions.nll_loss) else outputs
 
     def evaluate(self, x: Array, y: Array) -> Evaluation:
         """Return the mean loss, and the accuracy where targets are classes."""
@@ -189,6 +197,10 @@ class TorchModel:
             with torch.no_grad():
                 outputs = self._module(self._rows(x[start : start + ROWS_AT_ONCE])).numpy()
             yield outputs
+
+    def _takes(self, kind: type, function: Any) -> bool:
+        """Tell whether the loss is of this class, or this function."""
+        return isinstance(self._loss, kind) or getattr(self._loss, "func", None) is function
 
     def _mean_loss(self, outputs: Array, targets: Array) -> float:
         return float(self._loss(torch.tensor(outputs), torch.tensor(targets)))

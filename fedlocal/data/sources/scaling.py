@@ -10,9 +10,12 @@ from fedlocal.data.features import Scaling, chunks
 
 Scale = Literal["unit", "standard", "none"]
 
+ROUNDING = 4 * np.finfo(np.float64).eps
+"""Relative differences up to this are no differences: they come from how a constant was computed."""
+
 
 def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> Scaling:
-    """Return what turns features into scaled, flattened float32.
+    """Return what turns features, or real-valued targets, into scaled, flattened float32.
 
     Parameters
     ----------
@@ -24,6 +27,12 @@ def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> Scaling:
         "none": as it is.
     white : float
         The value that "unit" maps to 1.
+
+    Raises
+    ------
+    DataError
+        If numbers are so large that they have no deviation, or do not fit into float32; the message names
+        the column.
     """
     table = train.reshape(len(train), -1)
     shift, factor = np.zeros(1), np.ones(1)
@@ -31,12 +40,33 @@ def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> Scaling:
         factor = np.full(1, float(white))
     elif scale in ("standard", "unit"):
         low, high = table.min(axis=0).astype(np.float64), table.max(axis=0).astype(np.float64)
-        mean, deviation = _moments(table) if scale == "standard" else (low, high - low)
-        constant = high == low
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation = _moments(table) if scale == "standard" else (low, high - low)
+            constant = high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))
         shift, factor = np.where(constant, low, mean), np.where(constant, 1.0, deviation)
     elif scale != "none":
         raise DataError(f"scale={scale!r}, expected one of standard, unit, none")
+    if not (np.isfinite(shift).all() and np.isfinite(factor).all()):
+        column = int(np.argmin(np.isfinite(shift) & np.isfinite(factor)))
+        raise DataError(f"column {column}: {high[column]:.3g} is too large to be scaled; divide it first")
     return Scaling(shift, factor)
+
+
+def scaled(rows: NDArray[Any], by: Scaling, where: str) -> NDArray[np.float32]:
+    """Return scaled rows.
+
+    Raises
+    ------
+    DataError
+        If one does not fit into float32; the message names it.
+    """
+    with np.errstate(over="ignore"):
+        numbers = by(rows)
+    if not np.isfinite(numbers.min()) or not np.isfinite(numbers.max()):
+        row, column = (int(at) for at in np.argwhere(~np.isfinite(numbers))[0])
+        raw = rows.reshape(len(rows), -1)[row, column]
+        raise DataError(f"{where}: {raw:.3g} in row {row}, column {column}, is too large for float32")
+    return numbers
 
 
 def _moments(table: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,65 @@
+"""What estimators are given, checked before anything is trained."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from fedlocal.config import AUTO, ConfigError, folder
+
+if TYPE_CHECKING:
+    from fedlocal.estimators import Federated
+
+COUNTS = ("actors", "rounds", "local_epochs", "batch_size", "workers")
+BACKENDS = (AUTO, "actors", "inline")
+PRESETS = ("model", "partition", "strategy")
+
+
+def check_parameters(estimator: "Federated") -> int:
+    """Check an estimator's parameters; return the number of actors.
+
+    Raises
+    ------
+    ConfigError
+        Naming every parameter that is wrong, the value it has, and what was expected.
+    """
+    given = dict(estimator.get_params(deep=False))
+    if given["n_actors"] != "deprecated":
+        warnings.warn("n_actors is now called actors, and will go", FutureWarning, stacklevel=5)
+        given["actors"] = given["n_actors"]
+    if problems := [*_count_problems(given), *_preset_problems(given), *_other_problems(given)]:
+        raise ConfigError("\n".join(problems))
+    return int(given["actors"])
+
+
+def _count_problems(given: Mapping[str, Any]) -> Iterable[str]:
+    for name in COUNTS:
+        if not _is_count(given[name]) and (name, given[name]) != ("workers", AUTO):
+            or_auto = ", or 'auto'" if name == "workers" else ""
+            yield f"{name}={given[name]!r}: must be a whole number of at least 1{or_auto}"
+
+
+def _preset_problems(given: Mapping[str, Any]) -> Iterable[str]:
+    for name in PRESETS:
+        known = sorted(path.stem for path in (folder() / name).glob("*.yaml"))
+        if given[name] not in known:
+            near = get_close_matches(str(given[name]), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"{name}={given[name]!r}: must be one of {', '.join(known)}{hint}"
+
+
+def _other_problems(given: Mapping[str, Any]) -> Iterable[str]:
+    if given["backend"] not in BACKENDS:
+        yield f"backend={given['backend']!r}: must be one of {', '.join(BACKENDS)}"
+    hidden, rate, overrides = given["hidden"], given["learning_rate"], given["overrides"]
+    if hidden is not None and (isinstance(hidden, str | Real) or not all(map(_is_count, hidden))):
+        yield f"hidden={hidden!r}: must be a sequence of whole numbers of at least 1, or None"
+    if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool) or not rate > 0):
+        yield f"learning_rate={rate!r}: must be a number above 0, or None"
+    if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
+        yield f"overrides={overrides!r}: must be a sequence of strings, such as ('partition.alpha=0.1',)"
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
