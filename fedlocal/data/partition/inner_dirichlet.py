@@ -22,9 +22,9 @@ from fedlocal.data.partition.dealing import check_minimum, class_codes, deal
 class InnerDirichlet(OwnerRule):
     """Each actor has a set size and a mixture of classes drawn from Dir(alpha).
 
-    Actors ask for classes by their mixtures. Where a class is asked for more often than it has rows, chance
-    decides who is served, and those who are not ask again for the classes that are left. [1]_ does this row
-    by row; here all rows are asked for at once, in at most as many passes as there are classes.
+    The actors take rows in turns that chance decides, until they have enough; the class of each row is drawn
+    from the actor's mixture over the classes of which rows are left, as in [1]_. That is done for all turns
+    at once: where a class runs out, only those who drew it later draw again.
 
     Parameters
     ----------
@@ -64,34 +64,43 @@ class InnerDirichlet(OwnerRule):
 
 
 def _serve(mixtures: Floats, sizes: Ints, counts: Ints, rng: np.random.Generator) -> Ints:
-    """Return how many rows of each class each actor gets, shape (actors, k).
+    """Return how many rows of each class each actor gets, shape (actors, k)."""
+    turns, stocked = _turns(sizes, rng), np.full(len(counts), True)
+    drawn = _draw(turns, mixtures, counts, rng)
+    while len(late := _too_late(drawn, counts, stocked)):
+        left = np.maximum(counts - np.bincount(drawn[: late[0]], minlength=len(counts)), 0)
+        stocked[drawn[late[0]]] = False
+        drawn[late] = _draw(turns[late], np.where(stocked, mixtures, 0), np.where(stocked, left, 0), rng)
+    served = np.bincount(turns * len(counts) + drawn, minlength=mixtures.size)
+    return served.reshape(mixtures.shape).astype(np.int64, copy=False)
 
-    Each pass either satisfies every actor or exhausts a class.
+
+def _turns(sizes: Ints, rng: np.random.Generator) -> Ints:
+    """Return whose turn it is to take a row, until each actor has its size.
+
+    At each turn, all that still need rows are as likely: they are the arrivals of Poisson processes.
     """
-    served = np.zeros(mixtures.shape, np.int64)
-    hungry, stocked = np.arange(len(sizes)), np.arange(len(counts))
-    wants, stock = sizes.copy(), counts.copy()
-    while len(hungry):
-        asked = rng.multinomial(wants[hungry], _among(mixtures[np.ix_(hungry, stocked)], stock[stocked]))
-        for column in np.flatnonzero(asked.sum(axis=0) > stock[stocked]):
-            asked[:, column] = _drawn(asked[:, column], int(stock[stocked[column]]), rng)
-        served[np.ix_(hungry, stocked)] += asked
-        wants[hungry] -= asked.sum(axis=1)
-        stock[stocked] -= asked.sum(axis=0)
-        hungry, stocked = hungry[wants[hungry] > 0], stocked[stock[stocked] > 0]
-    return served
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    arrivals = np.cumsum(rng.standard_exponential(len(owner)))
+    starts = np.concatenate([[0.0], arrivals])[np.cumsum(sizes) - sizes]
+    turns: Ints = owner[np.argsort(arrivals - np.repeat(starts, sizes))]
+    return turns
 
 
-def _among(mixtures: Floats, stock: Ints) -> Floats:
-    """Renormalise mixtures over the classes left; one without any takes from what is in stock."""
+def _draw(turns: Ints, mixtures: Floats, stock: Ints, rng: np.random.Generator) -> Ints:
+    """Draw a class for each turn from its actor's mixture; one without any takes from what is in stock."""
     sums = mixtures.sum(axis=1, keepdims=True)
-    lost = ~(sums[:, 0] > 1e-300)
-    sums[lost] = 1
-    among: Floats = mixtures / sums
-    among[lost] = stock / stock.sum()
-    return among
+    shares = np.where(sums > 1e-300, mixtures, stock)
+    steps = np.minimum(np.cumsum(shares / shares.sum(axis=1, keepdims=True), axis=1), 1)
+    last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0, axis=1)
+    actors = np.arange(len(shares))
+    wanted = np.searchsorted((steps + actors[:, None]).ravel(), turns + rng.random(len(turns)), "right")
+    drawn: Ints = np.minimum(wanted - turns * shares.shape[1], last[turns])
+    return drawn
 
 
-def _drawn(asked: Ints, stock: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Serve only so many of the requests, chosen at random."""
-    return rng.multivariate_hypergeometric(asked, stock, method="marginals")
+def _too_late(drawn: Ints, counts: Ints, stocked: NDArray[np.bool_]) -> Ints:
+    """Return the turns that ask for the class which runs out first, after it has run out."""
+    over = np.flatnonzero(stocked & (np.bincount(drawn, minlength=len(counts)) > counts))
+    late = [np.flatnonzero(drawn == klass)[counts[klass] :] for klass in over]
+    return min(late, key=lambda turns: int(turns[0]), default=np.empty(0, np.int64))

@@ -95,6 +95,17 @@ def test_inner_dirichlet_has_the_same_mixtures_from_the_same_seed(partitioners: 
         assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.8
 
 
+def test_inner_dirichlet_is_as_skewed_where_classes_are_exhausted(partitioners: Any) -> None:
+    def entropy(served: Any) -> float:
+        shares = served / served.sum(axis=1, keepdims=True)
+        return float(-(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1).mean())
+
+    make, given = partitioners.InnerDirichletPartitioner, [200] * 10
+    a = [entropy(counts(theirs(make(given, "label", 0.1, seed=seed)))) for seed in range(12)]
+    b = [entropy(counts(ours(InnerDirichlet(0.1), 10, seed))) for seed in range(100, 112)]
+    assert abs(np.mean(a) - np.mean(b)) < 4 * np.sqrt((np.var(a) + np.var(b)) / 12)
+
+
 @pytest.mark.parametrize("mode", ["random", "deterministic", "first-deterministic"])
 def test_pathological_classes_are_chosen_alike(partitioners: Any, mode: Any) -> None:
     make = partitioners.PathologicalPartitioner

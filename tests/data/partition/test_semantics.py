@@ -100,6 +100,39 @@ def test_inner_dirichlet_mixtures_have_the_moments_of_their_distribution() -> No
     assert shares.var() == pytest.approx(3 / (16 * 21), rel=0.15)
 
 
+def row_by_row(alpha: float, sizes: Counts, counts: Counts, rng: np.random.Generator) -> Counts:
+    """Return how many rows of each class each client gets, as in FedDyn's published code."""
+    mixtures = rng.dirichlet(np.full(len(counts), alpha), len(sizes))
+    served, left, stock = np.zeros(mixtures.shape, np.int64), sizes.copy(), counts.copy()
+    while left.any():
+        client = rng.choice(np.flatnonzero(left))
+        left[client] -= 1
+        shares = mixtures[client] * (stock > 0)
+        shares = shares if shares.sum() > 1e-300 else stock
+        klass = rng.choice(len(counts), p=shares / shares.sum())
+        stock[klass] -= 1
+        served[client, klass] += 1
+    return served
+
+
+def mean_entropy(served: Counts) -> float:
+    shares = served / served.sum(axis=1, keepdims=True)
+    return float(-(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.5])
+def test_inner_dirichlet_is_as_skewed_as_dealing_row_by_row(alpha: float) -> None:
+    traits, sizes = balanced(1200, 10), np.full(12, 100)
+    ours = [
+        mean_entropy(label_counts(traits, split(InnerDirichlet(alpha), traits, 12, seed)))
+        for seed in range(40)
+    ]
+    draws = np.random.default_rng(1)
+    source = [mean_entropy(row_by_row(alpha, sizes, np.full(10, 120), draws)) for _ in range(40)]
+    spread = np.sqrt(np.var(ours) / 40 + np.var(source) / 40)
+    assert abs(np.mean(ours) - np.mean(source)) < 4 * spread
+
+
 def test_inner_dirichlet_sizes_are_log_normal() -> None:
     sizes = split(InnerDirichlet(1.0, sigma=0.5), balanced(200_000, 4), 1000).sizes
     assert np.log(sizes).std() == pytest.approx(0.5, rel=0.1)
