@@ -179,8 +179,8 @@ def _has_probabilities(estimator: "FederatedClassifier") -> bool:
         return gives_probabilities(estimator._model)  # noqa: SLF001 - a part of the class
     try:
         factory = build(compose(f"model={estimator.model}", *estimator.overrides), "model")
-        given = {"inputs": 2, "outputs": 2, "classes": True, "shape": (2,)}
-        return gives_probabilities(make(factory, **given, rng=np.random.default_rng(0)))
+        rng = np.random.default_rng(0)
+        return gives_probabilities(make(factory, inputs=2, outputs=2, classes=True, shape=(2,), rng=rng))
     except Exception:  # noqa: BLE001 - what is wrong with the parameters, fit will say
         return True
 
@@ -267,7 +267,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
         """
         return self._fit(X, y, classes, 1, reset=not hasattr(self, "_state"))
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the probability of each class, array of shape (n_samples, n_classes).
 
@@ -275,7 +275,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
         """
         return self._outputs(X)
 
-    @available_if(_has_scores)
+    @available_if(_has_scores)  # type: ignore[untyped-decorator]
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the score of each class, array of shape (n_samples, n_classes).
 

@@ -217,6 +217,7 @@ def _run(
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     _tell_of_malicious(setting, config)
     _tell_of_weakness(setting, scheme)
+    _tell_of_targets(setting, config)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
     data = _data(setting) if folder else {}
@@ -286,6 +287,29 @@ def _tell_of_weakness(setting: "Setting", scheme: Any) -> None:
     numbers = len(setting.partition), setting.rounds, len(setting.malicious)
     if scheme.func is federated and (weak := weakness(setting.strategy, setting.presences, *numbers)):
         logger.warning("strategy: %s", weak)
+
+
+def _tell_of_targets(setting: "Setting", config: Config) -> None:
+    """Say what a data set's numbers were taken for, where that was left to fedlocal."""
+    dataset, lines = setting.dataset, []
+    labels = dataset.classes
+    if config.dataset.get("task") == "auto":
+        if labels is None:
+            lines.append(
+                "targets are taken as real values; dataset.task=classification takes them as classes"
+            )
+        elif labels.dtype.kind in "iu":
+            lines.append(
+                f"targets are whole numbers, taken as {len(labels)} classes; dataset.task=regression takes "
+                "them as real values"
+            )
+    if dataset.target_scaling and (dataset.target_scaling.factor != 1).any():
+        lines.append(
+            "targets are scaled to deviation 1 for training: loss is of these, rmse is in their own units"
+        )
+    for line in lines:
+        logger.info(line)
+        announce(line, config.display.value)
 
 
 def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:

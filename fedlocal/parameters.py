@@ -55,7 +55,7 @@ def _other_problems(given: Mapping[str, Any]) -> Iterable[str]:
     hidden, rate, overrides = given["hidden"], given["learning_rate"], given["overrides"]
     if hidden is not None and (isinstance(hidden, str | Real) or not all(map(_is_count, hidden))):
         yield f"hidden={hidden!r}: must be a sequence of whole numbers of at least 1, or None"
-    if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool) or not rate > 0):
+    if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool) or not float(rate) > 0):
         yield f"learning_rate={rate!r}: must be a number above 0, or None"
     if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
         yield f"overrides={overrides!r}: must be a sequence of strings, such as ('partition.alpha=0.1',)"

@@ -66,6 +66,8 @@ class Dataset:
         What made the rows of raw features; None: they are as they were found.
     columns : tuple of Column
         Of the raw table, in the order of its features; empty where they have no names.
+    target_scaling : Scaling or None
+        What made real-valued targets of those in original units; None: they are as they were found.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Dataset:
     groups: NDArray[Any] | None = None
     scaling: Scaling | None = None
     columns: tuple[Column, ...] = ()
+    target_scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         for part, rows in (("train", self.train), ("test", self.test)):
@@ -121,6 +124,12 @@ class Dataset:
     def outputs(self) -> int:
         """Number of classes, or of real-valued targets."""
         return int(self.train.y.shape[1]) if self.classes is None else len(self.classes)
+
+    def rmse(self, outputs: NDArray[Any]) -> float:
+        """Return the root of the mean squared error of outputs for the test rows, in the targets' units."""
+        factor = self.target_scaling.factor if self.target_scaling else 1.0
+        errors = (outputs.astype(np.float64) - self.test.y) * factor
+        return math.sqrt(float(np.square(errors).mean()))
 
 
 def traits(dataset: Dataset) -> Traits:

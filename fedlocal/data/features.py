@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+MISSING = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
+"""What stands for a missing value in a table of text."""
+
 CHUNK = 1 << 14  # numbers handled at once: what is float64 in between stays in the cache
 
 
@@ -54,11 +57,14 @@ class Column:
         Of a nominal column: its values, in the order of their codes. None: it holds numbers.
     onehot : bool
         Whether a nominal column makes one feature for each category, or one that is the code.
+    fill : float or None
+        The number, or the code, that stands for a missing value; None: none may be missing.
     """
 
     name: str
     categories: tuple[str, ...] | None = None
     onehot: bool = True
+    fill: float | None = None
 
     @property
     def width(self) -> int:
@@ -66,9 +72,9 @@ class Column:
         return len(self.categories) if self.categories is not None and self.onehot else 1
 
     def features(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn numbers, or the codes of categories, into features: (n,) to (n, width)."""
+        """Turn numbers, or the codes of categories, into features: (n,) to (n, width); NaN stays NaN."""
         column = values[:, None]
         if self.categories is None or not self.onehot:
             return column
         codes: NDArray[np.float64] = np.arange(len(self.categories), dtype=np.float64)
-        return np.equal(column, codes).astype(np.float64)
+        return np.where(np.isnan(column), np.nan, np.equal(column, codes))

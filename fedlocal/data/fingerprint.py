@@ -37,6 +37,8 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
     groups = None if dataset.groups is None else dataset.groups.tolist()
     scaling = dataset.scaling and [dataset.scaling.shift.tolist(), dataset.scaling.factor.tolist()]
     meaning = [classes, groups, scaling, list(dataset.shape), [column.name for column in dataset.columns]]
+    if dataset.target_scaling:
+        meaning.append([dataset.target_scaling.shift.tolist(), dataset.target_scaling.factor.tolist()])
     return {
         "rows": [len(dataset.train), len(dataset.test)],
         "features": _digest(dataset.train.x),

@@ -170,10 +170,9 @@ def partition_told(reply: Message) -> tuple[int, int]:
 
 
 def as_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Return an evaluation by the names that metrics have; no accuracy where there are no classes."""
-    if evaluation.accuracy is None:
-        return {"loss": evaluation.loss}
-    return {"loss": evaluation.loss, "accuracy": evaluation.accuracy}
+    """Return an evaluation by the names that metrics have, as far as it goes."""
+    named = {"loss": evaluation.loss, "accuracy": evaluation.accuracy, "rmse": evaluation.rmse}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _partition(context: Context) -> int:

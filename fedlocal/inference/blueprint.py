@@ -47,6 +47,8 @@ class Blueprint:
         Of what it was trained on; empty where an earlier fedlocal did not say.
     origin : Path or None
         The file that says so, if it is not to be trusted: then what it names is built only if it is known.
+    target_scaling : Scaling or None
+        From real targets in their own units to what the model gives; None: it gives those.
     """
 
     config: Mapping[str, Any]
@@ -59,6 +61,7 @@ class Blueprint:
     columns: tuple[Column, ...]
     data: Fingerprint = field(default_factory=dict)
     origin: Path | None = None
+    target_scaling: Scaling | None = None
 
     @classmethod
     def of_run(cls, config: Config, dataset: Dataset, data: Fingerprint) -> "Blueprint":
@@ -73,6 +76,7 @@ class Blueprint:
             scaling=dataset.scaling,
             columns=dataset.columns,
             data=data,
+            target_scaling=dataset.target_scaling,
         )
 
     @classmethod
@@ -104,6 +108,7 @@ class Blueprint:
                 columns=tuple(map(_column, features["columns"])),
                 data=dict(manifest.get("data") or {}),
                 origin=None if trust else path,
+                target_scaling=_scaling(manifest.get("targets")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ResultsError(
@@ -112,15 +117,15 @@ class Blueprint:
 
     def as_json(self) -> dict[str, Any]:
         """Return it in JSON's words, with the versions of what trained the model."""
-        scaling = self.scaling
         return {
             "model": {"config": self.config["model"], "inputs": self.inputs, "outputs": self.outputs},
             "classes": None if self.classes is None else _labels(self.classes),
             "features": {
                 "shape": self.shape,
-                "scaling": {"shift": scaling.shift, "factor": scaling.factor} if scaling else None,
+                "scaling": _numbers(self.scaling),
                 "columns": [asdict(column) for column in self.columns],
             },
+            "targets": _numbers(self.target_scaling),
             "dataset": self.dataset,
             "data": self.data,
             "config": self.config,
@@ -176,6 +181,10 @@ def _labels(classes: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": plain.dtype.str, "labels": plain}
 
 
+def _numbers(scaling: Scaling | None) -> dict[str, Any] | None:
+    return {"shift": scaling.shift, "factor": scaling.factor} if scaling else None
+
+
 def _scaling(described: Mapping[str, Any] | None) -> Scaling | None:
     if described is None:
         return None
@@ -186,4 +195,7 @@ def _scaling(described: Mapping[str, Any] | None) -> Scaling | None:
 def _column(described: Mapping[str, Any]) -> Column:
     categories = described["categories"]
     values = None if categories is None else tuple(map(str, categories))
-    return Column(str(described["name"]), values, bool(described["onehot"]))
+    fill = described.get("fill")  # earlier manifests have none
+    return Column(
+        str(described["name"]), values, bool(described["onehot"]), None if fill is None else float(fill)
+    )

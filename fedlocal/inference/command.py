@@ -75,7 +75,9 @@ def _of_test_rows(request: Request, predictor: "Predictor") -> None:
     if dataset.classes is not None:
         print(f"accuracy {(outputs.argmax(axis=1) == dataset.test.y).mean():.4f} {of}")
     else:
-        print(f"mean squared error {np.square(outputs - dataset.test.y, dtype=np.float64).mean():.4g} {of}")
+        by, y = dataset.target_scaling, dataset.test.y
+        errors = outputs - (by.inverse(y) if by else y)
+        print(f"mean squared error {np.square(errors, dtype=np.float64).mean():.4g} {of}")
 
 
 def _own_data(name: str, blueprint: "Blueprint") -> "Dataset":

@@ -116,7 +116,7 @@ class Predictor:
     def outputs(
         self, x: ArrayLike, *, prepared: bool = False, show: Callable[[int], None] = lambda _: None
     ) -> Array:
-        """Return what the model itself gives, float [n, outputs]: probabilities, scores or real values.
+        """Return what the model gives, float [n, outputs]: probabilities, scores, or real values.
 
         Parameters
         ----------
@@ -131,7 +131,8 @@ class Predictor:
         if not np.isfinite(outputs).all():
             row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
             raise DataError(f"x: row {row} gives {outputs[row].tolist()}: its features are too large")
-        return outputs
+        targets = self.blueprint.target_scaling
+        return targets.inverse(outputs) if targets else outputs
 
     def named(self, outputs: Array) -> Array:
         """Return the predictions that outputs stand for: labels, or the outputs themselves."""

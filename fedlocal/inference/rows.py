@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.data import Column, DataError, check_finite
+from fedlocal.data.features import MISSING
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.matching import match
 
@@ -50,11 +51,14 @@ def _numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
     """Return a column's numbers, or the codes of its categories."""
     if column.categories is None:
         try:
-            return values.astype(np.float64)
+            numbers = values.astype(np.float64)
+            return numbers if column.fill is None else np.where(np.isnan(numbers), column.fill, numbers)
         except (TypeError, ValueError) as error:
             raise DataError(f"x, column {column.name}: {error}") from error
     codes = {category: code for code, category in enumerate(column.categories)}
     texts = values.astype(str)
+    if column.fill is not None:
+        texts = np.where(np.isin(texts, list(MISSING)), column.categories[int(column.fill)], texts)
     if unknown := sorted(set(texts.tolist()) - codes.keys()):
         raise DataError(
             f"x, column {column.name}: {unknown[0]!r} is not one of {', '.join(column.categories)}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data import Column, DataError
+from fedlocal.data.features import MISSING
 from fedlocal.data.sources.arrays import read_npz
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.matching import listed, match
@@ -104,6 +105,9 @@ class _Table:
         cells = [cell.strip() for cell in first[1]]
         names = [column.name for column in known]
         named = header if header is not None else _is_header(path, cells, blueprint)
+        if header is False and blueprint.columns and set(names) <= {str(at) for at in range(len(cells))}:
+            matched = match(str(path), names, [str(at) for at in range(len(cells))])  # it was trained so, too
+            return cls(path, _with(first, lines), known, matched.places, len(cells), matched.notes)
         if named and (blueprint.columns or set(names) <= set(cells)):
             matched = match(str(path), names, cells)
             return cls(path, lines, known, matched.places, len(cells), matched.notes)
@@ -127,7 +131,7 @@ class _Table:
         for number, line in lines:
             if len(line) != self.width:
                 raise DataError(f"{self.path}, line {number}: {len(line)} columns, expected {self.width}")
-        if all(column.categories is None for column in self.columns):
+        if all(column.categories is None and column.fill is None for column in self.columns):
             cells = [[line[place] for place in self.places] for _, line in lines]
             numbers = self._numbers(lines, lambda: np.array(cells, np.float64))
         else:
@@ -139,6 +143,8 @@ class _Table:
 
     def _column(self, column: Column, place: int, lines: list[tuple[int, list[str]]]) -> Array:
         cells = [line[place] for _, line in lines]
+        if column.fill is not None:
+            cells = [_standing(column) if cell.strip() in MISSING else cell for cell in cells]
         if column.categories is None:
             return column.features(self._numbers(lines, lambda: np.array(cells, np.float64)))
         codes = {value: code for code, value in enumerate(column.categories)}
@@ -192,7 +198,15 @@ def _is_number(cell: str) -> bool:
     return True
 
 
+def _standing(column: Column) -> str:
+    """Return what stands in a column for a missing value, as text."""
+    fill = column.fill or 0.0
+    return repr(fill) if column.categories is None else column.categories[int(fill)]
+
+
 def _problem(column: Column, cell: str) -> str | None:
+    if column.fill is not None and cell in MISSING:
+        return None
     if not cell:
         return "is empty"
     if column.categories is not None:

@@ -28,10 +28,13 @@ class Evaluation:
         Mean data loss per row; NaN over no rows.
     accuracy : float or None
         Share of rows whose likeliest class is the true one; NaN over no rows, None for real-valued targets.
+    rmse : float or None
+        Root of the mean squared error of real-valued targets in their own units, by who knows these.
     """
 
     loss: float
     accuracy: float | None
+    rmse: float | None = None
 
 
 class Model(Protocol):

@@ -177,9 +177,12 @@ class SklearnModel:
         if not self.probabilities:
             return self._decided(x)
         outputs: Array = self._estimator.predict_proba(x)
-        if hasattr(self._estimator, "decision_function") and (lost := np.isnan(outputs).any(axis=1)).any():
-            # One against the rest, each probability underflowed to 0: there, they are as e to the decisions.
-            outputs[lost] = softmax(self._decided(x[lost]))
+        if hasattr(self._estimator, "decision_function"):
+            # One against the rest, all of a row may underflow to 0: the limit is a softmax of the decisions.
+            lost = np.flatnonzero(~(outputs.max(axis=1) > outputs.min(axis=1)))
+            decided = self._decided(x[lost]) if len(lost) else np.empty((0, 1))
+            below = decided.max(axis=1) < 0
+            outputs[lost[below]] = softmax(decided[below])
         return outputs
 
     def _decided(self, x: Array) -> Array:

@@ -25,6 +25,8 @@ class Arm:
         Such as ``federated`` or ``sequential, 1 thread``.
     accuracy, loss : float or None
         Of the final model on the test set.
+    rmse : float or None
+        Of real-valued targets there, in their own units.
     seconds : float
         Training time: dispatch, training, collection and aggregation of all rounds.
     speed_up : float or None
@@ -69,6 +71,7 @@ class Arm:
     ended: int | None = None
     processes: int | None = None
     cores: int | None = None
+    rmse: float | None = None
 
     @property
     def credible_speed_up(self) -> float | None:
@@ -152,6 +155,7 @@ def comparison_columns(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
     columns = [
         ("accuracy", [fixed(arm.accuracy) for arm in arms]),
         ("loss", [fixed(arm.loss) for arm in arms]),
+        ("rmse", [fixed(arm.rmse) for arm in arms]),
         ("training\ntime", [duration(arm.seconds) for arm in arms]),
         ("speed-up\nover it", [about(arm.speed_up, arm) for arm in arms]),
         ("end to\nend", [about(arm.end_to_end, arm) for arm in arms]),

@@ -120,7 +120,8 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         TypeError,
         KeyError,
         EOFError,
-        NotImplementedError,
+        MemoryError,
+        RuntimeError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

@@ -138,6 +138,7 @@ def _arm(name: str, history: History) -> Arm:
         name=name,
         accuracy=history.final("accuracy"),
         loss=history.final("loss"),
+        rmse=history.final("rmse"),
         seconds=history.seconds,
         idle_share=history.idle_share,
         efficiency=used.efficiency if used else None,

@@ -1,7 +1,7 @@
 """What every scheme is given, and what it gives back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -127,8 +127,12 @@ class Setting:
 
     def evaluate(self, model: Model) -> Evaluation:
         """Evaluate a model on the test rows, with one BLAS thread."""
+        test = self.dataset.test
         with one_thread():
-            return model.evaluate(self.dataset.test.x, self.dataset.test.y)
+            evaluation = model.evaluate(test.x, test.y)
+            if self.dataset.classes is not None:
+                return evaluation
+            return replace(evaluation, rmse=self.dataset.rmse(model.predict(test.x)))
 
     def training_rows(self) -> Rows:
         """Return what all actors train on, as they see it, in the data set's order."""

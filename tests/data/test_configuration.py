@@ -36,7 +36,7 @@ def test_a_group_file_states_each_parameter_with_its_default(path: Path) -> None
 @pytest.mark.parametrize(
     ("group", "names"),
     [
-        ("dataset", "cifar10 digits fashion_mnist huggingface mnist npz openml synthetic"),
+        ("dataset", "cifar10 csv digits fashion_mnist huggingface mnist npz openml synthetic"),
         (
             "partition",
             """continuous dirichlet distribution exponential extended_dirichlet flower_datasets group iid

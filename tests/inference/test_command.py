@@ -198,3 +198,34 @@ def test_an_interrupt_ends_it_and_its_workers_at_once(
     assert process.returncode == 130
     assert errors == b""
     assert not list(Path().glob("*said*"))
+
+
+def test_of_test_rows_with_real_targets_the_error_is_told_in_their_units(
+    train: Train, tmp_path: Path, capsys: Capture
+) -> None:
+    x = np.random.default_rng(0).standard_normal((60, 2))
+    np.savez(tmp_path / "mine.npz", x=x, y=1000 + 50 * x[:, 0])
+    network = ("model.output=identity", "model.loss=mean_squared_error", "model.learning_rate=0.1")
+    trained = train("dataset=npz", f"dataset.path={tmp_path}/mine.npz", *network)
+    capsys.readouterr()
+    assert main([f"model={trained.folder}", "input=test"]) == 0
+    rmse = trained.run.arms[0].rmse
+    assert rmse is not None
+    told = re.fullmatch(r"mean squared error (\S+) of 12 test rows of mine\n", capsys.readouterr().out)
+    assert told
+    assert float(told[1]) == pytest.approx(rmse**2, rel=0.01)
+
+
+def test_a_table_that_lacks_values_is_filled_in_as_the_training_rows_were(
+    train: Train, tmp_path: Path, capsys: Capture
+) -> None:
+    people = [f"{20 + at},{('Bonn', '')[at % 9 == 0]},{'ab'[at % 2]}" for at in range(60)]
+    Path("people.csv").write_text("\n".join(["age,city,kind", *people]))
+    options = ("dataset.target=kind", "dataset.impute=median")
+    trained = train("dataset=csv", f"dataset.path={tmp_path}/people.csv", *options)
+    for name, text in (("whole", "city,age\nBonn,50\n"), ("lacking", "city,age\n?,50\n")):
+        Path(f"{name}.csv").write_text(text)
+        arguments = [f"model={trained.folder}", f"input={name}.csv", f"output=said-{name}.csv"]
+        assert main([*arguments, "probabilities=true"]) == 0
+    assert Path("said-whole.csv").read_text() == Path("said-lacking.csv").read_text()
+    capsys.readouterr()

@@ -101,6 +101,24 @@ def test_real_targets_come_back_as_they_are(train: Train) -> None:
         model.predict_proba(test.x)
 
 
+def test_real_targets_of_any_size_are_learnt_and_predicted_in_their_units(
+    train: Train, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(1).standard_normal((200, 3))
+    y = 1000 + 50 * x[:, 0]
+    np.savez(tmp_path / "mine.npz", x=x, y=y)
+    network = ("model.output=identity", "model.loss=mean_squared_error", "model.learning_rate=0.1")
+    trained = train("dataset=npz", f"dataset.path={tmp_path}/mine.npz", *network, "rounds=20")
+    with load_model(trained.folder) as model:
+        predicted = model.predict(x)[:, 0]
+    assert np.sqrt(np.square(predicted - y).mean()) < 15  # of a deviation of 50
+    arm = trained.run.arms[0]
+    assert arm.loss is not None
+    assert arm.rmse is not None
+    assert arm.rmse == pytest.approx(np.sqrt(arm.loss) * y.std(), rel=0.2)
+    assert arm.rmse < 15
+
+
 def test_scores_are_not_taken_for_probabilities(train: Train) -> None:
     trained = train("model=paper", "model.hidden=[8]")
     model, x = load_model(trained.folder), trained.data.test.x

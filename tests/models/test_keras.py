@@ -247,3 +247,22 @@ def test_the_factory_can_be_sent_to_another_process() -> None:
     factory = pickle.loads(pickle.dumps(Keras(PLAIN, CROSS_ENTROPY, SGD, BACKEND)))  # noqa: S301
     model = factory(inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0), shape=(8, 8))
     assert_same(model.arrays, build().arrays)
+
+
+LOSSES = "keras.losses."
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (CROSS_ENTROPY, True),
+        ({"_target_": LOSSES + "sparse_categorical_crossentropy", "from_logits": True}, True),
+        ({"_target_": LOSSES + "sparse_categorical_crossentropy"}, False),  # of logits: no softmax anywhere
+        ("sparse_categorical_crossentropy", False),
+    ],
+)
+def test_it_says_whether_outputs_are_probabilities(digits: Digits, loss: Any, expected: bool) -> None:
+    model = build(loss=loss)
+    assert model.probabilities is expected
+    if expected:
+        np.testing.assert_allclose(model.predict(digits.x[:9]).sum(axis=1), 1, rtol=1e-5)

@@ -168,3 +168,17 @@ def test_the_factory_can_be_sent_to_another_process() -> None:
     factory = pickle.loads(pickle.dumps(partial(SklearnModel, *NETWORK)))  # noqa: S301
     model = factory(inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(model.arrays["coefs_0"], build(*NETWORK).arrays["coefs_0"])
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"), [("log_loss", True), ("modified_huber", True), ("hinge", False)]
+)
+def test_it_says_whether_outputs_are_probabilities(loss: str, expected: bool) -> None:
+    assert build(LINEAR[0], {"loss": loss}).probabilities is expected
+
+
+def test_probabilities_that_all_underflow_are_in_proportion_to_their_limits() -> None:
+    model = build(*LINEAR, outputs=3)
+    model.arrays["intercept_"][:] = [-1000, -1001, -2000]
+    expected = np.array([1, np.exp(-1), 0]) / (1 + np.exp(-1))
+    np.testing.assert_allclose(model.predict(np.zeros((1, 64), np.float32)), expected[None], atol=1e-12)

@@ -314,6 +314,32 @@ def test_real_targets(digits: Digits) -> None:
     assert evaluation.loss == pytest.approx(np.square(model.predict(digits.x[:200]) - y).mean(), rel=1e-4)
 
 
+FUNCTIONS = "torch.nn.functional."
+
+
+def test_a_plain_function_is_a_loss_as_its_class_is(digits: Digits) -> None:
+    by_class, by_function = build(), build(loss={"_target_": FUNCTIONS + "cross_entropy"})
+    assert fit(by_class, digits) == fit(by_function, digits)
+    np.testing.assert_array_equal(by_class.predict(digits.x[:9]), by_function.predict(digits.x[:9]))
+    smooth = {"label_smoothing": 0.2}
+    by_class = build(loss={**CROSS_ENTROPY, **smooth})
+    by_function = build(loss={"_target_": FUNCTIONS + "cross_entropy", **smooth})
+    assert fit(by_class, digits) == fit(by_function, digits)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "classes"),
+    [
+        ("torch.nn.CrossEntropyLoss", 10, True),
+        (FUNCTIONS + "cross_entropy", 10, True),
+        ("torch.nn.MultiMarginLoss", 10, False),
+        (FUNCTIONS + "multi_margin_loss", 10, False),
+    ],
+)
+def test_it_says_whether_outputs_are_probabilities(loss: str, outputs: int, classes: bool) -> None:
+    assert build(loss={"_target_": loss}, outputs=outputs).probabilities is classes
+
+
 def test_outputs_are_probabilities_and_no_rows_are_no_error(digits: Digits) -> None:
     model = build()
     assert model.predict(digits.x[:1200]).shape == (1200, 10)

@@ -10,5 +10,6 @@ from fedlocal.data.sources.generated import synthetic
 from fedlocal.data.sources.huggingface import huggingface
 from fedlocal.data.sources.images import fashion_mnist, mnist
 from fedlocal.data.sources.tables import openml
+from fedlocal.data.sources.text import csv
 
-__all__ = ["cifar10", "digits", "fashion_mnist", "huggingface", "mnist", "npz", "openml", "synthetic"]
+__all__ = ["cifar10", "csv", "digits", "fashion_mnist", "huggingface", "mnist", "npz", "openml", "synthetic"]

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset, Rows, check_finite
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import Column
-from fedlocal.data.sources.holdout import hold_out
-from fedlocal.data.sources.scaling import Scale, scaling
+from fedlocal.data.sources.holdout import HoldOut, hold_out_groups
+from fedlocal.data.sources.holdout import hold_out as hold_out_rows
+from fedlocal.data.sources.imputing import Impute, filled, with_fills
+from fedlocal.data.sources.scaling import Scale, scaled, scaling
 
 Task = Literal["auto", "classification", "regression"]
+TargetScale = Literal["standard", "none"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,10 @@ def assemble(
     task: Task = "auto",
     scale: Scale = "standard",
     white: float = 1.0,
+    target_scale: TargetScale = "standard",
+    impute: Impute | None = None,
     test_fraction: float = 0.2,
+    hold_out: HoldOut = "rows",
 ) -> Dataset:
     """Build a data set, holding out a test set where there is none.
 
@@ -67,8 +73,14 @@ def assemble(
         How features are scaled, see `scaling`.
     white : float
         For "unit" of images: the value that becomes 1; 0 scales each column to [0, 1] by the training rows.
+    target_scale : {"standard", "none"}
+        How real-valued targets are scaled, by the training rows.
+    impute : {"mean", "median"} or None
+        What is filled in for features that are NaN, see `with_fills`; None: there may be none.
     test_fraction : float
         Part of the rows held out, stratified by class, if `test` is None.
+    hold_out : {"rows", "groups"}
+        Whether rows are held out, or whole groups.
 
     Raises
     ------
@@ -76,19 +88,46 @@ def assemble(
         If the arrays cannot make a data set; the message names which and why.
     """
     parts = [raw] if test is None else [raw, test]
-    _check(name, parts)
+    _check(name, parts, lacking=impute is not None)
     labelled = _is_labelled(name, raw.y, task)
     x, groups = [part.x for part in parts], raw.groups
     classes, y = encode(name, *(part.y for part in parts)) if labelled else (None, _targets(name, parts))
     if test is None:
         strata = y[0] if labelled else np.zeros(len(raw.y), np.int64)
-        train, held = hold_out(strata, test_fraction, rng)
+        train, held = _held_out(name, groups, strata, test_fraction, hold_out, rng)
         x, y = [raw.x[train], raw.x[held]], [y[0][train], y[0][held]]
         groups = None if groups is None else groups[train]
-    scaled = scaling(x[0], scale, white)
+    columns = raw.columns
+    if impute:
+        columns = with_fills(name, columns, x[0], impute)
+        x = [filled(columns, part) for part in x]
+    try:
+        by, targets_by = scaling(x[0], scale, white), None if labelled else scaling(y[0], target_scale)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+    if targets_by:
+        y = [scaled(part, targets_by, f"{name}, targets") for part in y]
     shape = tuple(int(side) for side in raw.x.shape[1:])
-    train_rows, test_rows = (Rows(scaled(part), targets) for part, targets in zip(x, y, strict=True))
-    return Dataset(name, train_rows, test_rows, classes, shape, groups, scaled, raw.columns)
+    names = name, f"{name}, test set"
+    rows = [Rows(scaled(part, by, where), goals) for part, goals, where in zip(x, y, names, strict=True)]
+    return Dataset(name, rows[0], rows[1], classes, shape, groups, by, columns, targets_by)
+
+
+def _held_out(
+    name: str,
+    groups: NDArray[Any] | None,
+    strata: NDArray[np.int64],
+    fraction: float,
+    what: HoldOut,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if what == "rows":
+        return hold_out_rows(strata, fraction, rng)
+    if what != "groups":
+        raise DataError(f"{name}: hold_out={what!r}, expected rows or groups")
+    if groups is None:
+        raise DataError(f"{name}: hold_out=groups needs natural groups, this data set has none")
+    return hold_out_groups(groups, fraction, rng)
 
 
 def encode(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
@@ -128,9 +167,14 @@ def encode(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[
     return classes, np.split(codes.astype(np.int64, copy=False), ends[:-1])
 
 
-def _check(name: str, parts: list[Raw]) -> None:
+def _check(name: str, parts: list[Raw], *, lacking: bool) -> None:
     for where, part in zip((name, f"{name}, test set"), parts, strict=False):
         _check_raw(part, where)
+        if part.x.dtype.kind == "f":
+            check_finite(
+                np.nan_to_num(part.x, posinf=np.inf, neginf=-np.inf) if lacking else part.x,
+                f"{where}, features",
+            )
     if len({part.x.shape[1:] for part in parts}) > 1:
         shapes = " and ".join(str(part.x.shape[1:]) for part in parts)
         raise DataError(f"{name}: training and test examples have different shapes, {shapes}")
@@ -141,14 +185,14 @@ def _check_raw(raw: Raw, where: str) -> None:
         raise DataError(f"{where}: x has {raw.x.ndim} dimension(s), expected [examples, features...]")
     if raw.x.dtype.kind not in "fiub":
         raise DataError(f"{where}: x holds {raw.x.dtype}, expected real numbers")
+    if raw.y.ndim < 1:
+        raise DataError(f"{where}: y is a single value, expected one for each row of x")
     if len(raw.x) != len(raw.y):
         raise DataError(f"{where}: x has {len(raw.x)} rows but y has {len(raw.y)}")
     if len(raw.x) == 0 or math.prod(raw.x.shape[1:]) == 0:
         raise DataError(f"{where}: no rows or no features, x has shape {raw.x.shape}")
     if raw.groups is not None and raw.groups.shape != (len(raw.x),):
         raise DataError(f"{where}: groups has shape {raw.groups.shape}, expected ({len(raw.x)},)")
-    if raw.x.dtype.kind == "f":
-        check_finite(raw.x, f"{where}, features")
 
 
 def _is_labelled(name: str, y: NDArray[Any], task: Task) -> bool:
@@ -165,4 +209,4 @@ def _targets(name: str, parts: list[Raw]) -> list[NDArray[Any]]:
             )
         if y.dtype.kind == "f":
             check_finite(y, f"{name}, targets")
-    return [np.ascontiguousarray(part.y.reshape(len(part.y), -1), np.float32) for part in parts]
+    return [part.y.reshape(len(part.y), -1).astype(np.float64) for part in parts]

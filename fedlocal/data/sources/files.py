@@ -10,7 +10,8 @@ from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import Column
 from fedlocal.data.sources.arrays import read_npz
-from fedlocal.data.sources.assemble import Raw, Task, assemble
+from fedlocal.data.sources.assemble import Raw, TargetScale, Task, assemble
+from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.scaling import Scale
 
 
@@ -20,7 +21,9 @@ def npz(
     path: str,
     task: Task = "auto",
     scale: Literal["auto", "unit", "standard", "none"] = "auto",
+    target_scale: TargetScale = "standard",
     test_fraction: float = 0.2,
+    hold_out: HoldOut = "rows",
 ) -> Dataset:
     """Load arrays from an npz file: ``x``, ``y``; optionally ``x_test``, ``y_test``, ``groups``, ``columns``.
 
@@ -37,8 +40,12 @@ def npz(
     scale : {"auto", "unit", "standard", "none"}
         "unit": bytes are divided by 255, of other numbers each column is brought to [0, 1]; "standard": each
         column to mean 0 and deviation 1, by the training rows; "auto": "unit" for bytes, else "standard".
+    target_scale : {"standard", "none"}
+        The same for real-valued targets.
     test_fraction : float
         Part of the rows that is held out, stratified by class, if the file has no test set.
+    hold_out : {"rows", "groups"}
+        Whether rows are held out, or whole groups.
 
     Raises
     ------
@@ -61,7 +68,9 @@ def npz(
         task=task,
         scale=chosen,
         white=255 if grey else 0,
+        target_scale=target_scale,
         test_fraction=test_fraction,
+        hold_out=hold_out,
     )
 
 

@@ -1,9 +1,14 @@
 """A held-out test set for data that have none."""
 
+from typing import Any, Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
+
+HoldOut = Literal["rows", "groups"]
+"""Whether a test set is of rows of all natural groups, or of groups that no actor has."""
 
 
 def hold_out(
@@ -30,8 +35,7 @@ def hold_out(
     DataError
         If no row is left for one of them.
     """
-    if not 0 < fraction < 1:
-        raise DataError(f"test_fraction={fraction}, expected a number between 0 and 1")
+    _check_fraction(fraction)
     counts = np.bincount(strata)
     held = np.clip(np.rint(fraction * counts), 0, counts - 1).astype(np.int64)
     if not held.any():
@@ -44,3 +48,43 @@ def hold_out(
     chosen = np.zeros(len(strata), bool)
     chosen[by_class[rank < np.repeat(held, counts)]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def hold_out_groups(
+    groups: NDArray[Any], fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw whole groups for a test set, as many as come nearest to a fraction of the rows.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n,)
+        Natural group of each row.
+    fraction : float
+        Part of the rows that is held out, between 0 and 1.
+    rng : numpy.random.Generator
+        Draws the groups.
+
+    Returns
+    -------
+    train, test : ndarray of int64
+        Row numbers, ascending; each has at least one group.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two groups.
+    """
+    _check_fraction(fraction)
+    ids, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(ids) < 2:
+        raise DataError(f"hold_out=groups: there are {len(ids)} groups, at least 2 are needed")
+    order = rng.permutation(len(ids))
+    held = np.cumsum(sizes[order])[:-1]  # one group is left to train on
+    number = 1 + int(np.argmin(np.abs(held - fraction * len(groups))))
+    chosen = np.isin(codes, order[:number])
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _check_fraction(fraction: float) -> None:
+    if not 0 < fraction < 1:
+        raise DataError(f"test_fraction={fraction}, expected a number between 0 and 1")

@@ -13,8 +13,9 @@ import numpy as np
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.sources.arrow import scalars
-from fedlocal.data.sources.assemble import Raw, Task, assemble
+from fedlocal.data.sources.assemble import Raw, TargetScale, Task, assemble
 from fedlocal.data.sources.columns import Roles, features_of, roles_of
+from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.scaling import Scale
 
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk writes
@@ -35,7 +36,9 @@ def huggingface(
     group: str | None = None,
     task: Task = "auto",
     scale: Literal["auto", "unit", "standard", "none"] = "auto",
+    target_scale: TargetScale = "standard",
     test_fraction: float = 0.2,
+    hold_out: HoldOut = "rows",
     cache: str | None = None,
 ) -> Dataset:
     """Load a data set with the Hugging Face library ``datasets``.
@@ -68,8 +71,12 @@ def huggingface(
     scale : {"auto", "unit", "standard", "none"}
         "unit": bytes are divided by 255, of other numbers each column is brought to [0, 1]; "standard": each
         column to mean 0 and deviation 1, by the training rows; "auto": "unit" for bytes, else "standard".
+    target_scale : {"standard", "none"}
+        The same for real-valued targets.
     test_fraction : float
         Part of the rows that is held out, stratified by class, if there is no test split.
+    hold_out : {"rows", "groups"}
+        Whether rows are held out, or whole groups.
     cache : str or None
         Folder for what is downloaded or converted; None: the library's own.
 
@@ -100,7 +107,16 @@ def huggingface(
     chosen: Scale = ("unit" if bytes_ else "standard") if scale == "auto" else scale
     white = 255 if bytes_ else 0
     dataset = assemble(
-        title, raw, test, rng, task=task, scale=chosen, white=white, test_fraction=test_fraction
+        title,
+        raw,
+        test,
+        rng,
+        task=task,
+        scale=chosen,
+        white=white,
+        target_scale=target_scale,
+        test_fraction=test_fraction,
+        hold_out=hold_out,
     )
     names = getattr(train.features[roles.label], "names", None)
     if names is None or dataset.classes is None:

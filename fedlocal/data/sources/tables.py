@@ -1,19 +1,17 @@
 """Any data set of openml.org, by name or id."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
-from fedlocal.data.features import Column
-from fedlocal.data.sources.assemble import Raw, Task, assemble
+from fedlocal.data.sources.assemble import TargetScale, Task, assemble
 from fedlocal.data.sources.download import fetch
+from fedlocal.data.sources.holdout import HoldOut
+from fedlocal.data.sources.imputing import Impute
 from fedlocal.data.sources.scaling import Scale
-
-Encoding = Literal["onehot", "ordinal"]
+from fedlocal.data.sources.table import Encoding, Table, roles
 
 
 def openml(
@@ -27,8 +25,11 @@ def openml(
     task: Task = "auto",
     encoding: Encoding = "onehot",
     missing: Literal["error", "drop"] = "error",
+    impute: Impute | None = None,
     scale: Scale = "standard",
+    target_scale: TargetScale = "standard",
     test_fraction: float = 0.2,
+    hold_out: HoldOut = "rows",
     cache: str | None = None,
 ) -> Dataset:
     """Load a table from openml.org, downloaded once.
@@ -51,10 +52,16 @@ def openml(
         How a nominal column becomes numbers: one column for each category, or its position among them.
     missing : {"error", "drop"}
         What happens to rows in which a value is missing.
+    impute : {"mean", "median"} or None
+        What is filled in for missing numbers, by the training rows; for missing text, the most frequent.
     scale : {"unit", "standard", "none"}
         "standard": each column to mean 0 and deviation 1; "unit": to [0, 1]; by the training rows.
+    target_scale : {"standard", "none"}
+        The same for real-valued targets.
     test_fraction : float
         Part of the rows that is held out, stratified by class.
+    hold_out : {"rows", "groups"}
+        Whether rows are held out, or whole groups.
     cache : str or None
         Folder for the download; None: scikit-learn's ``data_home``.
 
@@ -72,70 +79,25 @@ def openml(
     bunch = fetch(
         f"openml {title}", otherwise, **chosen, target_column=None, parser="liac-arff", data_home=cache
     )
-    table = _Table.of(title, bunch)
+    cells = bunch.data.toarray() if hasattr(bunch.data, "toarray") else np.asarray(bunch.data)
+    names, nominal = list(bunch.feature_names), dict(bunch.categories or {})
+    table = Table(f"openml {title}", names, cells.astype(np.float64), nominal)
     targets = _targets(title, target, bunch)
-    groups = [] if group is None else [group]
-    features = [column for column in table.columns if column not in targets + groups]
-    table = table.without_missing([*features, *targets, *groups], drop=missing == "drop")
-    columns = table.described(features, encoding)
-    raw = Raw(
-        table.numbers(columns),
-        np.column_stack([table.values(column) for column in targets]),
-        table.values(group) if group is not None else None,
-        columns,
+    features = [column for column in names if column not in (*targets, group)]
+    raw = roles(table, features, targets, group, encoding=encoding, missing=missing, impute=impute)
+    return assemble(
+        title,
+        raw,
+        None,
+        rng,
+        task=task,
+        scale=scale,
+        white=0,
+        target_scale=target_scale,
+        impute=impute,
+        test_fraction=test_fraction,
+        hold_out=hold_out,
     )
-    return assemble(title, raw, None, rng, task=task, scale=scale, white=0, test_fraction=test_fraction)
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    title: str
-    columns: list[str]
-    cells: NDArray[
-        np.float64
-    ]  # [rows, columns]; nominal columns hold positions in categories, NaN is missing
-    categories: dict[str, list[str]]
-
-    @classmethod
-    def of(cls, title: str, bunch: Any) -> "_Table":
-        cells = bunch.data.toarray() if hasattr(bunch.data, "toarray") else np.asarray(bunch.data)
-        return cls(title, list(bunch.feature_names), cells.astype(np.float64), dict(bunch.categories or {}))
-
-    def column(self, name: str) -> NDArray[np.float64]:
-        if name not in self.columns:
-            raise DataError(f"openml {self.title}: no column {name!r}, there are {', '.join(self.columns)}")
-        return self.cells[:, self.columns.index(name)]
-
-    def values(self, name: str) -> NDArray[Any]:
-        column = self.column(name)
-        if name in self.categories:
-            return np.array(self.categories[name])[column.astype(np.int64)]
-        return column
-
-    def described(self, names: list[str], encoding: Encoding) -> tuple[Column, ...]:
-        if not names:
-            raise DataError(f"openml {self.title}: no column is left to learn from")
-        categories = [self.categories.get(name) for name in names]
-        return tuple(
-            Column(name, tuple(values) if values is not None else None, onehot=encoding == "onehot")
-            for name, values in zip(names, categories, strict=True)
-        )
-
-    def numbers(self, columns: tuple[Column, ...]) -> NDArray[np.float64]:
-        return np.hstack([column.features(self.column(column.name)) for column in columns])
-
-    def without_missing(self, names: list[str], *, drop: bool) -> "_Table":
-        lacking = {name: np.isnan(self.column(name)) for name in names}
-        rows = np.any(list(lacking.values()), axis=0)
-        if rows.any() and not drop:
-            some = [f"{name} ({mask.sum()})" for name, mask in lacking.items() if mask.any()]
-            raise DataError(
-                f"openml {self.title}: {rows.sum()} of {len(rows)} rows lack values, in {', '.join(some[:8])}"
-                f"{' and more' if len(some) > 8 else ''}; dataset.missing=drop leaves these rows out"
-            )
-        if rows.all():
-            raise DataError(f"openml {self.title}: no row is complete")
-        return _Table(self.title, self.columns, self.cells[~rows], self.categories)
 
 
 def _targets(title: str, target: str | None, bunch: Any) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fedlocal.data import DataError, Dataset
 from fedlocal.data.sources.assemble import Raw, assemble, encode
-from fedlocal.data.sources.holdout import hold_out
+from fedlocal.data.sources.holdout import hold_out, hold_out_groups
 from fedlocal.data.sources.scaling import scaling
 
 
@@ -113,7 +113,18 @@ def test_large_tables_are_scaled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> N
         (lambda: build(np.array([["a"], ["b"]]), [0, 1]), "x holds <U1"),
         (lambda: build([[np.nan, 0], [0, 0]], [0, 1]), r"mine, features: nan at index \[0, 0\]"),
         (lambda: build([[0, 0], [0, np.inf]], [0, 1]), r"inf at index \[1, 1\] \(1 such values\)"),
-        (lambda: build([[0, 1e300]] * 10, [0, 1] * 5, scale="none"), "train set, features: inf"),
+        (
+            lambda: build([[0, 1e300]] * 10, [0, 1] * 5, scale="none"),
+            r"mine: 1e\+300 in row 0, column 1, is too large for float32",
+        ),
+        (lambda: build([[0, 1e300]] * 5 + [[0, -1e300]] * 5, [0, 1] * 5), "column 1: 1e.300 is too large"),
+        (
+            lambda: build([[-1e308], [1e308]] * 5, [0, 1] * 5, scale="unit", white=0),
+            "column 0: 1e.308 is too large",
+        ),
+        (lambda: build(np.eye(10), np.array(5)), "y is a single value"),
+        (lambda: build(np.eye(10), [0, 1] * 5, hold_out="groups"), "hold_out=groups needs natural groups"),
+        (lambda: build(np.eye(10), [0, 1] * 5, hold_out="all"), "hold_out='all'"),
         (lambda: build(np.eye(10), [np.nan] * 10, task="classification"), "mine, labels: nan"),
         (lambda: build(np.eye(10), [np.nan] * 10), "mine, targets: nan"),
         (lambda: build(np.eye(4), np.zeros((4, 2), int)), "one column"),
@@ -135,3 +146,47 @@ def test_large_tables_are_scaled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> N
 def test_arrays_that_make_no_data_set_are_refused(make: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         make()
+
+
+def test_near_equal_numbers_are_a_constant_and_far_ones_are_not() -> None:
+    rounded = np.array([0.1, 0.1 + 2e-17, 0.1 - 2e-17, 0.1 + 1.4e-17] * 5)[:, None]
+    assert scaling(rounded, "standard").factor.tolist() == [1.0]
+    assert scaling(rounded + np.arange(20)[:, None] * 1e-12, "standard").factor[0] < 1e-11
+
+
+def test_real_valued_targets_are_scaled_by_the_training_rows_and_come_back() -> None:
+    y = np.random.default_rng(1).normal(1000, 50, (40, 2))
+    dataset = build(np.eye(40), y)
+    assert np.allclose(dataset.train.y.mean(axis=0), 0, atol=1e-6)
+    assert np.allclose(dataset.train.y.std(axis=0), 1, atol=1e-6)
+    assert dataset.target_scaling
+    back = np.sort(
+        np.concatenate([dataset.target_scaling.inverse(p.y) for p in (dataset.train, dataset.test)]), 0
+    )
+    np.testing.assert_allclose(back, np.sort(y, axis=0), rtol=1e-6)
+    mean = np.zeros_like(dataset.test.y)  # in scaled units
+    raw = dataset.target_scaling.inverse(dataset.test.y) - dataset.target_scaling.shift
+    assert dataset.rmse(mean) == pytest.approx(np.sqrt(np.square(raw).mean()))
+    unscaled = build(np.eye(40), y, target_scale="none")
+    assert unscaled.train.y.mean() == pytest.approx(1000, abs=30)
+
+
+@given(
+    st.lists(st.integers(0, 6), min_size=2, max_size=60).filter(lambda ids: len(set(ids)) > 1),
+    st.floats(0.01, 0.99),
+    st.integers(0, 100),
+)
+def test_whole_groups_are_held_out(ids: list[int], fraction: float, seed: int) -> None:
+    groups = np.array(ids)
+    train, test = hold_out_groups(groups, fraction, np.random.default_rng(seed))
+    assert sorted([*train, *test]) == list(range(len(ids)))
+    assert len(train)
+    assert len(test)
+    assert not set(groups[train]) & set(groups[test])
+
+
+def test_about_the_fraction_of_rows_is_held_out_in_groups() -> None:
+    groups = np.repeat(np.arange(50), 4)
+    assert len(hold_out_groups(groups, 0.2, rng())[1]) == 40
+    with pytest.raises(DataError, match="there are 1 groups"):
+        hold_out_groups(np.zeros(5), 0.2, rng())

@@ -1,5 +1,6 @@
 """A person's own arrays are loaded as they are meant, and no code in them is run."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,38 @@ def test_a_file_that_is_not_npz_is_refused(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:5000])
     with pytest.raises(DataError, match=r"cannot be read"):
         load(cut)
+
+
+def test_files_that_no_savez_wrote_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    good = save(tmp_path, x=np.eye(4), y=np.arange(4)).read_bytes()
+
+    def encrypted() -> None:
+        bits = good.replace(b"PK\x03\x04" + good[4:6] + b"\0\0", b"PK\x03\x04" + good[4:6] + b"\1\0")
+        path.write_bytes(bits.replace(b"PK\x01\x02" + good[4:6], b"PK\x01\x02" + good[4:6]))
+        content = bytearray(path.read_bytes())
+        at = content.find(b"PK\x01\x02")
+        while at >= 0:
+            content[at + 8] |= 1
+            at = content.find(b"PK\x01\x02", at + 1)
+        path.write_bytes(bytes(content))
+
+    def foreign() -> None:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("notes.txt", "hello")
+
+    def enormous() -> None:
+        header = str({"descr": "<f8", "fortran_order": False, "shape": (10**13, 2)}).ljust(117) + "\n"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode())
+
+    for damage, told in [
+        (encrypted, "encrypted"),
+        (foreign, r"its member 'notes\.txt' is no array"),
+        (enormous, r"announces 160000000000000 bytes, shape \(10000000000000, 2\), but holds 0"),
+    ]:
+        path.write_bytes(good)
+        damage()
+        with pytest.raises(DataError, match=told) as caught:
+            load(path)
+        assert "\n" not in str(caught.value)

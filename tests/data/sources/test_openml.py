@@ -139,7 +139,7 @@ def test_a_column_of_groups_is_no_feature(tmp_path: Path) -> None:
 
 
 def test_a_numeric_target_is_real_valued(tmp_path: Path) -> None:
-    dataset = load(cache=keep(tmp_path, rows(40)), target="pay", scale="none")
+    dataset = load(cache=keep(tmp_path, rows(40)), target="pay", scale="none", target_scale="none")
     assert dataset.classes is None
     assert np.allclose(dataset.train.y[:, 0], dataset.train.x[:, 0] + 980.5)
 

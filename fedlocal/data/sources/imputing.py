@@ -1,0 +1,60 @@
+"""What is missing in a table's features, filled in by the training rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data.errors import DataError
+from fedlocal.data.features import Column
+
+Impute = Literal["mean", "median"]
+
+
+def with_fills(name: str, columns: Sequence[Column], train: NDArray[Any], how: Impute) -> tuple[Column, ...]:
+    """Describe what stands for missing values: the mean or median of numbers, the most frequent text.
+
+    Parameters
+    ----------
+    name : str
+        Begins the message.
+    columns : sequence of Column
+        Of the features.
+    train : ndarray of float64, shape (n, d)
+        Training rows; NaN is missing.
+    how : {"mean", "median"}
+        For numbers.
+
+    Raises
+    ------
+    DataError
+        If a column has no value at all.
+    """
+    if how not in ("mean", "median"):
+        raise DataError(f"{name}: impute={how!r}, expected mean, median or null")
+    parts = np.split(train, np.cumsum([column.width for column in columns])[:-1], axis=1)
+    return tuple(
+        replace(column, fill=_fill(name, column, part[~np.isnan(part[:, 0])], how))
+        for column, part in zip(columns, parts, strict=True)
+    )
+
+
+def filled(columns: Sequence[Column], rows: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of rows, in whose columns nothing is missing."""
+    whole, start = rows.copy(), 0
+    for column in columns:
+        part = whole[:, start : start + column.width]
+        part[np.isnan(part[:, 0])] = column.features(np.array([column.fill], np.float64))[0]
+        start += column.width
+    return whole
+
+
+def _fill(name: str, column: Column, there: NDArray[Any], how: Impute) -> float:
+    if not len(there):
+        raise DataError(f"{name}: column {column.name} has no value in any training row; leave it out")
+    if column.categories is None:
+        return float(np.median(there) if how == "median" else there.mean())
+    codes = there.argmax(axis=1) if column.onehot else there[:, 0].astype(np.int64)
+    return float(np.bincount(codes).argmax())
