@@ -1,12 +1,15 @@
 """What apps print, once, with the name of who prints it: ``client 3: epoch 1, loss 0.25``."""
 
 import logging
+import re
 import sys
-from collections.abc import Iterator
+from codecs import getincrementaldecoder
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import TextIOBase
+from io import BufferedIOBase, TextIOBase
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+from weakref import ref
 
 import flwr
 
@@ -15,6 +18,8 @@ FLOWERS_OWN = str(Path(flwr.__file__).parent)
 
 class Named(TextIOBase):
     """A text stream that puts a name before each line, and passes whole lines on.
+
+    A line that is written over again and again, as progress bars are, is passed on as it is at last.
 
     Parameters
     ----------
@@ -26,11 +31,25 @@ class Named(TextIOBase):
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream, self._name, self._begun = stream, name, ""
+        self.buffer = _Bytes(self)
+
+    def __getattr__(self, attribute: str) -> Any:
+        """Return what the stream below has, such as its mode."""
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        return getattr(self._stream, attribute)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """That of the stream below."""
         return self._stream.encoding
+
+    def fileno(self) -> int:
+        """Return that of the stream below: what other programs write there has no name before it."""
+        return self._stream.fileno()
+
+    def reconfigure(self, **_: Any) -> None:
+        """Do nothing: the stream below is not this client's alone."""
 
     def writable(self) -> bool:
         """Return True."""
@@ -42,16 +61,52 @@ class Named(TextIOBase):
 
     def write(self, text: str) -> int:
         """Write the lines that are complete."""
-        *lines, self._begun = (self._begun + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        if told := "".join(f"{self._name}: {line}\n" for line in lines if line.strip()):
-            self._stream.write(told)  # at once, since other processes write there too
-            self._stream.flush()
+        lines = _BELOW.sub("", self._begun + text).split("\n")
+        bar = len(lines) > 1 and "\r" in lines[-2] and lines[-1][:1] in ("", "\r")  # it may be gone back to
+        complete = len(lines) - (2 if bar else 1)
+        self._tell(lines[:complete])
+        self._begun = "\n".join(map(_at_last, lines[complete:]))
         return len(text)
 
     def finish(self) -> None:
         """Write what is left of a line."""
-        if self._begun:
-            self.write("\n")
+        self._tell(self._begun.split("\n"))
+        self._begun = ""
+
+    def _tell(self, lines: Sequence[str]) -> None:
+        shown = [_at_last(line).strip("\r") for line in lines]
+        if told := "".join(f"{self._name}: {line}\n" for line in shown if line.strip()):
+            self._stream.write(told)  # at once, since other processes write there too
+            self._stream.flush()
+
+
+_BELOW = re.compile(r"\n[^\n]*\x1b\[A")  # a bar below another, from which the writer goes up again
+
+
+def _at_last(line: str) -> str:
+    """Return a line without what was written over."""
+    if "\r" not in line:
+        return line
+    shown = next((part for part in reversed(line.split("\r")) if part), "")
+    return f"\r{shown}\r" if line.endswith("\r") else f"\r{shown}"
+
+
+class _Bytes(BufferedIOBase):
+    """What takes the bytes that are written to a text stream's ``buffer``."""
+
+    def __init__(self, text: Named) -> None:
+        self._text = ref(text)  # which holds this
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write the text that the bytes are."""
+        if text := self._text():
+            text.write(self._decode(bytes(data)))
+        return len(data)
 
 
 @contextmanager
@@ -86,11 +141,13 @@ def _logging_to(stream: Named) -> Iterator[None]:
 def apps_alone() -> Iterator[None]:
     """Leave out what Flower's own code logs, but for errors: ``flwr.common.log`` is there for apps, too."""
     logger = logging.getLogger("flwr")
+    outermost = _from_an_app not in logger.filters
     logger.addFilter(_from_an_app)
     try:
         yield
     finally:
-        logger.removeFilter(_from_an_app)
+        if outermost:
+            logger.removeFilter(_from_an_app)
 
 
 def _from_an_app(record: logging.LogRecord) -> bool:
