@@ -21,6 +21,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
+from fedlocal.actors import ActorSystemError
 from fedlocal.flower.host import Host
 from fedlocal.flower.printing import named
 from fedlocal.flower.private import RUN_ID
@@ -130,17 +131,53 @@ def resolve(app: App | str, kind: type[App]) -> App:
     """
     if not isinstance(app, str):
         return _checked(app, kind, f"a {type(app).__name__}")
-    module, colon, path = app.partition(":")
-    if not (module and colon and path):
-        raise AppError(f"{app!r} is no reference to a {kind.__name__}; write 'package.module:attribute'")
-    if find_spec(module.partition(".")[0]) is None:
-        raise AppError(f"{app!r}: there is no module {module!r} here; is its folder on sys.path?")
-    found: Any = importlib.import_module(module)
+    module, path = _parsed(app, kind)
+    found: Any = _imported(module, app)
     for name in path.split("."):
         if not hasattr(found, name):
             raise AppError(f"{app!r}: {module} has no {path!r}")
         found = getattr(found, name)
     return _checked(found, kind, app)
+
+
+def _parsed(reference: str, kind: type) -> tuple[str, str]:
+    """Return the module and the attribute that a reference names; nothing is imported but packages above."""
+    module, _, path = reference.partition(":")
+    if not all(name.isidentifier() for name in (*module.split("."), *path.split("."))):
+        raise AppError(
+            f"{reference!r} is no reference to a {kind.__name__}; write 'package.module:attribute'"
+        )
+    if find_spec(module.partition(".")[0]) is None:
+        raise AppError(f"{reference!r}: there is no module {module!r} here; is its folder on sys.path?")
+    return module, path
+
+
+def _imported(module: str, reference: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module}.".startswith(f"{error.name}."):
+            raise AppError(f"{reference!r}: there is no module {error.name!r} here") from error
+        raise
+
+
+@contextmanager
+def app_errors() -> Iterator[None]:
+    """Raise the error of an app that workers could not load as what it is: theirs holds a traceback.
+
+    Raises
+    ------
+    AppError
+        If that is why workers could not start.
+    """
+    try:
+        yield
+    except ActorSystemError as error:
+        *_, last = str(error).splitlines()
+        _, found, reason = last.partition(f"{AppError.__module__}.{AppError.__qualname__}: ")
+        if not found:
+            raise
+        raise AppError(reason) from error
 
 
 def _checked(app: Any, kind: type[App], name: str) -> App:
@@ -161,6 +198,7 @@ def portable(app: ClientApp | str) -> Source:
         If it is no client app, or holds what cannot be pickled.
     """
     if isinstance(app, str):
+        _parsed(app, ClientApp)  # before any worker starts
         return Referenced(app)
     _checked(app, ClientApp, f"a {type(app).__name__}")
     with _by_value(_unimportable(app)):

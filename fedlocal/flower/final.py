@@ -1,4 +1,4 @@
-"""The arrays that a server app ends with, of whichever generation of the API it is."""
+"""What a server app ends with: its arrays, and the history that those of the older API have."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,17 +7,20 @@ from typing import Any
 
 from flwr.app import ArrayRecord, Context
 from flwr.common import parameters_to_ndarrays
-from flwr.server import Server
+from flwr.server import History, Server
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from fedlocal.flower.arrays import ndarrays
 
+OlderHistory = History
+
 
 class Final:
-    """The model that a strategy, or an older server, ended with last."""
+    """The model that a strategy, or an older server, ended with last, and that server's history."""
 
     record: ArrayRecord | None = None
+    history: History | None = None
 
     def arrays(self, context: Context) -> Mapping[str, NDArray[Any]]:
         """Return the final arrays by name; if no strategy has any, those in the server app's state.
@@ -47,6 +50,7 @@ def final_arrays() -> Iterator[Final]:
     @wraps(fit)
     def fitted(self: Server, *args: Any, **kwargs: Any) -> Any:
         result = fit(self, *args, **kwargs)
+        final.history = result[0]
         final.record = ArrayRecord(parameters_to_ndarrays(self.parameters))
         return result
 

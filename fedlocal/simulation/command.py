@@ -26,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     except ProjectError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if not given.quiet:
+        _say_what_is_unused(project)
     sys.path.insert(0, str(project.folder))  # workers have it, too
     folder = given.folder or Path("outputs", f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S}")
     return _simulated(project, config, folder, given)
@@ -43,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         help="overrides of [tool.flwr.app.config], or a TOML file; may be given several times")  # fmt: skip
     add("--num-supernodes", type=_count, metavar="N", help="clients (default: what the app says, or 10)")
     add("--workers", type=_count, metavar="N", help="processes that run clients (default: the cores)")
-    add("--seed", type=int, default=0, help="of all global generators (default: 0)")
+    add("--seed", type=_seed, default=0, help="of all global generators (default: 0)")
     add("--backend", choices=("actors", "inline"), default="actors", help="inline: in this process")
     add("--admission", choices=("structural", "strict"), default="structural",
         help="strict: what is trained must come back in the shapes that were sent, and finite")  # fmt: skip
@@ -57,6 +59,22 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text}: there must be at least 1")
     return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text}: it must be 0 or more")
+    return number
+
+
+def _say_what_is_unused(project: Project) -> None:
+    if project.unused:
+        options = ", ".join(f"{name} = {value}" for name, value in project.unused.items())
+        print(
+            f"not used here, since workers are this machine's cores (see --workers): {options}",
+            file=sys.stderr,
+        )
 
 
 def _simulated(project: Project, config: dict[str, Value], folder: Path, given: argparse.Namespace) -> int:
@@ -101,7 +119,10 @@ def _print(result: "Result") -> None:
     from fedlocal.simulation.record import arm_of
 
     console = Console(highlight=False)
-    console.print(comparison_table([arm_of(result.history)], main=result.history))
+    if result.history.rounds:
+        console.print(comparison_table([arm_of(result.history)], main=result.history))
+    else:
+        console.print("no message was sent to a client")
     if result.errors:
         number, first = len(result.errors), result.errors[0]
         told = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ class Project:
         The defaults of its run configuration; keys of tables in tables are joined by dots.
     nodes : int
         How many clients its ``pyproject.toml`` asks for.
+    unused : mapping of str to object
+        What it says to Flower's engine about the same federation, which is of no use here, such as
+        ``client-resources``.
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class Project:
     client_app: str
     config: Mapping[str, Value]
     nodes: int
+    unused: Mapping[str, object] = field(default_factory=dict)
 
     def configured(self, overrides: Sequence[str]) -> dict[str, Value]:
         """Return the run configuration with overrides as ``flwr run -c`` takes them.
@@ -98,6 +102,7 @@ def project_at(folder: Path) -> Project:
         client_app=components["clientapp"],
         config=dict(_flat(_table(flower, "app", "config"))),
         nodes=_nodes(_table(flower, "federations")),
+        unused=_unused(_table(flower, "federations")),
     )
 
 
@@ -106,6 +111,20 @@ def _nodes(federations: Mapping[str, Any]) -> int:
     options = _table(federations, str(federations.get("default")), "options")
     nodes = options.get("num-supernodes", NODES)
     return nodes if isinstance(nodes, int) and nodes > 0 else NODES
+
+
+def _unused(federations: Mapping[str, Any]) -> dict[str, object]:
+    """Return the options of the default federation that are of no use here, by the names that they have."""
+    options = dict(_options(_table(federations, str(federations.get("default")))))
+    return {name: value for name, value in options.items() if name != "options.num-supernodes"}
+
+
+def _options(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from _options(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _table(node: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from fedlocal.turns import one_at_a_time
 if TYPE_CHECKING:
     from fedlocal.flower.apps import AnyClientApp, AnyServerApp, ServerContext
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.final import Final
+    from fedlocal.flower.final import Final, OlderHistory
     from fedlocal.flower.watched import ClientError, WatchedGrid
     from fedlocal.simulation.record import Recorder
 
@@ -47,6 +47,8 @@ class Result:
         From the start of the server app to its end.
     folder : Path or None
         Where files lie.
+    flower_history : flwr.server.History or None
+        What a server of Flower's older API returns, as ``start_simulation`` did.
     """
 
     history: History
@@ -56,6 +58,7 @@ class Result:
     arrays_hash: str | None
     seconds: float
     folder: Path | None
+    flower_history: "OlderHistory | None" = field(default=None, repr=False)
 
 
 def simulate(
@@ -125,6 +128,8 @@ def simulate(
         raise ValueError(f"num_supernodes is {num_supernodes}; there must be at least 1")
     if workers != "auto" and workers < 1:
         raise ValueError(f"workers is {workers}; there must be at least 1, or 'auto'")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must be 0 or more")
     if admission not in ("structural", "strict"):
         raise ValueError(f"admission is {admission!r}; it must be 'structural' or 'strict'")
     place = Path(folder) if folder is not None else None
@@ -178,7 +183,7 @@ class _Setting:
 def _run(
     server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
 ) -> Result:
-    from fedlocal.flower.apps import NewHost, find_client, find_server, portable
+    from fedlocal.flower.apps import NewHost, app_errors, find_client, find_server, portable
     from fedlocal.flower.backends import Actors, Inline
     from fedlocal.flower.final import final_arrays
     from fedlocal.flower.legacy import in_node_order
@@ -196,7 +201,8 @@ def _run(
     inline = isinstance(backend, Inline)
     source = find_client(client_app, setting.seed) if inline else portable(client_app)
     start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
-    system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
+    with app_errors():
+        system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
     watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
     with watched as grid, in_node_order(server), apps_alone(), final_arrays() as final:
@@ -221,6 +227,7 @@ def _run(
         arrays_hash,
         seconds,
         recorder.folder,
+        final.history,
     )
 
 

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from io import StringIO
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,8 @@ def test_bytes_come_out_as_text(stream: Named, below: StringIO) -> None:
 def test_other_programs_can_write_where_a_client_writes() -> None:
     with tempfile.TemporaryFile("w+") as file:
         command = [sys.executable, "-c", "print('from below')"]
-        subprocess.run(command, stdout=Named(file, "client 3"), check=True)
+        stream: Any = Named(file, "client 3")
+        subprocess.run(command, stdout=stream, check=True)
         file.seek(0)
         assert file.read() == "from below\n"
 

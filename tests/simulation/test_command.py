@@ -87,10 +87,28 @@ def test_nonsense_is_refused_before_anything_runs(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [["--workers", "0"], ["--workers", "x"], ["--nodes", "3"]])
+@pytest.mark.parametrize("option", ["--workers=0", "--workers=x", "--nodes=3", "--seed=-1"])
 def test_options_that_there_are_not_are_refused(
-    app: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    app: Path, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([str(app), *arguments])
+        main([str(app), option])
     assert "usage: fedlocal simulate" in capsys.readouterr().err
+
+
+def test_a_run_without_messages_says_so_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "foreign.py").write_text(
+        "from flwr.clientapp import ClientApp\nfrom flwr.serverapp import ServerApp\n"
+        "client, server = ClientApp(), ServerApp()\nserver.main()(lambda grid, context: None)\n"
+    )
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.flwr.app.components]\nserverapp = 'foreign:server'\nclientapp = 'foreign:client'\n"
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    assert main([str(tmp_path), "--backend", "inline"]) == 0
+    out = capsys.readouterr().out
+    assert "None" not in out
+    assert "no message was sent" in out

@@ -76,3 +76,22 @@ def test_what_an_app_does_not_say_has_defaults(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
     found = project_at(tmp_path)
     assert (found.nodes, found.name, found.config) == (NODES, tmp_path.resolve().name, {})
+
+
+def test_what_flowers_engine_alone_uses_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        """
+[tool.flwr.app.components]
+serverapp = "a:b"
+clientapp = "c:d"
+[tool.flwr.federations]
+default = "local"
+[tool.flwr.federations.local]
+options.num-supernodes = 3
+options.backend.client-resources.num-gpus = 0.5
+[tool.flwr.federations.other]
+address = "127.0.0.1:9093"
+"""
+    )
+    found = project_at(tmp_path)
+    assert (found.nodes, found.unused) == (3, {"options.backend.client-resources.num-gpus": 0.5})

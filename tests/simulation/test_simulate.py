@@ -405,15 +405,29 @@ def test_the_global_generators_of_the_caller_are_left_alone() -> None:
         ("quick_app.server:up", "quick_app.client:app", 1, {}, AppError, "quick_app.server has no 'up'"),
         ("quick_app.client:app", "quick_app.client:app", 1, {}, AppError, "not a ServerApp but ClientApp"),
         ("quick_app.server:app", 5, 1, {}, AppError, "pass the app itself"),
-        ("quick_app.server:app", "quick_app.nothing:app", 1, {}, ActorSystemError, "quick_app.nothing"),
-        ("quick_app.server:app", "quick_app.server:app", 1, {}, ActorSystemError, "not a ClientApp"),
+        ("quick_app.server:app", "quick_app.client:app", 1, {"seed": -1}, ValueError, "seed is -1"),
+        ("quick_app.server:app", ".client:app", 1, {}, AppError, "no reference to a ClientApp"),
+        ("quick_app.server:app", "no_such:app", 1, {}, AppError, "no module 'no_such'"),
+        ("quick_app.server:app", "quick_app.nothing:app", 1, {}, AppError, "no module 'quick_app.nothing'"),
+        ("quick_app.server:app", "quick_app.server:app", 1, {}, AppError, "not a ClientApp but ServerApp"),
+        ("quick_app.server:app", "quick_app.client:up", 1, {}, AppError, "quick_app.client has no 'up'"),
     ],
 )
 def test_what_cannot_be_run_is_said_at_once(
     server: Any, client: Any, nodes: int, options: dict[str, Any], error: type[Exception], told: str
 ) -> None:
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=told) as raised:
         fedlocal.simulate(server, client, nodes, display="off", run_config=CONFIG, **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_import_that_fails_in_workers_is_told_with_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "foreign.py").write_text("import no_such_library\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ActorSystemError, match=r"(?s)foreign\.py.*No module named 'no_such_library'"):
+        fedlocal.simulate("quick_app.server:app", "foreign:app", 1, display="off", run_config=CONFIG)
 
 
 def test_an_app_that_cannot_travel_is_an_error_that_says_what_to_do() -> None:
