@@ -5,8 +5,9 @@ are too narrow (with three repeats there are but ten different resamples).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -72,3 +73,52 @@ def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) 
         raise ValueError(f"expected as many positive values of both, got {list(of)} over {list(over)}")
     logs = mean([math.log(one / other) for one, other in zip(of, over, strict=True)], confidence)
     return Interval(math.exp(logs.estimate), math.exp(logs.low), math.exp(logs.high), logs.trials)
+
+
+def leads(values: Sequence[Mapping[str, float]], significance: float = 0.05) -> list[bool | None]:
+    """Say over which of the others the first one's lead is more than chance.
+
+    The first was chosen for being best, so it takes part in the largest of all differences: all pairs are
+    compared, by Student's t on the differences over common trials, and corrected after Holm. Where nothing
+    differs, some lead is claimed in `significance` of all cases at most.
+
+    Parameters
+    ----------
+    values : sequence of mapping of str to float
+        Of each setting, by trial.
+    significance : float
+        How often a lead may be claimed where there is none.
+
+    Returns
+    -------
+    list of bool or None
+        For each of the others; None where it has fewer than two trials in common with the first.
+    """
+    pairs = list(combinations(range(len(values)), 2))
+    chances = [(_chance(_differences(values[one], values[other])), (one, other)) for one, other in pairs]
+    known = sorted((chance, pair) for chance, pair in chances if chance is not None)
+    sure: dict[tuple[int, int], bool] = {}
+    still = True
+    for rank, (chance, pair) in enumerate(known):
+        still = still and chance <= significance / (len(known) - rank)
+        sure[pair] = still
+    return [sure.get((0, other)) for other in range(1, len(values))]
+
+
+def _differences(values: Mapping[str, float], others: Mapping[str, float]) -> list[float]:
+    return [value - others[trial] for trial, value in values.items() if trial in others]
+
+
+def _chance(differences: Sequence[float]) -> float | None:
+    """Return how often chance alone would give such differences, None where it cannot be said."""
+    from scipy.special import stdtr
+
+    count = len(differences)
+    if count < 2:
+        return None
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        error = float(np.std(differences, ddof=1)) / math.sqrt(count)
+        middle = float(np.mean(differences))
+    if error <= 1e-12 * abs(middle):  # Student's t takes equal differences for certainty: count their signs
+        return 2.0 ** (1 - count) if middle else 1.0
+    return float(2 * stdtr(count - 1, -abs(middle) / error))

@@ -4,12 +4,12 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from fedlocal.results.intervals import Interval
+from fedlocal.results.intervals import Interval, leads
 from fedlocal.results.report.groups import Comparison, Group
 from fedlocal.results.report.words import between, counted, listed, plus_minus, seconds, signed, times
 from fedlocal.results.text import fixed
 
-WHY = "95 % intervals of the differences over the same seeds"
+WHY = "Student's t over the same seeds, for all pairs of settings, with Holm's correction, at 5 %"
 
 ENDINGS = {"failed": "failed", "unreadable": "still goes on, or was killed,"}
 
@@ -68,7 +68,10 @@ def _sentence(comparison: Comparison, best: Group) -> str:
     found = best.of(comparison.value)
     quality = f"{comparison.quality} {fixed(found.estimate)}"
     whole = f"{quality} {plus_minus(found)}".rstrip()
-    if len(comparison.done) > 1:
+    ties = [group.label for group in comparison.tied]
+    if len(ties) > 1:
+        text = f"{listed(ties)} tie for best of {len(comparison.done)} settings: {whole}"
+    elif len(comparison.done) > 1:
         text = f"{best.label} did best of {len(comparison.done)} settings: {whole}"
     else:
         text = f"{best.done[0].row.arms[0].name} reached {whole}"
@@ -101,14 +104,15 @@ def _caution(comparison: Comparison) -> str:
         return "One seed each: how much of a difference is chance is not known." if len(done) > 1 else ""
     if len(done) < 2:
         return ""
-    best, *others = done
-    leads = [found for group in others if (found := best.lead(group, comparison.value)).known]
-    if not leads:
+    found = leads([dict(group.by_seed(comparison.value, None)) for group in done])
+    known = [sure for sure in found if sure is not None]
+    if not known:
         return "No two settings have two seeds in common: how much of the lead is chance is not known."
-    near = sum(1 for lead in leads if lead.low <= 0 <= lead.high)
-    if not near:
-        return f"Its lead over {_some(len(leads), len(leads))} is more than chance: {WHY} leave out 0."
-    return f"Its lead over {_some(near, len(leads))} may be chance: {WHY} include 0."
+    sure = sum(known)
+    if not sure:
+        return f"The lead over {_some(len(known), len(known))} may be chance ({WHY})."
+    rest = "" if sure == len(known) else "; over the others it may be chance"
+    return f"The lead over {_some(sure, len(known))} is more than chance{rest} ({WHY})."
 
 
 def _some(some: int, others: int) -> str:
@@ -122,7 +126,8 @@ def _best(comparison: Comparison, best: Group) -> Fact:
     many = len(comparison.done) > 1
     name = f"best {comparison.quality}" if many else comparison.quality
     seeds = f"n = {counted(found.trials, 'seed')}"
-    notes = (f"{plus_minus(found)} ({seeds})" if found.known else seeds, best.label if many else "")
+    label = listed([group.label for group in comparison.tied]) if many else ""
+    notes = (f"{plus_minus(found)} ({seeds})" if found.known else seeds, label)
     return Fact(name, fixed(found.estimate), tuple(filter(None, notes)))
 
 

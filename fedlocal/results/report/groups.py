@@ -59,11 +59,6 @@ class Group:
         other = dict(self.by_seed(value, baseline))
         return mean([one - other[seed] for seed, one in self.by_seed(value, None) if seed in other])
 
-    def lead(self, other: "Group", value: Callable[[Arm], float | None]) -> Interval:
-        """Return the mean of the differences from another group's main arm, over common seeds."""
-        theirs = dict(other.by_seed(value, None))
-        return mean([one - theirs[seed] for seed, one in self.by_seed(value, None) if seed in theirs])
-
     def speed_up(self, baseline: str) -> Interval:
         """Return how many times faster the main arm trained: the geometric mean over seeds."""
         known = self.by_seed(lambda arm: arm.credible_speed_up, baseline)
@@ -121,6 +116,12 @@ class Comparison:
     def done(self) -> list[Group]:
         """The groups with a completed run."""
         return [group for group in self.groups if group.done]
+
+    @property
+    def tied(self) -> list[Group]:
+        """The best group, and those that are just as good."""
+        best = self.score(self.done[0])
+        return [group for group in self.done if math.isclose(self.score(group), best, rel_tol=1e-9)]
 
     @property
     def told(self) -> list[int]:

@@ -59,7 +59,7 @@ def test_a_sweep_is_one_page_a_table_and_the_data(sweep: Path) -> None:
     assert path == sweep / "report.html"
     page = page_of(path)
     for words in (
-        "did best of 2 settings",
+        "best of 2 settings",
         "partition=iid",
         "sequential, 1 thread",
         "ValueError: no luck",
