@@ -27,6 +27,7 @@ from fedlocal.inference.predictor import Predictor
 from fedlocal.preparing import prepare
 from fedlocal.recording import check_data, recorded
 from fedlocal.results import (
+    DURATION,
     Arm,
     Checkpoint,
     History,
@@ -229,6 +230,7 @@ def _run(
         about = _about(comparison, data)
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
+        comparison.earlier = float(start.arrays.get(DURATION, 0.0)) if start else 0.0
         if folder and resume:  # now that it can go on
             clear(folder, resuming=True)
         blueprint = Blueprint.of_run(config, setting.dataset, data)

@@ -1,8 +1,6 @@
 """What a run's folder holds beside its histories: how it was asked for, where it ran, and how it ended."""
 
-import json
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -15,7 +13,7 @@ from fedlocal.config import Config
 from fedlocal.data import Fingerprint, changed
 from fedlocal.dividing import division
 from fedlocal.drawing import draw
-from fedlocal.results import ResultsError, environment, replacing, write_json
+from fedlocal.results import ResultsError, environment, read_json, replacing, write_json
 from fedlocal.resuming import ResumeError
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def recorded(
 
     Where results can no longer be written after a run that failed, its failure stays the news.
     """
-    folder, begun = comparison.folder, time.perf_counter()
+    folder = comparison.folder
     if folder is None:
         yield
         return
@@ -59,12 +57,12 @@ def recorded(
             "hash": comparison.hashes.get(comparison.name),
             "hashes": comparison.hashes,
             "rounds": config.rounds,
-            "duration": time.perf_counter() - begun,
+            "duration": comparison.duration,
         }
         try:
             if not (folder / "config.yaml").exists():  # somebody deleted the folder meanwhile
                 _write_setting(config, comparison, folder, data)
-            write_json(folder / "summary.json", summary)
+            write_json(folder / "summary.json", summary, seal=True)
         except ResultsError as problem:
             if status == "completed":
                 raise
@@ -82,9 +80,9 @@ def check_data(folder: Path, data: Fingerprint) -> None:
         Saying of what the data have changed.
     """
     try:
-        then = json.loads((folder / DATA).read_bytes())
+        then = read_json(folder / DATA)
         differing = changed(then, data)
-    except (OSError, ValueError, TypeError):  # none, of an earlier fedlocal; the checkpoints know it, too
+    except (OSError, ValueError, TypeError):  # none, or a damaged one; the checkpoints know it, too
         return
     if differing:
         raise ResumeError(
@@ -102,7 +100,7 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path, data:
     if choice := setting.choice:
         write_json(folder / "actors.json", choice.as_json())
     if not (folder / DATA).exists():
-        write_json(folder / DATA, data)
+        write_json(folder / DATA, data, seal=True)
     path = folder / "config.yaml"
     if not path.exists():  # a run that goes on leaves it as it was asked for
         with replacing(path) as stream:

@@ -20,7 +20,8 @@ from omegaconf import OmegaConf, open_dict
 import fedlocal
 from fedlocal import History, Run, compose, run
 from fedlocal.config import ConfigError
-from fedlocal.results import FolderInUseError, ResultsError, owning
+from fedlocal.results import DURATION, Checkpoint, FolderInUseError, ResultsError, newest_checkpoint, owning
+from fedlocal.results.checkpoints import write_checkpoint
 from fedlocal.resuming import ResumeError, differences
 
 pytestmark = [
@@ -438,7 +439,8 @@ def test_a_run_without_any_checkpoint_starts_anew(
 def test_a_run_whose_rows_are_lost_ends_with_the_same_weights(
     half: Path, whole: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (half / "metrics.csv").unlink()
+    for name in ("metrics.csv", ".metrics.csv.copy"):
+        (half / name).unlink()
     resumed = fedlocal.resume(half)
     assert resumed.hashes == whole.hashes
     assert [one.number for one in resumed.histories["federated"].rounds] == [4, 5, 6]
@@ -556,3 +558,30 @@ def test_a_run_whose_data_were_replaced_does_not_go_on(tmp_path: Path, checkpoin
             fedlocal.resume(tmp_path / "run")
     new_data(tmp_path / "mine.npz", 60)
     assert fedlocal.resume(tmp_path / "run").hashes == first.hashes
+
+
+def test_the_duration_is_the_whole_runs(half: Path) -> None:
+    before = newest_checkpoint(half, {})
+    assert before
+    assert float(before.arrays[DURATION]) > 0
+    write_checkpoint(half, Checkpoint(3, {**before.arrays, DURATION: np.array(1e6)}), {})
+    fedlocal.resume(half)
+    assert 1e6 < json.loads((half / "summary.json").read_text())["duration"] < 1e6 + 1000
+
+
+def test_checkpoints_that_cannot_be_read_are_not_none(half: Path) -> None:
+    (half / "checkpoints").rename(half / "elsewhere")
+    (half / "checkpoints").touch()
+    with pytest.raises(ResultsError, match=r"cannot read .*checkpoints: Not a directory"):
+        fedlocal.resume(half)
+
+
+def test_a_flipped_bit_in_the_rows_is_found_kept_and_mended(
+    half: Path, whole: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = (half / "metrics.csv").read_bytes()
+    at = content.index(b"\n2,") + 1
+    (half / "metrics.csv").write_bytes(content[:at] + b"3" + content[at + 1 :])
+    assert_same(fedlocal.resume(half), whole)
+    assert "kept as metrics.csv.damaged" in caplog.text
+    assert (half / "metrics.csv.damaged").exists()

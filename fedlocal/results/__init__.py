@@ -7,7 +7,14 @@ configuration.
 from fedlocal.results import phases
 from fedlocal.results.background import Background
 from fedlocal.results.best import BestModel
-from fedlocal.results.checkpoints import Checkpoint, below, drop_checkpoints, joined, newest_checkpoint
+from fedlocal.results.checkpoints import (
+    DURATION,
+    Checkpoint,
+    below,
+    drop_checkpoints,
+    joined,
+    newest_checkpoint,
+)
 from fedlocal.results.contention import Meter, contention_of
 from fedlocal.results.environment import environment, versions
 from fedlocal.results.figures import (
@@ -17,7 +24,7 @@ from fedlocal.results.figures import (
     target_distribution,
     timeline,
 )
-from fedlocal.results.files import ResultsError, replacing, write_json
+from fedlocal.results.files import ResultsError, read_json, replacing, write_json
 from fedlocal.results.frames import frame_of
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
@@ -36,6 +43,7 @@ from fedlocal.results.table import Arm, comparison_table, faster
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 __all__ = [
+    "DURATION",
     "MOST_LISTED",
     "TIMED",
     "Arm",
@@ -77,6 +85,7 @@ __all__ = [
     "owning",
     "phases",
     "progress",
+    "read_json",
     "read_manifest",
     "read_run",
     "replacing",

@@ -30,6 +30,7 @@ Arrays = Mapping[str, NDArray[Any]]
 MAGIC = b"fedlocal checkpoint\n"
 VERSION = 1
 FOLDER = "checkpoints"  # in the run's
+DURATION = "run/duration"  # the name of an array: seconds from the start of the run, pauses left out
 KEPT = 2  # the last one, and one more in case it is damaged
 
 _DTYPE = re.compile(r"[<|](b1|[iu][1248]|f[248]|c8|c16)")
@@ -165,7 +166,13 @@ def drop_checkpoints(run: Path, after: int = -1) -> None:
 
 
 def _newest_first(folder: Path) -> Iterator[tuple[int, Path]]:
-    found = ((match, path) for path in folder.glob("round-*") if (match := _NAME.fullmatch(path.name)))
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ResultsError(f"cannot read {folder}: {error.strerror or error}") from error
+    found = ((match, path) for path in paths if (match := _NAME.fullmatch(path.name)))
     yield from sorted(((int(match[1]), path) for match, path in found), reverse=True)
 
 

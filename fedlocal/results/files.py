@@ -4,9 +4,11 @@ A file is written under a temporary name in the folder it belongs to, forced to 
 one: after a crash or on a full disk there is the old file or the new one, nothing between.
 """
 
+import hashlib
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +22,9 @@ MOST_BYTES = 1 << 30
 
 MOST_LEVELS = 64
 """Of a configuration, one within the other."""
+
+
+_SEAL = re.compile(rb', "sha256": "(\w{64})"}\s*\Z')
 
 
 class ResultsError(ValueError):
@@ -80,9 +85,11 @@ def read_json(path: Path) -> Any:
     FileNotFoundError
         If there is none.
     ResultsError
-        If it cannot be read, is too large or too deep, or is no JSON.
+        If it cannot be read, is too large or too deep, is no JSON, or has changed since it was sealed.
     """
     content = _content(path)
+    if (match := _SEAL.search(content)) and _sha256(content[: match.start()]) != match[1]:
+        raise ResultsError(f"{path.name} is damaged: its SHA-256 is not that of its content")
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -131,7 +138,9 @@ def _content(path: Path) -> bytes:
         raise ResultsError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
-def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:
+def write_json(
+    path: str | os.PathLike[str], value: Any, *, indent: int | None = 2, seal: bool = False
+) -> None:
     """Write a value as strict JSON, atomically.
 
     JSON has no word for numbers that are not finite; they are written as the strings ``"nan"``, ``"inf"`` and
@@ -145,15 +154,24 @@ def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None =
         Mappings, sequences, strings, numbers, booleans, None, paths, and NumPy's scalars and arrays.
     indent : int or None, default 2
         Spaces a level; None writes one line.
+    seal : bool, default False
+        Whether a mapping ends in ``sha256``, of all that comes before, by which `read_json` finds damage.
 
     Raises
     ------
     ResultsError
         If `value` holds something that JSON cannot say, or the file cannot be written.
     """
-    text = json.dumps(_strict(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(_strict(value), indent=indent, allow_nan=False, ensure_ascii=False).encode()
+    if seal:
+        text = text.removesuffix(b"}").rstrip()
+        text += b', "sha256": "%s"}' % _sha256(text)
     with replacing(path) as stream:
-        stream.write(text.encode() + b"\n")
+        stream.write(text + b"\n")
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _strict(value: Any) -> Any:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from fedlocal.results.copies import copy_of, sound_text, with_checksums
 from fedlocal.results.files import ResultsError, replacing
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,8 @@ class GrowingCsv:
     """Append records to a CSV file and flush them, as long as the disk lets us.
 
     A results file must not end hours of training: the first write that fails is logged as a warning, and
-    nothing more is written, so that what stands in the file is whole up to that point.
+    nothing more is written, so that what stands in the file is whole up to that point. Each line goes to a
+    second copy with checksums, too (`fedlocal.results.copies`).
 
     Parameters
     ----------
@@ -39,34 +41,37 @@ class GrowingCsv:
 
     def __init__(self, path: Path, header: Sequence[str], records: Iterable[Record] = ()) -> None:
         self._path = path
+        self._streams: list[io.TextIOWrapper] = []
         try:
             write_csv(path, header, records)
-            self._stream: io.TextIOWrapper | None = path.open("a", newline="", encoding="utf-8")
+            self._streams = [each.open("a", newline="", encoding="utf-8") for each in (copy_of(path), path)]
         except (OSError, ResultsError) as error:
             raise ResultsError(f"{error}; choose a folder that can be written") from error
 
     def append(self, records: Iterable[Record]) -> None:
         """Write records and flush them; on failure warn once and write no more."""
-        if self._stream is None:
+        if not self._streams:
             return
+        text = _lines(records)
         try:
-            self._stream.write(_lines(records))
-            self._stream.flush()
+            for stream, lines in zip(self._streams, (with_checksums(text), text), strict=True):
+                stream.write(lines)
+                stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
-            stream, self._stream = self._stream, None
-            with suppress(OSError):
-                stream.close()
+            streams, self._streams = self._streams, []
+            for stream in streams:
+                with suppress(OSError):
+                    stream.close()
             logger.warning("%s: no more rows are written (%s); the run goes on", self._path, error)
 
     def close(self) -> None:
         """Close the file; closing twice is allowed."""
-        stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        try:
-            stream.close()
-        except OSError as error:
-            logger.warning("%s: its last rows may be missing (%s)", self._path, error)
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            try:
+                stream.close()
+            except OSError as error:
+                logger.warning("%s: its last rows may be missing (%s)", self._path, error)
 
     def __enter__(self) -> Self:
         return self
@@ -76,15 +81,19 @@ class GrowingCsv:
 
 
 def write_csv(path: Path, header: Sequence[str], records: Iterable[Record]) -> None:
-    """Write a whole CSV file, atomically.
+    """Write a whole CSV file and its second copy, each atomically.
 
     Raises
     ------
     ResultsError
         If it cannot be written.
     """
-    with replacing(path) as stream:
-        stream.write(_lines([header, *records]).encode())
+    text = _lines([header, *records])
+    with suppress(OSError):  # it is of what is replaced now
+        copy_of(path).unlink()
+    for file, lines in ((path, text), (copy_of(path), with_checksums(text))):
+        with replacing(file) as stream:
+            stream.write(lines.encode())
 
 
 def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
@@ -101,13 +110,11 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
     Raises
     ------
     ResultsError
-        If the file is missing, or has another header.
+        If the file is missing, or has another header, and there is no sound second copy of it.
     """
-    try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        msg = f"cannot read {path}: {error.strerror or error}"
-        raise ResultsError(msg) from error
+    text, damage = sound_text(path)
+    if damage:
+        logger.warning("%s is read from its second copy: %s", path, damage)
     whole, _, torn = text.rpartition("\n")
     try:
         found, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]

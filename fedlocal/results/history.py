@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from fedlocal.results.copies import copy_of, sound_text
 from fedlocal.results.files import ResultsError, read_json, write_json
 from fedlocal.results.growing import GrowingCsv, write_csv
 from fedlocal.results.metrics import metric_records, read_metrics
@@ -161,7 +162,7 @@ class History:
                 write_csv(self._folder / "metrics.csv", HEADER, metric_records(self._rows()))
                 TimelineFile(self._folder / "timeline.csv", self.rounds).close()
             rounds = [round_to_json(one) for one in self.rounds]
-            write_json(self._folder / "history.json", {"rounds": rounds}, indent=None)
+            write_json(self._folder / "history.json", {"rounds": rounds}, indent=None, seal=True)
 
     def close(self) -> None:
         """Save and close the files; closing twice is allowed.
@@ -192,14 +193,31 @@ class History:
     def resumed(cls, folder: Path, last: int) -> Self:
         """Go on with the history of an earlier run after one of its rounds; later ones are dropped.
 
-        Where its files are lost or damaged, that is logged, and the history begins with what comes.
+        A file that is damaged is kept beside, its name followed by ``.damaged``, and the rounds are read from
+        its second copy, or from the other file that has them. Where somebody has deleted them all, that is
+        logged, and the history begins with what comes.
+
+        Raises
+        ------
+        ResultsError
+            If they are damaged beyond that: the message says how to go on without them.
         """
+        files = [folder / name for name in ("history.json", "metrics.csv", "timeline.csv")]
+        if not any(path.exists() or copy_of(path).exists() for path in files[:2]):
+            logger.warning("the rounds up to %d are lost: %s has no metrics.csv", last, folder)
+            return cls(folder)
+        for path in files:
+            if path.exists() and (damage := _damage(path)):
+                path.replace(path.with_name(f"{path.name}.damaged"))
+                logger.warning("%s is damaged (%s), and kept as %s.damaged", path, damage, path.name)
         try:
-            rounds = [one for one in cls.load(folder).rounds if one.number <= last]
+            rounds = cls.load(folder).rounds
         except ResultsError as error:
-            logger.warning("the rounds up to %d are lost: %s", last, str(error))
-            rounds = []
-        return cls(folder, rounds)
+            raise ResultsError(
+                f"{error}: no sound copy of its rounds is left; move metrics.csv.damaged and "
+                ".metrics.csv.copy elsewhere to go on without them"
+            ) from error
+        return cls(folder, [one for one in rounds if one.number <= last])
 
     @classmethod
     def load(cls, folder: Path, *, actors: bool = True) -> Self:
@@ -257,6 +275,20 @@ class History:
 
     def _rows(self) -> Iterator[Row]:
         return (row for one in self.rounds for row in one.rows())
+
+
+def _damage(path: Path) -> str | None:
+    """Say what is wrong with a file of a history, None if nothing is."""
+    try:
+        if path.suffix == ".json":
+            _read_json(path, actors=True)
+            return None
+        _, damage = sound_text(path)
+        if not damage:
+            read_metrics(path) if path.name == "metrics.csv" else with_work([], path)
+    except ResultsError as error:
+        return str(error)
+    return damage
 
 
 def _read_json(path: Path, *, actors: bool) -> list[Round]:

@@ -57,7 +57,7 @@ class CheckpointWriter:
         self._background.soon("checkpoint", checkpoint.round, partial(self._write, checkpoint))
 
     def _write(self, checkpoint: Checkpoint) -> None:
-        for name in ("metrics.csv", "timeline.csv"):
+        for name in ("metrics.csv", ".metrics.csv.copy", "timeline.csv", ".timeline.csv.copy"):
             for path in (self._run / name, *self._run.glob(f"*/{name}")):
                 _force_to_disk(path)
         write_checkpoint(self._run, checkpoint, self._about)

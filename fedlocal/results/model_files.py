@@ -94,7 +94,7 @@ def save_models(
     head = {"format": FORMAT, "version": VERSION, "round": number, "metrics": metrics}
     if which == "best":
         head["chosen_on"] = "the test set: of all rounds the best there, so its metrics flatter it"
-    write_json(folder / MANIFESTS[which], {**head, **about, "models": described})
+    write_json(folder / MANIFESTS[which], {**head, **about, "models": described}, seal=True)
     if which == "best":
         for path in set(folder.glob("best-*.npz")) - {folder / f"best-{number}.npz"}:
             with suppress(OSError):

@@ -61,6 +61,7 @@ FROM_THE_START = (
     "best.json",
     "best-*.npz",
     "mlflow.json",
+    "*.damaged",
     "tensorboard/**/events.out.tfevents.*",
 )
 """Files that a run which goes on keeps, and of which another one may have none to put in their place."""
@@ -68,7 +69,7 @@ FROM_THE_START = (
 
 def clear(folder: Path, *, resuming: bool) -> None:
     """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
-    stale = ["summary.json", "model.json", "model.npz", "actor-*.npz", ".*.tmp"]
+    stale = ["summary.json", "model.json", "model.npz", "actor-*.npz", ".*.tmp", "*/.*.tmp"]
     for pattern in stale if resuming else [*stale, *FROM_THE_START]:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fedlocal.results.copies import copy_of
 from fedlocal.results.files import ResultsError
 from fedlocal.results.growing import GrowingCsv, Record, number, read_csv
 from fedlocal.results.rounds import Round, Work
@@ -35,7 +36,8 @@ class TimelineFile:
         self._path = path
         self._file: GrowingCsv | None = None
         self._failed = False
-        path.unlink(missing_ok=True)
+        for old in (path, copy_of(path)):
+            old.unlink(missing_ok=True)
         self.append(rounds)
 
     def append(self, rounds: Iterable[Round]) -> None:
@@ -59,7 +61,7 @@ class TimelineFile:
 def with_work(rounds: Sequence[Round], path: Path) -> list[Round]:
     """Return rounds with the stretches that a ``timeline.csv`` has of them, if it is there."""
     work: dict[int, list[Work]] = {}
-    if path.exists():
+    if path.exists() or copy_of(path).exists():
         try:
             work = _read(path)
         except ResultsError as error:

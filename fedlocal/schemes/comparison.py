@@ -3,14 +3,18 @@
 So whatever else the machine does, it does to all of them alike, and the ratio of their times means something.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from fedlocal.actors import usable_cores
 from fedlocal.results import (
+    DURATION,
     Arm,
     Checkpoint,
     History,
@@ -47,6 +51,8 @@ class Comparison:
         Takes note of each round of the scheme, and of how to get its model.
     meter : Meter, optional
         Says how busy the machine was with other work.
+    earlier : float
+        Seconds that earlier parts of the run took, up to where it goes on.
     """
 
     name: str
@@ -56,6 +62,8 @@ class Comparison:
     keep: Callable[[Checkpoint], None] | None = None
     best: Callable[[Round, Callable[[], Arrays]], None] | None = None
     meter: Meter = field(default_factory=Meter)
+    earlier: float = 0.0
+    _begun: float = field(default_factory=time.perf_counter, init=False)
     _history: History | None = field(default=None, init=False)
     _hash: str | None = field(default=None, init=False)
 
@@ -65,6 +73,11 @@ class Comparison:
         if self._history is None:
             return {}
         return {self.name: self._history} | (self.baselines.histories if self.baselines else {})
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the run took so far, earlier parts of it included."""
+        return self.earlier + time.perf_counter() - self._begun
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -100,7 +113,8 @@ class Comparison:
                     self.best(one, lambda: below("model", captured()))
                 if self.keep and one.number:
                     parts = self.baselines.capture() if self.baselines else {}
-                    self.keep(Checkpoint(one.number, joined({"scheme": captured(), **parts})))
+                    arrays = joined({"scheme": captured(), **parts}) | {DURATION: np.array(self.duration)}
+                    self.keep(Checkpoint(one.number, arrays))
                 self.meter.lap()  # what lies between rounds is nobody's
 
             trained = scheme(self.setting, on_round, start.part("scheme") if start else None)

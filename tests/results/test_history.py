@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlocal.results import TIMED, History, MessageError, ResultsError, Round, Work
+from fedlocal.results.copies import copy_of
 from fedlocal.results.phases import PHASES
 from fedlocal.results.rounds import rounds_from_rows
 
@@ -80,6 +81,7 @@ def test_a_round_that_a_kill_tore_is_left_out_whole(tmp_path: Path) -> None:
     content = (tmp_path / "metrics.csv").read_bytes()
     history.close()
     (tmp_path / "history.json").unlink()
+    copy_of(tmp_path / "metrics.csv").unlink()
     for end in range(whole + 1, len(content)):
         if content[end - 1 : end] == b"\n":
             continue  # a cut between two lines cannot be seen
@@ -177,6 +179,7 @@ def test_a_round_that_is_read_back_has_all_its_stretches_or_none(tmp_path: Path)
     history.record(FOURTH)
     content = (tmp_path / "timeline.csv").read_bytes()
     history.close()
+    copy_of(tmp_path / "timeline.csv").unlink()
     for end in range(whole + 1, len(content)):
         if content[end - 1 : end] == b"\n":
             continue  # a cut between two lines cannot be seen
@@ -189,6 +192,7 @@ def test_a_damaged_timeline_costs_only_itself(
     tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded(tmp_path, SECOND, THIRD).close()
+    copy_of(tmp_path / "timeline.csv").unlink()
     (tmp_path / "timeline.csv").write_text(content)
     assert [len(one.work) for one in History.load(tmp_path).rounds] == [0, 0]
     assert "timeline.csv" in caplog.text
@@ -325,7 +329,7 @@ def test_training_goes_on_when_the_disk_is_full(tmp_path: Path, caplog: pytest.L
     full = Path("/dev/full").open("w")  # noqa: SIM115  (the history closes it)
     assert history._metrics is not None
     history._metrics.close()
-    history._metrics._stream = full
+    history._metrics._streams = [full, full]
     for one in (FIRST, SECOND, Round(2)):
         history.record(one)
     assert len(history.rounds) == 3
@@ -337,8 +341,7 @@ def test_training_goes_on_when_the_disk_is_full(tmp_path: Path, caplog: pytest.L
 def test_training_goes_on_when_the_file_was_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     history = History(tmp_path)
     assert history._metrics is not None
-    assert history._metrics._stream is not None
-    history._metrics._stream.close()
+    history._metrics._streams[-1].close()
     history.record(FIRST)
     history.record(SECOND)
     assert len(caplog.records) == 1
