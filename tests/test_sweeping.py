@@ -51,9 +51,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     steps: list[int] = []
     step = SequentialRun.step
 
-    def counted(self: SequentialRun) -> Any:
+    def counted(self: SequentialRun, limit: float) -> Any:
         steps.append(self.number + 1)
-        return step(self)
+        return step(self, limit)
 
     monkeypatch.setattr(SequentialRun, "step", counted)
     monkeypatch.setenv(CORES, "1")  # one baseline, whatever the machine
