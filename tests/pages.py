@@ -37,4 +37,4 @@ def overrides(command: str) -> list[str]:
     if flags or any(word.startswith("resume=") for word in words):
         return []
     of_run = [word for word in words if word != "-m" and not word.startswith("hydra")]
-    return [re.sub(r"=([\w.]+),.*", r"=\1", word) for word in of_run]
+    return [re.sub(r"=(?:interval\()?([\w.]+),.*", r"=\1", word) for word in of_run]
