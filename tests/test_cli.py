@@ -146,7 +146,7 @@ def forked(tmp_path: Path) -> Fedlocal:
         warm_up(SHARED)
         process = context.Process(target=_be_the_command, args=(tmp_path, arguments))
         process.start()
-        process.join(60)
+        process.join(600)
         assert process.exitcode is not None
         out, err = ((tmp_path / name).read_text() for name in ("out", "err"))
         return subprocess.CompletedProcess(arguments, process.exitcode, out, err)

@@ -35,6 +35,7 @@ LIBRARIES = {
     "tensorboard": "tensorboardX",
     "mlflow": "mlflow",
     "launcher=joblib": "hydra_plugins.hydra_joblib_launcher",
+    "sweeper=optuna": "hydra_plugins.hydra_optuna_sweeper",
 }
 DOWNLOADS = ("dataset=openml", "dataset.path=ylecun/mnist")
 BEGUN = ["-m", "actors=1,2"]  # what sweep.resume goes on with
@@ -52,6 +53,8 @@ def smaller(command: str) -> list[str]:
     if not overrides(command) and command:
         return []
     words = ["rounds=1", "display=off", "baseline=false"]
+    if "n_trials=" in command:
+        words.append("hydra.sweeper.n_trials=2")
     if command == "experiment=partitions":
         words.append("partition=iid,square")
     if "fashion_mnist" in command or "experiment=" in command:
@@ -108,7 +111,7 @@ def typed(place: Path, words: list[str]) -> tuple[int | None, str]:
     warm_up(SHARED)
     process = context.Process(target=_be_the_command, args=(place, words))
     process.start()
-    process.join(100)
+    process.join(600)
     return process.exitcode, (place / "said").read_text()
 
 
