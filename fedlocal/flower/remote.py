@@ -49,6 +49,7 @@ class RemoteGrid(Grid):
     def __init__(self, grid: Grid, nodes: int, patience: float = 300.0) -> None:
         self._grid = grid
         self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes, patience)
+        self._pushed: dict[str, int] = {}  # the engine's nodes by identifiers of messages
         self._ours = {theirs: node_of(partition) for partition, theirs in enumerate(self._theirs)}
         self.restrict(list(self._ours.values()))
 
@@ -82,11 +83,17 @@ class RemoteGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers."""
-        return list(self._grid.push_messages([self._outward(message) for message in messages]))
+        sent = [self._outward(message) for message in messages]
+        identifiers = list(self._grid.push_messages(sent))
+        self._pushed |= _nodes_asked(sent)
+        return identifiers
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return the replies that are there, each once, sorted by partition."""
-        replies = [self._inward(reply) for reply in self._grid.pull_messages(message_ids)]
+        replies = list(self._grid.pull_messages(message_ids))
+        for reply in replies:
+            self._turn_inward(reply, self._pushed)
+            self._pushed.pop(reply.metadata.reply_to_message_id, None)
         return sorted(replies, key=_source)
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
@@ -94,7 +101,8 @@ class RemoteGrid(Grid):
         requests = list(messages)
         sent = [self._outward(request) for request in requests]
         replies = defaultdict[int, deque[Message]](deque)  # of a node that was sent several, in any order
-        for reply in map(self._inward, self._grid.send_and_receive(sent, timeout=timeout)):
+        for reply in self._grid.send_and_receive(sent, timeout=timeout):
+            self._turn_inward(reply, _nodes_asked(sent))
             replies[_source(reply)].append(reply)
         missing = Error(NODE_UNAVAILABLE, "the node did not reply in time")
         nodes = [(replies[request.metadata.dst_node_id], request) for request in requests]
@@ -127,10 +135,15 @@ class RemoteGrid(Grid):
     def _outward(self, message: Message) -> Message:
         return readdressed(message, self._theirs[partition_of(message.metadata.dst_node_id)])
 
-    def _inward(self, reply: Message) -> Message:
-        own = self._ours[reply.metadata.src_node_id]
-        reply.metadata.__dict__["_src_node_id"] = own
-        return reply
+    def _turn_inward(self, reply: Message, asked: Mapping[str, int]) -> None:
+        """Have a reply come from our node; an engine answers for nodes that are gone, in its own name."""
+        theirs = asked.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
+        reply.metadata.__dict__["_src_node_id"] = self._ours.get(theirs, theirs)
+
+
+def _nodes_asked(sent: Sequence[Message]) -> dict[str, int]:
+    """Return the engine's nodes by the identifiers that it has given to messages."""
+    return {message.metadata.message_id: message.metadata.dst_node_id for message in sent}
 
 
 def _source(message: Message) -> int:

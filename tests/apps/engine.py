@@ -11,7 +11,7 @@ from fedlocal.apps.client import client_app
 from fedlocal.apps.federation import OVERRIDES, as_text, composed
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import GuestActors, Host, node_of
-from fedlocal.flower.private import RUN_ID, Run, instead, readdressed, set_message_id
+from fedlocal.flower.private import RUN_ID, Run, instead, readdressed, set_message_id, unknown_message
 
 
 class Engine(Grid):
@@ -34,6 +34,7 @@ class Engine(Grid):
         host = Host(app, partitions or nodes, 0, RUN_ID, {OVERRIDES: line})
         self.inner = LocalGrid(InlineSystem(lambda: GuestActors(lambda: host)), [1.0] * nodes)
         self.silent: set[int] = set()  # partitions whose nodes do not reply
+        self.gone: set[int] = set()  # partitions for whose nodes the engine replies
         self.spoke = 1  # exchanges before that
         self._exchanges = 0
         self._draw = draw
@@ -71,10 +72,11 @@ class Engine(Grid):
     ) -> Iterable[Message]:
         self._exchanges += 1
         partitions = [(message, self._partitions[message.metadata.dst_node_id]) for message in messages]
+        lost = self.silent | self.gone if self._exchanges > self.spoke else set[int]()
         asked = [
             readdressed(message, node_of(partition))
             for message, partition in partitions
-            if self._exchanges <= self.spoke or partition not in self.silent
+            if partition not in lost
         ]
         theirs = {node_of(partition): node for node, partition in self._partitions.items()}
         replies = []
@@ -84,5 +86,9 @@ class Engine(Grid):
             own.metadata.__dict__["_src_node_id"] = theirs[reply.metadata.src_node_id]
             set_message_id(own, "an engine's own")
             replies.append(own)
+        for message, partition in partitions:
+            if partition in lost & self.gone:
+                set_message_id(message, f"to {partition}")
+                replies.append(unknown_message(f"to {partition}"))
         self._draw.shuffle(replies)
         return replies

@@ -48,6 +48,13 @@ def test_a_node_that_falls_silent_is_an_error_and_not_a_wait() -> None:
         run(composed(LINE), backend=OnGrid(engine))
 
 
+def test_what_an_engine_says_of_a_node_that_is_gone_is_that_nodes_error() -> None:
+    engine = Engine(LINE, 3)
+    engine.gone = {1}
+    with pytest.raises(QuorumError, match=r"1 of 3 clients failed.*no reply to message 'to 1'"):
+        run(composed(LINE), backend=OnGrid(engine))
+
+
 def test_an_engine_must_have_a_node_for_each_partition() -> None:
     with pytest.raises(EngineError, match=r"3 nodes are needed .actors., 2 are there after 0 s"):
         RemoteGrid(Engine(LINE, 2), 3, patience=0)
