@@ -31,7 +31,7 @@ from fedlocal.flower.structural import Structural
 from fedlocal.flower.watched import Watch, WatchedGrid
 from tests.flower.conforming import ARRAYS, NODES, RAW, app, looks, start
 
-LONG = 60.0  # seconds that nobody should ever wait
+LONG = 300.0  # seconds that nobody should ever wait
 
 
 class FlowersGrid(InMemoryGrid):
@@ -255,7 +255,6 @@ def test_a_message_whose_time_to_live_is_over_is_an_error_of_code_3(patient: Gri
     (reply,) = ask(patient, node, "never", ttl=0.2)
     assert codes([reply]) == [3]
     (identifier,) = patient.push_messages([Message(RecordDict(), node, "query.never", ttl=0.5)])
-    assert list(patient.pull_messages([identifier])) == []
     (reply,) = pulled(patient, [identifier])
     assert (codes([reply]), reply.metadata.reply_to_message_id) == ([3], identifier)
 
