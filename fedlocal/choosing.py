@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.availability import AvailabilityError
 from fedlocal.config import Config, ConfigError, build, sampling_problems, with_actors
 from fedlocal.data import PartitionError, PartitionStrategy, held_out_of, traits
 from fedlocal.flower.logs import quiet
@@ -110,7 +111,10 @@ def _candidates(
             refused[actors] = "; ".join(problems)
             continue
         try:
+            setting.presences(actors)
             parts = divide(traits(setting.dataset), actors, generator(config.seed, Stream.PARTITION))
+        except AvailabilityError as error:
+            refused[actors] = str(error)
         except PartitionError as error:
             refused[actors] = str(error)
             unpartitioned.append(error)

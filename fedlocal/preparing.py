@@ -1,10 +1,12 @@
 """What a run is given before it trains: data, their division among the actors, a model, and who is there."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedlocal.actors import usable_cores
+from fedlocal.availability import Availability, Presence
 from fedlocal.config import AUTO, Config, ConfigError, OptimizerState, build, with_actors
 from fedlocal.data import Dataset, Partition, Shards, Skew, Slices, traits
 from fedlocal.seeds import Stream, generator
@@ -109,7 +111,13 @@ def _choice(
     if not isinstance(client, Own):
         raise ConfigError("actors=auto knows the times of fedlocal's own client alone; give a number")
     training = _training(with_actors(config, 1))
-    given = *data_and_model, training, *strategy_and_backend, workers, held_out, config.rounds
+    availability: Availability = build(config, "availability")
+    draw = partial(generator, config.seed, Stream.AVAILABILITY)
+
+    def presences(actors: int) -> Iterator[Presence] | None:
+        return availability(actors, config.rounds, draw)
+
+    given = *data_and_model, training, *strategy_and_backend, workers, held_out, config.rounds, presences
     return choose_actors(config, divide, PilotSetting(*given))
 
 

@@ -47,6 +47,7 @@ def hash_of(outcome: Run) -> str:
         [INLINE, "strategy=fedadam", "model.momentum=0.9", "optimizer_state=keep"],
         [INLINE, "strategy.fraction_train=0.5", "strategy.fraction_evaluate=0.6", "skew=noise"],
         ["workers=2", "scheme=batch_parallel"],
+        [INLINE, "availability=dropout", "availability.p=0.3"],
     ],
     ids=lambda setting: " ".join(setting),
 )
@@ -132,6 +133,14 @@ def test_what_a_strategy_needs_is_respected(tmp_path: Path) -> None:
 def test_where_there_is_nothing_to_choose_that_is_said(overrides: list[str], error: Any, reason: str) -> None:
     with pytest.raises(error, match=reason):
         trained(None, INLINE, "actors=auto", *overrides)
+
+
+def test_what_an_availability_cannot_be_with_is_refused(tmp_path: Path) -> None:
+    leaving = ["availability=schedule", "availability.leave={2: [5]}"]
+    trained(tmp_path, INLINE, "actors=auto", *leaving)
+    stored = json.loads((tmp_path / "actors.json").read_text())
+    assert min(each["actors"] for each in stored["predictions"]) == 6
+    assert {"1", "2", "3", "4"} <= set(stored["refused"])
 
 
 def test_a_pilot_that_fails_says_that_it_was_one() -> None:

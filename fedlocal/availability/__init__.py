@@ -5,7 +5,16 @@ None where all of them always are. It depends on the seed alone: neither on time
 room knows nothing of Flower or learning; the groups of ``conf/availability`` bear the names of its classes.
 """
 
-from fedlocal.availability.base import Availability, AvailabilityError, Draw, Presence, Presences, everybody
+from fedlocal.availability.base import (
+    Availability,
+    AvailabilityError,
+    Draw,
+    Presence,
+    Presences,
+    everybody,
+    no_absence,
+    only,
+)
 from fedlocal.availability.chance import Dropout, Sessions
 from fedlocal.availability.fixed import Always, Schedule
 from fedlocal.availability.trace import Trace
@@ -22,4 +31,6 @@ __all__ = [
     "Sessions",
     "Trace",
     "everybody",
+    "no_absence",
+    "only",
 ]

@@ -70,6 +70,10 @@ def everybody() -> None:
     """Return that all are always there."""
 
 
+def no_absence(actors: int) -> None:
+    """Return that all of so many actors are always there."""
+
+
 def only(there: NDArray[np.bool_]) -> Presence:
     """Return a presence in which everybody who is there answers."""
     return Presence(there, np.zeros_like(there))

@@ -1,5 +1,6 @@
 """The number of actors that ``actors=auto`` chooses, from what is predicted for each; nothing is measured."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ class Prediction:
         Seconds of a round; the module says what counts as which.
     visited : float
         The part of the training rows that the actors of a round have, on average: below 1 where the strategy
-        samples them.
+        samples them, or some are away.
     """
 
     actors: int
@@ -42,7 +43,7 @@ class Prediction:
     @property
     def per_pass(self) -> float:
         """Seconds for as many rows as there are: rounds that train on fewer rows are no better for that."""
-        return self.seconds / self.visited
+        return self.seconds / self.visited if self.visited else math.inf
 
 
 class Costs(Protocol):
@@ -83,14 +84,15 @@ class Choice:
     def __str__(self) -> str:
         """Say what was chosen and why, on two lines."""
         one, numbers = self.chosen, [each.actors for each in self.predictions]
-        parts = ", ".join(f"{part} {getattr(one, part):.3g}" for part in PARTS)
+        whole = all(each.visited == 1 for each in self.predictions)
+        parts = ", ".join(f"{part} {getattr(one, part) / (one.visited or 1):.3g}" for part in PARTS)
         fastest = min(self.predictions, key=lambda each: each.per_pass)
         beside = {each.actors: each for each in (self.predictions[0], fastest, self.predictions[-1])}
         beside.pop(one.actors, None)
         others = "".join(f"; {actors}: {each.per_pass:.3g} s" for actors, each in sorted(beside.items()))
         return (
             f"actors=auto: {one.actors} of {numbers[0]} to {numbers[-1]}, predicted {one.per_pass:.3g} s a "
-            f"round ({parts}){others}\n"
+            f"round{'' if whole else ' over all rows'} ({parts}){others}\n"
             f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
             f"{self.pilot_seconds:.1f} s"
         )

@@ -31,8 +31,8 @@ The makespan is that of the engine's own order, longest first, on W workers of w
 fastest 1 - d times as slow as the mean, and the others evenly between; with k of them busy, work takes
 ``r + (1 - r) · (k - 1) / (W - 1)`` of its time with all busy. Which worker has the first message is nobody's
 choice: two orders of the workers are averaged. Exchange is ``n · h / W + X + n · x``. The bytes of the model
-are in h, x and g, which are measured with the run's own. Where a strategy samples actors, rounds are drawn,
-and seconds are compared per row that they visit: a round is not better for training less.
+are in h, x and g, which are measured with the run's own. Where a strategy samples actors, or some are away,
+rounds are drawn, and seconds are compared per row that they visit: a round is not better for training less.
 
 **Batch-parallel.** A wave is K batches, by default n. The largest of its shares, one for each of min(n, W, K)
 workers, has k of them, and it takes ::
@@ -44,12 +44,14 @@ step of one processor, and takes `u`. A round has ``E · ceil(batches / K)`` wav
 larger updates: what is least is the time of a pass over the data, not the time to an accuracy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.availability import Presence, no_absence, only
 from fedlocal.schemes.choice import Prediction
 
 
@@ -160,7 +162,7 @@ class Workers:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many actors a strategy asks in a round: ``max(int(fraction · n), least)``, drawn at random.
+    """How many of n actors a strategy asks in a round: ``max(int(fraction · n), least)``, drawn at random.
 
     Parameters
     ----------
@@ -168,18 +170,37 @@ class Sampling:
         Above 0, at most 1.
     least : int
         At least 1.
+    rounds : int
+        Of the run: those that are drawn are spread over it.
+    presences : callable
+        Says of a number of actors who is there in each round; None if all are. Only they can be asked.
     """
 
     fraction: float = 1.0
     least: int = 1
+    rounds: int = 1
+    presences: Callable[[int], Iterator[Presence] | None] = no_absence
 
     def draws(self, actors: int) -> list[NDArray[np.int64]]:
         """Return the actors of some rounds; of one, where all take part. The same in each call."""
-        size = min(actors, max(int(actors * self.fraction), self.least))
-        if size == actors:
+        presences, rng = self.presences(actors), np.random.default_rng(actors)
+        if presences is None and self._asked(actors) == actors:
             return [np.arange(actors)]
-        rng = np.random.default_rng(actors)
-        return [rng.permutation(actors)[:size] for _ in range(DRAWS)]
+        every = max(1, self.rounds // DRAWS)
+        present = islice(presences or repeat(only(np.ones(actors, np.bool_))), 0, every * DRAWS, every)
+        return [self._draw(each, rng) for each in present]
+
+    def _draw(self, presence: Presence, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return whose reply comes."""
+        there = rng.permutation(np.flatnonzero(presence.there))
+        if len(there) < self.least:
+            return there[:0]
+        asked: NDArray[np.int64] = there[: self._asked(len(there))]
+        lost: NDArray[np.bool_] = presence.lost[asked]
+        return asked[~lost]
+
+    def _asked(self, actors: int) -> int:
+        return min(actors, max(int(actors * self.fraction), self.least))
 
 
 DRAWS = 32  # rounds that are drawn where actors are sampled

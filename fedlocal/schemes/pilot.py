@@ -6,7 +6,7 @@ run that follows has the bits of one that was told the number of actors.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedlocal.actors import one_thread
+from fedlocal.availability import Presence, no_absence
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.admission import WEIGHT, Strict
@@ -67,6 +68,8 @@ class PilotSetting:
         Share of each partition that is held out from training.
     rounds : int
         Of the run: a pilot should be short beside it.
+    presences : callable
+        Says of a number of actors who is there in each round of the run; None if all are.
     """
 
     dataset: Dataset
@@ -77,6 +80,7 @@ class PilotSetting:
     workers: int
     held_out: float
     rounds: int
+    presences: Callable[[int], Iterator[Presence] | None] = no_absence
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> Fed
         Numbers of actors, and with each, how many batches make an update.
     """
     training, rows = setting.training, len(setting.dataset.train)
-    sampling, step = _take_all(setting.strategy), step_seconds(setting)
+    sampling, step = _take_all(setting), step_seconds(setting)
     probes = _probes(setting, min(candidates), max(candidates), int(STRETCH / step))
     run = setting.rounds * training.local_epochs * rows / training.batch_size * step / setting.workers
     workers = _measure(setting, list(probes.values()), min(ENOUGH, SHARE * run))
@@ -160,9 +164,11 @@ def _measure(setting: PilotSetting, probes: Sequence[_Probe], enough: float) -> 
         return grid.last_exchange.workers if grid.last_exchange else 1
 
 
-def _take_all(strategy: Any) -> Sampling:
-    """Have a strategy ask all clients, to train alone; return how it would have sampled them."""
-    sampling = Sampling(getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1))
+def _take_all(setting: PilotSetting) -> Sampling:
+    """Have the strategy ask all clients, to train alone; return how it would have sampled them."""
+    strategy = setting.strategy
+    fraction, least = getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1)
+    sampling = Sampling(fraction, least, setting.rounds, setting.presences)
     strategy.fraction_train, strategy.fraction_evaluate = 1.0, 0.0
     return sampling
 

@@ -52,6 +52,19 @@ def test_a_choice_says_what_was_chosen_and_why() -> None:
     assert stored["refused"] == {"48": "too many"}
 
 
+def test_a_choice_among_rounds_that_train_a_part_of_the_rows_is_told_for_all_rows() -> None:
+    best = Prediction(4, 0.2, 0.03, 0.01, 0.01, visited=0.25)
+    choice = Choice(best, [predicted(1, 1.2), best], {}, 1.5)
+    assert str(choice).splitlines()[0] == (
+        "actors=auto: 4 of 1 to 4, predicted 1 s a round over all rows (compute 0.8, exchange 0.12, "
+        "aggregation 0.04, imbalance 0.04); 1: 1.2 s"
+    )
+
+
+def test_a_number_with_which_nobody_is_there_is_not_chosen() -> None:
+    assert choose([predicted(1, 0.1, visited=0.0), predicted(2, 9.0)]).actors == 2
+
+
 def test_a_choice_of_the_largest_names_it_once() -> None:
     one = predicted(4, 1.0)
     assert str(Choice(one, [one], {}, 0.1)).splitlines()[0].endswith("imbalance 0)")

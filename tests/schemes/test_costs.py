@@ -1,12 +1,14 @@
 """The cost model, on numbers that can be checked by hand."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedlocal.availability import Dropout, Schedule
 from fedlocal.schemes.costs import FederatedCosts, Line, Sampling, Shared, WaveCosts, Workers
 
 WORK = st.lists(st.floats(0.001, 10), min_size=1, max_size=40)
@@ -151,3 +153,25 @@ def test_one_processor_with_several_batches_works_alone() -> None:
 
 def test_no_wave_is_larger_than_the_data() -> None:
     assert WAVES.predict(np.full(8, 5)).seconds == pytest.approx(2 * 1.0 + 0.25 + 0.5)
+
+
+@pytest.mark.parametrize(("mid_round", "asks_all"), [(False, True), (True, True), (False, False)])
+def test_rows_of_actors_that_are_away_are_not_visited(mid_round: bool, asks_all: bool) -> None:
+    away = partial(Dropout(p=0.5, mid_round=mid_round), rounds=1000, draw=_draw)
+    sampling = Sampling(1.0 if asks_all else 0.5, 1, 1000, away)
+    rounds = sampling.draws(100)
+    assert rounds
+    expected = 0.5 if asks_all else 0.25
+    assert sum(map(len, rounds)) / len(rounds) / 100 == pytest.approx(expected, abs=0.05)
+    found = replace(COSTS, sampling=sampling).predict(sizes(*[10] * 100))
+    assert found.visited == pytest.approx(expected, abs=0.05)
+    assert [list(one) for one in rounds] == [list(one) for one in sampling.draws(100)]
+
+
+def test_a_round_for_which_too_few_are_there_visits_nothing() -> None:
+    nobody = Sampling(1.0, 3, 1, partial(Schedule(leave={1: [0, 1]}), rounds=1, draw=_draw))
+    assert replace(COSTS, sampling=nobody).predict(sizes(10, 10, 10, 10)).visited == 0.0
+
+
+def _draw(partition: int, number: int) -> np.random.Generator:
+    return np.random.default_rng([partition, number])
