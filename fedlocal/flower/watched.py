@@ -6,7 +6,7 @@ has none, a new round begins when messages are sent of a kind that the last one 
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
@@ -78,6 +78,10 @@ class Watched:
         Who handle messages.
     phases : dict of str to Phase
         By kind, in the order in which they began.
+    central : dict of str to float
+        What the server app evaluated itself.
+    evaluation : float
+        Seconds that it took.
     errors : list of ClientError
         The messages that ended in an error.
     """
@@ -85,6 +89,8 @@ class Watched:
     number: int
     workers: int
     phases: dict[str, Phase] = field(default_factory=dict)
+    central: dict[str, float] = field(default_factory=dict)
+    evaluation: float = 0.0
     errors: list[ClientError] = field(default_factory=list)
     asked: set[tuple[str, int]] = field(default_factory=set, repr=False)
     under_way: int = field(default=0, repr=False)
@@ -136,6 +142,18 @@ class Watch:
             if times and rounds:
                 _time(rounds[0].phases[kind_of(replies[0])], times)
             self._tell_complete()
+
+    def evaluated(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
+        """Note what the server app evaluated itself: after the messages of a round, or before all others."""
+        with self._lock:
+            if number > self._last:
+                self._current = None
+                self._tell_complete()
+                self._last = number
+                self._current = self._rounds[str(number)] = Watched(number, self._workers)
+            if one := self._rounds.get(str(number), self._current):
+                one.central.update(metrics)
+                one.evaluation += seconds
 
     def finish(self) -> str:
         """Tell of the rounds that are left; return a fingerprint of all that was sent and replied."""

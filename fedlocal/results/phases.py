@@ -14,6 +14,7 @@ Phase = Literal["train", "client", "query"]
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 COLUMN: Mapping[str, str] = {"train": "train", "client": "evaluate-clients", "query": "query"}
+ORDER = ("evaluate", "evaluate-clients", "train", "query")
 AVAILABLE = "available"
 """The metric of rounds in which actors could be away: how many were there."""
 
@@ -53,6 +54,11 @@ def of_model(evaluated: Mapping[str, float]) -> dict[str, float]:
     {'accuracy': 0.9, 'test-train-loss': 0.5}
     """
     return {f"test-{name}" if TAKEN.match(name) else name: value for name, value in evaluated.items()}
+
+
+def order(metric: str) -> tuple[int, str]:
+    """Sort metrics: what was evaluated centrally, then on clients, then in training, by name."""
+    return ORDER.index(phase_of(metric)), metric
 
 
 def phase_of(metric: str) -> str:

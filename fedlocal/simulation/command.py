@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     if not given.quiet:
         _say_what_is_unused(project)
     sys.path.insert(0, str(project.folder))  # workers have it, too
+    if not given.quiet and not given.num_supernodes:
+        print(f"{project.nodes.number} clients: {project.nodes.source}", file=sys.stderr)
     folder = given.folder or Path("outputs", f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S}")
     return _simulated(project, config, folder, given)
 
@@ -43,13 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     add("path", type=Path, nargs="?", default=Path(), help="the app's folder, with its pyproject.toml")
     add("-c", "--run-config", action="append", default=[], metavar="'KEY=VALUE …'",
         help="overrides of [tool.flwr.app.config], or a TOML file; may be given several times")  # fmt: skip
-    add("--num-supernodes", type=_count, metavar="N", help="clients (default: what the app says, or 10)")
+    add("--num-supernodes", type=_count, metavar="N",
+        help="clients (default: what the app says, or Flower's own configuration, or 2)")  # fmt: skip
     add("--workers", type=_count, metavar="N", help="processes that run clients (default: the cores)")
     add("--seed", type=_seed, default=0, help="of all global generators (default: 0)")
     add("--backend", choices=("actors", "inline"), default="actors", help="inline: in this process")
     add("--admission", choices=("structural", "strict"), default="structural",
         help="strict: what is trained must come back in the shapes that were sent, and finite")  # fmt: skip
     add("--folder", type=Path, help="for the results (default: outputs/DATE/TIME)")
+    add("--flower-log", action="store_true", help="show what Flower's server logs, too")
     add("-q", "--quiet", action="store_true", help="show the results alone")
     return parser
 
@@ -86,7 +90,7 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
         result = simulate(
             project.server_app,
             project.client_app,
-            given.num_supernodes or project.nodes,
+            given.num_supernodes or project.nodes.number,
             workers=given.workers or "auto",
             seed=given.seed,
             run_config=config,
@@ -94,6 +98,7 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
             admission=given.admission,
             folder=folder,
             display="off" if given.quiet else "auto",
+            flower_log=given.flower_log,
         )
     except KeyboardInterrupt:
         print(f"interrupted; the results so far are in {folder}", file=sys.stderr)
@@ -116,13 +121,15 @@ def _print(result: "Result") -> None:
     from rich.console import Console
 
     from fedlocal.results import comparison_table
-    from fedlocal.simulation.record import arm_of
+    from fedlocal.simulation.record import arm_of, metrics_table
 
     console = Console(highlight=False)
     if result.history.rounds:
         console.print(comparison_table([arm_of(result.history)], main=result.history))
     else:
         console.print("no message was sent to a client")
+    if table := metrics_table(result.history):
+        console.print(table)
     if result.errors:
         number, first = len(result.errors), result.errors[0]
         told = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-NODES = 10  # of an app that does not say; Flower's own default
+from fedlocal.simulation.nodes import Nodes, nodes_of
+
 _PLAIN = (bool, int, float, str)
 
 Value = bool | int | float | str
@@ -30,8 +31,8 @@ class Project:
         References, ``module:attribute``.
     config : mapping of str to bool, int, float or str
         The defaults of its run configuration; keys of tables in tables are joined by dots.
-    nodes : int
-        How many clients its ``pyproject.toml`` asks for.
+    nodes : Nodes
+        How many clients there are, and where that is said.
     unused : mapping of str to object
         What it says to Flower's engine about the same federation, which is of no use here, such as
         ``client-resources``.
@@ -42,7 +43,7 @@ class Project:
     server_app: str
     client_app: str
     config: Mapping[str, Value]
-    nodes: int
+    nodes: Nodes
     unused: Mapping[str, object] = field(default_factory=dict)
 
     def configured(self, overrides: Sequence[str]) -> dict[str, Value]:
@@ -101,16 +102,9 @@ def project_at(folder: Path) -> Project:
         server_app=components["serverapp"],
         client_app=components["clientapp"],
         config=dict(_flat(_table(flower, "app", "config"))),
-        nodes=_nodes(_table(flower, "federations")),
+        nodes=nodes_of(path, flower),
         unused=_unused(_table(flower, "federations")),
     )
-
-
-def _nodes(federations: Mapping[str, Any]) -> int:
-    """Return the number of nodes of the default federation, as older apps have it."""
-    options = _table(federations, str(federations.get("default")), "options")
-    nodes = options.get("num-supernodes", NODES)
-    return nodes if isinstance(nodes, int) and nodes > 0 else NODES
 
 
 def _unused(federations: Mapping[str, Any]) -> dict[str, object]:

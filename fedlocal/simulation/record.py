@@ -6,14 +6,20 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fedlocal.flower.watched import ClientError, Watched
 from fedlocal.results import Arm, History, Round, environment, figures, usage, write_json
-from fedlocal.results.figures.curves import reported
 from fedlocal.results.figures.inline import MOST_PANELS
+from fedlocal.results.phases import order
+from fedlocal.results.table import plain_table
 from fedlocal.results.text import duration, fixed
 from fedlocal.simulation.rounds import as_round
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MOST_SCORES = 8  # in the line about a round
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +84,7 @@ class Recorder:
         rounds = self.history.rounds
         self._summary |= {
             "arms": [asdict(arm_of(self.history))],
+            "metrics": {name: self.history.final(name) for name in reported(self.history)},
             "errors": len(self.errors),
             "rounds": rounds[-1].number if rounds else 0,
             "duration": time.perf_counter() - self._begun,
@@ -87,14 +94,12 @@ class Recorder:
 
 
 def arm_of(history: History) -> Arm:
-    """Return a simulation's line in a table: what clients reported last, and how the workers were used."""
-    used, last = usage(history.rounds), dict[str, float]()
-    for one in history.rounds:
-        last |= one.metrics
+    """Return a simulation's line in a table: what the server evaluated last, and how workers were used."""
+    used = usage(history.rounds)
     return Arm(
         name="simulation",
-        accuracy=last.get("accuracy"),
-        loss=last.get("loss"),
+        accuracy=history.final("accuracy"),
+        loss=history.final("loss"),
         seconds=history.seconds,
         idle_share=history.idle_share,
         efficiency=used.efficiency if used else None,
@@ -103,12 +108,33 @@ def arm_of(history: History) -> Arm:
     )
 
 
+def reported(history: History) -> list[str]:
+    """Return the names of all that was reported: what the server evaluated, then what clients did."""
+    return sorted({name for one in history.rounds for name in one.metrics}, key=order)
+
+
+def metrics_table(history: History) -> "Table | None":
+    """Lay out how what was reported went, a line each; None where nothing was."""
+    names = reported(history)
+    if not names:
+        return None
+    from rich.text import Text
+
+    table = plain_table(None)
+    table.add_column("metric", overflow="fold")
+    for name in ("first", "last", "in round"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in names:
+        rounds, values = history.series(name)
+        table.add_row(Text(name), fixed(values[0]), fixed(values[-1]), str(rounds[-1]))
+    return table
+
+
 def _draw(history: History, folder: Path) -> None:
     try:
         if any(one.metrics for one in history.rounds):
             histories, path = {"simulation": history}, folder / "learning_curves.png"
-            shown = reported(histories)[:MOST_PANELS]
-            figures.learning_curves(histories, path, where="", metrics=shown)
+            figures.learning_curves(histories, path, where="", metrics=reported(history)[:MOST_PANELS])
         if rounds := figures.representative(history.rounds):
             figures.timeline(rounds, folder / "timeline.png")
     except Exception:
@@ -117,6 +143,8 @@ def _draw(history: History, folder: Path) -> None:
 
 def _line(one: Round, watched: Watched) -> str:
     asked = [f"{kind} {len(phase.metrics)}" for kind, phase in watched.phases.items()]
-    scores = [f"{name} {fixed(value)}" for name, value in one.metrics.items()]
+    names = sorted(one.metrics, key=order)
+    scores = [f"{name} {fixed(one.metrics[name])}" for name in names[:MOST_SCORES]]
+    scores += [f"{len(names) - MOST_SCORES} more metrics"] if len(names) > MOST_SCORES else []
     failed = [f"{len(watched.errors)} failed"] if watched.errors else []
     return "  ".join([f"round {one.number}", *asked, *failed, duration(one.timed), *scores])

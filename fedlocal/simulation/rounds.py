@@ -32,10 +32,15 @@ def as_round(watched: Watched) -> Round:
             Work(one.partition, one.worker, one.started - start, one.ended - one.started)
             for one in phase.handlings
         ]
+    metrics |= phases.of_model(watched.central)
     ended = max((phase.ended for phase in seen.values()), default=start)
     seconds["aggregation"] = max(0.0, ended - start - sum(seconds.values()))
     busy = sum(one.seconds for one in work)
-    seconds |= {"busy": busy, "idle": max(0.0, watched.workers * sum(seconds.values()) - busy)}
+    seconds |= {
+        "evaluation": watched.evaluation,
+        "busy": busy,
+        "idle": max(0.0, watched.workers * sum(seconds.values()) - busy),
+    }
     errors = tuple(
         MessageError(error.partition, asked_for(error.message_type), error.reason) for error in watched.errors
     )

@@ -73,6 +73,7 @@ def simulate(
     admission: Literal["structural", "strict"] = "structural",
     folder: Path | str | None = None,
     display: Literal["auto", "off"] = "auto",
+    flower_log: bool = False,
 ) -> Result:
     """Run a Flower app, of any generation of its API, on this device.
 
@@ -99,6 +100,8 @@ def simulate(
         For the results, in place of those of an earlier run in it; without it nothing is written.
     display : {"auto", "off"}
         Whether a line about each round goes to standard error.
+    flower_log : bool
+        Whether what Flower logs in the server app is shown, too, such as its own line about each round.
 
     Returns
     -------
@@ -148,6 +151,7 @@ def simulate(
             dict(run_config or {}),
             backend,
             strict=admission == "strict",
+            flower_log=flower_log,
         )
         with Recorder(place, display) as recorder:
             return _run(server_app, client_app, setting, recorder)
@@ -178,6 +182,7 @@ class _Setting:
     run_config: RunConfig
     backend: "Backend | str"
     strict: bool
+    flower_log: bool
 
 
 def _run(
@@ -185,6 +190,7 @@ def _run(
 ) -> Result:
     from fedlocal.flower.apps import NewHost, app_errors, find_client, find_server, portable
     from fedlocal.flower.backends import Actors, Inline
+    from fedlocal.flower.central import central_evaluations
     from fedlocal.flower.final import final_arrays
     from fedlocal.flower.legacy import in_node_order
     from fedlocal.flower.printing import apps_alone
@@ -205,7 +211,9 @@ def _run(
         system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
     watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
-    with watched as grid, in_node_order(server), apps_alone(), final_arrays() as final:
+    listening = central_evaluations(watch.evaluated)
+    logging_ = nullcontext() if setting.flower_log else apps_alone()
+    with watched as grid, in_node_order(server), logging_, listening, final_arrays() as final:
         begun = time.perf_counter()
         try:
             with left_alone():

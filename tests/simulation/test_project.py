@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fedlocal.simulation.project import NODES, Project, ProjectError, project_at
+from fedlocal.simulation.nodes import DEFAULT, Nodes, nodes_of
+from fedlocal.simulation.project import Project, ProjectError, project_at
 
 QUICK = Path(__file__).parent / "quick"
 
@@ -21,8 +22,48 @@ def test_an_app_is_what_its_folder_says(project: Project) -> None:
         server_app="quick_app.server:app",
         client_app="quick_app.client:app",
         config={"num-server-rounds": 2, "fraction": 1.0, "fails": -1, "model.name": "linear"},
-        nodes=3,
+        nodes=Nodes(3, f"num-supernodes of [tool.flwr.federations.local] in {QUICK / 'pyproject.toml'}"),
     )
+
+
+FLOWERS = """[superlink]
+default = "{default}"
+
+[superlink.local]
+address = ":local:"
+
+[superlink.many]
+address = ":local:"
+options.num-supernodes = 7
+options.backend.client-resources.num-cpus = 1
+"""
+
+
+def test_where_an_app_says_no_number_flower_s_own_configuration_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLWR_HOME", str(tmp_path))
+    own = {"federations": {"default": "here", "here": {"options": {"num-supernodes": 4}}}}
+    app, flowers = tmp_path / "pyproject.toml", tmp_path / "config.toml"
+    flowers.write_text(FLOWERS.format(default="many"))
+    assert nodes_of(app, {}) == (7, f"num-supernodes of [superlink.many] in {flowers}")
+    assert nodes_of(app, own) == (4, f"num-supernodes of [tool.flwr.federations.here] in {app}")
+    for content in (
+        FLOWERS.format(default="local"),
+        FLOWERS.format(default="none"),
+        "[superlink",
+        "superlink=1",
+    ):
+        flowers.write_text(content)
+        assert nodes_of(app, {}).number == DEFAULT
+    flowers.unlink()
+    assert nodes_of(app, {"federations": {"default": "here"}}).source.startswith("Flower's default")
+
+
+def test_the_default_number_is_flower_s() -> None:
+    from flwr.supercore.constant import DEFAULT_SIMULATION_CONFIG
+
+    assert DEFAULT_SIMULATION_CONFIG.num_supernodes == DEFAULT
 
 
 @pytest.mark.parametrize(
@@ -71,11 +112,12 @@ def test_a_folder_that_is_no_app_is_refused(tmp_path: Path, text: str, told: str
         project_at(tmp_path)
 
 
-def test_what_an_app_does_not_say_has_defaults(tmp_path: Path) -> None:
+def test_what_an_app_does_not_say_has_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLWR_HOME", str(tmp_path))
     components = "serverapp = 'a:b'\nclientapp = 'c:d'\n"
     (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
     found = project_at(tmp_path)
-    assert (found.nodes, found.name, found.config) == (NODES, tmp_path.resolve().name, {})
+    assert (found.nodes.number, found.name, found.config) == (DEFAULT, tmp_path.resolve().name, {})
 
 
 def test_what_flowers_engine_alone_uses_is_known_by_its_name(tmp_path: Path) -> None:
@@ -94,4 +136,4 @@ address = "127.0.0.1:9093"
 """
     )
     found = project_at(tmp_path)
-    assert (found.nodes, found.unused) == (3, {"options.backend.client-resources.num-gpus": 0.5})
+    assert (found.nodes.number, found.unused) == (3, {"options.backend.client-resources.num-gpus": 0.5})

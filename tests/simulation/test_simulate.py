@@ -1,5 +1,6 @@
 """Flower apps of each kind on local actors: what they get, what they leave, and always the same bits."""
 
+import json
 import re
 import sys
 import time
@@ -116,6 +117,73 @@ def test_results_are_those_of_any_run(tmp_path: Path) -> None:
     assert len(read[0].work) == 10
     summary = read_run(result.folder)
     assert (summary.status, summary.hash, summary.rounds) == ("completed", result.fingerprint, 2)
+
+
+CENTRAL = {"test_loss": 0.25, "acc": 0.75}
+
+
+def evaluating_app(*, older: bool) -> ServerApp:
+    """Return a server app that evaluates the model itself, before and after each of two rounds."""
+    if older:
+        strategy = OlderFedAvg(
+            evaluate_fn=lambda number, arrays, config: (0.25, {"acc": 0.75, "what": "text"})
+        )
+        return ServerApp(config=ServerConfig(num_rounds=2), strategy=strategy)
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        initial = ArrayRecord([np.zeros(3, np.float32)])
+        FedAvg().start(grid, initial, 2, evaluate_fn=lambda number, arrays: MetricRecord(dict(CENTRAL)))
+
+    return app
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_whatever_an_app_reports_is_shown_by_its_own_names(
+    older: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = ClientApp(client_fn=older_client) if older else reporting()
+    app = evaluating_app(older=older)
+    result = fedlocal.simulate(app, client, 2, backend="inline", folder=tmp_path, seed=1)
+    rounds = result.history.rounds
+    assert [one.number for one in rounds] == [0, 1, 2]
+    central = {"loss": 0.25, "acc": 0.75} if older else CENTRAL
+    assert rounds[0].metrics == central
+    expected = (
+        {"train_loss", "client-loss", "client-accuracy"} if older else {"train_loss", "client-eval_acc"}
+    )
+    assert set(rounds[2].metrics) == expected | set(central)
+    assert [one.metrics for one in History.load(tmp_path).rounds] == [one.metrics for one in rounds]
+    shown = json.loads((tmp_path / "summary.json").read_text())["metrics"]
+    assert list(shown)[: len(central)] == sorted(central)
+    assert set(shown) == set(rounds[2].metrics)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["round 0", "round 1", "round 2"]
+    assert "acc 0.7500" in lines[0]
+    assert "train_loss 0.5000" in lines[2]
+
+
+def reporting() -> ClientApp:
+    """Return a client app whose metrics have names of its own."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        told = MetricRecord({"num-examples": 1, "train_loss": 0.5})
+        return Message(RecordDict({"arrays": message.content["arrays"], "m": told}), reply_to=message)
+
+    @app.evaluate()
+    def evaluate(message: Message, context: Context) -> Message:
+        return metrics(message, **{"num-examples": 1, "eval_acc": 0.5})
+
+    return app
+
+
+def test_flower_s_own_log_is_shown_if_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    for shown in (False, True):
+        fedlocal.simulate(evaluating_app(older=False), reporting(), 2, backend="inline", flower_log=shown)
+        assert ("[ROUND 1/2]" in caplog.text) == shown
 
 
 def test_results_take_the_place_of_an_earlier_run_s(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedlocal.results.figures.canvas import line_style, sheet
 from fedlocal.results.history import History
-from fedlocal.results.phases import AVAILABLE, COLUMN, phase_of
+from fedlocal.results.phases import AVAILABLE, order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,9 +62,7 @@ def reported(histories: Mapping[str, History]) -> list[str]:
     That is what the server evaluated, then what clients did, then their training.
     """
     known = {name for each in histories.values() for one in each.rounds for name in one.metrics}
-    order = ["evaluate", *COLUMN.values()]
-    names = sorted(known - {AVAILABLE}, key=lambda name: (order.index(phase_of(name)), name))
-    return evaluated(histories) or names
+    return evaluated(histories) or sorted(known - {AVAILABLE}, key=order)
 
 
 def draw_curves(

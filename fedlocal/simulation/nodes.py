@@ -1,0 +1,67 @@
+"""How many clients a Flower app has: what is said where Flower itself looks for it, and where that was."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DEFAULT = 2  # of Flower, since 1.32
+KEY = "num-supernodes"
+
+
+class Nodes(NamedTuple):
+    """A number of clients.
+
+    Parameters
+    ----------
+    number : int
+        At least 1.
+    source : str
+        Where it is said, for people.
+    """
+
+    number: int
+    source: str
+
+
+def nodes_of(pyproject: Path, flower: Mapping[str, Any]) -> Nodes:
+    """Return the number of clients of an app, which older apps say themselves.
+
+    ``flwr run`` moves it from there into Flower's own configuration, which all apps of a user share.
+
+    Parameters
+    ----------
+    pyproject : Path
+        Of the app.
+    flower : mapping of str to Any
+        Its table ``[tool.flwr]``.
+    """
+    return (
+        _of_default(flower.get("federations"), "tool.flwr.federations", pyproject)
+        or _of_default(_configuration().get("superlink"), "superlink", _path())
+        or Nodes(DEFAULT, "Flower's default; --num-supernodes says another")
+    )
+
+
+def _of_default(node: object, name: str, path: Path) -> Nodes | None:
+    """Return what the options of the default entry of a table say."""
+    entry: object = node
+    default = node.get("default") if isinstance(node, dict) else None
+    for key in (default, "options", KEY):
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    if isinstance(entry, int) and not isinstance(entry, bool) and entry > 0:
+        return Nodes(entry, f"{KEY} of [{name}.{default}] in {path}")
+    return None
+
+
+def _path() -> Path:
+    return Path(os.environ.get("FLWR_HOME") or Path.home() / ".flwr", "config.toml")
+
+
+def _configuration() -> dict[str, Any]:
+    """Return Flower's own configuration; nothing where it is missing, or Flower could not read it either."""
+    try:
+        return tomllib.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError):  # the last is for who has no home
+        return {}
