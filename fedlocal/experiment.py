@@ -214,6 +214,7 @@ def _run(
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
     check_attendance(scheme, build(config, "availability"))
+    _tell_of_no_effect(config, scheme, backend)
     trackers = open_trackers(config, folder)
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
     _tell_of_malicious(setting, config)
@@ -271,6 +272,14 @@ def _check_attack(config: Config, scheme: Any) -> None:
             f"attack: only scheme=federated has a server to attack; with scheme={scheme.func.__name__} set "
             "attack=none"
         )
+
+
+def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:
+    from fedlocal.schemes.effects import without_effect
+
+    for line in without_effect(config, scheme, build(config, "client"), backend):
+        logger.info(line)
+        announce(line, config.display.value)
 
 
 def _tell_of_malicious(setting: "Setting", config: Config) -> None:

@@ -183,6 +183,7 @@ def run_job(config: Config) -> float:
     if sweep:  # how it is watched and gone on with is no setting of its runs
         overrides = [each for each in overrides if not each.startswith(NO_SETTINGS)]
     objective, outcome, display = math.nan, None, config.display
+    _Session.report = config.report
     try:
         if sweep:
             _begin(config, _name(place, sweep), overrides)
@@ -194,7 +195,6 @@ def run_job(config: Config) -> float:
     if sweep:
         _end(place, sweep, display)
     elif outcome:
-        _Session.report = config.report
         _show(partial(_print_run, outcome))
         _show(partial(_print_report, place))
     return finite(objective, seeks(job.sweeper))
@@ -254,6 +254,7 @@ def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | No
     done = completed(place)
     outcome = resume(place, *overrides)
     if done:
+        _Session.report = False  # its files stay as they are
         _say(f"{place} has completed before: nothing was left to train")
     return outcome
 

@@ -176,6 +176,8 @@ def forked(tmp_path: Path) -> Fedlocal:
         ("forked", ["partition=dirichlet", "partition.alpha=0"], "alpha"),
         ("forked", ["dataset=npz", "dataset.path=absent.npz"], "absent.npz"),
         ("forked", ["hydra.run.dir=file/run"], "file is not a folder"),
+        ("forked", ["client=app", "client.reference=nomod:app"], "could not start: 'nomod:app': there is no"),
+        ("forked", ["skew=null"], "error: skew=null: must be the name of an option"),
     ],
 )
 def test_nonsense_is_one_clear_error(

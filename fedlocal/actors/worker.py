@@ -41,7 +41,10 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour], p
         limit_this_process()
         gc.freeze()  # what was imported stays: the collector need not look at it again
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
-        worker.send(Kind.BROKEN, _described(error))
+        told = _described(error)
+        if type(error).__module__.startswith("fedlocal."):  # says in words what is wrong
+            told["traceback"] = str(error)
+        worker.send(Kind.BROKEN, told)
         return
     worker.send(Kind.READY, {"pid": os.getpid()})
     for number, (frame, fd) in enumerate(frames(sock)):
