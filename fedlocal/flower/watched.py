@@ -146,11 +146,11 @@ class Watch:
     def evaluated(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
         """Note what the server app evaluated itself: after the messages of a round, or before all others."""
         with self._lock:
-            if number > self._last:
+            if number > self._last or (number == 0 < self._last):  # an app may have two strategies
                 self._current = None
                 self._tell_complete()
-                self._last = number
-                self._current = self._rounds[str(number)] = Watched(number, self._workers)
+                self._last = max(number, self._last + 1)
+                self._current = self._rounds[str(number)] = Watched(self._last, self._workers)
             if one := self._rounds.get(str(number), self._current):
                 one.central.update(metrics)
                 one.evaluation += seconds

@@ -180,6 +180,23 @@ def reporting() -> ClientApp:
     return app
 
 
+def test_an_app_s_second_strategy_has_rounds_of_its_own() -> None:
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        for base in (0.0, 10.0):
+
+            def evaluate(number: int, arrays: ArrayRecord, base: float = base) -> MetricRecord:
+                return MetricRecord({"sum": base + number})
+
+            FedAvg().start(grid, ArrayRecord([np.zeros(3, np.float32)]), 2, evaluate_fn=evaluate)
+
+    history = fedlocal.simulate(app, reporting(), 2, backend="inline", display="off").history
+    assert history.series("sum") == ([0, 1, 2, 3, 4, 5], [0, 1, 2, 10, 11, 12])
+    assert history.series("train_loss")[0] == [1, 2, 4, 5]
+
+
 def test_flower_s_own_log_is_shown_if_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     for shown in (False, True):
         fedlocal.simulate(evaluating_app(older=False), reporting(), 2, backend="inline", flower_log=shown)
