@@ -3,7 +3,11 @@
 import glob
 import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import is_dataclass
+from enum import Enum
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def asks_for_words(arguments: Sequence[str]) -> bool:
@@ -34,8 +38,39 @@ def words(line: str, verbs: Collection[str]) -> tuple[list[str], bool]:
         return _paths(word), True
     if word.startswith("resume="):
         return _paths(word), True
+    key, equals, begun = word.partition("=")
+    if equals and (choices := _values(key, before)):
+        return [f"{key}={each}" for each in choices if each.startswith(begun)], True
     first = [] if before else [*verbs, "resume="]
     return [each for each in first if each.startswith(word)], False
+
+
+def _values(key: str, before: Sequence[str]) -> list[str]:
+    """Return the values that an option can have, if these are few: Hydra would offer the one that it has."""
+    from fedlocal.config import Config, compose, parameter_types  # imports Hydra
+
+    group, _, name = key.lstrip("+").rpartition(".")
+    types: dict[str, Any] = get_type_hints(Config)
+    for part in filter(None, group.split(".")):
+        if is_dataclass(types.get(part)):
+            types = get_type_hints(types[part])
+        else:
+            with suppress(Exception):  # the line may not be whole yet
+                config: Any = compose(*(each for each in before if "=" in each))
+                types = parameter_types(config[group]["_target_"])
+            break
+    return _choices(types.get(name))
+
+
+def _choices(kind: Any) -> list[str]:
+    """Return the values of a type that has few."""
+    if kind is bool:
+        return ["true", "false"]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [each.name for each in kind]
+    if get_origin(kind) is Literal:
+        return list(map(str, get_args(kind)))
+    return []
 
 
 def _paths(word: str) -> list[str]:

@@ -310,6 +310,11 @@ def _value_problems(place: str, value: Any, hint: Any, beside: Mapping[str, Any]
     return [f"{place}={value}: {problem}"] if problem else []
 
 
+def parameter_types(target: str) -> dict[str, Any]:
+    """Return the types of what a target takes, by name."""
+    return _hints(get_object(target))
+
+
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     function = target.__init__ if inspect.isclass(target) else target
     return typing.get_type_hints(function)

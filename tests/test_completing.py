@@ -43,6 +43,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("fedlocal predict model=outputs/2026-11-22/", ["model=outputs/2026-11-22/08-59/"], True),
         ("fedlocal simulate b", ["bin/"], True),
         ("fedlocal predict nothing", [], True),
+        ("fedlocal display=", ["display=auto", "display=plain", "display=off"], True),
+        ("fedlocal optimizer_state=k", ["optimizer_state=keep"], True),
+        ("fedlocal sweep.baseline=", ["sweep.baseline=once", "sweep.baseline=each"], True),
+        ("fedlocal actors=2 baseline=", ["baseline=true", "baseline=false"], True),
+        ("fedlocal model=mlp model.activation=t", ["model.activation=tanh"], True),
+        ("fedlocal seed=", [], False),
     ],
 )
 def test_verbs_and_folders_are_completed_beside_hydras_words(
