@@ -5,9 +5,9 @@ states, by the round's stretches of work:
 
 - *computing*: an actor is at work on it;
 - *idle*: it is not, but another worker computes: it waits for the others;
-- *communication*: no worker computes: tasks are handed out, replies collected, models or gradients summed.
+- *coordination*: no worker computes: tasks are handed out, replies collected, models or gradients summed.
 
-So communication has the same length for all workers, and the three add up to the round's. Messages and sums
+So coordination has the same length for all workers, and the three add up to the round's. Messages and sums
 that go on while somebody computes cost the round nothing; a worker that waits for them then is idle.
 """
 
@@ -32,7 +32,7 @@ class States(NamedTuple):
     """How long a worker was in each state in a round, in seconds."""
 
     computing: float
-    communication: float
+    coordination: float
     idle: float
 
 
@@ -46,7 +46,7 @@ class CriticalPath(NamedTuple):
     ----------
     worker, actor : int
         Whose stretch of work ended last in the round.
-    communication : float
+    coordination : float
         Seconds in which no worker was computing: dispatch, collection, aggregation.
     work, gaps : float
         Of the workers that ended last in their phases: seconds in these in which they were computing, and in
@@ -55,14 +55,14 @@ class CriticalPath(NamedTuple):
 
     worker: int
     actor: int
-    communication: float
+    coordination: float
     work: float
     gaps: float
 
     @property
     def seconds(self) -> float:
         """The path's length without the gaps: the round's, had those that ended last never waited."""
-        return self.communication + self.work
+        return self.coordination + self.work
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +125,8 @@ class Occupancy:
     @cached_property
     def usage(self) -> "Usage":
         """The states of all workers together, and the critical path."""
-        computing, communication, idle = map(sum, zip(*self.states(), strict=True))
-        return Usage(computing, communication, idle, self.critical_path().seconds, self.span)
+        computing, coordination, idle = map(sum, zip(*self.states(), strict=True))
+        return Usage(computing, coordination, idle, self.critical_path().seconds, self.span)
 
     def critical_path(self) -> CriticalPath:
         """Return what the round waited for."""
@@ -149,14 +149,14 @@ class Usage(NamedTuple):
 
     Parameters
     ----------
-    computing, communication, idle : float
+    computing, coordination, idle : float
         Worker-seconds in each state.
     path, span : float
         Seconds of the rounds' critical paths, and of the rounds.
     """
 
     computing: float
-    communication: float
+    coordination: float
     idle: float
     path: float
     span: float
@@ -167,13 +167,13 @@ class Usage(NamedTuple):
         return self.computing / self._total if self._total else 0.0
 
     @property
-    def communication_share(self) -> float:
+    def coordination_share(self) -> float:
         """The part of the workers' time in which none of them was computing."""
-        return self.communication / self._total if self._total else 0.0
+        return self.coordination / self._total if self._total else 0.0
 
     @property
     def _total(self) -> float:
-        return self.computing + self.communication + self.idle
+        return self.computing + self.coordination + self.idle
 
 
 def usage(rounds: Iterable[Round]) -> Usage | None:

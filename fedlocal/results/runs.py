@@ -215,6 +215,7 @@ def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:
 
 def _arm(stored: Mapping[str, Any]) -> Arm:
     words, counts = ("name", "reused"), ("trained_rows", "ended", "processes", "cores")
+    stored = {"coordination_share": stored.get("communication_share"), **stored}  # as it was called once
     numbers = {each.name: _number(stored.get(each.name)) for each in fields(Arm) if each.name not in words}
     numbers |= {name: int(value) for name in counts if (value := numbers[name]) is not None}
     return Arm(name=str(stored["name"]), reused=stored.get("reused"), **numbers)  # type: ignore[arg-type]

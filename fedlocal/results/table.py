@@ -37,7 +37,7 @@ class Arm:
         The same ratio of the whole times, with start-up and evaluation.
     idle_share : float or None
         The part of the workers' time within rounds in which they had nothing to do.
-    efficiency, communication_share : float or None
+    efficiency, coordination_share : float or None
         The parts of it in which they computed, and in which none of them did: see
         `fedlocal.results.occupancy`. What is left of 1 they waited for one another.
     critical_path : float or None
@@ -63,7 +63,7 @@ class Arm:
     end_to_end: float | None = None
     idle_share: float | None = None
     efficiency: float | None = None
-    communication_share: float | None = None
+    coordination_share: float | None = None
     critical_path: float | None = None
     reused: str | None = None
     trained_rows: int | None = None
@@ -177,11 +177,11 @@ def _round(history: "History | None") -> list[str]:
 def _workers(arms: Sequence[Arm]) -> list[str]:
     """Say what the first arm's workers did with their time, and how much of it the rounds waited for."""
     main = arms[0] if arms else None
-    if main is None or main.efficiency is None or main.communication_share is None:
+    if main is None or main.efficiency is None or main.coordination_share is None:
         return []
-    exchange = main.communication_share
+    exchange = main.coordination_share
     others = max(0.0, 1 - main.efficiency - exchange)
-    parts = {"computing": main.efficiency, "communication": exchange, "waiting for others": others}
+    parts = {"computing": main.efficiency, "coordination": exchange, "waiting for others": others}
     lines = ["workers: " + ", ".join(f"{share(part)} {state}" for state, part in parts.items())]
     if main.critical_path is not None:
         lines.append(f"critical path: {duration(main.critical_path)} of {duration(main.seconds)}")

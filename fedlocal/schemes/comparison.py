@@ -156,7 +156,7 @@ def _arm(name: str, history: History) -> Arm:
         seconds=history.seconds,
         idle_share=history.idle_share,
         efficiency=used.efficiency if used else None,
-        communication_share=used.communication_share if used else None,
+        coordination_share=used.coordination_share if used else None,
         critical_path=used.path if used else None,
         trained_rows=None if None in rows else sum(row for row in rows if row),
         contention=contention_of(history.rounds),

@@ -103,7 +103,7 @@ def arm_of(history: History) -> Arm:
         seconds=history.seconds,
         idle_share=history.idle_share,
         efficiency=used.efficiency if used else None,
-        communication_share=used.communication_share if used else None,
+        coordination_share=used.coordination_share if used else None,
         critical_path=used.path if used else None,
     )
 

@@ -157,11 +157,11 @@ def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int)
     one = Occupancy.of(Round(1, {"training": 8.0 * batches}, work=work))
     assert one is not None
     timeline([one], tmp_path / "timeline.png")
-    computing, communication, idle = (
+    computing, coordination, idle = (
         painted(tmp_path / "timeline.png", colour) for colour in ("#0072B2", "#E69F00", "#d4d4d4")
     )
     assert computing / idle == pytest.approx(6 / 6, rel=0.2)
-    assert communication / computing == pytest.approx(4 / 6, rel=0.25)
+    assert coordination / computing == pytest.approx(4 / 6, rel=0.25)
 
 
 def there(number: int, absent: dict[int, str], errors: dict[int, str], *actors: int) -> Round:

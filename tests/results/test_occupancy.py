@@ -25,14 +25,14 @@ def test_a_worker_computes_or_waits_for_others_or_nobody_computes() -> None:
     assert one.computing().tolist() == [[1.0, 3.0], [4.0, 7.0]]
     assert one.states() == [States(5.0, 5.0, 0.0), States(2.0, 5.0, 3.0)]
     assert one.usage == (7.0, 10.0, 3.0, 10.0, 10.0)
-    assert (one.usage.efficiency, one.usage.communication_share) == (0.35, 0.5)
+    assert (one.usage.efficiency, one.usage.coordination_share) == (0.35, 0.5)
 
 
 def test_a_round_waits_for_the_worker_that_ends_last() -> None:
     work = [Work(7, 0, 1.0, 2.0), Work(8, 1, 1.5, 5.0), Work(9, 0, 4.0, 3.0)]
     path = of(Round(1, SPANS, work=work)).critical_path()
     assert (path.worker, path.actor) == (0, 9)
-    assert (path.communication, path.work, path.gaps) == (4.0, 5.0, 1.0)
+    assert (path.coordination, path.work, path.gaps) == (4.0, 5.0, 1.0)
     assert path.seconds == 9.0  # a second less than the round: its gap
 
 
@@ -40,7 +40,7 @@ def test_a_round_in_waves_waits_for_the_last_of_each_wave() -> None:
     waves = [Work(0, 0, 1.0, 2.0), Work(1, 1, 1.0, 0.5), Work(0, 0, 4.0, 1.0), Work(1, 1, 4.5, 2.5)]
     path = of(Round(1, SPANS, work=waves)).critical_path()
     assert (path.worker, path.actor) == (1, 1)
-    assert (path.communication, path.work, path.gaps) == (5.0, 2.0 + 2.5, 0.5)  # worker 1 began late
+    assert (path.coordination, path.work, path.gaps) == (5.0, 2.0 + 2.5, 0.5)  # worker 1 began late
 
 
 def test_actors_that_work_once_need_no_list_of_stretches() -> None:
@@ -87,7 +87,7 @@ def test_the_states_fill_the_round(work: list[Work], training: float, idle: floa
     assert np.ptp(states[:, 1]) == 0  # nobody computes at the same time for all
     assert set(one.worker.tolist()) <= set(one.workers)
     assert 0 <= one.usage.efficiency <= 1 + 1e-9
-    assert 0 <= one.usage.communication_share <= 1 + 1e-9
+    assert 0 <= one.usage.coordination_share <= 1 + 1e-9
 
 
 @given(STRETCHES, st.floats(1e-6, 1e3))
@@ -96,7 +96,7 @@ def test_no_critical_path_is_longer_than_its_round(work: list[Work], training: f
     path, slack = one.critical_path(), 1e-9 * (1 + one.span)
     assert 0 <= path.seconds <= one.span + slack
     assert path.seconds + path.gaps == pytest.approx(one.span, abs=slack)
-    assert path.communication == pytest.approx(one.states()[0].communication, abs=slack)
+    assert path.coordination == pytest.approx(one.states()[0].coordination, abs=slack)
     assert path.work <= one.states()[0].computing + one.states()[0].idle + slack  # while anybody computes
 
 

@@ -69,9 +69,9 @@ def test_what_a_round_took_stands_below_where_it_was_recorded() -> None:
 
 
 def test_what_the_workers_did_stands_below_where_it_is_known() -> None:
-    known = Arm("federated", 0.9, 0.1, 2.0, efficiency=0.75, communication_share=0.05, critical_path=1.5)
+    known = Arm("federated", 0.9, 0.1, 2.0, efficiency=0.75, coordination_share=0.05, critical_path=1.5)
     lines = [line.rstrip() for line in printed(comparison_table([known, *ARMS[1:]]))]
-    assert "workers: 75 % computing, 5 % communication, 20 % waiting for others" in lines
+    assert "workers: 75 % computing, 5 % coordination, 20 % waiting for others" in lines
     assert "critical path: 1.50 s of 2.00 s" in lines
     assert not any(line.startswith(("workers", "critical")) for line in printed(comparison_table(ARMS)))
 

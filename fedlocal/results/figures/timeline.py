@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-COMPUTING, COMMUNICATION, IDLE = COLOURS[0], COLOURS[4], "#d4d4d4"
+COMPUTING, COORDINATION, IDLE = COLOURS[0], COLOURS[4], "#d4d4d4"
 
 HEADING: dict[str, Any] = {"fontsize": 10, "loc": "left"}
 
 STATES = {
     "computing": COMPUTING,
-    "communication (nobody computes)": COMMUNICATION,
+    "coordination (nobody computes)": COORDINATION,
     "idle (others compute)": IDLE,
 }
 
@@ -144,7 +144,7 @@ def _stretches(axes: "Axes", one: Occupancy, window: tuple[float, float]) -> Non
     for row, worker in enumerate(one.workers):
         own = shown & (one.worker == worker)
         _bar(axes, row, np.array([[0.0, one.span]]), color=IDLE)
-        _bar(axes, row, nobody, color=COMMUNICATION)
+        _bar(axes, row, nobody, color=COORDINATION)
         _bar(axes, row, one.times[own], color=COMPUTING, edgecolor="white", linewidth=0.6)
         for actor, (begun, ended) in zip(one.actor[own], one.times[own], strict=True) if named else ():
             _name(axes, row, str(actor), max(begun, start), min(ended, end), end - start)

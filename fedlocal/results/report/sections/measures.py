@@ -125,7 +125,7 @@ def _efficiency(comparison: Comparison) -> Figure | None:
     rows = []
     for group in best(comparison):
         computing = group.of(lambda arm: arm.efficiency).estimate
-        nobody = group.of(lambda arm: arm.communication_share).estimate
+        nobody = group.of(lambda arm: arm.coordination_share).estimate
         if not math.isnan(computing + nobody):
             rows.append((group.label, (computing, nobody, max(0.0, 1 - computing - nobody))))
     if not rows:

@@ -5,7 +5,11 @@ from fedlocal.results.report.words import counted
 
 MOST_ROWS = 24
 
-STATES = ("computing", "communication: nobody computes", "waiting for others")
+STATES = (
+    "computing",
+    "coordination: nobody computes (dispatch, collection, aggregation)",
+    "waiting for others",
+)
 
 
 def best(comparison: Comparison, most: int = MOST_ROWS) -> list[Group]:

@@ -37,6 +37,6 @@ def _figure(label: str, one: Occupancy) -> Figure:
     title += f" ({MOST_WORKERS} of {len(one.workers)} workers)" if more > 0 else ""
     words = (
         f"{counted(len(one.workers), 'worker')}; efficiency {share(used.efficiency)}, "
-        f"communication {share(used.communication_share)}, critical path {duration(used.path)}."
+        f"coordination {share(used.coordination_share)}, critical path {duration(used.path)}."
     )
     return timeline(one, title, words)
