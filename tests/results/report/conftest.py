@@ -1,6 +1,7 @@
 """Runs to report on: real ones, small, and some that went wrong."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -61,12 +62,17 @@ def sweep(tmp_path: Path, trained: Trained) -> Path:
     return folder
 
 
+def unsealed(path: Path) -> str:
+    """Return a file of results without the checksum that it ends in: a stranger can make that anew."""
+    return re.sub(r', "sha256": "\w{64}"}\s*$', "}", path.read_text())
+
+
 @pytest.fixture
 def nasty(sweep: Path) -> Path:
     """The sweep, with words in all its files that must not be taken for anything but words."""
     for number in ("0", "4"):
         path = sweep / number / "summary.json"
-        summary = json.loads(path.read_bytes())
+        summary = json.loads(unsealed(path))
         summary["overrides"] += [f"note={NASTY}", "lone=\ud800"]
         summary["error"] = NASTY if number == "4" else None
         path.write_text(json.dumps(summary))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fedlocal.results import ResultsError, write_report
-from tests.results.report.conftest import Trained
+from tests.results.report.conftest import Trained, unsealed
 
 VOID = {"meta", "wbr"}
 
@@ -170,9 +170,9 @@ def test_where_nothing_can_be_read_nothing_is_written(tmp_path: Path) -> None:
 def test_numbers_that_are_not_finite_break_nothing(tmp_path: Path, trained: Trained) -> None:
     folder = tmp_path / "run"
     shutil.copytree(trained("partition=iid", "seed=0"), folder)
-    text = (folder / "history.json").read_text()
+    text = unsealed(folder / "history.json")
     (folder / "history.json").write_text(re.sub(r'"loss": [0-9.e-]+', '"loss": "inf"', text))
-    summary = (folder / "summary.json").read_text()
+    summary = unsealed(folder / "summary.json")
     (folder / "summary.json").write_text(
         re.sub(r'"(loss|speed_up|seconds)": [0-9.e-]+', rf'"\1": "{math.nan}"', summary)
     )
@@ -189,7 +189,7 @@ def _in_yaml(addition: str) -> Callable[[Path], None]:
 
 def _in_json(name: str, *keys: str | int, value: object) -> Callable[[Path], None]:
     def damage(run: Path) -> None:
-        stored = json.loads((run / name).read_bytes())
+        stored = json.loads(unsealed(run / name))
         inner = stored
         for key in keys[:-1]:
             inner = inner[key]
