@@ -277,7 +277,7 @@ def test_a_run_that_has_completed_is_not_trained_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         again.models["model"]["layer0.weight"], whole.models["model"]["layer0.weight"]
     )
-    with started(folder, f"resume={folder}") as process:
+    with started(folder, f"resume={folder}", "report=false") as process:
         assert "has completed before" in process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
