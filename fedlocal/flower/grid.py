@@ -237,11 +237,7 @@ class LocalGrid(Grid):
         if not batch.wait(left):
             self._system.withdraw(batch, f"no reply within {timeout:g} s")
         results = batch.results()
-        handlings += [
-            Handling(result.actor, result.worker, result.started, result.ended)
-            for result in results
-            if isinstance(result, Reply)
-        ]
+        handlings += handled(results)
         return [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -334,6 +330,15 @@ def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
     """Return how many groups like this one may be under way at once."""
     size = sum(contents[id(request.content)].nbytes for request in group)
     return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
+
+
+def handled(results: Sequence[Result]) -> tuple[Handling, ...]:
+    """Return when and where the messages were handled that have a reply."""
+    return tuple(
+        Handling(result.actor, result.worker, result.started, result.ended)
+        for result in results
+        if isinstance(result, Reply)
+    )
 
 
 _CODES = {

@@ -6,6 +6,7 @@ has none, a new round begins when messages are sent of a kind that the last one 
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from fedlocal.actors import Result, System, raw
 from fedlocal.flower.admission import Admission
 from fedlocal.flower.codec import encode_content
 from fedlocal.flower.congruent import Shapes, congruent, shapes_of
-from fedlocal.flower.grid import Exchange, Handling, LocalGrid, NoReplyError
+from fedlocal.flower.grid import Exchange, Handling, LocalGrid, NoReplyError, handled
 from fedlocal.flower.host import partition_of
 from fedlocal.flower.outbox import EXPIRED, remaining
 from fedlocal.flower.private import MESSAGE_UNAVAILABLE, instead
@@ -53,7 +54,7 @@ class Phase:
     Parameters
     ----------
     begun, ended : float
-        Of the first message, and of the last reply, in ``time.perf_counter`` seconds; 0 where not known.
+        Of the first message, and of the last reply, in ``time.perf_counter`` seconds; 0 where none came.
     handlings : list of Handling
         When and where messages were handled.
     metrics : dict of int to dict of str to float
@@ -114,6 +115,7 @@ class Watch:
         self._rounds: dict[str, Watched] = {}  # not told yet, by what names them
         self._current: Watched | None = None
         self._last = -1
+        self._until = 0.0  # when the last round that was told of ended
         self._digest = hashlib.sha256()
 
     def sent(self, requests: Sequence[Message]) -> list[Watched]:
@@ -217,6 +219,10 @@ class Watch:
         first.errors.sort(key=lambda error: (error.partition, error.message_type))
         for phase in first.phases.values():
             phase.metrics = dict(sorted(phase.metrics.items()))
+            if phase.begun:
+                phase.begun = max(phase.begun, self._until)  # rounds may overlap: no second counts twice
+                phase.ended = max(phase.ended, phase.begun)
+        self._until = max(self._until, *(phase.ended for phase in first.phases.values()))
         self._on_round(first)
 
 
@@ -242,7 +248,7 @@ class WatchedGrid(LocalGrid):
     ) -> None:
         super().__init__(system, [1.0] * nodes)
         self._admission, self._watch, self._strict = admission, watch, strict
-        self._pushed: dict[str, tuple[Watched, list[Shapes]]] = {}
+        self._pushed: dict[str, tuple[Watched, list[Shapes], float]] = {}
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
@@ -279,14 +285,17 @@ class WatchedGrid(LocalGrid):
         return self._outbox.wait(self._read, timeout)
 
     def _sending(self, requests: Sequence[Message]) -> None:
-        noted = zip(self._watch.sent(requests), self._shapes(requests), strict=True)
-        names = [request.metadata.message_id for request in requests]
-        self._pushed.update(zip(names, noted, strict=True))
+        begun = time.perf_counter()
+        noted = zip(requests, self._watch.sent(requests), self._shapes(requests), strict=True)
+        for request, watched, shapes in noted:
+            self._pushed[request.metadata.message_id] = watched, shapes, begun
 
     def _read(self, request: Message, result: Result) -> Message:
-        watched, sent = self._pushed.pop(request.metadata.message_id)
+        watched, sent, begun = self._pushed.pop(request.metadata.message_id)
         admitted = self._admitted([super()._read(request, result)], [sent])
-        self._watch.received([watched], admitted)
+        handlings = handled([result])
+        ended = handlings[0].ended if handlings else time.perf_counter()
+        self._watch.received([watched], admitted, Exchange(begun, ended, self._system.workers, handlings))
         return admitted[0]
 
     def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:

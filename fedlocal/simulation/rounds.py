@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fedlocal.flower.grid import Handling
 from fedlocal.flower.watched import Phase, Watched
 from fedlocal.results import MessageError, Round, Work, phases
 
@@ -28,10 +29,7 @@ def as_round(watched: Watched) -> Round:
         metrics |= phases.of_phase(asked, _means([_told(reported) for reported in phase.metrics.values()]))
         for span, value in _spans(phase).items():
             seconds[span] = seconds.get(span, 0.0) + value
-        work += [
-            Work(one.partition, one.worker, one.started - start, one.ended - one.started)
-            for one in phase.handlings
-        ]
+        work += [_work(handling, start) for handling in phase.handlings]
     metrics |= phases.of_model(watched.central)
     ended = max((phase.ended for phase in seen.values()), default=start)
     seconds["aggregation"] = max(0.0, ended - start - sum(seconds.values()))
@@ -47,11 +45,17 @@ def as_round(watched: Watched) -> Round:
     return Round(watched.number, seconds, metrics, actors, errors, work)
 
 
+def _work(handling: Handling, start: float) -> Work:
+    """Return the part of a handling that is after `start`."""
+    begun, ended = max(handling.started, start), max(handling.ended, start)
+    return Work(handling.partition, handling.worker, begun - start, ended - begun)
+
+
 def _spans(phase: Phase) -> dict[str, float]:
     if not phase.handlings:
         return {"collection": phase.ended - phase.begun}
-    first = min(one.started for one in phase.handlings)
-    last = max(one.ended for one in phase.handlings)
+    first = max(phase.begun, min(one.started for one in phase.handlings))
+    last = max(first, max(one.ended for one in phase.handlings))
     return {"dispatch": first - phase.begun, "training": last - first, "collection": phase.ended - last}
 
 

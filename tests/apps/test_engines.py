@@ -33,7 +33,7 @@ def test_an_engine_gives_the_bits_of_local_actors(more: str) -> None:
     here = run(compose(*shlex.split(line), "backend=inline"))
     assert there.hashes == here.hashes
     assert there.histories["federated"].rounds[-1].metrics == here.histories["federated"].rounds[-1].metrics
-    assert there.histories["federated"].rounds[-1].seconds.keys() == {
+    assert there.histories["federated"].rounds[-1].seconds.keys() - {"elapsed", "contended"} == {
         "dispatch",
         "training",
         "aggregation",

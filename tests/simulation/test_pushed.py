@@ -144,6 +144,31 @@ def test_push_without_pull_holds_no_descriptors(backend: Any) -> None:
     assert max(counts[10:]) - counts[2] < 8  # of 20 rounds, not one each
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rounds_of_pushed_messages_take_their_time_and_none_twice(backend: Any) -> None:
+    server, client = ServerApp(), ClientApp()
+
+    @client.train()
+    def train(message: Message, context: Context) -> Message:
+        time.sleep(0.02)
+        return Message(RecordDict(), reply_to=message)
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        for number in (1, 2, 3):  # each round begins before the last one is over
+            waiting = set(grid.push_messages([instruct(node, number) for node in grid.get_node_ids()]))
+            grid.push_messages([instruct(node, number + 1) for node in grid.get_node_ids()])
+            while waiting:
+                waiting -= {reply.metadata.reply_to_message_id for reply in grid.pull_messages(waiting)}
+                time.sleep(0.002)
+
+    result = fedlocal.simulate(server, client, 2, workers=2, backend=backend, **given)
+    assert 0.02 < result.history.seconds <= result.seconds
+    for one in result.history.rounds:
+        assert min(one.seconds.values()) >= 0
+        assert min(work.started for work in one.work) >= 0
+
+
 def test_what_is_pulled_makes_no_difference_to_the_fingerprint() -> None:
     prints = set()
     for pulls in (True, False):
