@@ -21,7 +21,6 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
-from fedlocal.actors import ActorSystemError
 from fedlocal.flower.host import Host
 from fedlocal.flower.printing import named
 from fedlocal.flower.private import RUN_ID
@@ -159,25 +158,6 @@ def _imported(module: str, reference: str) -> ModuleType:
         if error.name and f"{module}.".startswith(f"{error.name}."):
             raise AppError(f"{reference!r}: there is no module {error.name!r} here") from error
         raise
-
-
-@contextmanager
-def app_errors() -> Iterator[None]:
-    """Raise the error of an app that workers could not load as what it is: theirs holds a traceback.
-
-    Raises
-    ------
-    AppError
-        If that is why workers could not start.
-    """
-    try:
-        yield
-    except ActorSystemError as error:
-        *_, last = str(error).splitlines()
-        _, found, reason = last.partition(f"{AppError.__module__}.{AppError.__qualname__}: ")
-        if not found:
-            raise
-        raise AppError(reason) from error
 
 
 def _checked(app: Any, kind: type[App], name: str) -> App:

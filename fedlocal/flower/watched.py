@@ -222,7 +222,7 @@ class Watch:
             if phase.begun:
                 phase.begun = max(phase.begun, self._until)  # rounds may overlap: no second counts twice
                 phase.ended = max(phase.ended, phase.begun)
-        self._until = max(self._until, *(phase.ended for phase in first.phases.values()))
+        self._until = max([self._until, *(phase.ended for phase in first.phases.values())])
         self._on_round(first)
 
 

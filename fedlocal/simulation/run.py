@@ -188,7 +188,7 @@ class _Setting:
 def _run(
     server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
 ) -> Result:
-    from fedlocal.flower.apps import NewHost, app_errors, find_client, find_server, portable
+    from fedlocal.flower.apps import NewHost, find_client, find_server, portable
     from fedlocal.flower.backends import Actors, Inline
     from fedlocal.flower.central import central_evaluations
     from fedlocal.flower.final import final_arrays
@@ -207,8 +207,7 @@ def _run(
     inline = isinstance(backend, Inline)
     source = find_client(client_app, setting.seed) if inline else portable(client_app)
     start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
-    with app_errors():
-        system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
+    system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
     watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
     listening = central_evaluations(watch.evaluated)

@@ -493,9 +493,30 @@ def test_the_global_generators_of_the_caller_are_left_alone() -> None:
         ("quick_app.server:app", "quick_app.client:app", 1, {"seed": -1}, ValueError, "seed is -1"),
         ("quick_app.server:app", ".client:app", 1, {}, AppError, "no reference to a ClientApp"),
         ("quick_app.server:app", "no_such:app", 1, {}, AppError, "no module 'no_such'"),
-        ("quick_app.server:app", "quick_app.nothing:app", 1, {}, AppError, "no module 'quick_app.nothing'"),
-        ("quick_app.server:app", "quick_app.server:app", 1, {}, AppError, "not a ClientApp but ServerApp"),
-        ("quick_app.server:app", "quick_app.client:up", 1, {}, AppError, "quick_app.client has no 'up'"),
+        (
+            "quick_app.server:app",
+            "quick_app.nothing:app",
+            1,
+            {},
+            ActorSystemError,
+            "no module 'quick_app.nothing'",
+        ),
+        (
+            "quick_app.server:app",
+            "quick_app.server:app",
+            1,
+            {},
+            ActorSystemError,
+            "not a ClientApp but ServerApp",
+        ),
+        (
+            "quick_app.server:app",
+            "quick_app.client:up",
+            1,
+            {},
+            ActorSystemError,
+            "quick_app.client has no 'up'",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_said_at_once(
