@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.results import replacing, save_arrays
+from fedlocal.results.text import harmless
 
 Array = NDArray[Any]
 
@@ -57,11 +58,10 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         parts.append(predictions.probabilities)
     with replacing(path) as stream, _text(stream) as text:
         lines = csv.writer(text, lineterminator="\n")
-        lines.writerow(header)
+        lines.writerow(map(harmless, header))
         for start in range(0, len(labels), TOGETHER):
-            lines.writerows(
-                np.hstack([part[start : start + TOGETHER].astype(str) for part in parts]).tolist()
-            )
+            rows = np.hstack([part[start : start + TOGETHER].astype(str) for part in parts]).tolist()
+            lines.writerows([map(harmless, row) for row in rows] if labels.dtype.kind in "OSUT" else rows)
 
 
 @contextmanager

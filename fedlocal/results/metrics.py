@@ -6,12 +6,19 @@ from pathlib import Path
 from fedlocal.results.files import ResultsError
 from fedlocal.results.growing import Record, number, read_csv
 from fedlocal.results.rounds import HEADER, Row
+from fedlocal.results.text import harmless
 
 
 def metric_records(rows: Iterable[Row]) -> Iterator[Record]:
     """Yield rows as the records of a ``metrics.csv``."""
     for row in rows:
-        yield row.round, row.phase, "" if row.actor is None else row.actor, row.metric, number(row.value)
+        yield (
+            row.round,
+            row.phase,
+            "" if row.actor is None else row.actor,
+            harmless(row.metric),
+            number(row.value),
+        )
 
 
 def read_metrics(path: Path) -> list[Row]:
@@ -28,7 +35,9 @@ def read_metrics(path: Path) -> list[Row]:
 def _row(path: Path, fields: Sequence[str]) -> Row:
     try:
         one, phase, actor, metric, value = fields
-        return Row(int(one), phase, int(actor) if actor else None, metric, float(value))
+        bare = metric.removeprefix("'")  # as `harmless` put it there
+        name = bare if harmless(bare) == metric else metric
+        return Row(int(one), phase, int(actor) if actor else None, name, float(value))
     except ValueError as error:
         msg = f"{path}: {','.join(fields)!r} is not a row of {','.join(HEADER)}"
         raise ResultsError(msg) from error

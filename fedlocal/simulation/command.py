@@ -1,6 +1,8 @@
 """``fedlocal simulate PATH``: runs the Flower app in a folder, and says what came of it."""
 
 import argparse
+import difflib
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -19,7 +21,12 @@ EPILOG = "exit codes: 0 all went well; 1 the app failed, or a message to a clien
 
 def main(arguments: Sequence[str]) -> int:
     """Run a Flower app; return the exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options = re.findall(r"--[\w-]+", parser.format_usage())
+        near = difflib.get_close_matches(unknown[0].partition("=")[0], options, n=1)
+        parser.error(f"there is no option {unknown[0]}" + (f"; did you mean {near[0]}?" if near else ""))
     try:
         project = project_at(given.path)
         config = project.configured(given.run_config)

@@ -98,6 +98,14 @@ def test_options_that_there_are_not_are_refused(
     assert "usage: fedlocal simulate" in capsys.readouterr().err
 
 
+def test_an_option_that_was_mistyped_is_refused_with_the_nearest(
+    app: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(app), "--sede=3"])
+    assert "there is no option --sede=3; did you mean --seed?" in capsys.readouterr().err
+
+
 def test_a_run_without_messages_says_so_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
