@@ -119,7 +119,7 @@ class Federated(BaseEstimator):  # type: ignore[misc]
             f"workers={self.workers}",
             f"seed={self._seed}",
         ]
-        if self.hidden is not None and self.model in ("mlp", "paper"):
+        if self.hidden is not None and self.model in ("mlp", "paper", "regressor"):
             own.append(f"model.hidden={list(self.hidden)}")
         if self.learning_rate is not None:
             own.append(f"model.learning_rate={self.learning_rate}")
@@ -352,7 +352,8 @@ class FederatedRegressor(RegressorMixin, Federated):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the targets of each row, of the shape that `fit` was given."""
-        targets = self._target_scaling.inverse(self._outputs(X))
+        outputs = self._outputs(X)
+        targets = self._target_scaling.inverse(outputs)
         return targets[:, 0] if self._flat else targets
 
     def _fit(self, X: ArrayLike, y: ArrayLike, rounds: int, *, reset: bool) -> Self:  # noqa: N803

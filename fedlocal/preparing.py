@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fedlocal.actors import usable_cores
 from fedlocal.availability import Availability, Presence
 from fedlocal.config import AUTO, Config, ConfigError, OptimizerState, build, with_actors
-from fedlocal.data import Dataset, Partition, Shards, Skew, Slices, traits
+from fedlocal.data import DataError, Dataset, Partition, Shards, Skew, Slices, traits
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def prepare(
     attack, client = build(config, "attack"), build(config, "client")
     divide, skew = build(config, "partition"), build(config, "skew")
     if dataset is None:
-        dataset = build(config, "dataset", rng=generator(config.seed, Stream.DATASET))
+        dataset = _loaded(config)
     new_model = _new_model(config, dataset)
     attack.check(new_model.outputs if new_model.classes else None)
     held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
@@ -83,6 +83,14 @@ def prepare(
         choice=choice,
         presences=presences,
     )
+
+
+def _loaded(config: Config) -> Dataset:
+    try:
+        dataset: Dataset = build(config, "dataset", rng=generator(config.seed, Stream.DATASET))
+    except MemoryError as error:
+        raise DataError(f"dataset: does not fit into memory ({error})") from error
+    return dataset
 
 
 def _new_model(config: Config, dataset: Dataset) -> "NewModel":

@@ -138,7 +138,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x, y = load_digits(return_X_y=True)
     np.savez(kit / "mine.npz", x=x[:300], y=y[:300])
     np.savez(kit / "rows.npz", x=x[:20])
-    people = [f"{20 + at},{('Bonn', '')[at % 9 == 0]},p{at % 12},{'ab'[at % 2]}" for at in range(60)]
+    people = [f"{20 + at},{('Bonn', 'Kiel')[at % 9 == 0]},p{at % 12},{'ab'[at % 2]}" for at in range(60)]
     (kit / "mine.csv").write_text("\n".join(["age,city,who,kind", *people]))
     header = ",".join(f"x{column}" for column in range(64))
     np.savetxt(kit / "rows.csv", x[:20], delimiter=",", header=header, comments="")

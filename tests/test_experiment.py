@@ -158,6 +158,42 @@ def test_real_targets_are_learnt(tmp_path: Path) -> None:
     assert (tmp_path / "partition.png").exists()
 
 
+def test_the_regressors_preset_learns_targets_of_any_size(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 5))
+    np.savez(tmp_path / "mine.npz", x=x, y=(1000 + 200 * x[:, 0]).astype(int))
+    data = ("dataset=npz", f"dataset.path={tmp_path}/mine.npz", "dataset.task=regression")
+    outcome = run(compose(*data, "model=regressor", "rounds=10", "display=off", "baseline=false", INLINE))
+    assert outcome.arms[0].rmse is not None
+    assert outcome.arms[0].rmse < 100
+
+
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        (np.arange(40) % 3, "targets are whole numbers, taken as 3 classes; dataset.task=regression"),
+        (np.linspace(900, 1000, 40), "targets are taken as real values; dataset.task=classification"),
+        (np.linspace(900, 1000, 40), "targets are scaled to deviation 1 for training"),
+        (np.array(["a", "b"] * 20), ""),
+    ],
+)
+def test_what_targets_were_taken_for_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], y: Any, told: str
+) -> None:
+    np.savez(tmp_path / "mine.npz", x=np.eye(40), y=y)
+    model = "regressor" if y.dtype.kind == "f" else "mlp"
+    data = ("dataset=npz", f"dataset.path={tmp_path}/mine.npz", f"model={model}", "model.hidden=[4]")
+    run(compose(*data, "rounds=1", "display=plain", "baseline=false", INLINE))
+    said = capsys.readouterr().err
+    assert told in said
+    assert bool(told) == ("targets are" in said)
+
+
+def test_data_that_do_not_fit_into_memory_are_one_line() -> None:
+    with pytest.raises(DataError, match="dataset: does not fit into memory"):
+        run(small(INLINE, "dataset.train=10000000000000"))
+
+
 def test_quartiles_are_those_of_each_actors_own_targets() -> None:
     rng = np.random.default_rng(0)
     rows = Rows(np.zeros((50, 1), np.float32), rng.standard_normal((50, 2), np.float32))

@@ -103,7 +103,7 @@ class Network:
         if output == "softmax" and not classes:
             raise ModelError(
                 "output='softmax' gives probabilities of classes, but the targets are real values; "
-                "use output='identity' with loss='mean_squared_error'"
+                "use model=regressor, or output='identity' with loss='mean_squared_error'"
             )
         return cls(tuple(widths), HIDDEN[activation], OUTPUTS[output], LOSSES[loss], classes)
 
