@@ -34,8 +34,7 @@ def test_an_editable_install_reads_the_checkouts_groups(tmp_path: Path) -> None:
 def test_a_wheel_carries_its_groups(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
     wheels, site = tmp_path / "wheels", tmp_path / "site"
-    pip = ["-m", "pip", "--disable-pip-version-check", "-q"]
-    python(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(ROOT), cwd=tmp_path)
+    python("-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels), cwd=ROOT)
     (wheel,) = wheels.glob("fedlocal-*.whl")
     with zipfile.ZipFile(wheel) as archive:  # a pure one is installed by that
         archive.extractall(site)
