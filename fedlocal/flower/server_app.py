@@ -39,5 +39,9 @@ def server_app(
 def run_server(app: ServerApp, grid: Grid, run_config: Mapping[str, Any] | None = None) -> Context:
     """Run a server app on a grid of this process; return its context, with what it put into its state."""
     context = Context(RUN_ID, SERVER_NODE, {}, RecordDict(), dict(run_config or {}))
-    app(grid, context)
+    try:
+        app(grid, context)
+    except SystemExit as leaving:  # ``sys.exit()`` at the end of a main function ends that, not the run
+        if leaving.code:
+            raise
     return context

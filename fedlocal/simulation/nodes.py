@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +42,28 @@ def nodes_of(pyproject: Path, flower: Mapping[str, Any]) -> Nodes:
         or _of_default(_configuration().get("superlink"), "superlink", _path())
         or Nodes(DEFAULT, "Flower's default; --num-supernodes says another")
     )
+
+
+def unused_of(flower: Mapping[str, Any]) -> dict[str, object]:
+    """Return the options of the default federation that Flower's engine alone uses, by their names.
+
+    Parameters
+    ----------
+    flower : mapping of str to Any
+        An app's table ``[tool.flwr]``; where it has no federations, Flower's own configuration has.
+    """
+    node = flower.get("federations") or _configuration().get("superlink")
+    entry = node.get(node.get("default")) if isinstance(node, dict) else None
+    options = entry.get("options") if isinstance(entry, dict) else None
+    return {name: value for name, value in _flat(options) if name != KEY}
+
+
+def _flat(node: object, above: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _of_default(node: object, name: str, path: Path) -> Nodes | None:

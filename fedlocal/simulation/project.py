@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fedlocal.simulation.nodes import Nodes, nodes_of
+from fedlocal.simulation.nodes import Nodes, nodes_of, unused_of
 
 _PLAIN = (bool, int, float, str)
 
@@ -103,22 +103,8 @@ def project_at(folder: Path) -> Project:
         client_app=components["clientapp"],
         config=dict(_flat(_table(flower, "app", "config"))),
         nodes=nodes_of(path, flower),
-        unused=_unused(_table(flower, "federations")),
+        unused=unused_of(flower),
     )
-
-
-def _unused(federations: Mapping[str, Any]) -> dict[str, object]:
-    """Return the options of the default federation that are of no use here, by the names that they have."""
-    options = dict(_options(_table(federations, str(federations.get("default")))))
-    return {name: value for name, value in options.items() if name != "options.num-supernodes"}
-
-
-def _options(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in node.items():
-        if isinstance(value, dict):
-            yield from _options(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
 
 
 def _table(node: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

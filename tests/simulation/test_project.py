@@ -136,4 +136,18 @@ address = "127.0.0.1:9093"
 """
     )
     found = project_at(tmp_path)
-    assert (found.nodes.number, found.unused) == (3, {"options.backend.client-resources.num-gpus": 0.5})
+    assert (found.nodes.number, found.unused) == (3, {"backend.client-resources.num-gpus": 0.5})
+
+
+def test_what_flowers_own_configuration_says_to_its_engine_is_known_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLWR_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text(
+        "[superlink]\ndefault = 'local'\n[superlink.local]\noptions.num-supernodes = 4\n"
+        "options.backend.client-resources.num-cpus = 2\n"
+    )
+    components = "serverapp = 'a:b'\nclientapp = 'c:d'\n"
+    (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
+    found = project_at(tmp_path)
+    assert (found.nodes.number, found.unused) == (4, {"backend.client-resources.num-cpus": 2})

@@ -116,6 +116,23 @@ def test_errors_of_pushed_messages_are_told_of_a_server_app_that_fails(tmp_path:
     assert [error.actor for error in only.errors] == [1]
 
 
+@pytest.mark.parametrize("code", [None, 0, 3])
+def test_a_server_app_that_exits_well_is_done_and_its_clients_errors_count(code: int | None) -> None:
+    server = ServerApp()
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        grid.push_messages([instruct(node, 1) for node in grid.get_node_ids()])
+        sys.exit(code)
+
+    if code:
+        with pytest.raises(SystemExit, match="3"):
+            fedlocal.simulate(server, failing_in_round_1(), 2, backend="inline", **given)
+    else:
+        result = fedlocal.simulate(server, failing_in_round_1(), 2, backend="inline", **given)
+        assert [error.partition for error in result.errors] == [1]
+
+
 def applying() -> ClientApp:
     app = ClientApp()
 
