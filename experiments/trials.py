@@ -198,6 +198,7 @@ def _is_done(planned: _Planned) -> bool:
 def _make(planned: _Planned, *, anew: bool, patient: bool) -> None:
     """Make a run; of what it leaves, weights and checkpoints go: a study has hundreds, and their hashes."""
     planned.folder.mkdir(parents=True, exist_ok=True)
+    planned.config.overwrite = anew
     begin = partial(fedlocal.run, planned.config, planned.folder, planned.overrides)
     if anew:
         write_json(planned.folder / "quiet.json", quietly(begin, patient=patient))

@@ -4,11 +4,13 @@
 begun with the same settings, ``-q`` turns the display off.
 """
 
-import os
+import atexit
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 from fedlocal.resuming import CHANGEABLE, OF_OTHERS, run_folder
 from fedlocal.trust import check_stored_arguments, read_yaml
@@ -28,12 +30,12 @@ class Request:
     ----------
     arguments : list of str
         The command line in Hydra's language.
-    resuming : bool
-        Whether the output folder is that of a run to go on with.
+    resuming : Path or None
+        The folder of the run to go on with.
     """
 
     arguments: list[str]
-    resuming: bool = False
+    resuming: Path | None = None
 
 
 def understood(arguments: Sequence[str]) -> Request:
@@ -55,6 +57,8 @@ def understood(arguments: Sequence[str]) -> Request:
     elif any(re.fullmatch(r"\+*sweep\.resume=(true|on|yes|1)", each, re.IGNORECASE) for each in told):
         request = Request(_continued(told))
     _check_output_folder(request.arguments)
+    if not request.resuming:
+        _check_unused(request.arguments)
     return request
 
 
@@ -76,8 +80,9 @@ def _resumed(arguments: Sequence[str]) -> Request:
     folder = Path(wanted[0].strip("'\"")).expanduser()
     if (folder / "multirun.yaml").is_file():
         return Request(_sweep(folder, others))
-    place = _quoted(run_folder(folder))
-    return Request([*others, f"hydra.run.dir={place}", "hydra.output_subdir=null"], resuming=True)
+    place = run_folder(folder)
+    told = _quoted(_plainly_named(place))
+    return Request([*others, f"hydra.run.dir={told}", "hydra.output_subdir=null"], resuming=place)
 
 
 def _sweep(folder: Path, others: Sequence[str]) -> list[str]:
@@ -144,10 +149,33 @@ def _asked(folder: Path) -> tuple[list[str], list[str]]:
         raise ArgumentsError(f"{path} does not say what its sweep was: {error}") from error
 
 
+def _plainly_named(folder: Path) -> Path:
+    """Return a folder under a name without ``${…}``, which Hydra would resolve again and again."""
+    if "${" not in str(folder):
+        return folder
+    link = Path(mkdtemp(prefix="fedlocal-")) / "run"
+    atexit.register(shutil.rmtree, link.parent, ignore_errors=True)
+    link.symlink_to(folder)
+    return link
+
+
 def _quoted(folder: Path) -> str:
     """Return a folder as a word of Hydra's language."""
-    text = str(folder.absolute()).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
+    text = str(folder.absolute())  # backslashes are as they are, but for those before a quote
+    return "'{}'".format(re.sub(r"(\\*)('|\Z)", lambda at: at[1] * 2 + at[2].replace("'", "\\'"), text))
+
+
+def _check_unused(arguments: Sequence[str]) -> None:
+    """Refuse the folder of an earlier run before Hydra writes its notes there."""
+    told = dict(each.partition("=")[::2] for each in arguments)
+    folder = Path(told.get("hydra.run.dir", "outputs").strip("'\""))
+    if (
+        told.get("overwrite", "false").lower() in ("false", "off", "no", "0")
+        and (folder / "config.yaml").is_file()
+    ):
+        from fedlocal.results import check_unused
+
+        check_unused(folder)
 
 
 def _check_output_folder(arguments: Sequence[str]) -> None:
@@ -163,13 +191,13 @@ def _check_output_folder(arguments: Sequence[str]) -> None:
     chosen = [
         match[1] for argument in arguments if (match := re.match(r"hydra\.(?:run|sweep)\.dir=(.+)", argument))
     ]
-    wanted = Path(re.split(r"\$\{", chosen[-1].strip("'\""))[0] if chosen else ".").absolute()
-    existing = next(path for path in (wanted, *wanted.parents) if path.exists())
-    if not existing.is_dir():
-        raise ArgumentsError(
-            f"results cannot be written to {wanted}: {existing} is not a folder; set hydra.run.dir"
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ArgumentsError(
-            f"results cannot be written to {wanted}: {existing} is read-only; set hydra.run.dir"
-        )
+    wanted = Path(re.split(r"\\*\$\{", chosen[-1].strip("'\""))[0] if chosen else ".").absolute()
+    try:
+        existing = next(path for path in (wanted, *wanted.parents) if path.exists())
+        reason = "" if existing.is_dir() else "is not a folder"
+        if not reason:
+            TemporaryDirectory(prefix=".fedlocal-", dir=existing).cleanup()  # asking is not enough
+    except OSError as error:
+        existing, reason = wanted, f"cannot be written ({error.strerror or error})"
+    if reason:
+        raise ArgumentsError(f"results cannot be written to {wanted}: {existing} {reason}; set hydra.run.dir")

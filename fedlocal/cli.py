@@ -17,6 +17,7 @@ from typing import NoReturn
 from fedlocal import __version__
 from fedlocal.arguments import has_flags, understood
 from fedlocal.completing import asks_for_words, words
+from fedlocal.ending import code_of_signal, note_signal
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
 
@@ -28,23 +29,31 @@ def main() -> NoReturn:
     os.environ.setdefault("PYTHONSAFEPATH", "fedlocal")  # or new processes look into the current folder first
     code: int | str | None = 130
     try:
-        first = sys.argv[1] if sys.argv[1:] else ""
-        if first not in ("report", "simulate"):
-            sys.path.append(str(Path.cwd()))  # last: where people keep what their `_target_` names
-        if first in VERBS:
-            sys.exit(VERBS[first](sys.argv[2:]))
-        if first == "--version":
-            print(f"fedlocal {__version__}")
-            sys.exit(0)
-        if re.fullmatch(r"[A-Za-z]\w*", first):
-            sys.exit(_unknown(first))
-        if asks_for_words(sys.argv[1:]):
-            _complete(os.environ.get("COMP_LINE") or "fedlocal ")
-        code = _run(sys.argv[1:])
+        code = _done()
     except KeyboardInterrupt:
         pass
+    except Exception:
+        if code_of_signal() is None:  # or it is what somebody's library made of the signal
+            raise
     gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
-    sys.exit(code)
+    sys.exit(code_of_signal() or code)
+
+
+def _done() -> int | str | None:
+    """Do what the command line asks for; return the exit code."""
+    first = sys.argv[1] if sys.argv[1:] else ""
+    if first not in ("report", "simulate"):
+        sys.path.append(str(Path.cwd()))  # last: where people keep what their `_target_` names
+    if first in VERBS:
+        return VERBS[first](sys.argv[2:])
+    if first == "--version":
+        print(f"fedlocal {__version__}")
+        return 0
+    if re.fullmatch(r"[A-Za-z]\w*", first):
+        return _unknown(first)
+    if asks_for_words(sys.argv[1:]):
+        _complete(os.environ.get("COMP_LINE") or "fedlocal ")
+    return _run(sys.argv[1:])
 
 
 def _unknown(verb: str) -> str:
@@ -129,6 +138,7 @@ def _endings() -> list[signal.Signals]:
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     """End the run in good order; at the second signal, now: workers end with their parent."""
     del frame
+    note_signal(number)
     for each in _endings():
         signal.signal(each, lambda number, _: os._exit(128 + number))
     if number == signal.SIGINT:

@@ -123,6 +123,7 @@ class Config:
     objective: str | None = MISSING
     display: Display = MISSING
     trust: bool = MISSING
+    overwrite: bool = MISSING
 
 
 ConfigStore.instance().store(name="schema", node=Config)

@@ -1,8 +1,8 @@
 """A run, from its configuration to its results: data, partition, scheme, figures."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +33,7 @@ from fedlocal.results import (
     History,
     ResultsError,
     announce,
+    check_unused,
     clear,
     frame_of,
     newest_checkpoint,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["DivergedError", "Run", "run"]
+__all__ = ["DivergedError", "Run", "UnsavedError", "run"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,6 +140,14 @@ class Run:
         return run_html(self.arms, self.histories, self.hashes, self.folder)
 
 
+class UnsavedError(ResultsError):
+    """A run has ended, and what it ended with cannot be written; it is in `run`."""
+
+    def __init__(self, message: str, run: Run) -> None:
+        super().__init__(message)
+        self.run = run
+
+
 def run(
     config: Config,
     folder: Path | None = None,
@@ -155,8 +164,8 @@ def run(
     config : Config
         From `fedlocal.compose`, or Hydra.
     folder : Path, optional
-        An existing folder for the results, in place of those of an earlier run in it; without it nothing is
-        written.
+        An existing folder for the results, with ``overwrite=true`` in place of those of an earlier run in it;
+        without it nothing is written.
     overrides : sequence of str
         What was asked for on the command line, for the summary.
     resume : bool
@@ -177,14 +186,19 @@ def run(
         If the configuration is wrong, before anything is loaded or written.
     ResumeError
         If a run that is to go on cannot, since its data have changed or its strategy's state is not declared.
+    UnsavedError
+        If the run has ended, but what it ended with cannot be written; it has the run.
     ResultsError
-        If the folder cannot be written, another run is writing to it, or none of its checkpoints is sound.
+        If the folder cannot be written, it holds a run, another run is writing to it, or none of its
+        checkpoints is sound.
     DivergedError
         If the final weights are not finite.
     """
     with one_at_a_time, owning(folder) if folder else nullcontext():
         check(config)
         if folder and not resume:
+            if not config.overwrite:
+                check_unused(folder)
             clear(folder, resuming=False)
         return _run(config, folder, overrides, resume, backend or build(config, "backend"), sweep)
 
@@ -232,18 +246,33 @@ def _run(
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
         comparison.earlier = float(start.arrays.get(DURATION, 0.0)) if start else 0.0
+        if done > config.rounds:
+            raise ResumeError(f"rounds={config.rounds}: the run in {folder} has done {done} already")
         if folder and resume:  # now that it can go on
             clear(folder, resuming=True)
         blueprint = Blueprint.of_run(config, setting.dataset, data)
-        following = tracked(trackers, config, comparison, overrides)
-        with following as tracking, recorded(config, comparison, overrides, data):
+        following, ended = tracked(trackers, config, comparison, overrides), list[Run]()
+        with _unsaved(ended), following as tracking, recorded(config, comparison, overrides, data):
             files = saving(comparison, blueprint, about, every, done, idle=not config.checkpoint_every)
             display = progress(config.rounds, comparison.name, config.display.value, done=done)
             with setting.slices.shards, files, display as show:  # figures need no shards
                 trained = comparison.run(scheme, tracking.after(show), start)
+            models = {name: dict(arrays) for name, arrays in trained.models.items()}
+            left = comparison.arms(), comparison.histories, comparison.hashes, models, blueprint
+            ended.append(Run(folder, *left))
             save(trained, comparison, blueprint)
-    models = {name: dict(arrays) for name, arrays in trained.models.items()}
-    return Run(folder, comparison.arms(), comparison.histories, comparison.hashes, models, blueprint)
+    return ended[0]
+
+
+@contextmanager
+def _unsaved(ended: Sequence[Run]) -> Iterator[None]:
+    """Have what cannot be written not take with it a run that has ended."""
+    try:
+        yield
+    except ResultsError as error:
+        if not ended:
+            raise
+        raise UnsavedError(str(error), ended[0]) from error
 
 
 def _data(setting: "Setting") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
 from fedlocal.config import Config, ConfigError, Display, folder, is_ours
+from fedlocal.ending import code_of_signal, end_with_parent
 from fedlocal.mistyped import explained, unknown_options
 
 if TYPE_CHECKING:
@@ -30,16 +31,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fedlocal")
 FULL_ERROR = "HYDRA_FULL_ERROR"
-NO_SETTINGS = ("sweep.", "display=", "objective=", "report=", "trust=")
+NO_SETTINGS = ("sweep.", "display=", "objective=", "overwrite=", "report=", "trust=")
 
 
 class _Session:
     """What this process learns while Hydra has the floor; those of a launcher learn nothing of a sweep."""
 
     failed = False
-    resuming = False
+    resuming: Path | None = None
     report = True  # whether a page is wanted
     run_folder: Path | None = None
+    shown = False
     sweep_folder: Path | None = None
     show: "ShowSweep | None" = None
     closing = ExitStack()  # ends the sweep's display
@@ -100,13 +102,13 @@ def _unknown(overrides: Iterable[str]) -> list[str]:
     return unknown_options([key for key in added if not loader.get_group_options(key)], Config)
 
 
-def run_jobs(*, resuming: bool = False) -> int | str | None:
+def run_jobs(*, resuming: Path | None = None) -> int | str | None:
     """Do what the command line asks for; return the exit code.
 
     Parameters
     ----------
-    resuming : bool
-        Whether the output folder is that of a run to go on with.
+    resuming : Path or None
+        The folder of the run to go on with.
     """
     code: int | str | None = 1
     _Session.resuming = resuming
@@ -118,6 +120,7 @@ def run_jobs(*, resuming: bool = False) -> int | str | None:
         code = 130
     except SystemExit as leaving:
         code = leaving.code
+    code = code_of_signal() or code
     _conclude(code)
     return 1 if code == 0 and _Session.failed else code
 
@@ -130,6 +133,8 @@ def _telling() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - what is no mistake in the options has its traceback
+        if code := code_of_signal():
+            sys.exit(code)
         told = explained(error, sys.argv[1:], folder()) if full != "1" else None
         _say(f"error: {told}" if told else "".join(traceback.format_exception(error)))
         sys.exit(1)
@@ -144,6 +149,8 @@ def _conclude(code: int | str | None) -> None:
     if _Session.sweep_folder and _Session.sweep_folder.is_dir():
         _show(partial(_print_sweep, _Session.sweep_folder))
     elif place and interrupted:
+        if not _Session.shown:
+            _show(partial(_print_arms, place))
         _say(f"interrupted; the results so far are in {place}")
     if _Session.sweep_folder and interrupted and (_Session.sweep_folder / "multirun.yaml").is_file():
         _say(f"go on with: fedlocal {shlex.quote(f'resume={_Session.sweep_folder}')}")
@@ -174,10 +181,11 @@ def run_job(config: Config) -> float:
 
     A failure is reported and noted, not raised, so that the other runs of a sweep go on.
     """
+    from fedlocal.experiment import UnsavedError
     from fedlocal.sweeping import finite, seeks
 
     job = HydraConfig.get()
-    _Session.run_folder = place = Path(job.runtime.output_dir)
+    _Session.run_folder = place = _Session.resuming or Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
     overrides = list(job.overrides.task)
     if sweep:  # how it is watched and gone on with is no setting of its runs
@@ -190,7 +198,11 @@ def run_job(config: Config) -> float:
         outcome = _outcome(config, place, overrides, sweep)
         objective = _objective(outcome, config.objective)
     except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
+        if code := code_of_signal():  # that made an error of something
+            sys.exit(code)
         _Session.failed = True
+        if isinstance(error, UnsavedError):
+            _show(partial(_print_run, error.run))
         _report(error, place, overrides)
     if sweep:
         _end(place, sweep, display)
@@ -212,6 +224,10 @@ def _begin(config: Config, name: str, overrides: list[str]) -> None:
     if _Session.show:
         _Session.show.begun(name, parse_overrides(overrides))
     else:
+        if (
+            _Session.sweep_folder is None
+        ):  # a launcher's process, which would train on if its sweep were killed
+            end_with_parent()
         share_cores(config, HydraConfig.get().launcher)
         config.display = Display.off  # rounds of several runs at once are nothing to read
 
@@ -243,6 +259,7 @@ def _write_sweep(sweep: Path) -> "list[SweepRow]":
 def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | None) -> "Run":
     """Run, or go on with what was begun."""
     from fedlocal.experiment import run
+    from fedlocal.results import read_run
     from fedlocal.resuming import completed, resume
 
     if sweep:
@@ -251,9 +268,9 @@ def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | No
         return run_or_go_on(config, place, overrides, sweep)
     if not _Session.resuming:
         return run(config, place, overrides)
-    done = completed(place)
+    before = read_run(place).rounds if completed(place) else None
     outcome = resume(place, *overrides)
-    if done:
+    if before == read_run(place).rounds:
         _Session.report = False  # its files stay as they are
         _say(f"{place} has completed before: nothing was left to train")
     return outcome
@@ -265,6 +282,8 @@ def _show(print_: Callable[[], None]) -> None:
         print_()
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # Rich makes the one into the other
+        if code := code_of_signal():
+            sys.exit(code)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _Session.failed = True
@@ -302,12 +321,24 @@ def _print_run(outcome: "Run") -> None:
     console = Console(highlight=False)
     main, *_ = outcome.hashes
     console.print(comparison_table(outcome.arms, main=outcome.histories[main]))
+    _Session.shown = True
     errors = sum(len(one.errors) for one in outcome.histories[main].rounds)
     tainted = f" ({errors} messages ended in an error)" if errors else ""
     console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)
     console.print(f"results {outcome.folder}", soft_wrap=True)
     if not _Session.report:
         console.print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}", soft_wrap=True)
+
+
+def _print_arms(place: Path) -> None:
+    """Print the table of a run that was interrupted, as far as it came."""
+    from rich.console import Console
+
+    from fedlocal.results import read_run
+    from fedlocal.results.table import comparison_table
+
+    if arms := read_run(place).arms:
+        Console(highlight=False).print(comparison_table(arms))
 
 
 def _print_sweep(place: Path) -> None:
@@ -341,7 +372,7 @@ def _print_report(place: Path) -> None:
 
 def _report(error: Exception, place: Path, overrides: list[str]) -> None:
     """Tell people what went wrong, keep the traceback in the log, and leave a summary for the sweep."""
-    from fedlocal.results import FolderInUseError, ResultsError, write_json
+    from fedlocal.results import FolderInUseError, FolderUsedError, ResultsError, write_json
     from fedlocal.resuming import ResumeError
 
     logger.info("the run failed", exc_info=error)
@@ -351,7 +382,8 @@ def _report(error: Exception, place: Path, overrides: list[str]) -> None:
     else:
         _say("".join(traceback.format_exception(error)))
     summary, reason = place / "summary.json", f"{type(error).__name__}: {error}"
-    if summary.exists() or isinstance(error, FolderInUseError | ResumeError):  # the folder is another run's
+    used = _Session.resuming or isinstance(error, FolderInUseError | FolderUsedError | ResumeError)
+    if used or summary.exists():  # the folder is another run's
         return
     with suppress(ResultsError):  # most likely it is what went wrong before
         write_json(summary, {"status": "failed", "error": reason, "overrides": overrides, "arms": []})

@@ -15,6 +15,7 @@ from fedlocal.dividing import division
 from fedlocal.drawing import draw
 from fedlocal.results import ResultsError, environment, read_json, replacing, write_json
 from fedlocal.resuming import ResumeError
+from fedlocal.trust import read_yaml
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
@@ -101,7 +102,11 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path, data:
         write_json(folder / "actors.json", choice.as_json())
     if not (folder / DATA).exists():
         write_json(folder / DATA, data, seal=True)
-    path = folder / "config.yaml"
-    if not path.exists():  # a run that goes on leaves it as it was asked for
-        with replacing(path) as stream:
-            stream.write(OmegaConf.to_yaml(config, resolve=True).encode())
+    path, stored = folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True)
+    if path.exists():  # a run that goes on leaves it as it was asked for, but for the number of rounds
+        before = read_yaml(path)
+        if before.get("rounds") == config.rounds:
+            return
+        stored = OmegaConf.to_yaml(OmegaConf.create({**before, "rounds": config.rounds}))
+    with replacing(path) as stream:
+        stream.write(stored.encode())

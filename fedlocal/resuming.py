@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fedlocal.experiment import Run
 
 CHANGEABLE = ("workers", "backend", "tracker", "display", "report", "trust")
-OF_OTHERS = ("sweep", "objective")  # options that are about other runs, or for other programs
+OF_OTHERS = ("sweep", "objective", "overwrite")  # options that are about other runs, or for other programs
 
 
 class ResumeError(ValueError):
@@ -48,7 +48,7 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     folder : Path
         Of the run.
     overrides : tuple of str
-        As on the command line, of `CHANGEABLE` alone.
+        As on the command line, of `CHANGEABLE` and the number of rounds alone.
 
     Raises
     ------
@@ -64,12 +64,12 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     from fedlocal.trust import check_stored
 
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    refused = [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in CHANGEABLE]
-    if refused:
+    may = (*CHANGEABLE, "rounds")
+    if refused := [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in may]:
         raise ResumeError(
-            f"a run goes on as it was: {', '.join(refused)} cannot be set, only {', '.join(CHANGEABLE)} can"
+            f"a run goes on as it was: {', '.join(refused)} cannot be set, only {', '.join(may)} can"
         )
-    chosen = [each for each in parsed if each.key_or_group in CHANGEABLE]
+    chosen = [each for each in parsed if each.key_or_group in may]
     path = folder / "config.yaml"
     config = compose("trust=false", *(str(each.input_line) for each in chosen))
     stored = _stored(path)
@@ -106,14 +106,16 @@ def completed(folder: Path) -> bool:
 def resume(folder: str | Path, *overrides: str, trust: bool = False) -> "Run":
     """Go on with a run from its last checkpoint, in its folder, to the same bits as if it had never ended.
 
-    A run without a checkpoint starts anew; one that has completed is read.
+    A run without a checkpoint starts anew; one that has completed is read, or trained on if there are to be
+    more rounds than it has done.
 
     Parameters
     ----------
     folder : str or Path
         Of the run.
     *overrides : str
-        As on the command line: ``"workers=2"``, ``"backend=inline"``, ``"display=off"``, and nothing else.
+        As on the command line: ``"workers=2"``, ``"backend=inline"``, ``"display=off"``, and
+        ``"rounds=30"``, the number of rounds in all.
     trust : bool
         Whether to import and call whatever the run's configuration names, as a model of your own;
         ``"trust=true"`` says the same.
@@ -138,7 +140,13 @@ def resume(folder: str | Path, *overrides: str, trust: bool = False) -> "Run":
     place = run_folder(folder)
     config = stored_config(place, (*overrides, "trust=true") if trust else overrides)
     if completed(place):
-        return read(place, trust=config.trust)
+        if config.rounds == _stored(place / "config.yaml").get("rounds"):
+            return read(place, trust=config.trust)
+        if not any(place.glob("checkpoints/*.ckpt")):
+            raise ResumeError(
+                f"rounds={config.rounds}: {place} has completed without a checkpoint to go on from; train it "
+                "anew, with checkpoint_every=1"
+            )
     asked = [*_first_overrides(place), *overrides]
     return run(config, place, asked, resume=True, sweep=sweep_of(place))
 

@@ -101,6 +101,7 @@ def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path)
         return run(begun, place, overrides, resume=True, sweep=sweep)
     except ResumeError as error:
         logger.info("%s", error)
+        begun.overwrite = True
         return run(begun, place, overrides, sweep=sweep)
 
 

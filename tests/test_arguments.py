@@ -41,7 +41,7 @@ def test_a_run_goes_on_in_its_folder(tmp_path: Path) -> None:
     run.mkdir()
     (run / "config.yaml").touch()
     request = understood([f"resume={run}", "workers=2"])
-    assert request.resuming
+    assert request.resuming == run
     quoted = str(run).replace("'", "\\'")
     assert request.arguments == ["workers=2", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
 

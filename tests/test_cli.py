@@ -416,7 +416,7 @@ def test_a_failed_run_leaves_no_results_of_an_earlier_one(fedlocal: Fedlocal, tm
     run(compose(*common), tmp_path / "same")
     assert (tmp_path / "same" / "model.npz").exists()
     (tmp_path / "same" / "mine.npz").touch()
-    assert fedlocal(*common, "actors=500", "hydra.run.dir=same").returncode == 1
+    assert fedlocal(*common, "actors=500", "hydra.run.dir=same", "overwrite=true").returncode == 1
     assert json.loads((tmp_path / "same" / "summary.json").read_text())["status"] == "failed"
     assert not (tmp_path / "same" / "model.npz").exists()
     assert (tmp_path / "same" / "mine.npz").exists()

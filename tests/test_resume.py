@@ -20,7 +20,15 @@ from omegaconf import OmegaConf, open_dict
 import fedlocal
 from fedlocal import History, Run, compose, run
 from fedlocal.config import ConfigError
-from fedlocal.results import DURATION, Checkpoint, FolderInUseError, ResultsError, newest_checkpoint, owning
+from fedlocal.results import (
+    DURATION,
+    Checkpoint,
+    FolderInUseError,
+    FolderUsedError,
+    ResultsError,
+    newest_checkpoint,
+    owning,
+)
 from fedlocal.results.checkpoints import write_checkpoint
 from fedlocal.resuming import ResumeError, differences
 
@@ -297,8 +305,8 @@ def begun(tmp_path: Path) -> Path:
         (["resume=absent"], "absent does not exist"),
         (["-m", "resume=begun", "workers=1,2"], "goes with no other flags"),
         (
-            ["resume=begun", "rounds=9"],
-            "rounds=9 cannot be set, only workers, backend, tracker, display, report, trust can",
+            ["resume=begun", "seed=9"],
+            "seed=9 cannot be set, only workers, backend, tracker, display, report, trust, rounds can",
         ),
     ],
 )
@@ -448,7 +456,11 @@ def test_a_run_whose_rows_are_lost_ends_with_the_same_weights(
 
 
 def test_a_new_run_leaves_no_checkpoints_of_an_earlier_one(half: Path) -> None:
-    run(compose(*BARE, INLINE, "rounds=1"), half)
+    before = {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
+    with pytest.raises(FolderUsedError, match=r"holds a run already: overwrite=true .*resume="):
+        run(compose(*BARE, INLINE, "rounds=1"), half)
+    assert {path: path.read_bytes() for path in before} == before
+    run(compose(*BARE, INLINE, "rounds=1", "overwrite=true"), half)
     assert [path.name for path in (half / "checkpoints").iterdir()] == ["round-000001.ckpt"]
     assert len(fedlocal.resume(half).histories["federated"].rounds) == 2
 
@@ -585,3 +597,46 @@ def test_a_flipped_bit_in_the_rows_is_found_kept_and_mended(
     assert_same(fedlocal.resume(half), whole)
     assert "kept as metrics.csv.damaged" in caplog.text
     assert (half / "metrics.csv.damaged").exists()
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["availability=dropout"], [*MOMENTUM, "strategy=fedadam", "baseline=true"]]
+)
+def test_a_run_that_has_completed_is_trained_on_to_the_bits_of_a_longer_one(
+    tmp_path: Path, more: list[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    run(compose(*BARE, INLINE, *more, "rounds=3"), tmp_path / "run")
+    resumed = fedlocal.resume(tmp_path / "run", "rounds=6")
+    assert_same(resumed, run(compose(*BARE, INLINE, *more, "rounds=6")))
+    assert OmegaConf.load(tmp_path / "run" / "config.yaml").rounds == 6
+    assert fedlocal.resume(tmp_path / "run").hashes == resumed.hashes
+    with pytest.raises(ResumeError, match=r"rounds=4: the run in .* has done 6 already"):
+        fedlocal.resume(tmp_path / "run", "rounds=4")
+    assert fedlocal.resume(tmp_path / "run").hashes == resumed.hashes
+
+
+def test_a_run_without_checkpoints_that_has_completed_is_not_lost_for_more_rounds(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    done = run(compose(*BARE, INLINE, "rounds=2", "checkpoint_every=0"), tmp_path / "run")
+    with pytest.raises(ResumeError, match="without a checkpoint to go on from"):
+        fedlocal.resume(tmp_path / "run", "rounds=4")
+    assert fedlocal.resume(tmp_path / "run").hashes == done.hashes
+
+
+def test_what_a_kill_left_half_written_is_cleared_by_whoever_goes_on(half: Path) -> None:
+    for name in (".partition.png.12ab.tmp", "checkpoints/.round-000004.ckpt.12ab.tmp"):
+        (half / name).touch()
+    fedlocal.resume(half)
+    assert not list(half.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a\\b", "c\\", "d${seed}e", "f\\'g"])
+def test_a_folder_of_any_name_is_gone_on_with_by_the_command(half: Path, whole: Run, name: str) -> None:
+    place = half.rename(half.with_name(name))
+    with started(place, f"resume={place}") as process:
+        assert process.communicate(timeout=120)[1] == ""
+    assert process.returncode == 0
+    assert json.loads((place / "summary.json").read_text())["hashes"] == whole.hashes
+    assert {path.name for path in place.parent.iterdir()} == {name}

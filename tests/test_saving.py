@@ -145,7 +145,7 @@ def test_a_run_that_is_killed_leaves_its_best_model(tmp_path: Path) -> None:
 
 def test_a_new_run_in_the_folder_begins_with_nothing(tmp_path: Path) -> None:
     run(compose(*SMALL, "rounds=3"), tmp_path)
-    run(compose(*SMALL, "rounds=1", "scheme=local", "actors=2"), tmp_path)
+    run(compose(*SMALL, "rounds=1", "scheme=local", "actors=2", "overwrite=true"), tmp_path)
     left = {name for name in files(tmp_path) if name.endswith((".npz", "model.json", "best.json"))}
     assert left == {"actor-0.npz", "actor-1.npz", "model.json"}
 

@@ -30,7 +30,7 @@ from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
 from fedlocal.results.occupancy import Occupancy, usage
-from fedlocal.results.owning import FolderInUseError, clear, owning
+from fedlocal.results.owning import FolderInUseError, FolderUsedError, check_unused, clear, owning
 from fedlocal.results.progress import announce, progress
 from fedlocal.results.report import write_report
 from fedlocal.results.rounds import MOST_LISTED, MessageError
@@ -52,6 +52,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointWriter",
     "FolderInUseError",
+    "FolderUsedError",
     "History",
     "MessageError",
     "Meter",
@@ -67,6 +68,7 @@ __all__ = [
     "announce",
     "arm_folder",
     "below",
+    "check_unused",
     "clear",
     "collect",
     "comparison",

@@ -18,6 +18,10 @@ class FolderInUseError(ResultsError):
     """Another run writes to the folder."""
 
 
+class FolderUsedError(ResultsError):
+    """The folder holds another run's results, which nobody said may go."""
+
+
 @contextmanager
 def owning(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a folder, so that no other run writes to it, until the block ends or the process does.
@@ -65,6 +69,21 @@ FROM_THE_START = (
     "tensorboard/**/events.out.tfevents.*",
 )
 """Files that a run which goes on keeps, and of which another one may have none to put in their place."""
+
+
+def check_unused(folder: Path) -> None:
+    """Refuse a folder in which a run has begun.
+
+    Raises
+    ------
+    FolderUsedError
+        With the ways on.
+    """
+    if any((folder / name).exists() for name in ("config.yaml", "metrics.csv", "model.json")):
+        raise FolderUsedError(
+            f"{folder} holds a run already: overwrite=true removes it, resume={folder} goes on with it, and "
+            "hydra.run.dir=FOLDER puts the new one elsewhere"
+        )
 
 
 def clear(folder: Path, *, resuming: bool) -> None:

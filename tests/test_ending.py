@@ -1,0 +1,101 @@
+"""However a command is ended: it says so by its code, shows what it has, and leaves nobody behind."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.usefixtures("no_leaks"),
+    pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
+]
+
+SMALL = ["dataset=synthetic", "dataset.train=60", "dataset.test=20", "dataset.shape=[4]", "model.hidden=[4]"]
+SMALL += ["actors=2", "rounds=3", "baseline=false", "backend=inline", "display=off"]
+
+WHILE_SHOWING = """
+import os, sys
+from fedlocal import jobs
+from fedlocal.cli import main
+
+number = int(sys.argv.pop())
+jobs._print_report = lambda place: os.kill(os.getpid(), number)
+main()
+"""
+
+WITHIN_A_LIBRARY = """
+import os, sys
+from fedlocal import recording
+from fedlocal.cli import main
+
+def draw(*_):
+    try:
+        os.kill(os.getpid(), number)
+    except BaseException as error:
+        raise ImportError("initialization failed") from error
+
+recording.draw = draw
+number = int(sys.argv.pop())
+main()
+"""
+
+
+def ended(program: str, folder: Path, number: int, *more: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-c", program, *SMALL, *more, f"hydra.run.dir={folder}", str(number)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, cwd=folder.parent)
+
+
+@pytest.mark.parametrize("sent", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+def test_a_signal_while_results_are_shown_has_its_code(tmp_path: Path, sent: signal.Signals) -> None:
+    done = ended(WHILE_SHOWING, tmp_path / "run", sent)
+    assert done.returncode == 128 + sent, done.stderr
+    assert done.stdout.count("federated") == 1
+    assert "weights " in done.stdout
+    assert f"the results so far are in {tmp_path / 'run'}" in done.stderr
+    assert "go on with: fedlocal" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_a_signal_that_a_library_makes_an_error_of_is_still_a_signal(
+    tmp_path: Path, sent: signal.Signals
+) -> None:
+    done = ended(WITHIN_A_LIBRARY, tmp_path / "run", sent)
+    assert done.returncode == 128 + sent, done.stderr
+    assert done.stdout.count("federated") == 1
+    assert "go on with: fedlocal" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["hash"]
+
+
+CHILD = """
+import sys, threading
+from fedlocal.ending import end_with_parent
+
+end_with_parent()
+end_with_parent()
+assert sum(thread.name == "end with parent" for thread in threading.enumerate()) == 1
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+PARENT = """
+import subprocess, sys, threading
+
+subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+threading.Event().wait()
+"""
+
+
+def test_a_launchers_process_ends_with_the_sweep_that_started_it() -> None:
+    line = [sys.executable, "-c", PARENT, CHILD]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        try:
+            assert parent.stdout.readline() == "ready\n"
+        finally:
+            parent.kill()
+        assert parent.stdout.read() == ""  # which ends when nobody has the other end any more
