@@ -89,7 +89,7 @@ class NewHost:
 
     def __call__(self) -> Host:
         """Load the app, which prints under the names of clients."""
-        with seeded(self.seed):
+        with seeded(self.seed), named(""):  # log handlers that it makes for itself will know who logs
             app = self.source.load()
         return Host(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
 

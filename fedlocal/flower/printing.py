@@ -26,10 +26,10 @@ class Named(TextIOBase):
     stream : TextIO
         Where lines go.
     name : str
-        Who writes here.
+        Who writes here; with none, lines have nothing before them.
     """
 
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: TextIO, name: str = "") -> None:
         self._stream, self._name, self._begun = stream, name, ""
         self.buffer = _Bytes(self)
 
@@ -68,14 +68,19 @@ class Named(TextIOBase):
         self._begun = "\n".join(map(_at_last, lines[complete:]))
         return len(text)
 
-    def finish(self) -> None:
-        """Write what is left of a line."""
+    def finish(self, name: str = "") -> None:
+        """Write what is left of a line; from now on somebody else writes here."""
         self._tell(self._begun.split("\n"))
-        self._begun = ""
+        self._name, self._begun = name, ""
+
+    def is_over(self, stream: TextIO) -> bool:
+        """Tell whether lines go to this stream."""
+        return self._stream is stream
 
     def _tell(self, lines: Sequence[str]) -> None:
         shown = [_at_last(line).strip("\r") for line in lines]
-        if told := "".join(f"{self._name}: {line}\n" for line in shown if line.strip()):
+        before = f"{self._name}: " if self._name else ""
+        if told := "".join(f"{before}{line}\n" for line in shown if line.strip()):
             self._stream.write(told)  # at once, since other processes write there too
             self._stream.flush()
 
@@ -111,14 +116,26 @@ class _Bytes(BufferedIOBase):
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Put a name before what this process prints, or logs through Flower's logger, in the block."""
-    out, err = Named(sys.stdout, name), Named(sys.stderr, name)
+    """Put a name, or nothing, before what this process prints and logs in the block."""
+    out, err = _over("stdout", sys.stdout), _over("stderr", sys.stderr)
+    out.finish(name)
+    err.finish(name)
     with redirect_stdout(out), redirect_stderr(err), _logging_to(err):
         try:
             yield
         finally:
             out.finish()
             err.finish()
+
+
+_open: dict[str, Named] = {}
+
+
+def _over(kind: str, stream: TextIO) -> Named:
+    """Return the same stream each time: a client may give it to a log handler, which others use after it."""
+    if kind not in _open or not _open[kind].is_over(stream):
+        _open[kind] = Named(stream)
+    return _open[kind]
 
 
 @contextmanager

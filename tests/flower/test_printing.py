@@ -87,6 +87,21 @@ def test_a_stream_is_like_the_one_below_it(stream: Named) -> None:
     assert not stream.isatty()
 
 
+def test_who_logs_through_a_handler_that_another_client_made_has_its_own_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("of an app")
+    for client in ("client 3", "client 4"):
+        with named(client):
+            if not logger.handlers:  # as logging.basicConfig does
+                logger.addHandler(logging.StreamHandler())
+            logger.warning("here is %s", client)
+    logger.warning("here is the server")
+    logger.handlers.clear()
+    expected = ["client 3: here is client 3", "client 4: here is client 4", "here is the server"]
+    assert capsys.readouterr().err.splitlines() == expected
+
+
 def test_flowers_own_information_is_left_out_before_and_after_a_client(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

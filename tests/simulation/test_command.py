@@ -30,7 +30,11 @@ def test_an_app_runs_from_its_folder_and_each_client_prints_under_its_name(app: 
     assert done.returncode == 0, done.stderr
     out = done.stdout.splitlines()
     clients = [line for line in out if line.startswith("client ")]
-    assert sorted(clients) == [f"client {partition}: trained a b" for partition in range(3)]
+    assert sorted(clients) == [
+        f"client {partition}: {what}"
+        for partition in range(3)
+        for what in (f"logged by {partition}", "trained a b")
+    ]
     said, *rounds = done.stderr.splitlines()
     assert said.startswith("3 clients: num-supernodes of [tool.flwr.federations.local] in ")
     assert [line.startswith("round 1  train 3  evaluate 3  ") for line in rounds] == [True]

@@ -1,11 +1,16 @@
 """Its client."""
 
+import logging
 import random
+import sys
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
 app = ClientApp()
 
 
@@ -17,6 +22,7 @@ def train(message: Message, context: Context) -> Message:
     (array,) = message.content.array_records["arrays"].to_numpy_ndarrays()
     array += np.float32(np.random.rand() + random.random())  # noqa: NPY002 - as apps do
     print("trained", context.run_config["model.name"])
+    logger.info("logged by %d", partition)
     return reply(message, context, ArrayRecord([array]))
 
 
