@@ -56,7 +56,7 @@ def _numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
         except (TypeError, ValueError) as error:
             raise DataError(f"x, column {column.name}: {error}") from error
     codes = {category: code for code, category in enumerate(column.categories)}
-    texts = values.astype(str)
+    texts = np.array(["" if value is None else str(value) for value in values.tolist()], np.str_)
     if column.fill is not None:
         texts = np.where(np.isin(texts, list(MISSING)), column.categories[int(column.fill)], texts)
     if unknown := sorted(set(texts.tolist()) - codes.keys()):

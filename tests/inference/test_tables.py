@@ -206,6 +206,9 @@ def test_columns_of_a_data_frame_are_matched_by_their_names() -> None:
     frame = Frame(size=["M", "S"], city=["Kiel", "Bonn"], age=[30, 40])
     rows = checked_rows(frame, blueprint(4, PEOPLE))  # type: ignore[arg-type]
     assert rows.tolist() == [[30, 0, 1, 1], [40, 1, 0, 0]]
+    filled = (Column("age", fill=33), Column("city", ("Bonn", "Kiel"), fill=1))
+    lacking = Frame(city=["Bonn", None, "nan"], age=[30, np.nan, 40])
+    assert checked_rows(lacking, blueprint(3, filled)).tolist() == [[30, 1, 0], [33, 0, 1], [40, 0, 1]]  # type: ignore[arg-type]
     for wrong, told in [
         (Frame(size=["M"], town=["Kiel"], age=[30]), "x: lacks city; its columns are size, town, age"),
         (Frame(size=["L"], city=["Kiel"], age=[30]), "x, column size: 'L' is not one of S, M"),
