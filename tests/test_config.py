@@ -12,6 +12,7 @@ PRESETS = {group: sorted(path.stem for path in (folder() / group).glob("*.yaml")
 NEEDS = {
     "npz": ["dataset.path=data.npz"],
     "trace": ["availability.path=trace.csv"],
+    "csv": ["dataset.path=mine.csv", "dataset.target=y"],
     "openml": ["dataset.name=iris"],
     "huggingface": ["dataset.path=mine"],
     "flower_datasets": ["partition.partitioner._target_=fedlocal.data.partition.Iid"],
