@@ -1,6 +1,7 @@
 """The process that workers fork from, shared by all tests: it imports once what each worker would."""
 
 import multiprocessing
+from contextlib import suppress
 
 from fedlocal.drawing import PRELOAD as DRAWING
 from fedlocal.flower.backends import PRELOAD as CLIENTS
@@ -22,4 +23,5 @@ def stop() -> None:
     if "forkserver" in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver
 
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        with suppress(OSError):  # its socket has no name that could be removed
+            forkserver._forkserver._stop()  # type: ignore[attr-defined]

@@ -1,12 +1,16 @@
 """The seam between spawned actors and the engine that runs them."""
 
+import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Any, Protocol
 
 from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.memory import Broadcast
 from fedlocal.actors.messages import Envelope, Result
+
+_log = logging.getLogger("fedlocal.actors")
 
 
 class Carrier(Protocol):
@@ -55,16 +59,23 @@ class Posted(Batch):
             self._settled(error)
 
 
+def settle(future: Future[Any], outcome: Any) -> None:
+    """Give a future its outcome, a result or an exception; what its callbacks raise is only logged."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    except BaseException as error:  # exceptions it logs by itself; SystemExit gets through
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
+        _log.exception("a callback of an answer raised")
+
+
 def promised(envelope: Envelope) -> tuple[Posted, Future[Result]]:
     """Return a message to deliver, and the future of its result."""
     future: Future[Result] = Future()
 
-    def settled(result: Result | ActorSystemError) -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        if isinstance(result, ActorSystemError):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
-
-    return Posted(envelope, settled), future
+    return Posted(envelope, lambda result: settle(future, result)), future

@@ -34,7 +34,8 @@ class _Place:
     start_at: float = 0.0  # when to fill it, if it is vacant
     vacant_since: float = 0.0
     failures: int = 0  # to start, in a row
-    kills: int = 0  # from outside, in a row
+    kills: int = 0  # from outside while it started, in a row
+    deaths: int = 0  # of workers that were ready, in a row
     reason: str = ""  # of the last failure
     was_ready: bool = False
 
@@ -75,6 +76,7 @@ class Crew:
         self.links: list[Link] = []  # the workers that have a process
         self.ready: dict[int, Link] = {}  # those that take messages, by generation
         self.vacant = True  # whether a place is
+        self.closing = False  # set by any thread: no process starts any more
 
     @property
     def settled(self) -> bool:
@@ -93,7 +95,7 @@ class Crew:
         """Start a process in each vacant place whose time has come."""
         now = time.monotonic()
         for worker, place in self._places.items():
-            if place.link is None and place.start_at <= now and not self.hopeless:
+            if place.link is None and place.start_at <= now and not (self.hopeless or self.closing):
                 generation = next(self._generations)
                 try:
                     place.link = Link(worker, generation, self._start, self._policy, self._method)
@@ -134,6 +136,7 @@ class Crew:
         else:
             self._journal.note("started", **fields)
         place.was_ready, place.vacant_since = True, 0.0
+        place.failures = place.kills = 0
 
     def leaves(self, link: Link) -> None:
         """Note that a worker takes no more messages, since it has grown too large."""
@@ -145,7 +148,7 @@ class Crew:
         link.progress.handled += 1
         if link.progress.handled == 1:
             for place in self._places.values():
-                place.failures = place.kills = 0
+                place.failures = place.kills = place.deaths = 0
 
     def is_retired(self, link: Link) -> bool:
         """Tell whether a worker has no place in the crew any more."""
@@ -163,11 +166,14 @@ class Crew:
         place.vacant_since = place.vacant_since or now
         if link.progress.handled or death.actors or death.cause in ("watermark", "withdrawn"):
             place.start_at = now
-        elif death.own:
+        elif link.progress.ready:  # it had started: the first death in a row costs no time, others may go on
+            place.start_at = now + (_pause(place.deaths) if place.deaths else 0.0)
+            place.deaths += 1
+        elif death.own and not (death.cause == "signal" and place.was_ready):
             self._not_started(place, str(death))
-        else:
-            place.start_at, place.reason = now, str(death)
-            place.kills += 1
+        else:  # a worker that could start before hardly gives itself a signal
+            place.kills, place.reason = place.kills + 1, str(death)
+            place.start_at = now + (_pause(place.kills) if death.own else 0.0)
 
     def resize(self, workers: int) -> None:
         """Add places, or let the last ones go when they have handled what they hold."""
@@ -202,5 +208,9 @@ class Crew:
         if place.failures == self._policy.max_starts and not self.hopeless:
             logger.warning("%s; as long as others can, they go on without it", reason)
         place.vacant_since = place.vacant_since or time.monotonic()
-        pause = min(FIRST_PAUSE * 2 ** (place.failures - 1), LONGEST_PAUSE)
-        place.start_at = time.monotonic() + pause
+        place.start_at = time.monotonic() + _pause(place.failures)
+
+
+def _pause(failures: int) -> float:
+    """Return the seconds until the next start after so many failures in a row."""
+    return min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)

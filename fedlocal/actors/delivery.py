@@ -120,10 +120,11 @@ class Delivery:
         described, parts = [], []
         if not link.in_flight:
             link.progress.since = time.monotonic()
+        link.frames += 1
         for task, ran_elsewhere in messages:
             envelope = task.envelope
             slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
-            flight = InFlight(task, self._pool if slot >= 0 else None, slot)
+            flight = InFlight(task, self._pool if slot >= 0 else None, slot, link.frames)
             link.in_flight[task.number] = flight
             link.give(envelope.content, flight.pool)
             content = envelope.content.number if envelope.content else 0
@@ -132,6 +133,22 @@ class Delivery:
             parts += [envelope.body, state]
         short = self._dispatcher.expected(link.generation, messages[-1][0]) < AHEAD
         link.send(Kind.MESSAGES, {"messages": described, "short": short}, parts)
+
+    def recall_at(self, links: Mapping[int, Link]) -> float | None:
+        """Return when a worker's messages are to be given to another, which is idle; None for never."""
+        if all(link.in_flight for link in links.values()):
+            return None
+        times = (link.recall_at() for link in links.values())
+        return min((due for due in times if due is not None), default=None)
+
+    def recall(self, links: Mapping[int, Link], now: float) -> None:
+        """Take back what workers hold in advance and do not get to, where others are idle."""
+        for link in links.values() if self.recall_at(links) is not None else ():
+            due = link.recall_at()
+            if due is not None and due <= now:
+                for task in link.recall():
+                    self._journal.note("recalled", message=task.number, generation=link.generation)
+                    self._dispatcher.recall(link.generation, task)
 
     # Results -------------------------------------------------------------------------------------------
 
@@ -151,6 +168,7 @@ class Delivery:
             if handled.in_slot and not flight.has_room(handled.lengths):
                 raise ProtocolError(f"arrays of {handled.lengths} bytes are not in its slot")
             del link.in_flight[handled.message]
+            link.passed(flight.frame)
             self._journal.acknowledged(handled.message, link.worker, link.generation, handled.started)
             self._commit(link, flight, handled, parts)
 
@@ -194,6 +212,7 @@ class Delivery:
             self._journal.note("stale", message=number, generation=link.generation)
             return
         flight.free_slot()
+        link.passed(flight.frame)
         self._journal.acknowledged(number, link.worker, link.generation, started)
         task = flight.task
         if task.batch.has_result(task.index):
@@ -230,6 +249,7 @@ class Delivery:
                 self._journal.note("retried", message=number, cause=death.cause)
                 self._dispatcher.put_back(task, alone=guilty)
         link.in_flight.clear()
+        link.free_recalled()
         self._dispatcher.forget_worker(link.generation)
         for batch in list(self._batches):
             self._finish(batch)

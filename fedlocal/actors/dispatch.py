@@ -57,6 +57,13 @@ class Dispatcher:
         """
         self._returned.append((task, alone))
 
+    def recall(self, worker: int, task: Task) -> None:
+        """Return a message that a worker did not get to, for another one."""
+        load = self._loads[worker]
+        load.messages -= 1
+        load.units -= _units(task.envelope.cost)
+        self.put_back(task, alone=False)
+
     def assign(self, workers: Sequence[int]) -> dict[int, list[tuple[Task, bool]]]:
         """Take messages for workers.
 

@@ -9,29 +9,33 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from fedlocal.actors import fork_server
 from fedlocal.actors.batch import Task
 from fedlocal.actors.deaths import OWN, Cause, Death, cause_of, out_of_memory_kills
-from fedlocal.actors.memory import Broadcast, Buffer, Pulse, SlotPool
+from fedlocal.actors.memory import LAST_FRAME, Broadcast, Buffer, Pulse, SlotPool
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.processes import start_worker
+from fedlocal.actors.processes import await_end, start_worker
 from fedlocal.actors.wire import Frame, FrameReader, Kind, ProtocolError, encode, send
 
 READ_AT_ONCE = 1 << 17  # bytes; most frames are smaller, and come several at a time
 MARGIN = 1 << 25  # bytes that a frame may have beside one message: small replies share frames
 # Seconds that a worker whose socket closed has to end by itself, so that its exit code is its own.
 EXIT_GRACE = 0.2
+SILENT = 0.1  # seconds without an answer after which a worker's messages are better handled by an idle one
+REAPED = 10.0  # seconds in which the end of a killed worker is known
 MAX_TOGETHER = 255  # messages that an acknowledgement may name
 LOST = 255  # what multiprocessing says if the process that workers fork from is gone
 
 
 @dataclass
 class InFlight:
-    """A message that a worker holds, and the slot for its reply."""
+    """A message that a worker holds, the slot for its reply, and the frame that brought it."""
 
     task: Task
     pool: SlotPool | None
     slot: int
+    frame: int
 
     def has_room(self, lengths: Sequence[int]) -> bool:
         """Tell whether arrays of these lengths can be in its slot."""
@@ -90,6 +94,9 @@ class Link:
         self._oom_kills = out_of_memory_kills()
         self._reader = FrameReader(policy.max_message + MARGIN)
         self._outgoing: deque[tuple[list[memoryview], int]] = deque()
+        self.frames = 0  # with messages, so far
+        self._recalled: list[InFlight] = []
+        self._recalled_up_to = 0
         self._contents: set[int] = {0}
         self._pool = 0
         self.open = True  # as far as is known, the worker's end is too
@@ -209,6 +216,40 @@ class Link:
         first, count = self._pulse.read() if self._pulse else self.progress.acknowledged
         return (first, count) if first in self.in_flight else (0, 0)
 
+    def recall_at(self) -> float | None:
+        """Return when what the worker holds in advance is better handled by an idle one; None for never."""
+        if len(self.in_flight) < 2 or self._pulse is None or self.frames > LAST_FRAME:
+            return None
+        return self.progress.since + SILENT if len(self.in_flight) > len(self._begun()) else None
+
+    def _begun(self) -> list[int]:
+        return self.handling() or list(self.in_flight)[:1]
+
+    def recall(self) -> list[Task]:
+        """Take back the messages that the worker has not begun.
+
+        It may begin one just now: then its answer is dropped, as any that comes second.
+        """
+        if self._pulse is None:
+            return []
+        kept = self._begun()
+        self._pulse.recall(self.frames, kept[0])
+        taken = [self.in_flight.pop(message) for message in list(self.in_flight) if message not in kept]
+        self._recalled += taken
+        self._recalled_up_to = self.frames
+        return [flight.task for flight in taken]
+
+    def passed(self, frame: int) -> None:
+        """Note that the worker has answered a message of this frame: it writes to no slot of earlier ones."""
+        if self._recalled and frame > self._recalled_up_to:
+            self.free_recalled()
+
+    def free_recalled(self) -> None:
+        """Give the slots of messages back that were taken back."""
+        for flight in self._recalled:
+            flight.free_slot()
+        self._recalled.clear()
+
     def suspects(self, cause: Cause) -> list[int]:
         """Return the messages that an end with this cause may be due to.
 
@@ -227,12 +268,13 @@ class Link:
 
     def end(self, cause: Cause | None = None, detail: str = "") -> Death:
         """Kill the process if it lives, reap it, and say how it ended: as given, or as it did."""
+        fork_server.wake()  # it tells of the end, and somebody may have stopped it
         self.process.join(EXIT_GRACE if cause is None else 0)
         code, pid = self.process.exitcode, self.process.pid or 0
         if code == LOST and cause is None and _exists(pid):
             cause, detail = "lost", "was lost: the process that workers fork from is gone"
         _kill(pid, reaped=code is not None and cause != "lost")
-        self.process.join()
+        await_end(self.process, REAPED)
         if cause is None and self.progress.leaving and code == 0:
             cause, detail = "watermark", "had grown too large"
         elif cause is None and code is None:
@@ -240,7 +282,8 @@ class Link:
         elif cause is None and code is not None:
             cause, detail = cause_of(code, out_of_memory=out_of_memory_kills() > self._oom_kills)
         self.sock.close()
-        self.process.close()
+        with suppress(ValueError):  # the kernel cannot end it: it waits for a device
+            self.process.close()
         if self._pulse:
             self.progress.acknowledged = self._pulse.read()
             self._pulse.close()

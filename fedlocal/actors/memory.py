@@ -26,6 +26,8 @@ Bytes = NDArray[np.uint8]
 
 ALIGNMENT = 64
 MAX_SLOTS = 1 << 12
+FRAME_BITS = 24  # of the number of a frame with messages, of all that a worker was sent
+LAST_FRAME = (1 << FRAME_BITS) - 1
 MIN_SHARED = 1 << 14  # bytes; smaller contents go over the socket: a mapping costs more than the copy
 HAS_MEMFD = sys.platform == "linux" and hasattr(os, "memfd_create")
 
@@ -162,10 +164,10 @@ class Slots:
 
 
 class Pulse:
-    """A word that a worker writes and its supervisor reads: which messages it is handling.
+    """Two words in shared memory: which messages a worker is handling, and which it is not to begin.
 
-    One store to shared memory acknowledges a message, where a frame would cost two system calls and wake the
-    supervisor. What was stored outlives the worker.
+    The worker writes the first, its supervisor the second. One store acknowledges a message, where a frame
+    would cost two system calls and wake the supervisor. What was stored outlives the worker.
 
     Parameters
     ----------
@@ -200,6 +202,15 @@ class Pulse:
         """Return what was acknowledged last: the first message and their count; 0, 0 if nothing was."""
         word = self._words[0]
         return word >> 8, word & 0xFF
+
+    def recall(self, frame: int, kept: int) -> None:
+        """Take back the messages of all frames up to this one that have not begun, except the one to keep."""
+        self._words[1] = kept << FRAME_BITS | frame
+
+    def recalled(self) -> tuple[int, int]:
+        """Return the number of the last frame that was taken back, and the message in it that was not."""
+        word = self._words[1]
+        return word & LAST_FRAME, word >> FRAME_BITS
 
     def close(self) -> None:
         """Give the memory back."""

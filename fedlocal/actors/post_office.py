@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedlocal.actors.batch import ActorSystemError
-from fedlocal.actors.carrier import Carrier, Posted
+from fedlocal.actors.carrier import Carrier, Posted, settle
 from fedlocal.actors.letters import Effect, Kind, Letter, origin, without_effects, written
 from fedlocal.actors.memory import Broadcast, Buffer
 from fedlocal.actors.messages import Envelope, Failure, Reply, Result
@@ -115,7 +115,7 @@ class PostOffice:
         for actor in gone.values():
             for watcher in actor.watchers:
                 if isinstance(watcher, Future):
-                    _resolve(watcher, Down(actor.ref, "closed"))
+                    settle(watcher, Down(actor.ref, "closed"))
 
     # Actors --------------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class PostOffice:
 
     def _inform(self, watcher: Future[Down] | int, news: Down) -> None:
         if isinstance(watcher, Future):
-            _resolve(watcher, news)
+            settle(watcher, news)
         elif watcher in self._actors:
             self._do(Effect("tell", watcher, content=written(news)))
 
@@ -225,13 +225,12 @@ class PostOffice:
         except Exception as error:  # noqa: BLE001
             return ActorError(str(actor.ref), "protocol", f"its worker sent no valid reply: {error!r}")
         if answer:
-            _resolve(answer, value)
+            settle(answer, value)
         return None
 
     def _failed(self, answer: Future[Any] | None, error: Exception) -> None:
         if answer:
-            if answer.set_running_or_notify_cancel():
-                answer.set_exception(error)
+            settle(answer, error)
         elif isinstance(error, ActorError):
             self._dead_letter(error)
         else:
@@ -259,8 +258,3 @@ class PostOffice:
             _log.warning("a message was lost: %s", str(error))  # a handler may keep it; not its frames
         if self._dead_letters == MAX_LOGGED:
             _log.warning("further lost messages are not logged")
-
-
-def _resolve(future: Future[Any], result: Any) -> None:
-    if future.set_running_or_notify_cancel():
-        future.set_result(result)

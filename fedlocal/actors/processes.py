@@ -18,13 +18,13 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 
-from fedlocal.actors import worker
+from fedlocal.actors import fork_server, worker
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.threads import ONE_THREAD
 
 START_METHODS = ("forkserver", "spawn")
-DESCRIPTORS = 10  # that a start opens at most, in passing
+DESCRIPTORS = 14  # that a start opens at most, in passing
 
 
 def _context(method: str | None) -> ForkServerContext | SpawnContext:
@@ -40,13 +40,11 @@ def warm_up(preload: Sequence[str]) -> None:
 
     It imports `preload` while the caller goes on; workers start in milliseconds afterwards.
     """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if not fork_server.AVAILABLE:
         return
-    from multiprocessing import forkserver
-
     with _quiet_start():
-        forkserver.set_forkserver_preload([__name__, *preload])
-        forkserver.ensure_running()
+        multiprocessing.set_forkserver_preload([__name__, *preload])
+        fork_server.run()
 
 
 def start_worker(
@@ -68,20 +66,23 @@ def start_worker(
     Raises
     ------
     ConnectionError
-        If the process that workers fork from ended meanwhile; the next start makes a new one.
+        If the process that workers fork from ended meanwhile, or was ended since it did not answer within the
+        start deadline; the next start makes a new one.
     OSError
         If there is no process or descriptor to be had.
     """
+    default = multiprocessing.get_start_method(allow_none=True)
+    theirs_too = default if default in multiprocessing.get_all_start_methods() else None
     ours, theirs = socket.socketpair()
     try:
         process = _context(method).Process(
             target=worker.main,
-            args=(theirs, generation, start, policy),
+            args=(theirs, generation, start, policy, theirs_too),
             name=f"fedlocal-worker-{generation}",
         )
         with _quiet_start():
             _check_descriptors()
-            process.start()
+            _start(process, policy.start_deadline)
     except EOFError as error:
         ours.close()
         raise ConnectionResetError("the process that workers fork from ended meanwhile") from error
@@ -91,6 +92,30 @@ def start_worker(
     finally:
         theirs.close()  # or the end of the child would never show as the end of the stream
     return process, ours
+
+
+def _start(process: BaseProcess, seconds: float | None) -> None:
+    if not fork_server.forked(process):
+        process.start()
+        return
+    fork_server.run()
+    fork_server.wake()
+    with fork_server.answering(seconds):
+        process.start()
+
+
+def await_end(process: BaseProcess, seconds: float) -> None:
+    """Wait until the end of a killed worker is known; the process that has to tell of it is ended at last."""
+    process.join(seconds)
+    if process.exitcode is None and fork_server.forked(process):
+        fork_server.end()
+        process.join(seconds)
+
+
+def break_off() -> None:
+    """End a start that is under way, with the process that it waits for."""
+    if _starting.locked():
+        fork_server.end()
 
 
 def _check_descriptors() -> None:

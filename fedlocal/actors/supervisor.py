@@ -7,14 +7,17 @@ in this thread.
 """
 
 import logging
+import os
 import selectors
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from fedlocal.actors import fork_server
 from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.crew import Crew
 from fedlocal.actors.deaths import Cause, Death
@@ -24,10 +27,13 @@ from fedlocal.actors.link import Link
 from fedlocal.actors.memory import Broadcast
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
+from fedlocal.actors.processes import break_off
 from fedlocal.actors.text import readable
 from fedlocal.actors.wire import Frame, Kind, ProtocolError
 
 logger = logging.getLogger(__name__)
+
+OVERSLEPT = 1.0  # seconds after its time at which this process woke up: it was stopped, or had no core
 
 
 class Supervisor:
@@ -58,11 +64,13 @@ class Supervisor:
         journal: Journal,
         on_death: Callable[[Death], None],
     ) -> None:
+        _supervisors.add(self)
         self.ready = threading.Event()
         self.error: ActorSystemError | None = None
         self._policy, self._journal, self._on_death = policy, journal, on_death
         self._commands: deque[Callable[[], None]] = deque()
         self._kill_at: float | None = None
+        self._recall_at: float | None = None
         self._gate, self._closed = threading.Lock(), False
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -138,12 +146,26 @@ class Supervisor:
         self._kill_at = min(deadline, self._kill_at or deadline)
         self._delivery.close(ActorSystemError("the actor system was closed"))
 
+    def hurry(self) -> None:
+        """End a start that keeps the thread from ending; for any thread."""
+        self._crew.closing = True
+        break_off()
+
+    def lose_thread(self) -> None:
+        """Note that this process is a fork: it has no such thread, and the workers are not its own."""
+        self._gate, self._closed = threading.Lock(), True
+        for link in self._crew.links:
+            fork_server.disown(link.process)
+        self.error = ActorSystemError(
+            "this process is a fork of the one that opened the actor system; open another one here"
+        )
+
     # The loop ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
             while self._kill_at is None or self._crew.links:
-                for key, events in self._selector.select(self._patience()):
+                for key, events in self._events():
                     self._on_event(key, events)
                 self._run_commands()
                 if self._kill_at is None:
@@ -156,6 +178,19 @@ class Supervisor:
             raise
         finally:
             self._end_all()
+
+    def _events(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for events, or the clock.
+
+        This process may have been stopped past a deadline, with its workers or without: what came meanwhile
+        is read before anybody is judged, and who said nothing has the time again.
+        """
+        patience, before = self._patience(), time.monotonic()
+        events = self._selector.select(patience) or self._selector.select(0)
+        if patience is not None and time.monotonic() - before - patience > OVERSLEPT:
+            for link in self._crew.links:
+                link.progress.since = time.monotonic()
+        return events
 
     def _run_commands(self) -> None:
         while self._commands:
@@ -175,8 +210,11 @@ class Supervisor:
                 self._delivery.abandon(self._crew.hopeless)
         if not self.ready.is_set() and (self._crew.settled or self.error):
             self.ready.set()
+        if self._recall_at is not None and self._recall_at <= now:
+            self._delivery.recall(self._crew.ready, now)
         for link in self._delivery.dispatch(self._crew.ready):
             self._watch(link)
+        self._recall_at = self._delivery.recall_at(self._crew.ready)
 
     def _give_up_on(self, link: Link) -> None:
         if link.progress.ready:
@@ -189,7 +227,7 @@ class Supervisor:
         times = [self._kill_at]
         if self._kill_at is None:
             times += [link.overdue_at(self._policy) for link in self._crew.links]
-            times += [] if self.error else [self._crew.next_start()]
+            times += [self._recall_at, *([] if self.error else [self._crew.next_start()])]
         due = min((one for one in times if one is not None), default=None)
         return None if due is None else max(0.0, due - time.monotonic())
 
@@ -262,7 +300,7 @@ class Supervisor:
     def _tell(self, death: Death) -> None:
         try:
             self._on_death(death)
-        except Exception:  # somebody else's mistake, which is not to end the supervisor
+        except BaseException:  # somebody else's mistake, which is not to end the supervisor
             logger.exception("on_death raised")
 
     def _end_all(self) -> None:
@@ -278,6 +316,15 @@ class Supervisor:
         self._wake_out.close()
         self.ready.set()
 
+
+def _after_fork() -> None:
+    for supervisor in list(_supervisors):
+        supervisor.lose_thread()
+
+
+_supervisors: "weakref.WeakSet[Supervisor]" = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 _BEFORE_READY = (Kind.READY, Kind.BROKEN)
 _FROM_WORKERS = (*_BEFORE_READY, Kind.REPLIES, Kind.ERROR, Kind.ACKNOWLEDGE, Kind.LEAVING)

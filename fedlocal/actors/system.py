@@ -25,6 +25,7 @@ from fedlocal.actors.spawning import Spawning
 from fedlocal.actors.supervisor import Supervisor
 from fedlocal.actors.threads import usable_cores
 
+STUCK = 2.0  # more seconds that the end of a system takes, unless a worker is just being started
 GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop
 
 
@@ -124,7 +125,8 @@ class ActorSystem(Spawning):
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages that have no result yet; what their actors may still answer is dropped."""
         supervisor = self._supervisor
-        supervisor.call(lambda: supervisor.withdraw(batch, reason))
+        if not supervisor.call(lambda: supervisor.withdraw(batch, reason)):
+            batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
         batch.wait()
 
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
@@ -224,6 +226,9 @@ class _Carrier:
 
 def _stop(supervisor: Supervisor, office: PostOffice | None, grace: float) -> None:
     supervisor.call(lambda: supervisor.stop(grace))
-    supervisor.thread.join()
+    supervisor.thread.join(grace + STUCK)
+    if supervisor.thread.is_alive():
+        supervisor.hurry()
+        supervisor.thread.join()
     if office:
         office.close()

@@ -10,6 +10,7 @@ import json
 import math
 import socket
 import struct
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from fedlocal.actors.memory import Buffer, raw
 
 PREFIX = struct.Struct("!4sBxxxIIQI")  # magic, kind, generation, fields length, payload length, crc
 MAGIC = b"fdl2"
-MAX_FIELDS = 1 << 20
+MAX_FIELDS = 1 << 24
+MAX_ARRAYS = 1 << 19  # of one message or reply: the fields name the length of each, twice
 MAX_PAYLOAD = 1 << 31  # unless its reader expects less
 SMALL = 1 << 16  # bytes; a payload up to this size is put together before it is sent
+FINE = 4096  # bytes; parts of this size on average, or smaller, are put together as well
 MAX_BUFFERS = 512  # of one system call; POSIX systems take 1024 or a little less
 
 
@@ -95,7 +98,7 @@ def encode(
     views = [raw(part) for part in parts]
     lengths = [view.nbytes for view in views]
     size = sum(lengths)
-    if size < SMALL:
+    if size < SMALL or size < len(views) * FINE:
         views = [memoryview(b"".join(views))]  # one buffer is cheaper than many
     described = json.dumps({**(fields or {}), "parts": lengths}).encode()
     crc = zlib.crc32(described)
@@ -159,10 +162,10 @@ class FrameReader:
         magic, kind, _, fields, payload, _ = prefix
         if magic != MAGIC or kind not in KINDS:
             raise ProtocolError(f"not a frame: magic {magic!r}, kind {kind}")
-        if fields > MAX_FIELDS or payload > self._max_payload:
-            raise ProtocolError(
-                f"frame of {fields} + {payload} bytes is over the limit of {self._max_payload}"
-            )
+        if fields > MAX_FIELDS:
+            raise ProtocolError(f"frame with {fields} bytes of fields is over the limit of {MAX_FIELDS}")
+        if payload > self._max_payload:
+            raise ProtocolError(f"frame of {payload} bytes is over the limit of {self._max_payload}")
         return prefix
 
     def _frame(self, prefix: tuple[Any, ...]) -> Frame:
@@ -235,8 +238,11 @@ def send(sock: socket.socket, buffers: Sequence[memoryview], fd: int = -1) -> li
 
 
 def frames(sock: socket.socket) -> Iterator[tuple[Frame, int]]:
-    """Yield frames from a blocking socket until it is closed, each with the descriptor it brought or -1."""
-    reader, brought = FrameReader(), -1
+    """Yield frames from a blocking socket until it is closed, each with the descriptor it brought or -1.
+
+    Of any size: they are from the supervisor, which has its limits.
+    """
+    reader, brought = FrameReader(sys.maxsize), -1
     can_bring = hasattr(sock, "recvmsg") and hasattr(socket, "SCM_RIGHTS")
     while True:
         wanted = reader.wanted

@@ -4,7 +4,9 @@ It takes no decision: it handles what the supervisor sends it, in that order, an
 closes. Its process group is its own, so that whatever a client starts can be ended with it.
 """
 
+import atexit
 import gc
+import multiprocessing
 import os
 import signal
 import socket
@@ -22,7 +24,7 @@ from fedlocal.actors.memory import Buffer, Pulse, Slots, map_broadcast, raw
 from fedlocal.actors.messages import Behaviour, Outcome, Request, Stacking, Wire
 from fedlocal.actors.policy import MEBIBYTE, Policy
 from fedlocal.actors.threads import limit_this_process
-from fedlocal.actors.wire import Addressed, Frame, Handled, Kind, encode, frames, send
+from fedlocal.actors.wire import MAX_ARRAYS, Addressed, Frame, Handled, Kind, encode, frames, send
 
 F_SETSIG = 10  # of Linux; Python's fcntl does not name it
 PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
@@ -30,8 +32,22 @@ HELD_BYTES = 1 << 24  # of replies that wait
 MAX_ERROR = 20_000  # characters of a traceback that travel; the end of it says most
 
 
-def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour], policy: Policy) -> None:
-    """Build the behaviour and answer messages until told to stop."""
+def main(
+    sock: socket.socket,
+    generation: int,
+    start: Callable[[], Behaviour],
+    policy: Policy,
+    method: str | None = None,
+) -> None:
+    """Build the behaviour and answer messages until told to stop.
+
+    What actors start by :mod:`multiprocessing` starts by `method`, as in the supervisor's process: a worker's
+    own start method would be inherited, and what they start may not pickle.
+    """
+    forked = multiprocessing.get_start_method() == "forkserver"
+    multiprocessing.set_start_method(method, force=True)
+    if forked:  # what the process before has to do at its end is not for this one to do
+        atexit._clear()  # noqa: SLF001 - there is no other way
     _separate_from_parent()
     _limit_memory(policy)
     worker = _Worker(sock, generation, policy)
@@ -51,10 +67,21 @@ def main(sock: socket.socket, generation: int, start: Callable[[], Behaviour], p
         if number == 0:
             _have_the_kernel_end_this()
         if frame.kind is Kind.STOP:
-            return
+            break
         worker.on_frame(frame, fd)
         if worker.leaving:
-            return
+            break
+    _end_what_actors_started()
+
+
+def _end_what_actors_started() -> None:
+    """Have the pools of actors, such as joblib's, end their processes as at the end of any Python program.
+
+    Multiprocessing would first remove the semaphores that processes which start just now are to use, and in
+    a fork leave out the rest: files would stay behind.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - runs again, and does nothing then
+    atexit._run_exitfuncs()  # noqa: SLF001
 
 
 def _separate_from_parent() -> None:
@@ -137,6 +164,7 @@ class _Worker:
         self._replies: list[Handled] = []  # not yet sent
         self._parts: list[Buffer] = []
         self._held = 0  # their bytes
+        self._frames = 0  # with messages, so far
 
     def serve(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
@@ -171,12 +199,16 @@ class _Worker:
         Where these are known to be short, a reply waits for others to share its frame: until `PATIENCE` is
         over and the message that is handled then has its reply too.
         """
+        self._frames += 1
         patience = PATIENCE if frame.fields["short"] else 0.0
         described = (Addressed(*fields) for fields in frame.fields["messages"])
         parts = iter(frame.parts)
         waiting = [(one, self._request(one, next(parts), next(parts))) for one in described]
         sent = time.perf_counter()
         while waiting and not self.leaving:
+            if recalled := self._recalled(waiting):
+                waiting = [pair for pair in waiting if pair[0].message not in recalled]
+                continue
             count = self._together([request for _, request in waiting])
             self._answer(waiting[:count])
             waiting = waiting[count:]
@@ -184,6 +216,13 @@ class _Worker:
                 self._send_replies()
                 sent = time.perf_counter()
             self._leave_if_too_large()
+
+    def _recalled(self, waiting: Sequence[tuple[Addressed, Request]]) -> set[int]:
+        """Return those of the waiting messages that others handle, since this worker did not get to them."""
+        if self._pulse is None:
+            return set()
+        frame, kept = self._pulse.recalled()
+        return {one.message for one, _ in waiting if one.message != kept} if self._frames <= frame else set()
 
     def _leave_if_too_large(self) -> None:
         watermark = self._policy.memory_watermark
@@ -224,23 +263,24 @@ class _Worker:
             self._acknowledge(some[0][0].message, len(some))
             with suppress(Exception):  # then each message has its own reply or error
                 together = self._stacking.handle_together([request for _, request in some])
-                return [_as_views(outcome) for outcome in together]
+                return [self._checked(outcome) for outcome in together]
         return [self._outcome(*one) for one in some]
 
     def _outcome(self, one: Addressed, request: Request) -> _Answer | Exception:
         self._acknowledge(one.message, 1)
         try:
-            answer = _as_views(self._behaviour.handle(request.actor, request.message, request.state))
-            self._check_size(answer)
+            return self._checked(self._behaviour.handle(request.actor, request.message, request.state))
         except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
             return error
-        return answer
 
-    def _check_size(self, answer: _Answer) -> None:
-        header, body, views, state = answer
+    def _checked(self, outcome: Outcome) -> _Answer:
+        header, body, views, state = answer = _as_views(outcome)
         size = sum(map(len, (header, body, state))) + sum(view.nbytes for view in views)
+        if len(views) > MAX_ARRAYS:
+            raise ValueError(f"a reply of {len(views)} arrays or byte strings; at most {MAX_ARRAYS} travel")
         if size > self._policy.max_message:
             raise ValueError(f"a reply and state of {size} bytes; at most {self._policy.max_message} travel")
+        return answer
 
     def _note(self, one: Addressed, request: Request, outcome: _Answer, times: tuple[float, float]) -> None:
         """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
@@ -254,6 +294,8 @@ class _Worker:
         if in_slot and self._pool:
             self._pool.write(one.slot, views)
         changed = after != request.state
+        if len(self._parts) + len(views) > MAX_ARRAYS:
+            self._send_replies()
         self._replies.append(Handled(one.message, *times, lengths, in_slot, changed))
         parts = [header, body, after if changed else b""]
         if not in_slot:

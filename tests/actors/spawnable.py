@@ -1,5 +1,6 @@
 """Behaviours of spawned actors for the tests, importable in workers."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -15,6 +16,30 @@ from fedlocal.actors import ActorRef, Context, Down
 
 def double(message: Any, context: Context) -> Any:
     return message * 2
+
+
+def start_method(message: Any, context: Context) -> str:
+    return multiprocessing.get_start_method()
+
+
+def from_a_process(message: int, context: Context) -> int:
+    """Have a process of the actor's do what does not pickle."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=lambda: theirs.send(message + 1))
+    process.start()
+    answer = ours.recv()
+    process.join()
+    assert isinstance(answer, int)
+    return answer
+
+
+def pieces(message: int, context: Context) -> list[bytes]:
+    return [b"x"] * message
+
+
+def spread(message: tuple[ActorRef, int], context: Context) -> None:
+    for number in range(message[1]):
+        message[0].tell(number)
 
 
 def wait_for(message: str, context: Context) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import pickle
 import re
@@ -52,6 +53,10 @@ from tests.actors.spawnable import (
     Views,
     Watcher,
     double,
+    from_a_process,
+    pieces,
+    spread,
+    start_method,
     wait_for,
     where,
 )
@@ -250,6 +255,38 @@ def test_callbacks_of_answers_may_send_more(system: System) -> None:
     log = system.spawn(Log)
     system.spawn(Counter).ask(1).add_done_callback(lambda answer: log.tell(answer.result()))
     assert eventually(log, 1) == [(None, 1)]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_a_callback_that_raises_ends_nothing(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    def end(_: Future[Any]) -> None:
+        raise error
+
+    with ActorSystem(workers=1) as system:
+        counter = system.spawn(Counter)
+        for answer in (counter.ask(1), counter.ask("fail"), system.monitor(counter)):
+            answer.add_done_callback(end)
+        assert counter.ask(1).result(SECONDS) == 2
+        counter.stop()
+        assert system.spawn(Counter).ask(1).result(SECONDS) == 1
+    assert caplog.text.count("a callback of an answer raised") >= 2
+
+
+def test_processes_of_actors_start_as_those_of_the_system_do(system: System) -> None:
+    assert system.spawn(start_method).ask(None).result(SECONDS) == multiprocessing.get_start_method()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or sys.version_info >= (3, 14), reason="processes are not forked")
+def test_a_process_of_an_actor_runs_what_does_not_pickle(system: System) -> None:
+    answers = [system.spawn(from_a_process).ask(number) for number in range(2)]
+    assert [answer.result(SECONDS) for answer in answers] == [1, 2]
+
+
+def test_an_actor_may_reply_with_very_many_parts_and_do_very_many_things(system: System) -> None:
+    assert system.spawn(pieces).ask(50_000).result(SECONDS) == [b"x"] * 50_000
+    log = system.spawn(Log, max_mailbox=100_000)
+    assert system.spawn(spread).ask((log, 30_000)).result(SECONDS) is None
+    assert len(eventually(log, 30_000)) == 30_000
 
 
 def test_messages_of_one_sender_arrive_in_their_order_whatever_other_threads_send(system: System) -> None:

@@ -23,6 +23,33 @@ def test_01_a_worker_killed_while_idle_is_replaced_and_nobody_sees_an_error(open
     assert (trial.causes, trial.close().restarted, trial.handled()) == (["killed"], 1, [1, 2])
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_01_idle_workers_may_be_killed_again_and_again(open_trial: Open, number: int) -> None:
+    trial, killed = open_trial(Faulty, max_starts=1, max_kills=1), set[int]()
+    for _ in range(4):
+        assert until(lambda: len({*trial.ready()} - killed) == 2, seconds=30)
+        for pid in trial.ready():
+            killed.add(pid)
+            os.kill(pid, number)
+    assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [b"1", b"1"]
+    assert len(trial.causes) == 8
+
+
+def test_01_signals_to_workers_that_start_do_not_end_a_system_that_could(
+    open_trial: Open, tmp_path: Path
+) -> None:
+    trial = open_trial(starting("hang:0.5"), workers=1, max_starts=1)
+    assert bodies([trial.one(0)]) == [b"1"]
+    killed = set[int]()
+    for _ in range(3):
+        assert until(lambda: {*trial.pids()} - killed, seconds=30)
+        (pid,) = trial.pids()
+        killed.add(pid)
+        os.kill(pid, signal.SIGHUP)
+    assert bodies([trial.one(0)]) == [b"2"]
+    assert trial.causes == ["signal"] * 3
+
+
 @everywhere
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_02_sigkill_in_mid_handle_is_retried_from_the_prior_state(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from fedlocal.actors import Envelope, Failure, Reply
 from tests.actors.faults.misbehaviour import Faulty, Wild, order
-from tests.actors.faults.trial import PATIENCE, Open, bodies, everywhere, handles, until
+from tests.actors.faults.trial import PATIENCE, PRELUDE, Open, bodies, everywhere, handles, linux, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 HANGS = {16: "hang", 17: "spin", 18: "stop"}
@@ -60,6 +61,35 @@ def test_18_a_worker_stopped_while_idle_is_found_out_by_its_next_message(open_tr
     assert (trial.causes, trial.handled()) == (["deadline"], [1, 2])
 
 
+STOPPED = """
+journal, gate = sys.argv[1:]
+with ActorSystem(Faulty, workers=1, policy=Policy(deadline=0.5), journal=journal) as system:
+    system.ask([Envelope(0)], timeout=30)
+    print(system.processes()[0], flush=True)
+    result, = system.ask([Envelope(0, order(f"wait_for:{gate}"))])
+print(result.wire.body, dict(audit(journal).deaths))
+"""
+
+
+@pytest.mark.parametrize("with_worker", [False, True], ids=["alone", "with its worker"])
+def test_18_a_system_that_was_stopped_past_a_deadline_blames_nobody(
+    tmp_path: Path, with_worker: bool, no_leaks: None
+) -> None:
+    gate = tmp_path / "gate"
+    command = [sys.executable, "-c", PRELUDE + STOPPED, str(tmp_path / "journal"), str(gate)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        stopped = [process.pid, *([int(process.stdout.readline())] if with_worker else [])]
+        assert until(gate.with_suffix(".waiting").exists, seconds=30)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        gate.touch()
+        time.sleep(2)  # the deadline is over, by more than a busy machine makes anybody late
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        assert process.stdout.read().splitlines()[-1] == "b'2' {}"
+
+
 def test_19_a_straggler_within_its_deadline_is_waited_for(open_trial: Open) -> None:
     trial = open_trial(Faulty, deadline=PATIENCE)
     slow, *fast = trial.ask([Envelope(0, order("hang:0.5")), *[Envelope(1)] * 10])
@@ -89,6 +119,38 @@ def test_19_the_late_reply_of_a_straggler_that_was_given_up_does_not_count(
     assert (late.cause, late.reason) == ("timeout", "the round is over")
     assert bodies([trial.one(1)]) == [b"1"]  # what it did late left no trace in its state
     assert (trial.close().stale, trial.causes) == (1, [])
+
+
+@linux
+def test_19_what_a_slow_worker_holds_in_advance_goes_to_an_idle_one(open_trial: Open, tmp_path: Path) -> None:
+    trial, gate = open_trial(Faulty, workers=2), tmp_path / "gate"
+    content = trial.system.share(b"", [])
+    bodies(trial.ask([Envelope(actor, b"", content, reply_bytes=1 << 16) for actor in range(6)]))
+    held = [Envelope(actor, b"", content, reply_bytes=1 << 16) for actor in range(1, 6)]
+    batch = trial.system.post([Envelope(0, order(f"wait_for:{gate}"), content), *held])
+    assert until(lambda: len(batch.missing()) == 1, seconds=30)  # all but the one that waits
+    gate.touch()
+    assert batch.wait(30)
+    assert bodies(batch.results()) == [b"2"] * 6
+    assert bodies(trial.ask(held * 3)) == [str(count).encode() for count in (3, 4, 5) for _ in range(5)]
+    trial.system.release(content)
+    found = trial.close()
+    assert (trial.causes, found.stale, found.failed) == ([], 0, 0)
+    assert trial.handled() == list(range(1, found.posted + 1))  # each once: the slow one skipped what it held
+
+
+@linux
+def test_19_a_time_out_costs_no_reply_and_no_state_but_those_of_the_slow(open_trial: Open) -> None:
+    trial = open_trial(Faulty, workers=2)
+    content = trial.system.share(b"", [])
+    sent = [Envelope(actor, b"", content) for actor in range(1, 5)]
+    slow, *others = trial.ask([Envelope(0, order("hang"), content), *sent], timeout=3)
+    assert isinstance(slow, Failure)
+    assert slow.cause == "timeout"
+    assert bodies(others) == [b"1"] * 4
+    assert bodies(trial.ask(sent)) == [b"2"] * 4
+    trial.system.release(content)
+    assert trial.causes == ["withdrawn"]
 
 
 def test_20_an_actor_that_never_reads_does_not_block_the_others(open_trial: Open) -> None:

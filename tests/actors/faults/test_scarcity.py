@@ -176,7 +176,6 @@ def test_54_when_processes_are_to_be_had_again_the_work_goes_on(no_leaks: None, 
     with group("pids", {"pids.max": 1000}) as made:
         done = script(FORBIDDEN_FOR_A_WHILE, made, tmp_path / "journal.jsonl")
     assert done.stdout.splitlines() == ["True 2 2", "True"], done.stderr
-    assert "Resource temporarily unavailable" in done.stderr
 
 
 @linux

@@ -71,6 +71,11 @@ class Trial:
 
         assert until(lambda: late or not supervisor.call(backdate))
 
+    def ready(self) -> list[int]:
+        """Return the process numbers of the workers that take messages now."""
+        links = list(self.system._supervisor._crew.ready.values())
+        return [link.process.pid or 0 for link in links]
+
     def close(self) -> Audit:
         """Close the system and check its journal: every message has exactly one result."""
         if self.closed is None:
