@@ -21,6 +21,8 @@ from fedlocal.ending import code_of_signal, note_signal
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
 
+FEWEST_FILES = 32  # open at a time
+
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
@@ -29,6 +31,7 @@ def main() -> NoReturn:
     os.environ.setdefault("PYTHONSAFEPATH", "fedlocal")  # or new processes look into the current folder first
     code: int | str | None = 130
     try:
+        _check_files()
         code = _done()
     except KeyboardInterrupt:
         pass
@@ -62,6 +65,18 @@ def _unknown(verb: str) -> str:
     hint = f"; did you mean {near[0]}?" if near else ";"
     expected = f"{', '.join(VERBS)}, or options of a run, such as actors=8"
     return f"error: {verb}: there is no such command{hint} expected {expected}"
+
+
+def _check_files() -> None:
+    """Exit if this process may open so few files that whatever it does next fails."""
+    if sys.platform != "win32":
+        import resource
+
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 <= files < FEWEST_FILES:
+            sys.exit(
+                f"error: at most {files} files may be open at a time (ulimit -n); set {FEWEST_FILES} or more"
+            )
 
 
 def _run(arguments: Sequence[str]) -> int | str | None:

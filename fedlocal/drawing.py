@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fedlocal.actors import Behaviour, Envelope, Failure, System, Wire
+from fedlocal.actors import ActorSystemError, Behaviour, Envelope, Failure, System, Wire
 from fedlocal.data import Dataset, Partition
 from fedlocal.results import History, figures
 
@@ -69,6 +69,9 @@ def draw(
         tasks += _availability_figure(histories, len(partition), folder / "availability.png")
         with closing(open_system(partial(Draughtsman, tasks), min(len(tasks), DRAWING))) as system:
             results = system.ask([Envelope(figure) for figure in range(len(tasks))])
+    except ActorSystemError as error:
+        logger.error("the figures could not be drawn: %s", error)  # noqa: TRY400 - there is no more to know
+        return
     except Exception:
         logger.exception("the figures could not be drawn")
         return

@@ -46,6 +46,17 @@ def run_folder(place: Path) -> Path:
     return folder
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit of POSIX systems")
+@pytest.mark.parametrize(
+    "arguments", [SMALL, ["report", "."], ["simulate", "."]], ids=["run", "report", "simulate"]
+)
+def test_too_few_open_files_are_one_clear_line(tmp_path: Path, arguments: list[str]) -> None:
+    limited = ["sh", "-c", 'ulimit -n 20; exec "$@"', "sh", sys.executable, "-m", "fedlocal", *arguments]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    said = "error: at most 20 files may be open at a time (ulimit -n); set 32 or more\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
 def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedlocal, tmp_path: Path) -> None:
     done = fedlocal(*SMALL)
     assert done.returncode == 0, done.stderr

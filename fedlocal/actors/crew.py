@@ -128,6 +128,10 @@ class Crew:
         self._count()
         if self.is_retired(link):  # it was told to go before it had come
             return
+        if not any(place.was_ready for place in self._places.values()):  # so others may have given up before
+            for place in self._places.values():
+                if place.failures >= self._policy.max_starts:
+                    _warn(place)
         place = self._places[link.worker]
         fields = {"worker": link.worker, "generation": link.generation}
         if place.vacant_since:
@@ -205,10 +209,16 @@ class Crew:
     def _not_started(self, place: _Place, reason: str) -> None:
         place.failures += 1
         place.reason = reason
-        if place.failures == self._policy.max_starts and not self.hopeless:
-            logger.warning("%s; as long as others can, they go on without it", reason)
+        if place.failures == self._policy.max_starts and any(
+            other.was_ready for other in self._places.values()
+        ):
+            _warn(place)
         place.vacant_since = place.vacant_since or time.monotonic()
         place.start_at = time.monotonic() + _pause(place.failures)
+
+
+def _warn(place: _Place) -> None:
+    logger.warning("%s; as long as others can, they go on without it", place.reason)
 
 
 def _pause(failures: int) -> float:

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -42,7 +42,7 @@ def warm_up(preload: Sequence[str]) -> None:
     """
     if not fork_server.AVAILABLE:
         return
-    with _quiet_start():
+    with _quiet_start(), suppress(OSError):  # whoever starts a worker is told
         multiprocessing.set_forkserver_preload([__name__, *preload])
         fork_server.run()
 
@@ -124,6 +124,9 @@ def _check_descriptors() -> None:
     try:
         while len(opened) < DESCRIPTORS:
             opened += os.pipe()
+    except OSError as error:
+        advice = f"a worker takes {DESCRIPTORS} more to start; let this process have more (ulimit -n)"
+        raise OSError(error.errno, f"{error.strerror}: {advice}") from error
     finally:
         for fd in opened:
             os.close(fd)

@@ -72,8 +72,11 @@ class Supervisor:
         self._kill_at: float | None = None
         self._recall_at: float | None = None
         self._gate, self._closed = threading.Lock(), False
-        self._selector = selectors.DefaultSelector()
-        self._wake_in, self._wake_out = socket.socketpair()
+        try:
+            self._wake_in, self._wake_out = socket.socketpair()
+            self._selector = selectors.DefaultSelector()
+        except OSError as error:
+            raise ActorSystemError(f"the actor system could not start: {error}") from error
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
