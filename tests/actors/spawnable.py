@@ -37,11 +37,6 @@ def pieces(message: int, context: Context) -> list[bytes]:
     return [b"x"] * message
 
 
-def spread(message: tuple[ActorRef, int], context: Context) -> None:
-    for number in range(message[1]):
-        message[0].tell(number)
-
-
 def wait_for(message: str, context: Context) -> None:
     """Handle the message until the file that it names exists."""
     Path(message).with_suffix(".waiting").touch()
