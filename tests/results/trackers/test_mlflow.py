@@ -141,7 +141,7 @@ def test_a_run_that_failed_says_so_until_it_goes_on(here: Path, monkeypatch: pyt
 def test_a_new_run_in_the_same_folder_is_another_one(here: Path) -> None:
     (folder := here / "run").mkdir()
     for _ in range(2):
-        run(compose(*SMALL, "baseline=false", MLFLOW), folder)
+        run(compose(*SMALL, "baseline=false", "overwrite=true", MLFLOW), folder)
     first, second = runs(here)
     assert json.loads((folder / "mlflow.json").read_text())["run"] == first.info.run_id  # the newest
     assert first.info.run_id != second.info.run_id
