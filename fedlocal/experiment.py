@@ -236,12 +236,12 @@ def _run(
     _tell_of_targets(setting, config)
     if setting.choice:
         config = with_actors(config, setting.choice.chosen.actors)
-    data = _data(setting) if folder else {}
-    if folder and resume:
-        check_data(folder, data)
-    baselines = _baselines(config, setting, folder, sweep, data) if config.baseline else None
-    comparison = Comparison(scheme.func.__name__, setting, folder, baselines)
     with setting.slices.shards:
+        data = _data(setting) if folder else {}
+        if folder and resume:
+            check_data(folder, data)
+        baselines = _baselines(config, setting, folder, sweep, data) if config.baseline else None
+        comparison = Comparison(scheme.func.__name__, setting, folder, baselines)
         about = _about(comparison, data)
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
