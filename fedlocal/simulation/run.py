@@ -203,6 +203,7 @@ def _run(
     backend = known.get(setting.backend, setting.backend)
     if isinstance(backend, str):
         raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
+    backend.prepare()  # also what takes a lost worker's place is there at once
     server = find_server(server_app, setting.seed)
     inline = isinstance(backend, Inline)
     source = find_client(client_app, setting.seed) if inline else portable(client_app)
