@@ -333,7 +333,8 @@ def _tell_of_targets(setting: "Setting", config: Config) -> None:
     """Say what a data set's numbers were taken for, where that was left to fedlocal."""
     dataset, lines = setting.dataset, []
     labels = dataset.classes
-    if config.dataset.get("task") == "auto":
+    # (DictConfig.get of a missing key keeps its callers' frames, and the data, until a garbage collection)
+    if OmegaConf.select(config, "dataset.task") == "auto":
         if labels is None:
             lines.append(
                 "targets are taken as real values; dataset.task=classification takes them as classes"

@@ -1,6 +1,7 @@
 """A run leaves behind what was promised, also when it fails."""
 
 import csv
+import gc
 import json
 import os
 import sys
@@ -16,10 +17,12 @@ from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores
 from fedlocal.config import ConfigError
 from fedlocal.data import DataError, Dataset, Partition, PartitionError, Rows
+from fedlocal.data.shards import Shards
 from fedlocal.drawing import target_quantiles
 from fedlocal.experiment import DivergedError
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import TIMED, load_arrays, weights_hash
+from fedlocal.schemes import Setting
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -217,6 +220,17 @@ def test_every_strategy_learns(strategy: str) -> None:
     rounds, accuracies = run(config).histories["federated"].series("accuracy")
     assert rounds[-1] == 4
     assert accuracies[-1] > 0.5
+
+
+def test_a_run_keeps_nothing_of_its_data_until_a_garbage_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        run(small(INLINE, "baseline=false"))
+        kept = [thing for thing in gc.get_objects() if type(thing) in (Setting, Shards)]
+    finally:
+        gc.enable()
+    assert not kept
 
 
 def test_a_strategy_cannot_hang_on_one_actor() -> None:
