@@ -3,7 +3,6 @@
 Exit codes: 0 if all that was asked for was done, 1 if it was not, 128 + the signal after one (Ctrl-C: 130).
 """
 
-import difflib
 import gc
 import os
 import re
@@ -18,6 +17,7 @@ from fedlocal import __version__
 from fedlocal.arguments import has_flags, understood
 from fedlocal.completing import asks_for_words, words
 from fedlocal.ending import code_of_signal, note_signal
+from fedlocal.nearest import nearest
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
 
@@ -61,8 +61,7 @@ def _done() -> int | str | None:
 
 def _unknown(verb: str) -> str:
     """Say that there is no such command, which ends the process with 1."""
-    near = difflib.get_close_matches(verb, VERBS, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ";"
+    hint = nearest(verb, VERBS) or ";"
     expected = f"{', '.join(VERBS)}, or options of a run, such as actors=8"
     return f"error: {verb}: there is no such command{hint} expected {expected}"
 

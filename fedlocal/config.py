@@ -26,7 +26,8 @@ from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fedlocal.mistyped import explained, nearest, unknown_options
+from fedlocal.mistyped import explained, unknown_options
+from fedlocal.nearest import nearest
 
 AUTO = "auto"
 ANY = 1 << 30  # stands for a number of actors that is not known yet

@@ -1,6 +1,5 @@
 """What was mistyped, in one line for people: what there is not, and what comes nearest to it."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -13,17 +12,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-
-def nearest(word: str, known: Iterable[object]) -> str:
-    """Ask whether something else was meant; nothing where nothing comes near.
-
-    Examples
-    --------
-    >>> nearest("actor", ["seed", "actors"]), nearest("colour", ["seed", "actors"])
-    ('; did you mean actors?', '')
-    """
-    near = difflib.get_close_matches(word, list(map(str, known)), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+from fedlocal.nearest import nearest
 
 
 def unknown_options(config: Iterable[Any], schema: type) -> list[str]:

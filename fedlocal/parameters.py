@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from fedlocal.config import AUTO, ConfigError, folder
+from fedlocal.nearest import nearest
 
 if TYPE_CHECKING:
     from fedlocal.estimators import Federated
@@ -44,8 +44,7 @@ def _preset_problems(given: Mapping[str, Any]) -> Iterable[str]:
     for name in PRESETS:
         known = sorted(path.stem for path in (folder() / name).glob("*.yaml"))
         if given[name] not in known:
-            near = get_close_matches(str(given[name]), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = nearest(str(given[name]), known, "{!r}")
             yield f"{name}={given[name]!r}: must be one of {', '.join(known)}{hint}"
 
 

@@ -1,10 +1,11 @@
 """What ``fedlocal predict`` is asked for: its words, and what is wrong with them."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
+
+from fedlocal.nearest import nearest
 
 if TYPE_CHECKING:
     from fedlocal.results import Which
@@ -79,8 +80,7 @@ def request_of(arguments: Sequence[str]) -> Request:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key not in CHOICES or not equals or not value:
-            near = difflib.get_close_matches(key, CHOICES, n=1)
-            hint = f"; did you mean {near[0]}=…?" if near else ""
+            hint = nearest(key, CHOICES, "{}=…")
             raise UsageError(f"{argument}: expected {', '.join(f'{name}=…' for name in CHOICES)}{hint}")
         if key in given:
             raise UsageError(f"{key} is given twice")

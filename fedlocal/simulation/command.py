@@ -1,7 +1,6 @@
 """``fedlocal simulate PATH``: runs the Flower app in a folder, and says what came of it."""
 
 import argparse
-import difflib
 import re
 import sys
 import traceback
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlocal.actors import ActorSystemError
+from fedlocal.nearest import nearest
 from fedlocal.simulation.project import Project, ProjectError, Value, project_at
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> int:
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
         options = re.findall(r"--[\w-]+", parser.format_usage())
-        near = difflib.get_close_matches(unknown[0].partition("=")[0], options, n=1)
-        parser.error(f"there is no option {unknown[0]}" + (f"; did you mean {near[0]}?" if near else ""))
+        hint = nearest(unknown[0].partition("=")[0], options)
+        parser.error(f"there is no option {unknown[0]}{hint}")
     try:
         project = project_at(given.path)
         config = project.configured(given.run_config)
