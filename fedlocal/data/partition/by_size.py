@@ -1,5 +1,6 @@
 """Strategies in which actors have different numbers of rows, drawn at random: no label skew."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +14,8 @@ from fedlocal.data.partition.dealing import check_minimum, scatter
 
 
 @dataclass(frozen=True)
-class Linear(OwnerRule):
-    """Sizes grow as 1, 2, 3, ..., rounded down; the last actor has the rest, as in Flower Datasets.
+class Growing(OwnerRule):
+    """Sizes grow from actor to actor, rounded down; the last actor has the rest, as in Flower Datasets.
 
     Parameters
     ----------
@@ -25,51 +26,43 @@ class Linear(OwnerRule):
     min_size: int = 1
 
     def __post_init__(self) -> None:
-        check_count("linear", min_size=self.min_size)
+        check_count(type(self).__name__.lower(), min_size=self.min_size)
 
     def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
         """Return the owner of each row."""
-        return _growing(np.arange(1.0, actors + 1), traits, self.min_size, rng)
+        check_minimum(traits, actors, self.min_size)
+        units = self.units(np.arange(1.0, actors + 1))
+        sizes = (units / units.sum() * len(traits)).astype(np.int64)
+        sizes[-1] += len(traits) - sizes.sum()
+        return scatter(raise_sizes(sizes, self.min_size), rng)
+
+    @abstractmethod
+    def units(self, places: Floats) -> Floats:
+        """Return the actors' sizes beside one another, by their places from 1 on."""
 
 
-@dataclass(frozen=True)
-class Square(OwnerRule):
-    """Sizes grow as 1, 4, 9, ..., rounded down; the last actor has the rest, as in Flower Datasets.
+class Linear(Growing):
+    """Sizes grow as 1, 2, 3, ...; see `Growing`."""
 
-    Parameters
-    ----------
-    min_size : int
-        Least number of rows of an actor; reached at the cost of the largest.
-    """
-
-    min_size: int = 1
-
-    def __post_init__(self) -> None:
-        check_count("square", min_size=self.min_size)
-
-    def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
-        """Return the owner of each row."""
-        return _growing(np.square(np.arange(1.0, actors + 1)), traits, self.min_size, rng)
+    def units(self, places: Floats) -> Floats:
+        """Return the places."""
+        return places
 
 
-@dataclass(frozen=True)
-class Exponential(OwnerRule):
-    """Sizes grow as e, e^2, e^3, ..., rounded down; the last actor has the rest, as in Flower Datasets.
+class Square(Growing):
+    """Sizes grow as 1, 4, 9, ...; see `Growing`."""
 
-    Parameters
-    ----------
-    min_size : int
-        Least number of rows of an actor; reached at the cost of the largest.
-    """
+    def units(self, places: Floats) -> Floats:
+        """Return their squares."""
+        return np.square(places)
 
-    min_size: int = 1
 
-    def __post_init__(self) -> None:
-        check_count("exponential", min_size=self.min_size)
+class Exponential(Growing):
+    """Sizes grow as e, e^2, e^3, ...; see `Growing`."""
 
-    def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
-        """Return the owner of each row."""
-        return _growing(np.exp(np.arange(1.0, actors + 1) - actors), traits, self.min_size, rng)
+    def units(self, places: Floats) -> Floats:
+        """Return their exponentials, the last of which is 1."""
+        return np.exp(places - len(places))
 
 
 @dataclass(frozen=True)
@@ -157,10 +150,3 @@ class Sizes(OwnerRule):
                 "training rows"
             )
         return scatter(np.array(list(self.counts), np.int64), rng)
-
-
-def _growing(units: Floats, traits: Traits, min_size: int, rng: np.random.Generator) -> Ints:
-    check_minimum(traits, len(units), min_size)
-    sizes = (units / units.sum() * len(traits)).astype(np.int64)
-    sizes[-1] += len(traits) - sizes.sum()
-    return scatter(raise_sizes(sizes, min_size), rng)
