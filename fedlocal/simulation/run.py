@@ -16,7 +16,7 @@ from fedlocal.turns import one_at_a_time
 if TYPE_CHECKING:
     from fedlocal.flower.apps import AnyClientApp, AnyServerApp, ServerContext
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.final import Final, OlderHistory
+    from fedlocal.flower.listening import Final, OlderHistory
     from fedlocal.flower.watched import ClientError, WatchedGrid
     from fedlocal.simulation.record import Recorder
 
@@ -190,9 +190,8 @@ def _run(
 ) -> Result:
     from fedlocal.flower.apps import NewHost, find_client, find_server, portable
     from fedlocal.flower.backends import Actors, Inline
-    from fedlocal.flower.central import central_evaluations
-    from fedlocal.flower.final import final_arrays
     from fedlocal.flower.legacy import in_node_order
+    from fedlocal.flower.listening import listening
     from fedlocal.flower.printing import apps_alone
     from fedlocal.flower.seeding import left_alone, seed_globals
     from fedlocal.flower.server_app import run_server
@@ -211,9 +210,8 @@ def _run(
     system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
     watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
-    listening = central_evaluations(watch.evaluated)
     logging_ = nullcontext() if setting.flower_log else apps_alone()
-    with watched as grid, in_node_order(server), logging_, listening, final_arrays() as final:
+    with watched as grid, in_node_order(server), logging_, listening(watch.evaluated) as final:
         begun = time.perf_counter()
         try:
             with left_alone():
