@@ -3,9 +3,11 @@
 The command looks here before Hydra and NumPy are loaded, so this file imports them where it needs them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+from fedlocal.dotted import dotted
 
 if TYPE_CHECKING:
     from fedlocal.config import Config
@@ -189,7 +191,7 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     for key in (*ignored, *OF_OTHERS):
         stored.pop(key, None)
         asked.pop(key, None)
-    old, new = dict(_options(stored)), dict(_options(asked))
+    old, new = dict(dotted(stored)), dict(dotted(asked))
     return [
         f"{key}={old.get(key)} in place of {new.get(key)}"
         for key in sorted(old.keys() | new.keys())
@@ -203,15 +205,6 @@ def _plain(config: Any) -> dict[str, Any]:
     return cast(
         dict[str, Any], OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config, resolve=True)))
     )
-
-
-def _options(node: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values."""
-    if not isinstance(node, dict):
-        yield above, node
-        return
-    for key, value in node.items():
-        yield from _options(value, f"{above}.{key}" if above else str(key))
 
 
 def read(folder: Path, *, trust: bool = False) -> "Run":

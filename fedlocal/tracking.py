@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from fedlocal.config import Config, ConfigError, build
+from fedlocal.dotted import dotted
 from fedlocal.results import versions
 from fedlocal.results.runs import arm_name, parse_overrides
 from fedlocal.results.trackers import Beginning, Ending, Following, Tracker, TrackerError
@@ -123,17 +124,11 @@ def parameters(config: Config) -> dict[str, str | int | float | bool]:
     (8, '[16, 16]', 'null')
     """
     content = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
-    return {name: value for name, value in _flat(content) if name.partition(".")[0] not in NO_PARAMETERS}
-
-
-def _flat(node: Any, above: str = "") -> Iterator[tuple[str, str | int | float | bool]]:
-    if isinstance(node, dict) and node:
-        for key, value in node.items():
-            yield from _flat(value, f"{above}.{key}" if above else str(key))
-    elif isinstance(node, str | int | float):
-        yield above, node
-    else:
-        yield above, json.dumps(node)
+    return {
+        name: value if isinstance(value, str | int | float) else json.dumps(value)
+        for name, value in dotted(cast(Any, content))
+        if name.partition(".")[0] not in NO_PARAMETERS
+    }
 
 
 def _ending(

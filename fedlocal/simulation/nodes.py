@@ -2,9 +2,11 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from fedlocal.dotted import dotted
 
 DEFAULT = 2  # of Flower, since 1.32
 KEY = "num-supernodes"
@@ -52,29 +54,23 @@ def unused_of(flower: Mapping[str, Any]) -> dict[str, object]:
     flower : mapping of str to Any
         An app's table ``[tool.flwr]``; where it has no federations, Flower's own configuration has.
     """
-    node = flower.get("federations") or _configuration().get("superlink")
-    entry = node.get(node.get("default")) if isinstance(node, dict) else None
-    options = entry.get("options") if isinstance(entry, dict) else None
-    return {name: value for name, value in _flat(options) if name != KEY}
-
-
-def _flat(node: object, above: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in node.items() if isinstance(node, dict) else ():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
+    options = _options(flower.get("federations") or _configuration().get("superlink"))
+    return {name: value for name, value in dotted(options) if name != KEY}
 
 
 def _of_default(node: object, name: str, path: Path) -> Nodes | None:
     """Return what the options of the default entry of a table say."""
-    entry: object = node
-    default = node.get("default") if isinstance(node, dict) else None
-    for key in (default, "options", KEY):
-        entry = entry.get(key) if isinstance(entry, dict) else None
-    if isinstance(entry, int) and not isinstance(entry, bool) and entry > 0:
-        return Nodes(entry, f"{KEY} of [{name}.{default}] in {path}")
+    number = _options(node).get(KEY)
+    if isinstance(node, dict) and isinstance(number, int) and not isinstance(number, bool) and number > 0:
+        return Nodes(number, f"{KEY} of [{name}.{node['default']}] in {path}")
     return None
+
+
+def _options(node: object) -> dict[str, Any]:
+    """Return the options of the default entry of a table; none where it is no table of that form."""
+    for key in (node.get("default") if isinstance(node, dict) else None, "options"):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
 
 
 def _path() -> Path:

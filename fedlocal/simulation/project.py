@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fedlocal.dotted import dotted
 from fedlocal.simulation.nodes import Nodes, nodes_of, unused_of
 
 _PLAIN = (bool, int, float, str)
@@ -62,7 +63,7 @@ class Project:
         """
         config = dict(self.config)
         for override in overrides:
-            for key, value in _flat(_parsed(override)):
+            for key, value in _flat(_parsed(override)).items():
                 if key not in config:
                     known = ", ".join(config) or "none"
                     raise ProjectError(
@@ -101,7 +102,7 @@ def project_at(folder: Path) -> Project:
         name=str(_table(found, "project").get("name", folder.resolve().name)),
         server_app=components["serverapp"],
         client_app=components["clientapp"],
-        config=dict(_flat(_table(flower, "app", "config"))),
+        config=_flat(_table(flower, "app", "config")),
         nodes=nodes_of(path, flower),
         unused=unused_of(flower),
     )
@@ -114,15 +115,12 @@ def _table(node: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     return node
 
 
-def _flat(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Value]]:
-    for name, value in node.items():
-        key = f"{above}{name}"
-        if isinstance(value, dict):
-            yield from _flat(value, f"{key}.")
-        elif isinstance(value, _PLAIN):
-            yield key, value
-        else:
+def _flat(node: Mapping[str, Any]) -> dict[str, Value]:
+    flat = dict(dotted(node))
+    for key, value in flat.items():
+        if not isinstance(value, _PLAIN):
             raise ProjectError(f"{key} is {value!r}; a run configuration has booleans, numbers and text")
+    return flat
 
 
 def _parsed(override: str) -> dict[str, Any]:

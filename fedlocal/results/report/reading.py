@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fedlocal.dotted import dotted
 from fedlocal.results.files import ResultsError, read_json, sound_yaml
 from fedlocal.results.history import History
 from fedlocal.results.runs import SweepRow, arm_folder, read_run
@@ -101,12 +102,12 @@ def _config(folder: Path) -> dict[str, str]:
             logger.warning("the configuration of %s is left out: %s", folder, " ".join(str(error).split()))
             continue
         if isinstance(stored, dict):
-            flat = flatten(stored)
-            return {key: value for key, value in flat.items() if key.partition(".")[0] not in UNTOLD}
+            flat = flatten(stored).items()
+            return {key: value for key, value in flat if key.partition(".")[0] not in UNTOLD}
     return {}
 
 
-def flatten(value: Mapping[Any, Any], above: str = "") -> dict[str, str]:
+def flatten(value: Mapping[Any, Any]) -> dict[str, str]:
     """Return nested mappings as one, by dotted keys, with values as one would type them.
 
     Examples
@@ -114,14 +115,7 @@ def flatten(value: Mapping[Any, Any], above: str = "") -> dict[str, str]:
     >>> flatten({"actors": 4, "model": {"hidden": [8, 8], "loss": None}})
     {'actors': '4', 'model.hidden': '[8,8]', 'model.loss': 'null'}
     """
-    flat: dict[str, str] = {}
-    for key, item in value.items():
-        name = f"{above}{key}"
-        if isinstance(item, Mapping):
-            flat |= flatten(item, f"{name}.")
-        else:
-            flat[name] = _typed(item)
-    return flat
+    return {key: _typed(item) for key, item in dotted(value)}
 
 
 def _typed(value: Any) -> str:
