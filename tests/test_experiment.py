@@ -226,7 +226,7 @@ def test_a_run_keeps_nothing_of_its_data_until_a_garbage_collection() -> None:
     gc.collect()
     gc.disable()
     try:
-        run(small(INLINE, "baseline=false"))
+        run(compose("rounds=1", "baseline=false", "display=off", INLINE))
         kept = [thing for thing in gc.get_objects() if type(thing) in (Setting, Shards)]
     finally:
         gc.enable()
