@@ -52,13 +52,15 @@ class SharedBaseline:
                 held = False
             yield held
 
-    def publish(self, hashes: Mapping[str, str]) -> None:
+    def publish(self, hashes: Mapping[str, str], ended: Mapping[str, int]) -> None:
         """Tell the others that this run's folder has it.
 
         Parameters
         ----------
         hashes : mapping of str to str
             Of each baseline's final weights, by its name.
+        ended : mapping of str to int
+            The round in which a baseline was ended, which has no final weights.
 
         Raises
         ------
@@ -66,16 +68,21 @@ class SharedBaseline:
             If the sweep's folder cannot be written.
         """
         self._make_place()
-        noted = {"run": self.name_of(self.run), "hashes": dict(hashes)}
+        noted = {"run": self.name_of(self.run), "hashes": dict(hashes), "ended": dict(ended)}
         write_json(self._place / "computed.json", noted)
 
-    def computed(self) -> tuple[Path, dict[str, str]] | None:
-        """Return the folder of the run that has it, and the hashes; None if none has, or it is gone."""
+    def computed(self) -> tuple[Path, dict[str, str], dict[str, int]] | None:
+        """Return the folder of the run that has it, and what it published; None if none has or it is gone."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged is as good as none
             noted = read_json(self._place / "computed.json")
             folder = self.sweep / noted["run"]
             if folder.is_dir():
-                return folder, {str(name): str(known) for name, known in noted["hashes"].items()}
+                hashes = {str(name): str(known) for name, known in noted["hashes"].items()}
+                return (
+                    folder,
+                    hashes,
+                    {str(name): int(known) for name, known in noted.get("ended", {}).items()},
+                )
         return None
 
     def name_of(self, run: Path) -> str:

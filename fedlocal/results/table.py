@@ -156,7 +156,7 @@ def comparison_columns(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
         ("accuracy", [fixed(arm.accuracy) for arm in arms]),
         ("loss", [fixed(arm.loss) for arm in arms]),
         ("rmse", [fixed(arm.rmse) for arm in arms]),
-        ("training\ntime", [duration(arm.seconds) for arm in arms]),
+        ("training\ntime", [duration(arm.seconds) if arm.ended is None else "-" for arm in arms]),
         ("speed-up\nover it", [about(arm.speed_up, arm) for arm in arms]),
         ("end to\nend", [about(arm.end_to_end, arm) for arm in arms]),
         ("idle", [share(arm.idle_share) for arm in arms]),

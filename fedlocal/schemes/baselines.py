@@ -2,10 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from fedlocal.actors import usable_cores
 from fedlocal.results import (
@@ -23,6 +25,8 @@ from fedlocal.schemes.setting import Arrays, Setting
 MOST_TIMES, PATIENCE = 4.0, 5.0
 """How many times as long as with one thread all cores may take, and seconds on top of that: on a busy machine
 threads that wait for one another take 60 times as long, and what is measured then is the machine's load."""
+
+ENDED = "ended"  # the round, in a baseline's part of a checkpoint
 
 
 class Baselines:
@@ -62,6 +66,7 @@ class Baselines:
         self.ended: dict[str, int] = {}
         self._setting, self._folder, self._shared = setting, folder, shared
         self._trained: list[_Baseline] = []
+        self._ended: dict[str, Arrays] = {}
 
     def begin(self, stack: ExitStack, start: Checkpoint | None) -> None:
         """Take them over, or get ready to train those that nobody else trains.
@@ -93,8 +98,11 @@ class Baselines:
             try:
                 baseline.follow(number, meter, self._limit(baseline, number))
             except OverTimeError:
-                self.ended[baseline.kind.name] = number
+                self._end(baseline.kind, number)
                 self._trained.remove(baseline)
+
+    def _end(self, kind: "Kind", number: int) -> None:
+        self.ended[kind.name], self._ended[kind.part] = number, {ENDED: np.array(number)}
 
     def _limit(self, baseline: "_Baseline", number: int) -> float:
         """Return the seconds that a round may take."""
@@ -105,8 +113,8 @@ class Baselines:
         return MOST_TIMES * alone[0].seconds * number / known + PATIENCE - baseline.history.seconds
 
     def capture(self) -> dict[str, Arrays]:
-        """Return where those that are trained here stand, by their parts of a checkpoint."""
-        return {baseline.kind.part: baseline.run.capture() for baseline in self._trained}
+        """Return where those that are trained here stand or were ended, by their parts of a checkpoint."""
+        return self._ended | {baseline.kind.part: baseline.run.capture() for baseline in self._trained}
 
     def end(self) -> None:
         """Have them all: what is missing is waited for or, if nobody trains it, trained now."""
@@ -134,41 +142,42 @@ class Baselines:
 
     def _train(self, stack: ExitStack, kinds: "Sequence[Kind]", start: Checkpoint | None) -> None:
         stack.callback(self._publish)  # when the histories are closed
-        self._trained += [stack.enter_context(self._baseline(kind, start)) for kind in kinds]
+        for kind in kinds:
+            history = stack.enter_context(new_history(self._new_folder(kind.name), start))
+            self.histories[kind.name] = history
+            before = start.part(kind.part) if start else None
+            if before and ENDED in before.arrays:
+                self._end(kind, int(before.arrays[ENDED]))
+                continue
+            training = SequentialRun(self._setting, kind.threads, plain=kind.plain)
+            if before:
+                training.go_on(before)
+            self._trained.append(_Baseline(kind, history, training))
 
     def _publish(self) -> None:
         if self._shared and self.hashes:
-            self._shared.publish(self.hashes)
+            self._shared.publish(self.hashes, self.ended)
 
     def _take_over(self) -> bool:
         """Copy what another run has computed, if one has; what cannot be read is computed again."""
         known = self._shared.computed() if self._shared else None
         if not known:
             return False
-        lender, hashes = known
-        if hashes.keys() != {kind.name for kind in self._kinds}:
+        lender, hashes, ended = known
+        if hashes.keys() | ended.keys() != {kind.name for kind in self._kinds}:
             return False
         try:
-            lent = {name: History.load(arm_folder(lender, name)) for name in hashes}
+            lent = {kind.name: History.load(arm_folder(lender, kind.name)) for kind in self._kinds}
         except ResultsError:
             return False
         for name, history in lent.items():
             with History(self._new_folder(name), history.rounds) as own:
                 self.histories[name] = own
-        self.hashes, self.apart = hashes, self._name(lender)
+        self.hashes, self.ended, self.apart = hashes, ended, self._name(lender)
         return True
 
     def _name(self, run: Path) -> str:
         return self._shared.name_of(run) if self._shared else run.name
-
-    @contextmanager
-    def _baseline(self, kind: "Kind", start: Checkpoint | None) -> Iterator["_Baseline"]:
-        run = SequentialRun(self._setting, kind.threads, plain=kind.plain)
-        if start:
-            run.go_on(start.part(kind.part))
-        with new_history(self._new_folder(kind.name), start) as history:
-            self.histories[kind.name] = history
-            yield _Baseline(kind, history, run)
 
     def _new_folder(self, name: str) -> Path | None:
         if self._folder is None:

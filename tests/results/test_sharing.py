@@ -21,8 +21,12 @@ def of(sweep: Path, run: str, key: str = "key") -> SharedBaseline:
 
 def test_what_one_computed_the_others_find(sweep: Path) -> None:
     assert of(sweep, "1").computed() is None
-    of(sweep, "0").publish({"sequential, 1 thread": "ab"})
-    assert of(sweep, "1").computed() == (sweep / "0", {"sequential, 1 thread": "ab"})
+    of(sweep, "0").publish({"sequential, 1 thread": "ab"}, {"sequential, 2 threads": 3})
+    assert of(sweep, "1").computed() == (
+        sweep / "0",
+        {"sequential, 1 thread": "ab"},
+        {"sequential, 2 threads": 3},
+    )
     assert of(sweep, "1", "another").computed() is None
 
 
@@ -43,22 +47,22 @@ def test_one_that_waits_gets_it_when_the_holder_is_done(sweep: Path) -> None:
     waiting = threading.Thread(target=wait)
     with of(sweep, "0").claimed(wait=False):
         waiting.start()
-        of(sweep, "0").publish({"a": "b"})
+        of(sweep, "0").publish({"a": "b"}, {})
         order.append(("first", True, None))
     waiting.join(60)
     assert [who for who, *_ in order] == ["first", "second"]
-    assert order[1][1:] == (True, (sweep / "0", {"a": "b"}))
+    assert order[1][1:] == (True, (sweep / "0", {"a": "b"}, {}))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"run": 3, "hashes": {}}', '{"run": "0", "hashes": []}'])
 def test_a_damaged_note_is_as_good_as_none(sweep: Path, text: str) -> None:
-    of(sweep, "0").publish({})
+    of(sweep, "0").publish({}, {})
     (sweep / ".baselines" / "key" / "computed.json").write_text(text)
     assert of(sweep, "1").computed() is None
 
 
 def test_a_run_that_was_deleted_has_nothing(sweep: Path) -> None:
-    of(sweep, "0").publish({"a": "b"})
+    of(sweep, "0").publish({"a": "b"}, {})
     (sweep / "0").rmdir()
     assert of(sweep, "1").computed() is None
 

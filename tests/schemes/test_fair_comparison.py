@@ -207,6 +207,27 @@ def test_all_cores_are_ended_when_they_take_many_times_as_long(hopeless: str, tm
     assert [arm.ended for arm in fedlocal.results.read_run(tmp_path).arms] == [None, None, 1]
 
 
+def test_a_resumed_run_still_says_that_all_cores_were_ended(hopeless: str, tmp_path: Path) -> None:
+    run(small("rounds=2", "checkpoint_every=1"), tmp_path)
+    (tmp_path / "summary.json").unlink()
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("rounds: 2", "rounds: 3"))
+    arms = fedlocal.resume(tmp_path).arms
+    assert [(arm.name, arm.ended) for arm in arms][1:] == [("sequential, 1 thread", None), (hopeless, 1)]
+
+
+def test_runs_of_a_sweep_take_over_that_all_cores_were_ended(hopeless: str, tmp_path: Path) -> None:
+    runs = []
+    for name in ("0", "1"):
+        (tmp_path / name).mkdir()
+        runs.append(run(small(), tmp_path / name, sweep=tmp_path))
+    assert [(arm.name, arm.ended, arm.reused) for arm in runs[1].arms[1:]] == [
+        ("sequential, 1 thread", None, "0"),
+        (hopeless, 1, "0"),
+    ]
+    assert runs[0].hashes == runs[1].hashes
+
+
 def test_training_that_may_take_no_longer_is_ended_between_two_batches() -> None:
     from fedlocal.config import build
     from fedlocal.preparing import prepare
