@@ -9,12 +9,13 @@ from typing import Any
 
 from flwr.app import ArrayRecord, Context, MetricRecord
 from flwr.common import parameters_to_ndarrays
-from flwr.server import History as OlderHistory
-from flwr.server import Server
+from flwr.server import History, Server
 from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from fedlocal.flower.arrays import ndarrays
+
+OlderHistory = History
 
 Note = Callable[[int, Mapping[str, float], float], None]
 """Told the round, the metrics, and how many seconds it took."""
