@@ -306,7 +306,11 @@ def _check_attack(config: Config, scheme: Any) -> None:
 def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:
     from fedlocal.schemes.effects import without_effect
 
-    for line in without_effect(config, scheme, build(config, "client"), backend):
+    _tell(without_effect(config, scheme, build(config, "client"), backend), config)
+
+
+def _tell(lines: Sequence[str], config: Config) -> None:
+    for line in lines:
         logger.info(line)
         announce(line, config.display.value)
 
@@ -314,9 +318,7 @@ def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:
 def _tell_of_malicious(setting: "Setting", config: Config) -> None:
     if setting.malicious:
         who = ", ".join(map(str, setting.malicious))
-        line = f"{len(setting.malicious)} of {len(setting.partition)} actors are malicious: {who}"
-        logger.info(line)
-        announce(line, config.display.value)
+        _tell([f"{len(setting.malicious)} of {len(setting.partition)} actors are malicious: {who}"], config)
 
 
 def _tell_of_weakness(setting: "Setting", scheme: Any) -> None:
@@ -348,9 +350,7 @@ def _tell_of_targets(setting: "Setting", config: Config) -> None:
         lines.append(
             "targets are scaled to deviation 1 for training: loss is of these, rmse is in their own units"
         )
-    for line in lines:
-        logger.info(line)
-        announce(line, config.display.value)
+    _tell(lines, config)
 
 
 def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:

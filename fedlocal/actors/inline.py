@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from os import PathLike
-from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
@@ -155,7 +154,5 @@ class InlineSystem(Spawning):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

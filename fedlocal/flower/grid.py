@@ -7,10 +7,10 @@ replies come sorted by partition, whatever the order of requests and of completi
 import logging
 import threading
 import time
+from abc import abstractmethod
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -71,7 +71,32 @@ class NoReplyError(Error):
     """The error in place of a reply that did not come in time."""
 
 
-class LocalGrid(Grid):
+class OpenGrid(Grid):
+    """A grid with what older apps expect of one, and an end."""
+
+    def create_message(
+        self,
+        content: RecordDict,
+        message_type: str,
+        dst_node_id: int,
+        group_id: str,
+        ttl: float | None = None,
+    ) -> Message:
+        """Make a message; the way of older apps."""
+        return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what it holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LocalGrid(OpenGrid):
     """A grid of nodes on this device; it closes the system that it is given.
 
     Parameters
@@ -107,17 +132,6 @@ class LocalGrid(Grid):
     def run(self) -> Run:
         """The run this grid operates in."""
         return self._run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Make a message; the way of older apps."""
-        return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
 
     def get_node_ids(self) -> list[int]:
         """Return all node ids, in the order of the partitions."""
@@ -316,14 +330,6 @@ class LocalGrid(Grid):
     def _release(self, contents: Iterable[Broadcast]) -> None:
         for content in contents:
             self._system.release(content)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:

@@ -7,8 +7,7 @@ partition i, which each says itself, and replies come sorted.
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from flwr.app import Error, Message, MessageType, RecordDict
@@ -16,6 +15,7 @@ from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
 from fedlocal.flower.client_app import WHO, partition_told
+from fedlocal.flower.grid import OpenGrid
 from fedlocal.flower.host import node_of, partition_of
 from fedlocal.flower.private import NODE_UNAVAILABLE, Run, readdressed, reply_to
 
@@ -26,7 +26,7 @@ class EngineError(RuntimeError):
     """An engine has other nodes than those that are needed."""
 
 
-class RemoteGrid(Grid):
+class RemoteGrid(OpenGrid):
     """The nodes of an engine by their partitions.
 
     Parameters
@@ -61,17 +61,6 @@ class RemoteGrid(Grid):
     def run(self) -> Run:
         """The run this grid operates in."""
         return self._grid.run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Make a message; the way of older apps."""
-        return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
 
     def get_node_ids(self) -> list[int]:
         """Return all node ids, in the order of the partitions; also of nodes that have gone since."""
@@ -123,14 +112,6 @@ class RemoteGrid(Grid):
 
     def close(self) -> None:
         """Do nothing: the engine is not ours."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _outward(self, message: Message) -> Message:
         return readdressed(message, self._theirs[partition_of(message.metadata.dst_node_id)])

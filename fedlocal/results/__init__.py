@@ -39,7 +39,7 @@ from fedlocal.results.sharing import SharedBaseline
 from fedlocal.results.showing import run_html, run_text
 from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
 from fedlocal.results.sweep_progress import ShowSweep, sweep_line, sweep_progress
-from fedlocal.results.table import Arm, comparison_table, faster
+from fedlocal.results.table import Arm, arm_of, comparison_table, faster
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "Work",
     "announce",
     "arm_folder",
+    "arm_of",
     "below",
     "check_unused",
     "clear",

@@ -201,16 +201,8 @@ class _Parts:
 
 
 def round_to_json(one: Round) -> dict[str, Any]:
-    """Return a round as plain mappings for ``history.json``."""
-    return {
-        "number": one.number,
-        "seconds": one.seconds,
-        "metrics": one.metrics,
-        "actors": one.actors,
-        "errors": one.errors,
-        "absent": one.absent,
-        "trained_rows": one.trained_rows,
-    }
+    """Return a round as plain mappings for ``history.json``, all but its `work`."""
+    return {name: value for name, value in vars(one).items() if name != "work"}
 
 
 def round_from_json(value: Mapping[str, Any], *, actors: bool = True) -> Round:

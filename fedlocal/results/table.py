@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from fedlocal.results.occupancy import usage
 from fedlocal.results.rounds import TIMED
 from fedlocal.results.text import duration, fixed, ratio, share
 from fedlocal.results.verdict import MARKED, WITHHELD, meaning, verdict
@@ -87,6 +88,21 @@ class Arm:
     def is_doubtful(self) -> bool:
         """Whether they had them for so much of it that a ratio is marked."""
         return self.contention is not None and MARKED <= self.contention < WITHHELD
+
+
+def arm_of(name: str, history: "History") -> Arm:
+    """Return the line of a history: what was evaluated last, and how workers were used."""
+    used = usage(history.rounds)
+    return Arm(
+        name=name,
+        accuracy=history.final("accuracy"),
+        loss=history.final("loss"),
+        seconds=history.seconds,
+        idle_share=history.idle_share,
+        efficiency=used.efficiency if used else None,
+        coordination_share=used.coordination_share if used else None,
+        critical_path=used.path if used else None,
+    )
 
 
 class Work(Protocol):

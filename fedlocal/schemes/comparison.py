@@ -20,11 +20,11 @@ from fedlocal.results import (
     History,
     Meter,
     Round,
+    arm_of,
     below,
     contention_of,
     faster,
     joined,
-    usage,
     weights_hash,
 )
 from fedlocal.schemes.baselines import Baselines, new_history
@@ -147,17 +147,10 @@ class Comparison:
 
 
 def _arm(name: str, history: History) -> Arm:
-    used, rows = usage(history.rounds), [one.trained_rows for one in history.rounds if one.number]
-    return Arm(
-        name=name,
-        accuracy=history.final("accuracy"),
-        loss=history.final("loss"),
+    rows = [one.trained_rows for one in history.rounds if one.number]
+    return replace(
+        arm_of(name, history),
         rmse=history.final("rmse"),
-        seconds=history.seconds,
-        idle_share=history.idle_share,
-        efficiency=used.efficiency if used else None,
-        coordination_share=used.coordination_share if used else None,
-        critical_path=used.path if used else None,
         trained_rows=None if None in rows else sum(row for row in rows if row),
         contention=contention_of(history.rounds),
     )

@@ -127,12 +127,12 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
 def _print(result: "Result") -> None:
     from rich.console import Console
 
-    from fedlocal.results import comparison_table
-    from fedlocal.simulation.record import arm_of, metrics_table
+    from fedlocal.results import arm_of, comparison_table
+    from fedlocal.simulation.record import metrics_table
 
     console = Console(highlight=False)
     if result.history.rounds:
-        console.print(comparison_table([arm_of(result.history)], main=result.history))
+        console.print(comparison_table([arm_of("simulation", result.history)], main=result.history))
     else:
         console.print("no message was sent to a client")
     if table := metrics_table(result.history):

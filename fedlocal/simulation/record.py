@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from fedlocal.flower.watched import ClientError, Watched
-from fedlocal.results import Arm, History, Round, environment, figures, usage, write_json
+from fedlocal.results import History, Round, arm_of, environment, figures, write_json
 from fedlocal.results.figures.inline import MOST_PANELS
 from fedlocal.results.phases import order
 from fedlocal.results.table import plain_table
@@ -83,7 +83,7 @@ class Recorder:
             self._summary["error"] = f"{type(error).__name__}: {error}"
         rounds = self.history.rounds
         self._summary |= {
-            "arms": [asdict(arm_of(self.history))],
+            "arms": [asdict(arm_of("simulation", self.history))],
             "metrics": {name: self.history.final(name) for name in reported(self.history)},
             "errors": len(self.errors),
             "rounds": rounds[-1].number if rounds else 0,
@@ -91,21 +91,6 @@ class Recorder:
         }
         write_json(self.folder / "summary.json", self._summary)
         _draw(self.history, self.folder)
-
-
-def arm_of(history: History) -> Arm:
-    """Return a simulation's line in a table: what the server evaluated last, and how workers were used."""
-    used = usage(history.rounds)
-    return Arm(
-        name="simulation",
-        accuracy=history.final("accuracy"),
-        loss=history.final("loss"),
-        seconds=history.seconds,
-        idle_share=history.idle_share,
-        efficiency=used.efficiency if used else None,
-        coordination_share=used.coordination_share if used else None,
-        critical_path=used.path if used else None,
-    )
 
 
 def reported(history: History) -> list[str]:
