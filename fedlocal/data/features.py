@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 MISSING = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
 """What stands for a missing value in a table of text."""
 
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell of a table of text is a number, finite or not."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 CHUNK = 1 << 14  # numbers handled at once: what is float64 in between stays in the cache
 
 

@@ -2,30 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from fedlocal.data import DataError
 
 SHOWN = 8  # names of a list in a message
 
 
-@dataclass(frozen=True)
-class Match:
-    """Where a model's columns are.
-
-    Parameters
-    ----------
-    places : list of int
-        Of each of the model's columns among those that were given.
-    notes : list of str
-        What people should be told of it.
-    """
-
-    places: list[int]
-    notes: list[str]
-
-
-def match(where: str, names: Sequence[str], header: Sequence[str]) -> Match:
+def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list[int], list[str]]:
     """Find a model's columns by their names: exactly, or else without regard to case where that is clear.
 
     Parameters
@@ -36,6 +19,13 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> Match:
         Of the columns that the model was trained on.
     header : sequence of str
         Of the columns that are given.
+
+    Returns
+    -------
+    places : list of int
+        Of each of the model's columns among those that are given.
+    notes : list of str
+        What people should be told of it.
 
     Raises
     ------
@@ -60,7 +50,7 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> Match:
         notes.append(f"columns are matched without regard to case: {listed(pairs)}")
     if ignored := [name for at, name in enumerate(header) if at not in places.values()]:
         notes.append(f"columns that the model does not know are left out: {', '.join(ignored)}")
-    return Match([places[name] for name in names], notes)
+    return [places[name] for name in names], notes
 
 
 def listed(names: Sequence[str]) -> str:

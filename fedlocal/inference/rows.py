@@ -39,7 +39,7 @@ def checked_rows(x: ArrayLike, blueprint: Blueprint) -> NDArray[Any]:
 
 def _of_frame(frame: Any, columns: Sequence[Column]) -> NDArray[np.float64]:
     given = list(frame.columns)
-    places = match("x", [column.name for column in columns], list(map(str, given))).places
+    places, _ = match("x", [column.name for column in columns], list(map(str, given)))
     parts = [
         column.features(_numbers(column, np.asarray(frame[given[place]])))
         for column, place in zip(columns, places, strict=True)

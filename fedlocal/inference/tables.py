@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data import Column, DataError
-from fedlocal.data.features import MISSING
+from fedlocal.data.features import MISSING, is_number
 from fedlocal.data.sources.arrays import read_npz
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.matching import listed, match
@@ -71,8 +72,9 @@ def _of_arrays(path: Path, blueprint: Blueprint) -> tuple[Array, list[str]]:
         raise DataError(f"{path}: the model was trained on columns of text, which come as .csv")
     if x.ndim != 2 or names.shape != x.shape[1:]:
         raise DataError(f"{path}: columns has shape {names.shape}, x {x.shape}; each column needs one name")
-    matched = match(str(path), [column.name for column in blueprint.columns], names.astype(str).tolist())
-    return x[:, matched.places], matched.notes
+    wanted = [column.name for column in blueprint.columns]
+    places, notes = match(str(path), wanted, names.astype(str).tolist())
+    return x[:, places], notes
 
 
 def _of_text(path: Path, blueprint: Blueprint, header: bool | None) -> tuple[Array, list[str]]:
@@ -106,11 +108,11 @@ class _Table:
         names = [column.name for column in known]
         named = header if header is not None else _is_header(path, cells, blueprint)
         if header is False and blueprint.columns and set(names) <= {str(at) for at in range(len(cells))}:
-            matched = match(str(path), names, [str(at) for at in range(len(cells))])  # it was trained so, too
-            return cls(path, _with(first, lines), known, matched.places, len(cells), matched.notes)
+            places, notes = match(str(path), names, [str(at) for at in range(len(cells))])  # trained so, too
+            return cls(path, chain([first], lines), known, places, len(cells), notes)
         if named and (blueprint.columns or set(names) <= set(cells)):
-            matched = match(str(path), names, cells)
-            return cls(path, lines, known, matched.places, len(cells), matched.notes)
+            places, notes = match(str(path), names, cells)
+            return cls(path, lines, known, places, len(cells), notes)
         if len(cells) != len(known):
             found = f"{path}, line {first[0]}: {len(cells)} columns"
             raise DataError(f"{found}, the model takes {len(known)}{_named(blueprint)}")
@@ -119,7 +121,7 @@ class _Table:
             known = [Column(cell) for cell in cells]
             notes.append("the model knows no names of its features: columns are taken in their order")
         else:
-            lines = _with(first, lines)
+            lines = chain([first], lines)
         return cls(path, lines, known, list(range(len(known))), len(known), notes)
 
     def read(self) -> tuple[Array, list[str]]:
@@ -131,35 +133,20 @@ class _Table:
         for number, line in lines:
             if len(line) != self.width:
                 raise DataError(f"{self.path}, line {number}: {len(line)} columns, expected {self.width}")
-        if all(column.categories is None and column.fill is None for column in self.columns):
-            cells = [[line[place] for place in self.places] for _, line in lines]
-            numbers = self._numbers(lines, lambda: np.array(cells, np.float64))
-        else:
-            columns = zip(self.columns, self.places, strict=True)
-            numbers = np.hstack([self._column(column, place, lines) for column, place in columns])
+        try:
+            numbers = self._features([line for _, line in lines])
+        except (KeyError, ValueError):
+            self._refuse(lines)
+            raise
         if not np.isfinite(numbers).all():
             self._refuse(lines)
         return numbers
 
-    def _column(self, column: Column, place: int, lines: list[tuple[int, list[str]]]) -> Array:
-        cells = [line[place] for _, line in lines]
-        if column.fill is not None:
-            cells = [_standing(column) if cell.strip() in MISSING else cell for cell in cells]
-        if column.categories is None:
-            return column.features(self._numbers(lines, lambda: np.array(cells, np.float64)))
-        codes = {value: code for code, value in enumerate(column.categories)}
-        try:
-            return column.features(np.array([codes[cell.strip()] for cell in cells], np.float64))
-        except KeyError:
-            self._refuse(lines)
-            raise
-
-    def _numbers(self, lines: list[tuple[int, list[str]]], make: Callable[[], Array]) -> Array:
-        try:
-            return make()
-        except ValueError:
-            self._refuse(lines)
-            raise
+    def _features(self, lines: list[list[str]]) -> Array:
+        if all(column.categories is None and column.fill is None for column in self.columns):
+            return np.array([[line[place] for place in self.places] for line in lines], np.float64)
+        columns = zip(self.columns, self.places, strict=True)
+        return np.hstack([_column(column, [line[place] for line in lines]) for column, place in columns])
 
     def _refuse(self, lines: list[tuple[int, list[str]]]) -> None:
         """Name the first cell that the model cannot take."""
@@ -174,7 +161,7 @@ def _is_header(path: Path, cells: list[str], blueprint: Blueprint) -> bool:
     if not blueprint.columns:
         if cells == [str(at) for at in range(len(cells))]:  # pandas' own names, or a row
             raise DataError(_either(path, cells))
-        return any(cells) and not any(cell and _is_number(cell) for cell in cells)
+        return any(cells) and not any(cell and is_number(cell) for cell in cells)
     wanted = {column.name.casefold() for column in blueprint.columns}
     if not wanted & {cell.casefold() for cell in cells}:
         raise DataError(
@@ -190,12 +177,14 @@ def _either(path: Path, cells: list[str]) -> str:
     return f"{path}: its first line, {listed(cells)}, may be names or a row: say header=true or header=false"
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return not cell.strip()  # where a number is missing, it is not a name either
-    return True
+def _column(column: Column, cells: list[str]) -> Array:
+    """Return the features that the cells of a column are."""
+    if column.fill is not None:
+        cells = [_standing(column) if cell.strip() in MISSING else cell for cell in cells]
+    if column.categories is None:
+        return column.features(np.array(cells, np.float64))
+    codes = {value: code for code, value in enumerate(column.categories)}
+    return column.features(np.array([codes[cell.strip()] for cell in cells], np.float64))
 
 
 def _standing(column: Column) -> str:
@@ -213,7 +202,7 @@ def _problem(column: Column, cell: str) -> str | None:
         if cell in column.categories:
             return None
         return f"{cell!r} is not one of {', '.join(column.categories)}"
-    if not _is_number(cell):
+    if not is_number(cell):
         return f"{cell!r} is not a number"
     return None if np.isfinite(float(cell)) else f"{cell} is not a finite number"
 
@@ -223,17 +212,6 @@ def _named(blueprint: Blueprint) -> str:
     return f": {listed(names)}" if names else ""
 
 
-def _with(first: tuple[int, list[str]], lines: Lines) -> Lines:
-    yield first
-    yield from lines
-
-
 def _together(lines: Lines) -> Iterator[list[tuple[int, list[str]]]]:
-    some = []
-    for line in lines:
-        some.append(line)
-        if len(some) == TOGETHER:
-            yield some
-            some = []
-    if some:
+    while some := list(islice(lines, TOGETHER)):
         yield some

@@ -17,6 +17,20 @@ def fixed(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) < 1000 or not math.isfinite(value) else f"{value:.4g}"
 
 
+def is_finite(text: str) -> bool:
+    """Tell whether a text is a finite number.
+
+    Examples
+    --------
+    >>> is_finite("1e-3"), is_finite("inf"), is_finite("mlp")
+    (True, False, False)
+    """
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def ratio(value: float | None) -> str:
     """Write a ratio such as a speed-up.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
-from fedlocal.data.features import MISSING
+from fedlocal.data.features import MISSING, is_number
 from fedlocal.data.sources.assemble import TargetScale, Task, assemble
 from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.imputing import Impute
@@ -138,7 +138,7 @@ def _named(
     first = lines[0]
     if header is False:
         return [str(at) for at in range(len(first))], lines
-    if header == "auto" and any(map(_is_number, first)):
+    if header == "auto" and any(map(is_number, first)):
         some = ", ".join(first[:8])
         raise DataError(
             f"{file}: its first line, {some}, may be names or a row: say dataset.header=true or false"
@@ -173,16 +173,8 @@ def _table(file: Path, names: list[str], rows: list[list[str]], used: Sequence[s
 def _coded(column: list[str]) -> tuple[NDArray[np.float64], list[str] | None]:
     """Return a column's numbers, or the codes of its texts, and these; NaN for what is missing."""
     there = [cell for cell in column if cell not in MISSING]
-    if all(map(_is_number, there)):
+    if all(map(is_number, there)):
         return np.array([np.nan if cell in MISSING else float(cell) for cell in column]), None
     texts = sorted(set(there))
     codes = {text: float(code) for code, text in enumerate(texts)}
     return np.array([codes.get(cell, np.nan) for cell in column]), texts
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

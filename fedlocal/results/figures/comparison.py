@@ -10,6 +10,7 @@ import numpy as np
 from fedlocal.results.figures.canvas import COLOURS, every, line_style, sheet
 from fedlocal.results.files import ResultsError
 from fedlocal.results.runs import SweepRow, differing
+from fedlocal.results.text import is_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,16 +112,9 @@ def _numeric_axis(settings: Sequence[tuple[str, ...]], keys: int) -> int | None:
     for key in range(keys):
         values = {setting[key] for setting in settings}
         curves = {setting[:key] + setting[key + 1 :] for setting in settings}
-        if len(values) > most and all(map(_is_number, values)) and len(curves) <= len(COLOURS):
+        if len(values) > most and all(map(is_finite, values)) and len(curves) <= len(COLOURS):
             best, most = key, len(values)
     return best
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 def _curves(

@@ -1,10 +1,9 @@
 """The number that was swept, if there is one: the horizontal axis of what was measured."""
 
-import math
-
 from fedlocal.results.report.groups import Comparison, Group
 from fedlocal.results.report.settings import label, telling
 from fedlocal.results.report.svg.lines import COLOURS
+from fedlocal.results.text import is_finite
 
 Axis = tuple[int, list[str], dict[str, dict[str, Group]]]
 """A key's position, its values, ascending, and by the rest of the settings the group of each value."""
@@ -21,15 +20,8 @@ def numeric_axis(comparison: Comparison) -> Axis | None:
             rest = label([comparison.keys[k] for k in others], [group.settings[k] for k in others])
             curves.setdefault(rest, {})[group.settings[place]] = group
         values = {value for by_value in curves.values() for value in by_value}
-        if len(values) < 3 or len(curves) > COLOURS or not all(map(_is_number, values)):
+        if len(values) < 3 or len(curves) > COLOURS or not all(map(is_finite, values)):
             continue
         if best is None or len(values) > len(best[1]):
             best = place, sorted(values, key=float), curves
     return best
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
