@@ -3,15 +3,14 @@
 import hashlib
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from fedlocal.npz import UNREADABLE, plain_arrays
 from fedlocal.results.files import ResultsError, replacing
 
 
@@ -108,31 +107,11 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """
     path = Path(path)
     try:
-        with path.open("rb") as stream:
-            stored = np.load(stream, allow_pickle=False)
-            if isinstance(stored, NpzFile):
-                return {name: _array(name, stored[name]) for name in stored}
+        arrays = plain_arrays(path)
     except OSError as error:
-        msg = f"cannot read {path}: {error.strerror or error}"
-        raise ResultsError(msg) from error
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        MemoryError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        msg = f"{path} is not a readable .npz of plain arrays: {error}"
-        raise ResultsError(msg) from error
-    msg = f"{path} is not an .npz: it holds a single array"
-    raise ResultsError(msg)
-
-
-def _array(name: str, value: Any) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray):  # NumPy hands out members of another kind as bytes
-        msg = f"its member {name!r} is not an array"
-        raise TypeError(msg)
-    return value
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+    except (MemoryError, *UNREADABLE) as error:
+        raise ResultsError(f"{path} is not a readable .npz of plain arrays: {error}") from error
+    if arrays is None:
+        raise ResultsError(f"{path} is not an .npz: it holds a single array")
+    return arrays
