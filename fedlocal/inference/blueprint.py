@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from fedlocal.config import Config, build, target_problems
 from fedlocal.data import Column, Dataset, Fingerprint, Scaling
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.serving import NewModel
-from fedlocal.models import ModelFactory
+from fedlocal.models import ModelFactory, make
 from fedlocal.results import ResultsError, versions
 from fedlocal.trust import check_stored
 
@@ -145,7 +146,8 @@ class Blueprint:
         self.check("model")
         try:
             factory, classes = _factory(self.config["model"]), self.classes is not None
-            made = NewModel(factory, self.inputs, self.outputs, classes, self.shape)
+            sizes = {"inputs": self.inputs, "outputs": self.outputs}
+            made = partial(make, factory, **sizes, classes=classes, shape=self.shape, rng=0)
             made()
         except Exception as error:
             raise InferenceError(

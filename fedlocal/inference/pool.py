@@ -35,8 +35,8 @@ class Pool:
     def __init__(
         self, new_model: NewModel, arrays: Mapping[str, Array], scaling: Scaling | None, workers: int
     ) -> None:
-        self._weights, self._outputs = Weights(arrays), new_model.outputs
-        warm_up((*PRELOAD, *getattr(new_model.factory, "preload", ())))
+        self._weights, self._outputs = Weights(arrays), int(new_model.keywords["outputs"])
+        warm_up((*PRELOAD, *getattr(new_model.args[0], "preload", ())))
         try:
             self._system = ActorSystem(partial(Serving, new_model, self._weights, scaling), workers=workers)
         except BaseException:

@@ -7,6 +7,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,46 +15,14 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import Outcome, SharedArray, Wire
 from fedlocal.data import Scaling
-from fedlocal.models import Model, ModelFactory, make
+from fedlocal.models import Model
 
 Array = NDArray[Any]
+NewModel = partial[Model]
+"""`fedlocal.models.make` with all its arguments: a factory, and by their names the others."""
 
 ALIGNMENT = 64
 RANGE = struct.Struct("<qq")  # of a message: its first row in the block, and the one behind its last
-
-
-@dataclass(frozen=True)
-class NewModel:
-    """Makes a model of some architecture; its arrays are still to be loaded.
-
-    Parameters
-    ----------
-    factory : ModelFactory
-        What the configuration chose.
-    inputs, outputs : int
-        Features, and classes or targets.
-    classes : bool
-        Whether targets are class codes.
-    shape : tuple of int
-        Of one example; factories that ask for it are given it.
-    """
-
-    factory: ModelFactory
-    inputs: int
-    outputs: int
-    classes: bool
-    shape: tuple[int, ...]
-
-    def __call__(self) -> Model:
-        """Make one."""
-        return make(
-            self.factory,
-            inputs=self.inputs,
-            outputs=self.outputs,
-            classes=self.classes,
-            shape=self.shape,
-            rng=np.random.default_rng(0),
-        )
 
 
 @dataclass(frozen=True)

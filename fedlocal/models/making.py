@@ -16,18 +16,18 @@ def make(
     outputs: int,
     classes: bool,
     shape: tuple[int, ...],
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
 ) -> Model:
     """Make a model.
 
     Parameters
     ----------
     factory, inputs, outputs, classes, rng
-        As :class:`ModelFactory` says.
+        As :class:`ModelFactory` says; `rng` may be the seed of a new generator.
     shape : tuple of int
         Of one example; only factories with a parameter of this name are given it.
     """
     makes: Callable[..., Model] = factory
     if "shape" in inspect.signature(makes).parameters:
         makes = partial(makes, shape=shape)
-    return makes(inputs=inputs, outputs=outputs, classes=classes, rng=rng)
+    return makes(inputs=inputs, outputs=outputs, classes=classes, rng=np.random.default_rng(rng))

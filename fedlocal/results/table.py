@@ -105,7 +105,7 @@ def arm_of(name: str, history: "History") -> Arm:
     )
 
 
-class Work(Protocol):
+class Timed(Protocol):
     """What took its time."""
 
     @property
@@ -119,7 +119,7 @@ class Work(Protocol):
         ...
 
 
-def faster(own: Work, other: Work) -> float | None:
+def faster(main: Timed, other: Timed) -> float | None:
     """Return how many times faster one work was done than another: row for row, if both say how many.
 
     Examples
@@ -129,9 +129,9 @@ def faster(own: Work, other: Work) -> float | None:
     0.75
     """
     work = 1.0
-    if own.trained_rows is not None and other.trained_rows:
-        work = own.trained_rows / other.trained_rows
-    return other.seconds / own.seconds * work if own.seconds and other.seconds and work else None
+    if main.trained_rows is not None and other.trained_rows:
+        work = main.trained_rows / other.trained_rows
+    return other.seconds / main.seconds * work if main.seconds and other.seconds and work else None
 
 
 def comparison_table(arms: Sequence[Arm], title: str | None = None, main: "History | None" = None) -> "Group":
