@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from fedlocal.resuming import CHANGEABLE, OF_OTHERS, run_folder
+from fedlocal.options import CHANGEABLE, OF_OTHERS
+from fedlocal.resuming import run_folder
 from fedlocal.trust import check_stored_arguments, read_yaml
 
 SWEEPS = "multirun"  # where sweeps lie, unless hydra.sweep.dir says otherwise

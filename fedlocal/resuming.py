@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fedlocal.dotted import dotted
+from fedlocal.options import CHANGEABLE, OF_OTHERS
 
 if TYPE_CHECKING:
     from fedlocal.config import Config
     from fedlocal.experiment import Run
-
-CHANGEABLE = ("workers", "backend", "tracker", "display", "report", "trust")
-OF_OTHERS = ("sweep", "objective", "overwrite")  # options that are about other runs, or for other programs
 
 
 class ResumeError(ValueError):

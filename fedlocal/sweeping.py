@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 from fedlocal.actors import usable_cores
 from fedlocal.config import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
+from fedlocal.options import CHANGEABLE
 from fedlocal.results import SharedBaseline, announce
-from fedlocal.resuming import CHANGEABLE, ResumeError, completed, differences, read, stored_config
+from fedlocal.resuming import ResumeError, completed, differences, read, stored_config
 from fedlocal.trust import check_stored
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from omegaconf import OmegaConf
 
 from fedlocal.config import Config, ConfigError, build
 from fedlocal.dotted import dotted
+from fedlocal.options import NO_SETTINGS
 from fedlocal.results import versions
 from fedlocal.results.runs import arm_name, parse_overrides
 from fedlocal.results.trackers import Beginning, Ending, Following, Tracker, TrackerError
-from fedlocal.resuming import OF_OTHERS, sweep_of
+from fedlocal.resuming import sweep_of
 from fedlocal.trust import read_yaml
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
 
-NO_PARAMETERS = ("tracker", "display", "report", "trust", *OF_OTHERS)  # the first may hold a password
 MODELS = ("model.json", "model.npz", "actor-*.npz", "best.json", "best-*.npz")
 
 
@@ -89,7 +89,7 @@ def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str
 def _name(overrides: Sequence[str], folder: Path | None) -> str:
     """Return what was asked for, as far as it has to do with the results; in a sweep, what varies."""
     asked = parse_overrides(overrides)
-    kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NO_PARAMETERS}
+    kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NO_SETTINGS}
     sweep = sweep_of(folder) if folder else None
     common = _common(sweep / "multirun.yaml") if sweep else set()
     varying = {name: value for name, value in kept.items() if name not in common}
@@ -127,7 +127,7 @@ def parameters(config: Config) -> dict[str, str | int | float | bool]:
     return {
         name: value if isinstance(value, str | int | float) else json.dumps(value)
         for name, value in dotted(cast(Any, content))
-        if name.partition(".")[0] not in NO_PARAMETERS
+        if name.partition(".")[0] not in NO_SETTINGS
     }
 
 

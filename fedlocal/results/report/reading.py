@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fedlocal.dotted import dotted
+from fedlocal.options import NO_SETTINGS
 from fedlocal.results.files import ResultsError, read_json, sound_yaml
 from fedlocal.results.history import History
 from fedlocal.results.runs import SweepRow, arm_folder, read_run
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 REPEAT = "seed"
 """Runs that differ in this alone are repeats of one another."""
 
-UNTOLD = ("display", "hydra", "objective", "report", "sweep", "tracker", "trust")
+UNTOLD = ("hydra", *NO_SETTINGS)
 """Keys that change nothing in what a run gives."""
 
 

@@ -1,6 +1,9 @@
 from pathlib import Path
 
-from fedlocal.results.report.reading import Recorded
+import pytest
+
+from fedlocal.options import NO_SETTINGS
+from fedlocal.results.report.reading import Recorded, read
 from fedlocal.results.report.settings import settings
 from fedlocal.results.runs import SweepRow, parse_overrides
 
@@ -81,3 +84,9 @@ def test_options_of_one_target_may_have_other_arguments() -> None:
     assert [values[str(number)] for number in range(4)] == [
         ("mlp",), ("cnn",), ("torch, module=mlp",), ("torch, module=mine",)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", NO_SETTINGS)
+def test_what_changes_nothing_in_a_run_is_no_difference_between_runs(tmp_path: Path, option: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"actors: 4\n{option}: true\n")
+    assert read("0", tmp_path).config == {"actors": "4"}
