@@ -30,13 +30,14 @@ LIBRARIES = re.compile(
 """What is left out opens files or calls what it is given: ``torch.load``, ``keras.layers.Lambda``."""
 
 OF_HYDRA = re.compile(
-    r"""hydra\.(mode|sweep\.(dir|subdir)|launcher\.(n_jobs|verbose)|sweeper\.max_batch_size)=.*
-    | hydra\.sweeper\.(n_trials|n_jobs|seed|direction|study_name|storage|max_failure_rate)=.*
-    | hydra\.sweeper\.(params\.[\w.'"]+|sampler\.(seed|n_startup_trials|multivariate))=.*
+    r"""hydra\.(mode|sweep\.dir|launcher\.(n_jobs|verbose)|sweeper\.max_batch_size)=.*
+    | hydra\.sweep\.subdir=(?!/|.*\.\.)(\$\{hydra[.:]job\.(num|id|override_dirname)\}|[\w.,=/-])+
+    | hydra\.sweeper\.(n_trials|n_jobs|seed|direction|study_name|max_failure_rate)=.*
+    | hydra\.sweeper\.sampler\.(seed|n_startup_trials|multivariate)=.*
     | hydra/(launcher|sweeper|sweeper/sampler)=\w+""",
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
-"""Hydra's own options that say how a sweep runs, and no more."""
+"""Hydra's own options that say how a sweep runs, and no more: none opens a database, or leads elsewhere."""
 
 OPTION = re.compile(r"[+~]{0,2}(?!hydra\b)\w+([./]\w+)*(=.*)?", re.ASCII | re.DOTALL)
 REFERENCE = re.compile(r"\$\{(?:hydra:job\.[\w.]+|hydra\.job\.[\w.]+|now:[^${}]*|[\w.]+)\}", re.ASCII)
@@ -76,11 +77,12 @@ def check_stored_arguments(arguments: Sequence[str], place: Path | str) -> None:
     TrustError
         Naming the first argument that is more than the choice and the value of options.
     """
+    named = any("override_dirname" in argument for argument in arguments)
     for argument in arguments:
         if not OF_HYDRA.fullmatch(argument) and not OPTION.fullmatch(argument):
             raise TrustError(f"{argument}: is no plain option of a sweep or of its runs. {_way_out(place)}")
         option, _, value = argument.partition("=")
-        if "${" in REFERENCE.sub("", argument) or ("." not in option and ".." in value):
+        if "${" in REFERENCE.sub("", argument) or (".." in value and (named or "." not in option)):
             raise TrustError(f"{argument}: leads out of the configuration. {_way_out(place)}")
 
 

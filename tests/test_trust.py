@@ -248,6 +248,11 @@ def sweep(folder: Path, task: list[str], hydra: tuple[str, ...] = ()) -> Path:
         "seed='\\${oc.env:SECRET}'".replace("\\", ""),
         "+dataset.note=${oc.env:SECRET}",
         "hydra.sweep.subdir=${oc.env:SECRET}",
+        "hydra.sweep.subdir=/tmp/elsewhere",
+        "hydra.sweep.subdir=../elsewhere",
+        "hydra.sweep.subdir=${dataset.path}",
+        "hydra.sweeper.storage=sqlite:////tmp/study.db",
+        "hydra.sweeper.params.hydra={job: {env_set: {PYTHONPATH: /tmp}}}",
     ],
 )
 @pytest.mark.parametrize("where", ["task", "hydra"])
@@ -268,6 +273,14 @@ def test_what_a_stored_sweep_may_say_is_told_again(tmp_path: Path) -> None:
     assert "trust=false" in told
     trusting = understood([f"resume={folder}", "trust=true"]).arguments
     assert trusting.index("trust=false") < trusting.index("trust=true")
+
+
+def test_no_option_leads_the_runs_of_a_stored_sweep_out_of_its_folder(tmp_path: Path) -> None:
+    named = ("hydra.sweep.subdir=${hydra.job.override_dirname}/${hydra.job.num}",)
+    understood([f"resume={sweep(tmp_path / 'a', ['seed=1,2', 'dataset.path=b/c.npz'], named)}"])
+    folder = sweep(tmp_path / "b", ["seed=1,2", "dataset.path=../../../c.npz"], named)
+    with pytest.raises(TrustError, match="trust=true"):
+        understood([f"resume={folder}"])
 
 
 @pytest.mark.parametrize("name", ["model._target_=mine.Net", "+dataset.extra={_target_: mine.Net}"])
