@@ -5,8 +5,10 @@ has to stay one when the value travels, or answers would depend on whether it di
 """
 
 import ctypes
+import gc
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,15 +84,18 @@ def _count_bases(item: Any, counts: dict[int, int], bases: dict[int, Any]) -> No
         if key in bases:
             return
         bases[key] = base
-        base = base.base if isinstance(base, np.ndarray) else None
+        base = base.base if isinstance(base, np.ndarray) else getattr(base, "obj", None)
 
 
 def shared_with(objects: Mapping[int, tuple[Any, int]], attributes: Mapping[str, Any]) -> str:
     """Return where in `attributes` one of these is, or an array in the memory of one; ``""`` if nowhere."""
     arrays = [item for item, _ in objects.values() if isinstance(item, np.ndarray) and _may_change(item)]
+    memory: dict[int, Any] = {}
+    for array in arrays:
+        _count_bases(array, {}, memory)
     for path, item in _reachable(attributes):
         if not isinstance(item, np.ndarray):
-            if id(item) in objects:
+            if id(item) in objects or id(item) in memory:
                 return path
         elif any(_overlap(item, array) for array in arrays):
             return path
@@ -122,15 +127,26 @@ def _reachable(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             continue
         visited[id(item)] = item
         yield path, item
+        waiting += [(path, member) for member in _unnamed(item)]
         if isinstance(item, dict):
             waiting += [(f"{path}[{key!r:.40}]", member) for key, member in item.items()]
         elif isinstance(item, list | tuple | set | frozenset):
             waiting += [(f"{path}[{index}]", member) for index, member in enumerate(item)]
-        elif not isinstance(item, type) and isinstance(known := getattr(item, "__dict__", None), dict):
+        elif not isinstance(item, _LIBRARY) and isinstance(known := getattr(item, "__dict__", None), dict):
             waiting += [(f"{path}.{name}", member) for name, member in known.items()]
 
 
-_LEAVES = frozenset({type(None), bool, int, float, complex, str, bytes, type(sys), type(len), type(pieces)})
+def _unnamed(item: Any) -> Sequence[Any]:
+    """Return what something holds, in whatever way: slots, closures, bound methods, queues, iterators."""
+    if isinstance(item, np.ndarray):
+        return list(item.flat) if item.dtype.hasobject else []
+    if isinstance(item, FunctionType):  # and neither its module nor its defaults
+        return item.__closure__ or ()
+    return () if isinstance(item, _LIBRARY) else gc.get_referents(item)
+
+
+_LIBRARY = (type, ModuleType, CodeType)
+_LEAVES = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def _passing() -> int:

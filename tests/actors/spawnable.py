@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -240,6 +241,12 @@ class Outside:
 
     def __init__(self) -> None:
         self._buffer, self._model = np.zeros(4), Inner()
+        self._queue, self._memory = deque([[1]]), bytearray(16)
+        kept: list[int] = []
+        self._function = lambda: kept
+        self._append = [1].append
+        self._iterator = iter([1, 2])
+        self._objects = np.array([{"a": 1}, None])
         self.state: Any = None
 
     def receive(self, message: str, context: Context) -> str:
@@ -250,6 +257,12 @@ class Outside:
             "array": self._model.weights,
             "list": self._model.lists["rows"][0],
             "class": self.common,
+            "queue": self._queue[0],
+            "function": self._function(),
+            "bound method": self._append.__self__,
+            "iterator": self._iterator.__reduce__()[1][0],
+            "objects": self._objects[0],
+            "memory": np.frombuffer(self._memory),
             "copy": self._buffer.copy(),
         }
         shared["read"].flags.writeable = False

@@ -201,6 +201,12 @@ def test_an_array_that_came_with_a_message_stays_read_only_also_after_an_excepti
         ("array", "_model.weights"),
         ("list", "_model.lists['rows'][0]"),
         ("class", "Outside.common"),
+        ("queue", "_queue"),
+        ("function", "_function"),
+        ("bound method", "_append"),
+        ("iterator", "_iterator"),
+        ("objects", "_objects"),
+        ("memory", "_memory"),
     ],
 )
 def test_state_that_shares_with_what_is_none_is_refused_by_name(
