@@ -13,7 +13,7 @@ from fedlocal.config import Config
 from fedlocal.data import Fingerprint, changed
 from fedlocal.dividing import division
 from fedlocal.drawing import draw
-from fedlocal.results import ResultsError, environment, read_json, replacing, write_json
+from fedlocal.results import ResultsError, environment, read_json, write_json, write_yaml
 from fedlocal.resuming import ResumeError
 from fedlocal.trust import read_yaml
 
@@ -95,11 +95,15 @@ def check_data(folder: Path, data: Fingerprint) -> None:
 def _write_setting(config: Config, comparison: "Comparison", folder: Path, data: Fingerprint) -> None:
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "environment.json", {**environment(), "workers": comparison.setting.workers})
+    write_json(
+        folder / "environment.json", {**environment(), "workers": comparison.setting.workers}, seal=True
+    )
     setting = comparison.setting
-    write_json(folder / "partition.json", division(setting.dataset, setting.partition), indent=None)
+    write_json(
+        folder / "partition.json", division(setting.dataset, setting.partition), indent=None, seal=True
+    )
     if choice := setting.choice:
-        write_json(folder / "actors.json", choice.as_json())
+        write_json(folder / "actors.json", choice.as_json(), seal=True)
     if not (folder / DATA).exists():
         write_json(folder / DATA, data, seal=True)
     path, stored = folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True)
@@ -108,5 +112,4 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path, data:
         if before.get("rounds") == config.rounds:
             return
         stored = OmegaConf.to_yaml(OmegaConf.create({**before, "rounds": config.rounds}))
-    with replacing(path) as stream:
-        stream.write(stored.encode())
+    write_yaml(path, stored)

@@ -28,6 +28,7 @@ from fedlocal.results import (
     ResultsError,
     newest_checkpoint,
     owning,
+    write_yaml,
 )
 from fedlocal.results.checkpoints import write_checkpoint
 from fedlocal.resuming import ResumeError, differences
@@ -396,8 +397,8 @@ def interrupted(folder: Path, *overrides: str) -> None:
     run(compose(*BARE, INLINE, "rounds=3", *overrides), folder)
     (folder / "summary.json").unlink()
     (folder / "history.json").unlink()
-    config = (folder / "config.yaml").read_text()
-    (folder / "config.yaml").write_text(config.replace("rounds: 3", "rounds: 6"))
+    config = (folder / "config.yaml").read_text().partition("# sha256")[0]
+    write_yaml(folder / "config.yaml", config.replace("rounds: 3", "rounds: 6"))
 
 
 @pytest.fixture(scope="module")
@@ -597,6 +598,17 @@ def test_a_flipped_bit_in_the_rows_is_found_kept_and_mended(
     assert_same(fedlocal.resume(half), whole)
     assert "kept as metrics.csv.damaged" in caplog.text
     assert (half / "metrics.csv.damaged").exists()
+
+
+@pytest.mark.parametrize(
+    "damage", [(b"seed: 0", b"seed: 1"), (b"rounds: 6", b"rounds: 7"), (b"# sha256", b"\xa3 sha256")]
+)
+def test_a_flipped_bit_in_the_configuration_is_found(half: Path, damage: tuple[bytes, bytes]) -> None:
+    content = (half / "config.yaml").read_bytes()
+    assert damage[0] in content
+    (half / "config.yaml").write_bytes(content.replace(*damage))
+    with pytest.raises(ResumeError, match=r"config\.yaml is not the configuration of a run: .* is damaged"):
+        fedlocal.resume(half)
 
 
 @pytest.mark.parametrize(

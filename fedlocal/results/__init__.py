@@ -24,7 +24,7 @@ from fedlocal.results.figures import (
     target_distribution,
     timeline,
 )
-from fedlocal.results.files import ResultsError, read_json, replacing, write_json
+from fedlocal.results.files import ResultsError, read_json, replacing, write_json, write_yaml
 from fedlocal.results.frames import frame_of
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
@@ -108,4 +108,5 @@ __all__ = [
     "write_json",
     "write_report",
     "write_sweep",
+    "write_yaml",
 ]

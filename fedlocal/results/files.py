@@ -24,7 +24,7 @@ MOST_LEVELS = 64
 """Of a configuration, one within the other."""
 
 
-_SEAL = re.compile(rb', "sha256": "(\w{64})"}\s*\Z')
+_SEAL = re.compile(rb'(?:, "|# )sha256"?: "?(\w{64})(?:"})?\s*\Z')
 
 
 class ResultsError(ValueError):
@@ -88,8 +88,6 @@ def read_json(path: Path) -> Any:
         If it cannot be read, is too large or too deep, is no JSON, or has changed since it was sealed.
     """
     content = _content(path)
-    if (match := _SEAL.search(content)) and _sha256(content[: match.start()]) != match[1]:
-        raise ResultsError(f"{path.name} is damaged: its SHA-256 is not that of its content")
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -107,7 +105,8 @@ def sound_yaml(path: Path) -> str:
     FileNotFoundError
         If there is none.
     ResultsError
-        If it cannot be read, is too large or too deep, refers to itself, or is no YAML.
+        If it cannot be read, is too large or too deep, refers to itself, is no YAML, or has changed since it
+        was sealed.
     """
     import yaml
 
@@ -131,11 +130,28 @@ def _content(path: Path) -> bytes:
             raise ResultsError(f"{path.name} is not a file")
         if path.stat().st_size > MOST_BYTES:
             raise ResultsError(f"{path.name} has more than {MOST_BYTES} bytes, which are not read")
-        return path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ResultsError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    if (match := _SEAL.search(content)) and _sha256(content[: match.start()]) != match[1]:
+        way_out = " (if you edited it, delete its last line)" if match[0].startswith(b"#") else ""
+        raise ResultsError(f"{path.name} is damaged: its SHA-256 is not that of its content{way_out}")
+    return content
+
+
+def write_yaml(path: Path, text: str) -> None:
+    """Write YAML atomically, with a last comment that holds the SHA-256 of what is before it.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be written.
+    """
+    content = text.encode()
+    with replacing(path) as stream:
+        stream.write(content + b"# sha256: %s\n" % _sha256(content))
 
 
 def write_json(

@@ -259,7 +259,7 @@ def test_a_partition_among_many_actors_says_how_many_of_them_are_drawn(
     tmp_path: Path, trained: Trained
 ) -> None:
     run = shutil.copytree(trained("partition=iid", "seed=0"), tmp_path / "run")
-    stored = json.loads((run / "partition.json").read_bytes())
+    stored = json.loads(unsealed(run / "partition.json"))
     for key in ("shown", "sizes", "counts"):
         stored[key] = stored[key][:1] * 200
     (run / "partition.json").write_text(json.dumps({**stored, "actors": 1000}))
