@@ -26,7 +26,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fedlocal.mistyped import explained, unknown_options
+from fedlocal.mistyped import explained, removed_options, unknown_options
 from fedlocal.nearest import nearest
 
 AUTO = "auto"
@@ -168,7 +168,7 @@ def compose(*overrides: str) -> Config:
             raise ConfigError(explained(error, overrides, folder()) or str(error)) from error
         finally:
             GlobalHydra.instance().hydra = around
-    if problems := unknown_options(config, Config):
+    if problems := [*removed_options(config, Config), *unknown_options(config, Config)]:
         raise ConfigError("\n".join(problems))
     return cast(Config, config)
 
@@ -194,6 +194,8 @@ def check(config: Config) -> None:
     ConfigError
         Naming every option that is wrong, the value it has, and what was expected.
     """
+    if removed := removed_options(cast(Any, config), Config):
+        raise ConfigError("\n".join(removed))
     problems = [*unknown_options(cast(Any, config), Config), *_number_problems(config)]
     if problems or config.actors == AUTO:
         config = with_actors(config, ANY)  # what depends on it is checked when it is chosen

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,15 @@ def unknown_options(config: Iterable[Any], schema: type) -> list[str]:
     """Find the options at the top of a configuration that its schema does not have, such as ``+actor=8``."""
     known = [each.name for each in fields(schema)]
     return [f"{key}: there is no such option{nearest(key, known)}" for key in config if key not in known]
+
+
+def removed_options(config: Container[Any], schema: type) -> list[str]:
+    """Find the options at the top that were taken out of a configuration, such as by ``~actors``."""
+    return [
+        f"~{option.name}: cannot be removed; to have its default, leave it out"
+        for option in fields(schema)
+        if option.name not in config
+    ]
 
 
 def explained(error: BaseException, overrides: Sequence[str], conf: Path) -> str | None:

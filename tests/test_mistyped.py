@@ -24,6 +24,8 @@ from fedlocal.config import ConfigError, check, compose
         ("+model=mlp", "+model=mlp: write model=mlp, without +"),
         ("+experiment=debug", "+experiment=debug: write experiment=debug, without +"),
         ("~rouns", "~rouns: there is nothing to remove"),
+        ("~actors", "~actors: cannot be removed; to have its default, leave it out"),
+        ("~partition", "~partition: cannot be removed; to have its default, leave it out"),
         ("model.hidden=[4", "model.hidden=[4: not an option as Hydra writes them"),
         ("model@mine=mlp", "Could not override 'model@mine'. Did you mean to override model?"),
     ],

@@ -110,7 +110,9 @@ def sweep_line(row: SweepRow, swept: Collection[str] = ()) -> str:
     else:
         quality = "loss" if row.main.accuracy is None else "accuracy"
         words += [f"{quality} {fixed(getattr(row.main, quality))}", f"training {duration(row.main.seconds)}"]
-        words += [f"{about(arm.speed_up, arm)} over {arm.name}" for arm in row.arms[1:2] if arm.speed_up]
+        words += [
+            f"{about(arm.speed_up, arm)} over {arm.name}" for arm in row.arms[1:2] if arm.credible_speed_up
+        ]
     return "  ".join(filter(None, words))
 
 

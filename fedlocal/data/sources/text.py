@@ -22,7 +22,8 @@ from fedlocal.data.sources.table import Encoding, Table, roles
 
 WHOLE = re.compile(r"[+-]?\d{1,18}|" + "|".join(map(re.escape, MISSING)))
 """A whole number, or nothing."""
-MOST_CATEGORIES = 1000  # of a column of text that is a feature: more are names or notes
+MOST_CATEGORIES = 1000  # of a column of text: more are names or notes
+MANY_CATEGORIES = 20  # more, in more than half of the rows, are names or dates, or numbers in another form
 
 
 def csv(
@@ -88,10 +89,14 @@ def csv(
     ids = None if group is None else str(group)
     chosen = [str(name) for name in features] if features else [n for n in names if n not in (goal, ids)]
     table = _table(file, names, rows, [*chosen, goal, *([ids] if ids is not None else [])])
-    for name in chosen:
-        if (texts := len(table.categories.get(name, ()))) > MOST_CATEGORIES:
+    for name in [*chosen, goal]:
+        if (texts := len(table.categories.get(name, ()))) > min(
+            MOST_CATEGORIES, max(MANY_CATEGORIES, len(rows) // 2)
+        ):
             raise DataError(
-                f"{file}: column {name!r} holds {texts} different texts; leave it out, dataset.features=[…]"
+                f"{file}: column {name!r} holds {texts} different texts in {len(rows)} rows, such as "
+                f"{table.categories[name][0]!r}: these are no categories; write numbers, or leave the column "
+                "out, dataset.features=[…]"
             )
     raw = roles(table, chosen, [goal], ids, encoding=encoding, missing=missing, impute=impute)
     whole = all(WHOLE.fullmatch(row[names.index(goal)]) for row in rows)
@@ -125,6 +130,9 @@ def _lines(file: Path) -> list[list[str]]:
     if not numbered:
         raise DataError(f"{file}: is empty")
     width = len(numbered[0][1])
+    for separator in ";\t":
+        if width == 1 and separator in numbered[0][1][0]:
+            raise DataError(f"{file}: its columns are separated by {separator!r}, expected commas")
     for number, line in numbered:
         if len(line) != width:
             raise DataError(f"{file}, line {number}: {len(line)} columns, the first line has {width}")

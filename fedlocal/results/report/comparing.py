@@ -73,7 +73,7 @@ def _measures(comparison: Comparison) -> list[_Measure]:
         _Measure(
             "training time",
             lambda one: _time(one.of(lambda arm: arm.seconds)),
-            lambda one: _time(one.of(lambda arm: arm.seconds, measured=True)),
+            lambda one: _time(one.of(lambda arm: arm.seconds if arm.ended is None else None, measured=True)),
         ),
         _Measure("efficiency", _efficiency),
         *([loss] if comparison.quality == "accuracy" else []),
@@ -173,3 +173,12 @@ def _doubts(comparison: Comparison) -> Iterator[str]:
     ]
     if hidden:
         yield f"Without the speed-ups of {listed(hidden)}: others had the cores for too much of the time"
+    ended = {
+        arm.name: None
+        for group in comparison.groups
+        for run in group.done
+        for arm in run.baselines
+        if arm.ended
+    }
+    for name in ended:
+        yield f"{name} was ended early where it was far slower than one thread"

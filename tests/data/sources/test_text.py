@@ -111,6 +111,18 @@ NONSENSE: list[tuple[str, dict[str, Any], str]] = [
     ("age,kind\n" + "1,a\n,b\n" * 5, {"impute": "zero"}, "impute='zero', expected mean, median"),
     ("age,kind\n1,a\n,b\n", {"impute": "mean", "missing": "drop"}, "give one of them"),
     ("age,kind\n1,a\n2,\n", {"impute": "mean"}, r"1 of 2 rows lack values, in kind \(1\)"),
+    (
+        "day,kind\n" + "".join(f"2024-01-{at + 1:02},a\n" for at in range(28)),
+        {},
+        "'day' holds 28 different texts in 28",
+    ),
+    (
+        "age,kind\n" + "".join(f'1,"1,{at + 100}"\n' for at in range(28)),
+        {},
+        "'kind' holds 28 different texts in 28",
+    ),
+    ("age;kind\n1;a\n2;b\n", {}, "its columns are separated by ';', expected commas"),
+    ("age\tkind\n1,5\ta\n2,5\tb\n", {}, r"its columns are separated by '\\t', expected commas"),
     ("age,kind\n" + "".join(f"t{at},a\n" for at in range(1002)), {}, "'age' holds 1002 different texts"),
 ]
 

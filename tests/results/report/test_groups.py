@@ -102,6 +102,15 @@ def test_a_ratio_from_a_busy_machine_is_marked_or_left_out() -> None:
     assert any(note.startswith("Without the speed-ups of 0") for note in comparison_table(hidden).notes)
 
 
+def test_a_baseline_that_was_ended_has_no_training_time_and_a_note() -> None:
+    run = recorded("0", 0.9, seed="0")
+    main, baseline = run.row.arms
+    arms = main, baseline, Arm("sequential, 8 threads", None, None, 432.1, ended=14)
+    shown = compare([replace(run, row=replace(run.row, arms=arms))])
+    assert not any("432" in cell for line in texts(shown) for cell in line)
+    assert any("8 threads was ended early" in note for note in comparison_table(shown).notes)
+
+
 def test_a_regression_is_ranked_by_its_loss() -> None:
     def lossy(name: str, loss: float) -> Recorded:
         return Recorded(
