@@ -91,7 +91,7 @@ def _say_what_is_unused(project: Project) -> None:
 def _simulated(project: Project, config: dict[str, Value], folder: Path, given: argparse.Namespace) -> int:
     from fedlocal.flower.apps import AppError
     from fedlocal.results import ResultsError
-    from fedlocal.simulation.run import simulate
+    from fedlocal.simulation.run import NOT_LOADED, simulate
 
     try:
         result = simulate(
@@ -112,9 +112,11 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
         raise
     except (AppError, ActorSystemError, ResultsError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, AppError) else 1
-    except Exception:  # noqa: BLE001 - the app's own
+        return 2 if isinstance(error, AppError) or NOT_LOADED in _notes(error) else 1
+    except Exception as error:  # noqa: BLE001 - the app's own
         traceback.print_exc()
+        if NOT_LOADED in _notes(error):
+            return 2
         print(
             f"error: the server app of {project.name} failed; the results so far are in {folder}",
             file=sys.stderr,
@@ -122,6 +124,10 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
         return 1
     _print(result)
     return 1 if result.errors else 0
+
+
+def _notes(error: Exception) -> list[str]:
+    return getattr(error, "__notes__", [])
 
 
 def _print(result: "Result") -> None:

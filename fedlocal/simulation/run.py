@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds of silence at the end
+NOT_LOADED = "the app could not be loaded"  # a note of what is raised then
 
 RunConfig = Mapping[str, bool | int | float | str]
 
@@ -185,6 +186,19 @@ class _Setting:
     flower_log: bool
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    from fedlocal.flower.apps import AppError
+
+    try:
+        yield
+    except SystemExit as error:
+        raise AppError(f"the app exits while it is imported, with code {error.code}") from error
+    except Exception as error:
+        error.add_note(NOT_LOADED)
+        raise
+
+
 def _run(
     server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
 ) -> Result:
@@ -203,11 +217,12 @@ def _run(
     if isinstance(backend, str):
         raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
     backend.prepare()  # also what takes a lost worker's place is there at once
-    server = find_server(server_app, setting.seed)
-    inline = isinstance(backend, Inline)
-    source = find_client(client_app, setting.seed) if inline else portable(client_app)
-    start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
-    system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
+    with _loading():
+        server = find_server(server_app, setting.seed)
+        inline = isinstance(backend, Inline)
+        source = find_client(client_app, setting.seed) if inline else portable(client_app)
+        start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
+        system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     watch = Watch(recorder.on_round, system.workers)
     watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
     logging_ = nullcontext() if setting.flower_log else apps_alone()

@@ -70,6 +70,28 @@ def test_a_server_that_fails_makes_the_exit_code_1_and_shows_its_traceback(app: 
     assert read_run(tmp_path / "here").status == "failed"
 
 
+@pytest.mark.parametrize("backend", ["actors", "inline"])
+@pytest.mark.parametrize(
+    ("part", "line", "told"),
+    [
+        ("client", "import no_such_library", "No module named 'no_such_library'"),
+        ("client", "raise SystemExit(4)", "exit"),
+        ("client", "def __getattr__(name): raise AttributeError(name)", "quick_app.client has no 'app'"),
+        ("server", "1 / 0", "division by zero"),
+    ],
+)
+def test_an_app_that_cannot_be_loaded_makes_the_exit_code_2_on_every_backend(
+    tmp_path: Path, backend: str, part: str, line: str, told: str
+) -> None:
+    app = Path(shutil.copytree(QUICK, tmp_path / "app"))
+    (app / "quick_app" / f"{part}.py").write_text(f"{line}\n")
+    done = shell(tmp_path, "app", "--backend", backend, "--workers", "1", "--folder", "here")
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "the server app of quick failed" not in done.stderr
+    assert read_run(tmp_path / "here").status == "failed"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
