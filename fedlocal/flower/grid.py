@@ -249,7 +249,7 @@ class LocalGrid(OpenGrid):
         """Wait for a batch and decode it; no reply outlives the call here, for it lies in shared memory."""
         left = None if timeout is None else max(0.0, begun + timeout - time.perf_counter())
         if not batch.wait(left):
-            self._system.withdraw(batch, f"no reply within {round(timeout or 0.0, 3):g} s")
+            self._system.withdraw(batch, f"no reply within {timeout:g} s")
         results = batch.results()
         handlings += handled(results)
         return [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
