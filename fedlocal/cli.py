@@ -38,6 +38,8 @@ def main() -> NoReturn:
     except Exception:
         if code_of_signal() is None:  # or it is what somebody's library made of the signal
             raise
+    if fork_server := sys.modules.get("fedlocal.actors.fork_server"):
+        fork_server.end()  # it may still be importing, and whoever reads our output would wait for that
     gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
     sys.exit(code_of_signal() or code)
 

@@ -52,12 +52,16 @@ def _other_problems(given: Mapping[str, Any]) -> Iterable[str]:
     if given["backend"] not in BACKENDS:
         yield f"backend={given['backend']!r}: must be one of {', '.join(BACKENDS)}"
     hidden, rate, overrides = given["hidden"], given["learning_rate"], given["overrides"]
-    if hidden is not None and (isinstance(hidden, str | Real) or not all(map(_is_count, hidden))):
+    if hidden is not None and not (_is_series(hidden) and all(map(_is_count, hidden))):
         yield f"hidden={hidden!r}: must be a sequence of whole numbers of at least 1, or None"
     if rate is not None and (not isinstance(rate, Real) or isinstance(rate, bool) or not float(rate) > 0):
         yield f"learning_rate={rate!r}: must be a number above 0, or None"
-    if isinstance(overrides, str) or not all(isinstance(override, str) for override in overrides):
+    if not _is_series(overrides) or not all(isinstance(override, str) for override in overrides):
         yield f"overrides={overrides!r}: must be a sequence of strings, such as ('partition.alpha=0.1',)"
+
+
+def _is_series(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str)
 
 
 def _is_count(value: Any) -> bool:

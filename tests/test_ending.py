@@ -1,6 +1,7 @@
 """However a command is ended: it says so by its code, shows what it has, and leaves nobody behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -99,3 +100,23 @@ def test_a_launchers_process_ends_with_the_sweep_that_started_it() -> None:
         finally:
             parent.kill()
         assert parent.stdout.read() == ""  # which ends when nobody has the other end any more
+
+
+def test_the_end_of_a_refused_run_waits_for_no_imports_of_the_process_that_workers_fork_from(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "endless.py").write_text("import time\ntime.sleep(3600)\n")
+    code = (
+        "import sys; from fedlocal import cli; from fedlocal.actors.processes import warm_up\n"
+        "cli.warm_up = lambda: warm_up(['endless']); sys.argv = ['fedlocal', '+rouns=1']; cli.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr.count("did you mean rounds?")) == (1, 1)

@@ -114,6 +114,8 @@ def test_every_option_of_the_command_line_is_an_option(digits: tuple[Any, Any]) 
         ({"model": "mpl"}, "model='mpl': must be one of .*; did you mean 'mlp'?"),
         ({"hidden": 100}, "hidden=100: must be a sequence"),
         ({"learning_rate": "x"}, "learning_rate='x': must be a number above 0, or None"),
+        ({"hidden": object}, "must be a sequence of whole numbers"),
+        ({"overrides": None}, "overrides=None: must be a sequence of strings"),
         ({"overrides": "partition.alpha=5"}, "overrides='partition.alpha=5': must be a sequence of strings"),
     ],
     ids=str,
