@@ -70,12 +70,13 @@ def _told(reported: Mapping[str, float]) -> dict[str, float]:
 
 
 def _means(clients: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the clients' metrics on average, weighted by their rows where all told these."""
-    common = set(clients[0]).intersection(*clients[1:]) if clients else set()
-    weights = [client[ROWS] if ROWS in common else 1.0 for client in clients]
-    if sum(weights) <= 0:
-        return {}
-    return {
-        name: float(np.average([client[name] for client in clients], weights=weights))
-        for name in sorted(common - {ROWS})
-    }
+    """Return each metric on average over who reported it, weighted by rows where all of them told these."""
+    names = sorted({name for client in clients for name in client} - {ROWS})
+    return {name: _mean([client for client in clients if name in client], name) for name in names}
+
+
+def _mean(clients: Sequence[Mapping[str, float]], name: str) -> float:
+    weights = [client.get(ROWS) for client in clients]
+    told = [weight for weight in weights if weight is not None]
+    weighted = len(told) == len(clients) and sum(told) > 0  # clients without rows count alike
+    return float(np.average([client[name] for client in clients], weights=told if weighted else None))

@@ -197,6 +197,26 @@ def test_an_app_s_second_strategy_has_rounds_of_its_own() -> None:
     assert history.series("train_loss")[0] == [1, 2, 4, 5]
 
 
+def test_metrics_that_some_clients_report_are_shown_and_those_of_clients_without_rows() -> None:
+    app = ClientApp()
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        partition = int(context.node_config["partition-id"])
+        mine = {f"of {partition}": 2.0 * partition, "num-examples": 0, "both": 1.0 + partition}
+        return Message(RecordDict({"m": MetricRecord(mine)}), reply_to=message)
+
+    server = ServerApp()
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        list(grid.send_and_receive([Message(RecordDict(), node, "query") for node in grid.get_node_ids()]))
+
+    result = fedlocal.simulate(server, app, 2, backend="inline", display="off")
+    (only,) = result.history.rounds
+    assert only.metrics == {"query-both": 1.5, "query-of 0": 0.0, "query-of 1": 2.0}
+
+
 def test_flower_s_own_log_is_shown_if_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     for shown in (False, True):
         fedlocal.simulate(evaluating_app(older=False), reporting(), 2, backend="inline", flower_log=shown)
