@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MILD = 0.05  # rates up to this one suit squared errors of scaled real values
+
 __all__ = ["DivergedError", "Run", "UnsavedError", "run"]
 
 
@@ -349,6 +351,10 @@ def _tell_of_targets(setting: "Setting", config: Config) -> None:
     if dataset.target_scaling and (dataset.target_scaling.factor != 1).any():
         lines.append(
             "targets are scaled to deviation 1 for training: loss is of these, rmse is in their own units"
+        )
+    if labels is None and (rate := OmegaConf.select(config, "model.learning_rate") or 0) > MILD:
+        lines.append(
+            f"model.learning_rate={rate:g} is made for classes; if training diverges, take model=regressor"
         )
     _tell(lines, config)
 

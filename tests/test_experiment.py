@@ -192,6 +192,17 @@ def test_what_targets_were_taken_for_is_said(
     assert bool(told) == ("targets are" in said)
 
 
+def test_a_rate_for_classes_is_named_where_targets_are_real(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "mine.npz", x=np.eye(40), y=np.linspace(900, 1000, 40))
+    model = ("model=paper", "model.hidden=[4]", "model.learning_rate=0.1")
+    data = ("dataset=npz", f"dataset.path={tmp_path}/mine.npz")
+    run(compose(*data, *model, "rounds=1", "display=plain", "baseline=false", INLINE))
+    said = "model.learning_rate=0.1 is made for classes; if training diverges, take model=regressor"
+    assert said in capsys.readouterr().err
+
+
 def test_data_that_do_not_fit_into_memory_are_one_line() -> None:
     with pytest.raises(DataError, match="dataset: does not fit into memory"):
         run(small(INLINE, "dataset.train=10000000000000"))

@@ -67,9 +67,12 @@ def _quality(main: "Arm", partner: "Arm") -> Iterator[str]:
     if main.accuracy is not None and partner.accuracy is not None:
         points = 100 * (main.accuracy - partner.accuracy)
         yield f"accuracy: {main.name} ended {_apart(points, f'{abs(points):.1f} points')} sequential training"
-    elif main.loss is not None and partner.loss is not None:
-        difference = main.loss - partner.loss
-        yield f"loss: {main.name} ended {_apart(difference, fixed(abs(difference)))} sequential training"
+        return
+    name = "rmse" if main.rmse is not None and partner.rmse is not None else "loss"
+    ours, theirs = getattr(main, name), getattr(partner, name)
+    if ours is not None and theirs is not None:
+        difference = ours - theirs
+        yield f"{name}: {main.name} ended {_apart(difference, fixed(abs(difference)))} sequential training"
 
 
 def _apart(difference: float, written: str) -> str:

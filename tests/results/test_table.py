@@ -106,6 +106,11 @@ def test_the_words_are_of_what_was_evaluated(accuracy: float | None, loss: float
     assert said in captions(Arm("local", accuracy, loss, 1.0), Arm("sequential, 1 thread", 0.97, 0.1, 1.0))
 
 
+def test_the_words_are_in_the_units_of_real_valued_targets() -> None:
+    arms = Arm("local", None, 0.2, 1.0, rmse=31.5), Arm("sequential, 1 thread", None, 0.1, 1.0, rmse=30.0)
+    assert "rmse: local ended 1.5000 above sequential training" in captions(*arms)
+
+
 def test_a_run_without_baselines_is_compared_with_nothing() -> None:
     assert captions(Arm("federated", 0.9, 0.1, 1.0, processes=2, cores=2))[-1].startswith("federated")
 

@@ -59,7 +59,9 @@ def _unfinished(comparison: Comparison) -> Answer:
         return Answer("No run has completed, so there is nothing to compare yet.", "", (_runs(comparison),))
     what = ENDINGS.get(status, f"was {status}")
     facts = [Fact("rounds done", str(history.rounds[-1].number))]
-    found = [(name, value) for name in ("accuracy", "loss") if (value := history.final(name)) is not None]
+    found = [
+        (name, value) for name in ("accuracy", "rmse", "loss") if (value := history.final(name)) is not None
+    ]
     facts += [Fact(f"{name} so far", fixed(value)) for name, value in found]
     return Answer(f"The run {what} after round {history.rounds[-1].number}.", "", tuple(facts))
 

@@ -76,7 +76,7 @@ def _measures(comparison: Comparison) -> list[_Measure]:
             lambda one: _time(one.of(lambda arm: arm.seconds if arm.ended is None else None, measured=True)),
         ),
         _Measure("efficiency", _efficiency),
-        *([loss] if comparison.quality == "accuracy" else []),
+        *([loss] if comparison.quality != "loss" else []),
         _Measure("n", _seeds, _seeds),
     ]
 

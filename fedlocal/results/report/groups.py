@@ -11,7 +11,7 @@ from fedlocal.results.report.reading import Recorded
 from fedlocal.results.report.settings import label, settings, telling
 from fedlocal.results.table import Arm
 
-Quality = Literal["accuracy", "loss"]
+Quality = Literal["accuracy", "rmse", "loss"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Comparison:
         What differs between them.
     groups : tuple of Group
         Those without a completed run last.
-    quality : {"accuracy", "loss"}
+    quality : {"accuracy", "rmse", "loss"}
         What they are ranked by.
     baselines : tuple of str
         The names of the arms that they are compared with, the first one first.
@@ -135,7 +135,8 @@ class Comparison:
 
     def value(self, arm: Arm) -> float | None:
         """Return an arm's quality."""
-        return arm.accuracy if self.quality == "accuracy" else arm.loss
+        number: float | None = getattr(arm, self.quality)
+        return number
 
     def score(self, group: Group) -> float:
         """Return how good a group is: more is better, and no number is worst."""
@@ -157,6 +158,8 @@ def compare(runs: Sequence[Recorded]) -> Comparison:
     arms = [run.main for run in runs if run.main]
     baselines = dict.fromkeys(arm.name for run in runs for arm in run.baselines)
     quality: Quality = "accuracy" if not arms or any(arm.accuracy is not None for arm in arms) else "loss"
+    if quality == "loss" and all(arm.rmse is not None for arm in arms):  # losses are of scaled targets
+        quality = "rmse"
     unordered = Comparison(tuple(keys), tuple(groups), quality, tuple(baselines))
     ordered = sorted(groups, key=lambda group: (not group.done, -unordered.score(group)))
     return Comparison(unordered.keys, tuple(ordered), quality, unordered.baselines)

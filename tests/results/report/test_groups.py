@@ -122,6 +122,15 @@ def test_a_regression_is_ranked_by_its_loss() -> None:
     assert comparison_table(comparison).sorted == "ascending"
 
 
+def test_real_valued_targets_are_ranked_in_their_own_units_where_they_were_scaled() -> None:
+    def scaled(name: str, loss: float, rmse: float) -> Recorded:
+        arm = Arm("local", None, loss, 1.0, rmse=rmse)
+        return Recorded(name, Path(name), SweepRow(name, "completed", arms=(arm,)), {"k": name})
+
+    comparison = compare([scaled("a", 0.1, 30.0), scaled("b", 0.2, 20.0)])
+    assert (comparison.quality, [group.settings[0] for group in comparison.groups]) == ("rmse", ["b", "a"])
+
+
 def test_a_run_whose_configuration_is_lost_is_a_setting_of_its_own() -> None:
     lost: dict[str, Any] = {}
     comparison = compare(

@@ -22,7 +22,9 @@ def learning(comparison: Comparison) -> Section | None:
     groups = comparison.done or [
         group for group in comparison.groups if any(run.history.rounds for run in group.runs)
     ]
-    figures = [figure for metric in ("accuracy", "loss") if (figure := _figure(comparison, groups, metric))]
+    figures = [
+        figure for metric in ("accuracy", "rmse", "loss") if (figure := _figure(comparison, groups, metric))
+    ]
     if not figures:
         return None
     named, others = groups[:COLOURS], groups[COLOURS:]
