@@ -59,13 +59,15 @@ def kept_apart(
     apart : dict of str to NDArray
         The mean, weighted as the strategy weighs clients, or where it selects the median; not yet rounded.
     """
+    if not isinstance(strategy, STEPPING + SELECTING):
+        return list(replies), {}
     stepping = isinstance(strategy, STEPPING)
     before = {
         name: array
         for name, array in ndarrays(sent).items()
         if array.dtype.kind != "f" or (stepping and name in untrained)
     }
-    if not before or not isinstance(strategy, STEPPING + SELECTING):
+    if not before:
         return list(replies), {}
     good = [reply.content for reply in replies if reply.has_content()]
     moved = [{name: arrays_of(content)[name] for name in before} for content in good]

@@ -6,8 +6,8 @@ its last line torn; where they differ otherwise, or a checksum is wrong, bits ha
 """
 
 import logging
-import zlib
 from pathlib import Path
+from zlib import crc32
 
 from fedlocal.results.files import ResultsError
 
@@ -23,7 +23,7 @@ def copy_of(path: Path) -> Path:
 
 def with_checksums(text: str) -> str:
     """Return whole lines as the copy has them."""
-    return "".join(f"{_checksum(line)} {line}\n" for line in text.split("\n")[:-1])
+    return "".join([f"{crc32(line.encode()):08x} {line}\n" for line in text.split("\n")[:-1]])
 
 
 def sound_text(path: Path) -> tuple[str, str | None]:
@@ -73,7 +73,7 @@ def _copied(path: Path) -> str | None:
         pairs = [(line[:DIGITS].decode(), line[DIGITS + 1 :].decode()) for line in lines]
     except UnicodeDecodeError:
         pairs = [("", "")]
-    if any(_checksum(line) != checksum for checksum, line in pairs):
+    if any(f"{crc32(line.encode()):08x}" != checksum for checksum, line in pairs):
         logger.warning("%s is damaged, and is not read", copy_of(path))
         return None
     return "".join(f"{line}\n" for _, line in pairs) + torn[DIGITS + 1 :].decode(errors="replace")
@@ -85,7 +85,3 @@ def _decoded(path: Path, content: bytes) -> str:
         return (whole + end).decode() + torn.decode(errors="replace")
     except UnicodeDecodeError as error:
         raise ResultsError(f"{path} is damaged: {error}") from error
-
-
-def _checksum(line: str) -> str:
-    return f"{zlib.crc32(line.encode()):0{DIGITS}x}"

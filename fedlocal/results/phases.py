@@ -7,6 +7,7 @@ training begins with ``train-`` (``train-loss``), what they report in an evaluat
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, get_args
 
 Phase = Literal["train", "client", "query"]
@@ -15,6 +16,7 @@ Phase = Literal["train", "client", "query"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 COLUMN: Mapping[str, str] = {"train": "train", "client": "evaluate-clients", "query": "query"}
 ORDER = ("evaluate", "evaluate-clients", "train", "query")
+SEEN = 1024  # names that are remembered: all actors of all rounds report the same few
 AVAILABLE = "available"
 """The metric of rounds in which actors could be away: how many were there."""
 
@@ -32,9 +34,14 @@ def of_phase(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
     >>> of_phase("train", {"loss": 1.0, "train-loss": 2.0})  # one app has both: they stay apart
     {'train-loss': 1.0, 'train-train-loss': 2.0}
     """
-    prefixed = {f"{phase}-{name}" for name in reported}
-    said = {name for name in reported if name.startswith((f"{phase}-", f"{phase}_")) and name not in prefixed}
-    return {name if name in said else f"{phase}-{name}": value for name, value in reported.items()}
+    return dict(zip(_named(phase, tuple(reported)), reported.values(), strict=True))
+
+
+@lru_cache(SEEN)
+def _named(phase: Phase, names: tuple[str, ...]) -> list[str]:
+    prefixed = {f"{phase}-{name}" for name in names}
+    said = {name for name in names if name.startswith((f"{phase}-", f"{phase}_")) and name not in prefixed}
+    return [name if name in said else f"{phase}-{name}" for name in names]
 
 
 def of_actor(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
@@ -61,6 +68,7 @@ def order(metric: str) -> tuple[int, str]:
     return ORDER.index(phase_of(metric)), metric
 
 
+@lru_cache(SEEN)
 def phase_of(metric: str) -> str:
     """Return the phase of a name made here, as ``metrics.csv`` has it in its column.
 

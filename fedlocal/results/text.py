@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import lru_cache
 
 
 def fixed(value: float | None) -> str:
@@ -73,6 +74,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+@lru_cache(1024)  # it is asked of the same few names for each actor and round
 def harmless(text: str) -> str:
     r"""Return a cell of a CSV file that no spreadsheet takes for a formula, and no terminal for a command.
 
