@@ -75,7 +75,7 @@ def kept_apart(
         key = cast(FedAvg, strategy).weighted_by_key
         apart = weighted_mean(moved, [cast(float, metrics_of(content)[key]) for content in good])
     else:
-        apart = {name: np.median([arrays[name] for arrays in moved], axis=0) for name in before}
+        apart = {name: np.asarray(np.median([arrays[name] for arrays in moved], axis=0)) for name in before}
     still = {name: array.astype(np.result_type(array, np.float32)) for name, array in before.items()}
     return [reply if reply.has_error() else _with(reply, still) for reply in replies], apart
 
@@ -92,5 +92,5 @@ def rounded(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     What cannot be, since it is not finite, is returned as it is.
     """
     if dtype.kind in "iub" and array.dtype.kind == "f":
-        return np.rint(array).astype(dtype) if np.isfinite(array).all() else array
-    return array.astype(dtype, copy=False)
+        return np.asarray(np.rint(array), dtype) if np.isfinite(array).all() else array
+    return np.asarray(array, dtype)

@@ -33,6 +33,7 @@ def test_counters_and_truths_are_as_all_clients_have_them(preset: str) -> None:
     found = trained(preset, {**INITIAL, **COUNTERS}, 1)
     assert found["batches"].dtype == np.int64
     assert found["batches"] == 190
+    assert all(type(array) is np.ndarray for array in found.values())  # no scalars: Flower refuses them
     np.testing.assert_array_equal(found["mask"], [False, True])
     alone = trained(preset, dict(INITIAL), 1)  # and they have no say in what is trained
     for name, array in alone.items():
