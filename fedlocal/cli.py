@@ -157,6 +157,4 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
     note_signal(number)
     for each in _endings():
         signal.signal(each, lambda number, _: os._exit(128 + number))
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    sys.exit(128 + number)
+    raise KeyboardInterrupt  # whatever the signal: of SystemExit an inline actor would make a client's error

@@ -43,6 +43,20 @@ number = int(sys.argv.pop())
 main()
 """
 
+WITHIN_A_CLIENT = """
+import os, sys
+from fedlocal.cli import main
+from fedlocal.models.mlp import MLP
+
+def train_step(self, x, y):
+    os.kill(os.getpid(), number)
+    return 1.0
+
+MLP.train_step = train_step
+number = int(sys.argv.pop())
+main()
+"""
+
 
 def ended(program: str, folder: Path, number: int, *more: str) -> "subprocess.CompletedProcess[str]":
     line = [sys.executable, "-c", program, *SMALL, *more, f"hydra.run.dir={folder}", str(number)]
@@ -70,6 +84,13 @@ def test_a_signal_that_a_library_makes_an_error_of_is_still_a_signal(
     assert "go on with: fedlocal" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["hash"]
+
+
+def test_a_signal_while_a_client_trains_in_this_process_is_no_error_of_the_client(tmp_path: Path) -> None:
+    done = ended(WITHIN_A_CLIENT, tmp_path / "run", signal.SIGTERM, "min_results=1")
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["status"] == "interrupted"
+    assert "SystemExit" not in done.stderr
 
 
 CHILD = """
