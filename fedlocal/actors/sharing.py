@@ -70,6 +70,8 @@ def is_held_elsewhere(objects: Mapping[int, tuple[Any, int]]) -> bool:
     bases: dict[int, Any] = {}
     for key in objects:
         _count_bases(objects[key][0], counts, bases)
+    for key in bases.keys() & objects.keys():
+        counts[key] += 1  # by `bases`
     return any(sys.getrefcount(objects[key][0]) > counts[key] + _PASSING for key in objects) or any(
         sys.getrefcount(bases[key]) > counts[key] + _PASSING for key in bases if key not in objects
     )
