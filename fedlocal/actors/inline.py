@@ -18,6 +18,7 @@ from fedlocal.actors.post_office import PostOffice
 from fedlocal.actors.spawned import Spawned
 from fedlocal.actors.spawning import Spawning
 from fedlocal.actors.threads import one_thread
+from fedlocal.ending import code_of_signal
 
 
 class InlineSystem(Spawning):
@@ -140,7 +141,9 @@ class InlineSystem(Spawning):
         started = time.perf_counter()
         try:
             reply, state = self._behaviour.handle(actor, message, self._states.get(actor, b""))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the actor lives on; its error is the answer
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and code_of_signal():  # which is not the actor's
+                raise
             reason = "".join(traceback.format_exception_only(error)).strip()
             return Failure(actor, "exception", reason, traceback.format_exc())
         if state:

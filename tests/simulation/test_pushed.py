@@ -237,3 +237,23 @@ def test_a_reply_that_comes_after_the_server_app_is_done_counts() -> None:
     result = fedlocal.simulate(server, app, 2, **given)
     assert done.is_set()
     assert sorted(result.history.rounds[0].actors) == [0, 1]
+
+
+def test_a_signal_that_comes_while_a_client_works_inline_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = ClientApp()
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        monkeypatch.setattr("fedlocal.ending._Received.signal", 15)
+        raise SystemExit(143)
+
+    server = ServerApp()
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        list(grid.send_and_receive([Message(RecordDict(), node, "query") for node in grid.get_node_ids()]))
+
+    with pytest.raises(SystemExit, match="143"):
+        fedlocal.simulate(server, app, 1, backend="inline", display="off")
