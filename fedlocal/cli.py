@@ -16,7 +16,7 @@ from typing import NoReturn
 from fedlocal import __version__
 from fedlocal.arguments import has_flags, understood
 from fedlocal.completing import asks_for_words, words
-from fedlocal.ending import code_of_signal, note_signal
+from fedlocal.ending import code_of_signal, leave_to_forks, note_signal
 from fedlocal.nearest import nearest
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
@@ -28,6 +28,7 @@ def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     for number in _endings():
         signal.signal(number, _end)
+    leave_to_forks(_endings())
     os.environ.setdefault("PYTHONSAFEPATH", "fedlocal")  # or new processes look into the current folder first
     code: int | str | None = 130
     try:

@@ -173,6 +173,15 @@ def compose(*overrides: str) -> Config:
     return cast(Config, config)
 
 
+def option(config: Config, key: str) -> Any:
+    """Return an option by its dotted key, None where there is none.
+
+    ``DictConfig.get`` of a missing key keeps its callers' frames, and the data in them, until a garbage
+    collection.
+    """
+    return OmegaConf.select(cast(Any, config), key)
+
+
 def restore(config: Config, stored: Mapping[str, Any]) -> None:
     """Give a configuration options that were stored, in place of its own.
 

@@ -8,6 +8,7 @@ import select
 import signal
 import threading
 import time
+from collections.abc import Collection
 
 
 class _Received:
@@ -22,6 +23,27 @@ def note_signal(number: int) -> None:
 def code_of_signal() -> int | None:
     """Return the exit code of the signal that asked the process to end, None if none has."""
     return None if _Received.signal is None else 128 + _Received.signal
+
+
+def leave_to_forks(endings: Collection[signal.Signals]) -> None:
+    """Have processes that are forked from this one, such as a client's pool, end by these signals as any.
+
+    They are held back while one is forked: what comes before Python runs in the child, Python forgets.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+
+    def release_in_child() -> None:
+        for number in endings:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, endings)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, endings),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, endings),
+        after_in_child=release_in_child,
+    )
 
 
 def end_with_parent() -> None:

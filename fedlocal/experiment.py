@@ -17,6 +17,7 @@ from fedlocal.config import (
     build,
     check,
     model_imports,
+    option,
     sampling_problems,
     with_actors,
 )
@@ -337,8 +338,7 @@ def _tell_of_targets(setting: "Setting", config: Config) -> None:
     """Say what a data set's numbers were taken for, where that was left to fedlocal."""
     dataset, lines = setting.dataset, []
     labels = dataset.classes
-    # (DictConfig.get of a missing key keeps its callers' frames, and the data, until a garbage collection)
-    if OmegaConf.select(config, "dataset.task") == "auto":
+    if option(config, "dataset.task") == "auto":
         if labels is None:
             lines.append(
                 "targets are taken as real values; dataset.task=classification takes them as classes"
@@ -352,7 +352,7 @@ def _tell_of_targets(setting: "Setting", config: Config) -> None:
         lines.append(
             "targets are scaled to deviation 1 for training: loss is of these, rmse is in their own units"
         )
-    if labels is None and (rate := OmegaConf.select(config, "model.learning_rate") or 0) > MILD:
+    if labels is None and (rate := option(config, "model.learning_rate") or 0) > MILD:
         lines.append(
             f"model.learning_rate={rate:g} is made for classes; if training diverges, take model=regressor"
         )

@@ -75,7 +75,7 @@ def test_what_was_chosen_from_is_in_the_folder_and_goes_with_the_next_run(tmp_pa
     assert tried[-1] == 10  # each actor a batch
     assert "min_results=2" in stored["refused"]["1"]
     assert stored["pilot_seconds"] > 0
-    trained(tmp_path, INLINE, "actors=3")
+    trained(tmp_path, INLINE, "actors=3", "overwrite=true")
     assert not (tmp_path / "actors.json").exists()
     assert OmegaConf.load(tmp_path / "config.yaml").actors == 3
 

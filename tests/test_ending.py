@@ -57,6 +57,26 @@ number = int(sys.argv.pop())
 main()
 """
 
+FORKED_BY_A_CLIENT = """
+import multiprocessing, os, signal, sys
+from fedlocal.cli import main
+from fedlocal.models.mlp import MLP
+
+context = multiprocessing.get_context("fork")
+
+def train_step(self, x, y):
+    child = context.Process(target=signal.pause)
+    child.start()
+    child.terminate()
+    child.join()
+    print("child", child.exitcode)
+    return 1.0
+
+MLP.train_step = train_step
+sys.argv.pop()
+main()
+"""
+
 
 def ended(program: str, folder: Path, number: int, *more: str) -> "subprocess.CompletedProcess[str]":
     line = [sys.executable, "-c", program, *SMALL, *more, f"hydra.run.dir={folder}", str(number)]
@@ -141,3 +161,10 @@ def test_the_end_of_a_refused_run_waits_for_no_imports_of_the_process_that_worke
         check=False,
     )
     assert (ended.returncode, ended.stderr.count("did you mean rounds?")) == (1, 1)
+
+
+def test_a_process_that_a_client_forks_ends_by_a_signal_as_any_other(tmp_path: Path) -> None:
+    done = ended(FORKED_BY_A_CLIENT, tmp_path / "run", signal.SIGTERM, "rounds=1")
+    assert done.returncode == 0, done.stderr
+    codes = {line for line in done.stdout.splitlines() if line.startswith("child")}
+    assert codes == {f"child {-signal.SIGTERM}"}

@@ -51,7 +51,7 @@ def blueprint(case: Case) -> tuple[Blueprint, Mapping[str, NDArray[np.float32]]]
     scaled = scaling(images, "unit", 255)
     rows, shape = Rows(scaled(images), np.arange(2)), (case.side, case.side)
     dataset = Dataset("images", rows, rows, np.arange(10), shape, scaling=scaled)
-    described = Blueprint.of_run(compose(f"model.hidden={list(case.hidden)}"), dataset)
+    described = Blueprint.of_run(compose(f"model.hidden={list(case.hidden)}"), dataset, {})
     return described, described.new_model()().arrays
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from fedlocal.config import GROUPS, Config, folder
+from fedlocal.config import GROUPS, Config, folder, option
 from fedlocal.flower.backends import Inline
 from fedlocal.schemes.batch_parallel import batch_parallel
 from fedlocal.schemes.local import local
@@ -44,14 +44,14 @@ def without_effect(config: Config, scheme: Any, client: Any, backend: Any) -> li
 
 def _unused(config: Config, scheme: Any, client: Any, backend: Any) -> Iterator[tuple[list[str], str]]:
     keys, why = UNUSED.get(scheme.func, ((), ""))
-    if OmegaConf.select(config, "strategy.fraction_evaluate"):  # rows are held out then, in all schemes
+    if option(config, "strategy.fraction_evaluate"):  # rows are held out then, in all schemes
         keys = tuple(key for key in keys if key not in ("strategy", "validation_fraction"))
     if _is_set(config, "skew"):  # which rows suffer what depends on who owns them
         keys = tuple(key for key in keys if key not in ("partition", "actors"))
     yield list(keys), f"scheme={scheme.func.__name__} {why}"
     if scheme.func in UNUSED and scheme.func is not local:
         return
-    if scheme.func is not local and not OmegaConf.select(config, "strategy.fraction_evaluate"):
+    if scheme.func is not local and not option(config, "strategy.fraction_evaluate"):
         yield ["validation_fraction"], "no client evaluates (strategy.fraction_evaluate)"
     if isinstance(backend, Inline):
         yield ["workers"], "backend=inline is this process alone"

@@ -243,9 +243,9 @@ class Outside:
         self._buffer, self._model = np.zeros(4), Inner()
         self._queue, self._memory = deque([[1]]), bytearray(16)
         kept: list[int] = []
-        self._function = lambda: kept
-        self._append = [1].append
-        self._iterator = iter([1, 2])
+        self._function: Any = lambda: kept
+        self._append: Any = [1].append
+        self._iterator: Any = iter([1, 2])
         self._objects = np.array([{"a": 1}, None])
         self.state: Any = None
 

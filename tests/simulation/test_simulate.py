@@ -203,7 +203,7 @@ def test_metrics_that_some_clients_report_are_shown_and_those_of_clients_without
     @app.query()
     def query(message: Message, context: Context) -> Message:
         partition = int(context.node_config["partition-id"])
-        mine = {f"of {partition}": 2.0 * partition, "num-examples": 0, "both": 1.0 + partition}
+        mine: Any = {f"of {partition}": 2.0 * partition, "num-examples": 0, "both": 1.0 + partition}
         return Message(RecordDict({"m": MetricRecord(mine)}), reply_to=message)
 
     server = ServerApp()

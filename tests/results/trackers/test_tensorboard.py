@@ -96,10 +96,11 @@ def test_a_run_that_was_killed_goes_on_without_a_round_missing_or_twice(tmp_path
 
 def test_a_run_anew_in_the_same_folder_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     run(compose(*SMALL, "tracker=tensorboard"), tmp_path)
-    outcome = run(compose(*SMALL, "rounds=2", "baseline=false", "tracker=tensorboard"), tmp_path)
+    anew = [*SMALL, "rounds=2", "baseline=false", "overwrite=true"]
+    outcome = run(compose(*anew, "tracker=tensorboard"), tmp_path)
     (only,) = {path.parent for path in tmp_path.rglob("events.out.tfevents.*")}
     assert scalars(read(only)) == measured(outcome.histories["federated"])
-    run(compose(*SMALL, "rounds=2", "baseline=false"), tmp_path)
+    run(compose(*anew), tmp_path)
     assert not list(tmp_path.rglob("events.out.tfevents.*"))
 
 
