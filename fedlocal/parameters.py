@@ -1,5 +1,6 @@
 """What estimators are given, checked before anything is trained."""
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("actors", "rounds", "local_epochs", "batch_size", "workers")
 BACKENDS = (AUTO, "actors", "inline")
+NOT_TAKEN = r"[+~]*(dataset|hydra|tracker|report|overwrite|sweep|objective|resume)\b"
 PRESETS = ("model", "partition", "strategy")
 
 
@@ -58,6 +60,10 @@ def _other_problems(given: Mapping[str, Any]) -> Iterable[str]:
         yield f"learning_rate={rate!r}: must be a number above 0, or None"
     if not _is_series(overrides) or not all(isinstance(override, str) for override in overrides):
         yield f"overrides={overrides!r}: must be a sequence of strings, such as ('partition.alpha=0.1',)"
+        return
+    for override in overrides:
+        if re.match(NOT_TAKEN, override):
+            yield f"overrides={override!r}: an estimator's data are those of fit, and it writes no folder"
 
 
 def _is_series(value: Any) -> bool:

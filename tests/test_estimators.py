@@ -116,6 +116,10 @@ def test_every_option_of_the_command_line_is_an_option(digits: tuple[Any, Any]) 
         ({"learning_rate": "x"}, "learning_rate='x': must be a number above 0, or None"),
         ({"hidden": object}, "must be a sequence of whole numbers"),
         ({"overrides": None}, "overrides=None: must be a sequence of strings"),
+        (
+            {"overrides": ("dataset=digits",)},
+            "overrides='dataset=digits': an estimator's data are those of fit, and it writes no folder",
+        ),
         ({"overrides": "partition.alpha=5"}, "overrides='partition.alpha=5': must be a sequence of strings"),
     ],
     ids=str,

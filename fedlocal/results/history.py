@@ -241,6 +241,7 @@ class History:
         stored = folder / "history.json"
         if stored.exists():
             history.rounds = _read_json(stored, actors=actors)
+            _warn_of_damage(folder / "metrics.csv")
         else:
             history.rounds = rounds_from_rows(read_metrics(folder / "metrics.csv"))
         if actors:
@@ -283,12 +284,24 @@ def _damage(path: Path) -> str | None:
         if path.suffix == ".json":
             _read_json(path, actors=True)
             return None
-        _, damage = sound_text(path)
-        if not damage:
+        if not (damage := _changed(path)):
             read_metrics(path) if path.name == "metrics.csv" else with_work([], path)
     except ResultsError as error:
         return str(error)
     return damage
+
+
+def _warn_of_damage(path: Path) -> None:
+    """Log that a file which is for others to read, since ``history.json`` is sound, has changed."""
+    if path.exists() and copy_of(path).exists() and (damage := _changed(path)):
+        logger.warning("%s is damaged (%s); %s is its second copy", path, damage, copy_of(path).name)
+
+
+def _changed(path: Path) -> str | None:
+    try:
+        return sound_text(path)[1]
+    except ResultsError as error:
+        return str(error)
 
 
 def _read_json(path: Path, *, actors: bool) -> list[Round]:

@@ -55,6 +55,18 @@ def test_no_flipped_bit_changes_a_round_of_a_run_that_goes_on(tmp_path: Path, na
         assert (tmp_path / name).read_bytes() == content
 
 
+def test_rows_that_changed_after_the_end_are_told_of_though_others_are_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorded(tmp_path, ended=True)
+    assert History.load(tmp_path).rounds == ROUNDS
+    assert not caplog.records
+    path = tmp_path / "metrics.csv"
+    path.write_text(path.read_text().replace("0.9", "0.8", 1))
+    assert History.load(tmp_path).rounds == ROUNDS
+    assert f"{path} is damaged (line" in caplog.text
+
+
 def test_a_history_that_changed_after_the_end_is_read_from_the_rows(tmp_path: Path) -> None:
     recorded(tmp_path, ended=True)
     content = (tmp_path / "history.json").read_bytes()
