@@ -24,7 +24,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fedlocal.mistyped import explained, removed_options, unknown_options
 from fedlocal.nearest import nearest
@@ -287,7 +287,9 @@ def target_problems(group: str, node: Any) -> list[str]:
     try:
         options = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
     except OmegaConfBaseException as error:
-        return [f"{group}: {str(error).splitlines()[0]}"]
+        lacking = isinstance(error, InterpolationKeyError)  # such as the rate of a model without that option
+        about = f"{error.full_key}: give a value, as" if lacking else f"{group}:"
+        return [f"{about} {str(error).splitlines()[0]}"]
     return _option_problems(group, options)
 
 
