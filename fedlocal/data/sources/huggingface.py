@@ -148,9 +148,9 @@ def _bars(library: Any) -> Iterator[None]:
 
 def _splits(path: str, options: Mapping[str, Any], cache: str | None, only: str) -> Mapping[str, Any]:
     """Return the splits by their names; a data set without any is the split `only`."""
-    library, place = _library(), Path(path).expanduser()
     if path == "pandas":
         raise DataError("dataset.path=pandas reads pickles, and they can run any code: save it as parquet")
+    library, place = _library(), Path(path).expanduser()
     saved = any((place / name).is_file() for name in SAVED)
     if saved and options:
         raise DataError(
