@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from fedlocal.models.arrays import copy_arrays
 from fedlocal.models.parts import softmax
@@ -73,7 +74,8 @@ class SklearnModel:
         self._options = _complete(estimator, self._new().get_params(), options or {}, decided)
         self._inputs, self._codes = inputs, np.arange(outputs)
         self._updates = np.ones(1)
-        self._estimator = self._fitted()
+        with threadpool_limits(1):  # its first step has other bits with other numbers of threads
+            self._estimator = self._fitted()
 
     @property
     def size(self) -> int:
