@@ -14,6 +14,7 @@ from typing import NamedTuple
 from fedlocal.results.rounds import Round
 
 PROC = Path("/proc")
+SLACK = 0.05  # seconds by which the clocks of a lap may be wrong: they go in steps of a hundredth
 FRESH = 1.0  # seconds for which it is taken for known which processes descend from this one
 
 
@@ -42,6 +43,8 @@ class Reading(NamedTuple):
     def contended(self, before: "Reading", threads: int | None = None) -> float | None:
         """Return the seconds since an earlier reading in which others had the cores, on average over these.
 
+        They are below 0 by what was idle, and by the clocks' steps.
+
         Parameters
         ----------
         before : Reading
@@ -51,10 +54,11 @@ class Reading(NamedTuple):
         """
         wall, own = self.wall - before.wall, self.own - before.own
         if self.busy is None or before.busy is None:
-            return max(0.0, wall - own) if threads == 1 else None
+            return wall - own if threads == 1 else None
         others = self.busy - before.busy - own
-        hampered = self.stolen - before.stolen + max(0.0, others - (self.idle - before.idle))
-        return min(wall, hampered / self.cores)
+        hampering = (others - self.idle + before.idle) / self.cores
+        stolen = (self.stolen - before.stolen) / self.cores
+        return min(wall, max(0.0, hampering) + stolen if stolen else max(-SLACK, hampering))
 
 
 class Meter:
@@ -69,12 +73,20 @@ class Meter:
     def __init__(self, read: Callable[[], Reading] | None = None) -> None:
         self._read = read or Machine().read
         self._last = self._read()
+        self._owed = 0.0
 
     def lap(self, threads: int | None = None) -> dict[str, float]:
         """Return the seconds since the last lap, ``elapsed`` and ``contended``; nothing if not known."""
         before, self._last = self._last, self._read()
         contended = self._last.contended(before, threads)
-        return {} if contended is None else {"elapsed": self._last.wall - before.wall, "contended": contended}
+        if contended is None:
+            return {}
+        self._owed += (
+            contended  # what one lap has too little of, for the clocks' steps, the next has too much of
+        )
+        contended, self._owed = max(0.0, self._owed), max(-SLACK, min(0.0, self._owed))
+        elapsed = self._last.wall - before.wall
+        return {"elapsed": elapsed, "contended": min(elapsed, contended)}
 
 
 def contention_of(rounds: Iterable[Round]) -> float | None:
