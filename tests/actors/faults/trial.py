@@ -3,15 +3,17 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from fedlocal.actors import ActorSystem, Audit, Death, Envelope, Reply, Result, audit
 from fedlocal.actors.audit import events
+from fedlocal.actors.crew import Crew
 from fedlocal.actors.link import Link
 
 PATIENCE = 120.0  # seconds for what takes a moment, on a busy machine
@@ -57,7 +59,15 @@ class Trial:
 
     def pids(self) -> list[int]:
         """Return the process numbers of the workers that live now."""
-        return [link.process.pid or 0 for link in self.system._supervisor._crew.links]
+        return self._pids(lambda crew: crew.links)
+
+    def _pids(self, workers: Callable[[Crew], Iterable[Link]]) -> list[int]:
+        """Read them in the supervisor's thread: in another, a process may be closed between two looks."""
+        supervisor, pids = self.system._supervisor, SimpleQueue[list[int]]()
+        read = supervisor.call(
+            lambda: pids.put([link.process.pid or 0 for link in workers(supervisor._crew)])
+        )
+        return pids.get(timeout=PATIENCE) if read else []
 
     def run_out(self, concerns: Callable[[Link], object]) -> None:
         """Let its deadline pass for one worker, as soon as it is as described; the others have time."""
@@ -73,8 +83,7 @@ class Trial:
 
     def ready(self) -> list[int]:
         """Return the process numbers of the workers that take messages now."""
-        links = list(self.system._supervisor._crew.ready.values())
-        return [link.process.pid or 0 for link in links]
+        return self._pids(lambda crew: crew.ready.values())
 
     def close(self) -> Audit:
         """Close the system and check its journal: every message has exactly one result."""
