@@ -26,7 +26,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_what_is_hydras_stays_as_it_is() -> None:
+def test_arguments_of_hydra_stay_as_they_are() -> None:
     for line in (["actors=2"], ["-m", "a=1,2"], ["--cfg", "job"], ["-sc", "install=bash"], []):
         assert understood(line).arguments == line
 
@@ -46,7 +46,7 @@ def test_a_run_goes_on_in_its_folder(tmp_path: Path) -> None:
     assert request.arguments == ["workers=2", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
 
 
-def test_a_sweep_goes_on_as_it_was_asked_for(tmp_path: Path) -> None:
+def test_a_sweep_goes_on_with_its_own_options(tmp_path: Path) -> None:
     folder = sweep("a", hydra=["hydra.mode=MULTIRUN", "hydra/launcher=joblib", "hydra.sweep.dir=x"])
     request = understood([f"resume={folder}", "workers=2"])
     assert not request.resuming
@@ -61,7 +61,7 @@ def test_a_sweep_goes_on_as_it_was_asked_for(tmp_path: Path) -> None:
     ]
 
 
-def test_what_hydra_is_to_resolve_is_told_again_as_it_was(tmp_path: Path) -> None:
+def test_arguments_that_hydra_resolves_are_repeated_as_they_were(tmp_path: Path) -> None:
     named = "hydra.sweep.subdir=${hydra.job.override_dirname}/${hydra.job.num}"
     folder = sweep("a", [*ASKED, "seed=${rounds}"], [named])
     assert understood([f"resume={folder}"]).arguments[1:5] == [*ASKED, "seed=${rounds}", named]
@@ -76,7 +76,7 @@ def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: 
         assert understood(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
 
 
-def test_without_such_a_sweep_a_new_one_begins() -> None:
+def test_a_new_sweep_begins_where_no_such_sweep_exists() -> None:
     sweep("a", ["actors=1,3"])
     for line in (["-m", *ASKED, "sweep.resume=true"], ["sweep.resume=true", ""]):
         assert understood(line).arguments == line
@@ -98,7 +98,7 @@ def test_another_sweeps_folder_is_refused_before_anything_in_it_changes() -> Non
         (["hydra.run.dir=file/x"], "file is not a folder; set hydra.run.dir"),
     ],
 )
-def test_what_cannot_be_is_refused(line: list[str], reason: str) -> None:
+def test_an_impossible_command_line_is_refused(line: list[str], reason: str) -> None:
     sweep("a")
     sweep("damaged")
     Path("multirun/day/damaged/multirun.yaml").write_text("hydra: 3")

@@ -51,7 +51,7 @@ def hash_of(outcome: Run) -> str:
     ],
     ids=lambda setting: " ".join(setting),
 )
-def test_a_run_whose_actors_are_chosen_has_the_bits_of_one_that_was_told(
+def test_a_run_whose_actors_are_chosen_has_the_bits_of_a_run_with_that_number(
     tmp_path: Path, setting: list[str]
 ) -> None:
     chosen = trained(tmp_path, *setting, "actors=auto")
@@ -65,7 +65,7 @@ def test_a_run_whose_actors_are_chosen_has_the_bits_of_one_that_was_told(
         assert settled.accumulate == settled.actors
 
 
-def test_what_was_chosen_from_is_in_the_folder_and_goes_with_the_next_run(tmp_path: Path) -> None:
+def test_the_candidates_are_in_the_folder_and_go_with_the_next_run(tmp_path: Path) -> None:
     trained(tmp_path, INLINE, "actors=auto", "min_results=2")
     stored = json.loads((tmp_path / "actors.json").read_text())
     tried = [each["actors"] for each in stored["predictions"]]
@@ -80,7 +80,7 @@ def test_what_was_chosen_from_is_in_the_folder_and_goes_with_the_next_run(tmp_pa
     assert OmegaConf.load(tmp_path / "config.yaml").actors == 3
 
 
-def test_it_says_what_it_chose_and_why(
+def test_a_run_says_which_number_it_chose_and_why(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
@@ -108,7 +108,7 @@ def test_one_batch_leaves_one_actor(tmp_path: Path) -> None:
     assert OmegaConf.load(tmp_path / "config.yaml").actors == 1
 
 
-def test_what_a_strategy_needs_is_respected(tmp_path: Path) -> None:
+def test_the_number_of_clients_that_a_strategy_needs_is_respected(tmp_path: Path) -> None:
     needs = ["strategy.min_train_nodes=3", "strategy.min_available_nodes=3"]
     trained(tmp_path, INLINE, "actors=auto", *needs)
     stored = json.loads((tmp_path / "actors.json").read_text())
@@ -130,12 +130,12 @@ def test_what_a_strategy_needs_is_respected(tmp_path: Path) -> None:
         (["min_results=99"], ConfigError, "no number from 1 to 10 will do; with 1: min_results=99"),
     ],
 )
-def test_where_there_is_nothing_to_choose_that_is_said(overrides: list[str], error: Any, reason: str) -> None:
+def test_a_run_without_a_choice_of_actors_is_refused(overrides: list[str], error: Any, reason: str) -> None:
     with pytest.raises(error, match=reason):
         trained(None, INLINE, "actors=auto", *overrides)
 
 
-def test_what_an_availability_cannot_be_with_is_refused(tmp_path: Path) -> None:
+def test_numbers_of_actors_that_an_availability_rules_out_are_refused(tmp_path: Path) -> None:
     leaving = ["availability=schedule", "availability.leave={2: [5]}"]
     trained(tmp_path, INLINE, "actors=auto", *leaving)
     stored = json.loads((tmp_path / "actors.json").read_text())
@@ -143,6 +143,6 @@ def test_what_an_availability_cannot_be_with_is_refused(tmp_path: Path) -> None:
     assert {"1", "2", "3", "4"} <= set(stored["refused"])
 
 
-def test_a_pilot_that_fails_says_that_it_was_one() -> None:
+def test_a_pilot_that_fails_says_that_it_was_a_pilot() -> None:
     with pytest.raises(QuorumError, match=r"smaller learning rate(.|\n)*pilot of actors=auto"):
         trained(None, INLINE, "actors=auto", "model.learning_rate=1e30", "model.loss=cross_entropy")

@@ -81,7 +81,7 @@ def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedloc
     assert f"report  {folder / 'report.html'}" in done.stdout
 
 
-def test_no_page_is_written_where_none_is_wanted(forked: Fedlocal, tmp_path: Path) -> None:
+def test_no_page_is_written_where_no_report_is_wanted(forked: Fedlocal, tmp_path: Path) -> None:
     done = forked(*SMALL, "baseline=false", "backend=inline", "report=false")
     folder = run_folder(tmp_path)
     assert f"fedlocal report {folder}" in done.stdout
@@ -210,7 +210,7 @@ def test_nonsense_is_one_clear_error(
         ("train", "error: train: there is no such command; expected simulate, predict, report, or options"),
     ],
 )
-def test_a_command_that_there_is_not_is_told_with_those_there_are(
+def test_an_unknown_command_is_refused_with_the_known_commands(
     forked: Fedlocal, verb: str, told: str
 ) -> None:
     done = forked(verb, "outputs")
@@ -267,7 +267,7 @@ def test_a_table_that_cannot_be_replaced_is_one_clear_error_and_the_results_are_
 
 
 @pytest.mark.slow
-def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(fedlocal: Fedlocal, tmp_path: Path) -> None:
+def test_a_sweep_that_was_killed_goes_on_with_the_missing_runs(fedlocal: Fedlocal, tmp_path: Path) -> None:
     sweep = ["-m", *SMALL, "actors=1,2,3", "backend=inline"]
     line = [sys.executable, "-m", "fedlocal", *sweep]
     process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
@@ -290,7 +290,7 @@ def test_a_sweep_that_was_killed_goes_on_with_what_is_missing(fedlocal: Fedlocal
 
 
 @pytest.mark.slow
-def test_an_objective_that_there_is_not_is_told_with_those_there_are(fedlocal: Fedlocal) -> None:
+def test_an_unknown_objective_is_refused_with_the_known_objectives(fedlocal: Fedlocal) -> None:
     done = fedlocal(*SMALL, "baseline=false", "backend=inline", "objective=f1")
     assert done.returncode == 1
     assert "objective=f1: the run has no such metric, only accuracy, loss, seconds, train-loss" in done.stderr
@@ -386,7 +386,7 @@ def _await(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)  # another process's file: nothing to wait on
 
 
-def test_what_targets_name_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp_path: Path) -> None:
+def test_the_module_of_a_target_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("from fedlocal.data.partition import Iid\n\n\nclass Mine(Iid): ...\n")
     done = fedlocal(*SMALL, "partition._target_=mine.Mine", "baseline=false", "display=off")
     assert done.returncode == 0, done.stderr
@@ -409,7 +409,7 @@ SHADOWING = (
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["report", "run"], [*SMALL, "rounds=1", "actors=2", "workers=2"]], ids=str
 )
-def test_what_lies_in_the_current_folder_is_no_library(
+def test_a_module_in_the_current_folder_shadows_no_library(
     fedlocal: Fedlocal, tmp_path: Path, arguments: list[str]
 ) -> None:
     for name in SHADOWING:
@@ -421,7 +421,7 @@ def test_what_lies_in_the_current_folder_is_no_library(
     assert not (tmp_path / "EXECUTED").exists(), (tmp_path / "EXECUTED").read_text()
 
 
-def test_a_failed_run_leaves_no_results_of_an_earlier_one(fedlocal: Fedlocal, tmp_path: Path) -> None:
+def test_a_failed_run_leaves_no_results_of_an_earlier_run(fedlocal: Fedlocal, tmp_path: Path) -> None:
     common = [*SMALL, "baseline=false", "display=off", "backend=inline"]
     (tmp_path / "same").mkdir()
     run(compose(*common), tmp_path / "same")

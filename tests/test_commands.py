@@ -63,7 +63,7 @@ def smaller(command: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", TAUGHT)
-def test_a_command_does_what_it_is_taught_for(command: str, place: Path) -> None:
+def test_a_taught_command_keeps_its_promise(command: str, place: Path) -> None:
     for word, library in LIBRARIES.items():
         if word in command and not there_is(library):
             pytest.skip(f"needs {library}")
@@ -76,7 +76,7 @@ def test_a_command_does_what_it_is_taught_for(command: str, place: Path) -> None
         assert "results " in said
 
 
-def test_what_is_ended_goes_on_as_it_is_taught(place: Path) -> None:
+def test_a_run_that_was_ended_goes_on_with_the_taught_command(place: Path) -> None:
     """`resume=` in earnest: the run in the folder was ended by a signal."""
     shutil.rmtree(place / RUN)
     line = [sys.executable, "-m", "fedlocal", *LONG, f"hydra.run.dir={RUN}"]

@@ -71,7 +71,7 @@ def test_verbs_and_folders_are_completed_beside_hydras_words(
         ("predict model=outputs/2026-11-22/0", "predict model=outputs/2026-11-22/08-59/"),
     ],
 )
-def test_bash_completes_what_is_typed(
+def test_bash_completes_a_typed_word(
     typed: str, completed: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TAB after what is typed; then the line is not run but printed."""

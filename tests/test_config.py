@@ -29,7 +29,7 @@ def test_every_option_of_every_group_is_valid(number: int) -> None:
     check(compose(*(f"{group}={option}" for group, option in options.items()), *needed))
 
 
-def test_what_is_built_within_a_group_is_checked_as_well() -> None:
+def test_targets_within_a_group_are_checked_as_well() -> None:
     with pytest.raises(
         ConfigError, match=r"partition.partitioner._target_: must be given, as partition.part"
     ):
@@ -69,7 +69,9 @@ def test_the_groups_lie_where_they_are_read() -> None:
         ("optimizer_state=forget", "forget"),
     ],
 )
-def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: str, named: str) -> None:
+def test_an_option_that_does_not_exist_or_has_a_wrong_type_is_refused_by_name(
+    override: str, named: str
+) -> None:
     with pytest.raises(ConfigError, match=named) as caught:
         compose(override)
     assert len(str(caught.value).splitlines()) == 1
@@ -105,7 +107,7 @@ def test_what_does_not_exist_or_has_a_wrong_type_is_refused_by_name(override: st
         ("model._target_=fedlocal.models.Nothing", "model._target_=fedlocal.models.Nothing"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_was_expected(override: str, problem: str) -> None:
+def test_an_impossible_value_is_refused_with_the_values_expected(override: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         check(compose(override))
 
@@ -144,17 +146,17 @@ def test_a_target_may_take_any_option() -> None:
     assert build(config, "strategy").options["fraction_train"] == 1.0
 
 
-def test_what_another_library_refuses_is_a_configuration_error() -> None:
+def test_a_refusal_of_another_library_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match=r"strategy: .*beta"):
         build(compose("strategy=fedtrimmedavg", "strategy.beta=0.6"), "strategy")
 
 
-def test_a_value_taken_from_a_group_that_does_not_have_it_is_named() -> None:
+def test_a_reference_to_a_value_that_its_group_lacks_is_named() -> None:
     with pytest.raises(ConfigError, match=r"strategy\.client_learning_rate: give a value, as .*model\.l"):
         check(compose("strategy=qfedavg", "model=sgd_classifier"))
 
 
-def test_what_a_target_refuses_is_told_with_its_group() -> None:
+def test_a_refusal_of_a_target_names_its_group() -> None:
     with pytest.raises(ValueError, match="alpha") as caught:
         build(compose("partition=dirichlet", "partition.alpha=0"), "partition")
     assert "while building partition" in caught.value.__notes__[0]

@@ -24,7 +24,7 @@ def test_each_actors_rows_and_classes_are_counted() -> None:
     assert said["classes"] == ["c0", "c1", "c2"]
 
 
-def test_it_is_small_of_very_many_actors_and_classes(tmp_path: Path) -> None:
+def test_the_summary_of_very_many_actors_and_classes_is_small(tmp_path: Path) -> None:
     actors = 50_000
     many = Partition(np.arange(actors), np.arange(actors + 1))
     said = division(dataset(np.arange(actors) % 1000, 1000), many)
@@ -35,7 +35,7 @@ def test_it_is_small_of_very_many_actors_and_classes(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "partition.json").read_bytes())["actors"] == actors
 
 
-def test_real_targets_have_quantiles_and_an_empty_actor_none() -> None:
+def test_real_targets_have_quantiles_and_an_empty_actor_has_no_quantiles() -> None:
     rows = Rows(np.zeros((5, 1), np.float32), np.arange(5, dtype=np.float32)[:, None])
     said = division(Dataset("some", rows, rows, None, (1,)), Partition(np.arange(5), np.array([0, 5, 5])))
     assert list(said["quantiles"][0]) == [0, 1, 2, 3, 4]

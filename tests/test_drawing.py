@@ -70,7 +70,7 @@ def test_a_scheme_without_actors_has_no_timeline(tmp_path: Path, dataset: Datase
 
 
 @pytest.mark.parametrize("open_system", [processes, inline])
-def test_a_figure_that_fails_is_logged_and_leaves_the_other(
+def test_a_figure_that_fails_is_logged_and_leaves_the_other_figure(
     tmp_path: Path,
     dataset: Dataset,
     histories: dict[str, History],

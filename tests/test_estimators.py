@@ -35,11 +35,11 @@ def digits() -> tuple[Any, Any]:
     [FederatedClassifier(random_state=0), FederatedRegressor(random_state=0)]
 )
 @pytest.mark.filterwarnings("ignore")
-def test_it_is_an_estimator(estimator: Any, check: Callable[[Any], None]) -> None:
+def test_each_class_passes_the_checks_of_scikit_learn(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 
 
-def test_it_learns_and_works_with_pipelines_and_searches(digits: tuple[Any, Any]) -> None:
+def test_a_classifier_learns_and_works_with_pipelines_and_searches(digits: tuple[Any, Any]) -> None:
     x, y = digits
     labels = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])[y]
     pipeline = make_pipeline(MinMaxScaler(), FederatedClassifier(rounds=30, random_state=0))
@@ -72,7 +72,7 @@ def test_rounds_one_by_one_are_the_rounds_of_fit(digits: tuple[Any, Any], option
     assert whole.history_.final("accuracy") is None  # there is no test set
 
 
-def test_a_pickled_one_predicts_and_goes_on_as_the_one_that_was_pickled(digits: tuple[Any, Any]) -> None:
+def test_a_pickled_classifier_predicts_and_goes_on_as_its_original(digits: tuple[Any, Any]) -> None:
     original = FederatedClassifier(**QUICK).fit(*digits)
     copy = pickle.loads(pickle.dumps(original))  # noqa: S301 - our own
     np.testing.assert_array_equal(copy.predict_proba(digits[0]), original.predict_proba(digits[0]))
@@ -82,7 +82,7 @@ def test_a_pickled_one_predicts_and_goes_on_as_the_one_that_was_pickled(digits: 
     )
 
 
-def test_regression_with_one_target_and_with_several() -> None:
+def test_a_regressor_learns_one_target_and_several() -> None:
     x, y = load_diabetes(return_X_y=True)
     one = FederatedRegressor(rounds=30, random_state=0).fit(x, y)
     assert one.score(x, y) > 0.45
@@ -124,9 +124,7 @@ def test_every_option_of_the_command_line_is_an_option(digits: tuple[Any, Any]) 
     ],
     ids=str,
 )
-def test_parameters_that_cannot_be_are_named(
-    digits: tuple[Any, Any], wrong: dict[str, Any], told: str
-) -> None:
+def test_impossible_parameters_are_named(digits: tuple[Any, Any], wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         FederatedClassifier(**{**QUICK, **wrong}).fit(*digits)
 
@@ -160,7 +158,7 @@ def test_a_model_without_probabilities_offers_scores_that_agree_with_its_predict
 
 
 @pytest.mark.parametrize("options", [{}, {"model": "sgd_classifier"}], ids=["mlp", "log_loss"])
-def test_probabilities_are_some_and_agree_with_predictions(
+def test_probabilities_sum_to_one_and_agree_with_predictions(
     digits: tuple[Any, Any], options: dict[str, Any]
 ) -> None:
     x, y = digits
@@ -197,7 +195,7 @@ def test_a_constant_column_counts_for_nothing_at_any_value(kind: Any) -> None:
     np.testing.assert_allclose(told[2], told[1], atol=1e-5)
 
 
-def test_it_is_public() -> None:
+def test_the_estimators_are_public() -> None:
     assert {"FederatedClassifier", "FederatedRegressor"} <= set(fedlocal.__all__)
 
 

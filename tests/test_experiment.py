@@ -180,7 +180,7 @@ def test_the_regressors_preset_learns_targets_of_any_size(tmp_path: Path) -> Non
         (np.array(["a", "b"] * 20), ""),
     ],
 )
-def test_what_targets_were_taken_for_is_said(
+def test_a_run_says_which_task_it_took_the_targets_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], y: Any, told: str
 ) -> None:
     np.savez(tmp_path / "mine.npz", x=np.eye(40), y=y)
@@ -274,7 +274,7 @@ def test_a_strategy_cannot_hang_on_one_actor() -> None:
     ],
 )
 @pytest.mark.parametrize("backend", ["inline", "actors"])
-def test_what_cannot_be_ends_with_the_reason(
+def test_an_impossible_run_ends_with_the_reason(
     backend: str, overrides: list[str], error: Any, reason: str
 ) -> None:
     narrow = [] if any(override.startswith("model=") for override in overrides) else TINY_MODEL
@@ -282,7 +282,7 @@ def test_what_cannot_be_ends_with_the_reason(
         run(compose(*SMALL, *narrow, *overrides, f"backend={backend}"))
 
 
-def test_a_run_that_fails_keeps_what_it_has(tmp_path: Path) -> None:
+def test_a_run_that_fails_keeps_its_files(tmp_path: Path) -> None:
     with pytest.raises(QuorumError):
         run(small(INLINE, "model.learning_rate=1e30"), tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())

@@ -12,7 +12,7 @@ from fedlocal.jobs import LogFile
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full")
-def test_a_log_on_a_full_disk_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_on_a_full_disk_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     log = LogFile("/dev/full")
     for _ in range(3):
         log.handle(logging.LogRecord("fedlocal", logging.WARNING, "", 0, "news", None, None))
@@ -22,7 +22,9 @@ def test_a_log_on_a_full_disk_is_told_once(capsys: pytest.CaptureFixture[str]) -
     assert "Traceback" not in errors
 
 
-def test_a_log_whose_folder_is_gone_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_whose_folder_is_gone_is_reported_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = LogFile(tmp_path / "gone" / "log", delay=True)
     for _ in range(3):
         log.handle(logging.LogRecord("fedlocal", logging.WARNING, "", 0, "news", None, None))
@@ -30,7 +32,7 @@ def test_a_log_whose_folder_is_gone_is_told_once(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().err.count("nothing more is written") == 1
 
 
-def test_a_sweep_goes_on_in_folders_named_by_what_was_set() -> None:
+def test_a_sweep_goes_on_in_folders_named_by_its_options() -> None:
     asked = ["actors=2", "seed=1"]
     others = ["sweep.resume=true", "sweep.baseline=each", "display=off", "objective=loss"]
     with initialize_config_dir(str(folder()), version_base="1.3"):

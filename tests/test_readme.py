@@ -28,7 +28,7 @@ def test_every_command_that_is_taught_is_valid(
     check(compose(*overrides(command)))
 
 
-def test_there_are_commands_to_check() -> None:
+def test_the_documents_teach_many_commands() -> None:
     assert len(TAUGHT) > 30
     assert len(commands(HELP)) > 10
     assert len(commands(README)) > 25
@@ -43,7 +43,7 @@ def test_the_readme_starts_with_the_two_commands_that_do_everything() -> None:
 
 
 @pytest.mark.parametrize("page", DOCTESTS, ids=lambda page: page.name)
-def test_sessions_go_as_they_are_shown(page: Path) -> None:
+def test_sessions_print_the_output_that_is_shown(page: Path) -> None:
     failed, tried = doctest.testfile(str(page), module_relative=False)
     assert tried > 3
     assert not failed
@@ -78,7 +78,7 @@ def test_the_citation_is_of_this_version() -> None:
     assert "Modelo de Atores" in citation["references"][0]["title"]
 
 
-def test_the_figure_is_described_for_those_who_do_not_see_it() -> None:
+def test_the_figure_has_a_description_in_words() -> None:
     (description,) = re.findall(r'<img [^>]*alt="([^"]*)"', README.read_text())
     assert len(description) > 100
 
@@ -86,7 +86,7 @@ def test_the_figure_is_described_for_those_who_do_not_see_it() -> None:
 @pytest.mark.parametrize(
     "page", [*GUIDES, ROOT / "CHANGELOG.md", *STUDIES], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_links_lead_to_what_is_there(page: Path) -> None:
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     for link in _links(page.read_text()):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page

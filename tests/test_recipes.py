@@ -25,14 +25,14 @@ def follow(recipe: str, place: Path, *more: str) -> "subprocess.CompletedProcess
     return subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=600, check=False)
 
 
-def test_there_are_the_four_recipes() -> None:
+def test_the_four_recipes_exist() -> None:
     assert list(RECIPES) == ["A partition strategy", "A model", "A strategy", "A data set"]
     assert [len(files(recipe)) for recipe in RECIPES.values()] == [2, 2, 2, 2]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_gives_what_it_promises(title: str, tmp_path: Path) -> None:
+def test_a_recipe_keeps_its_promise(title: str, tmp_path: Path) -> None:
     done = follow(RECIPES[title], tmp_path, *FEWER, "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())

@@ -203,7 +203,7 @@ def test_a_run_whose_actors_were_chosen_goes_on_with_them_and_without_another_pi
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", MORE_KILLS)
-def test_so_does_every_other_kind_of_run(tmp_path: Path, case: str) -> None:
+def test_every_kind_of_run_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, case: str) -> None:
     survives(tmp_path / "run", MORE_KILLS[case])
 
 
@@ -257,7 +257,7 @@ class Sleeper(MLP):
 """
 
 
-def test_a_second_interrupt_ends_it_now(tmp_path: Path) -> None:
+def test_a_second_interrupt_ends_a_run_now(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SLEEPER)
     folder, line = tmp_path / "run", [sys.executable, "-m", "fedlocal", *BARE, "workers=1", "actors=1"]
     target = ["model._target_=mine.Sleeper", f"hydra.run.dir={folder}"]
@@ -311,7 +311,7 @@ def begun(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_the_command_refuses_what_would_not_be_the_same_run(
+def test_the_command_refuses_options_that_would_make_another_run(
     begun: Path, arguments: list[str], reason: str
 ) -> None:
     with started(begun, *arguments) as process:
@@ -337,7 +337,7 @@ def test_the_command_refuses_what_would_not_be_the_same_run(
         ),
     ],
 )
-def test_what_two_configurations_do_not_have_in_common(
+def test_differences_of_two_configurations_are_listed(
     tmp_path: Path, stored: list[str], asked: list[str], found: list[str]
 ) -> None:
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(compose(*stored), resolve=True))
@@ -364,7 +364,9 @@ def test_a_group_that_came_later_had_its_default(tmp_path: Path) -> None:
         (["backend=actors", "backend.start_method=fork"], ConfigError, "start_method=fork: must be one of"),
     ],
 )
-def test_only_the_machine_may_change(begun: Path, overrides: list[str], error: Any, reason: str) -> None:
+def test_only_options_of_the_machine_may_change(
+    begun: Path, overrides: list[str], error: Any, reason: str
+) -> None:
     with pytest.raises(error, match=reason):
         fedlocal.resume(begun, *overrides)
 
@@ -456,7 +458,7 @@ def test_a_run_whose_rows_are_lost_ends_with_the_same_weights(
     assert "the rounds up to 3 are lost" in caplog.text
 
 
-def test_a_new_run_leaves_no_checkpoints_of_an_earlier_one(half: Path) -> None:
+def test_a_new_run_leaves_no_checkpoints_of_an_earlier_run(half: Path) -> None:
     before = {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
     with pytest.raises(FolderUsedError, match=r"holds a run already: overwrite=true .*resume="):
         run(compose(*BARE, INLINE, "rounds=1"), half)
@@ -492,7 +494,7 @@ def test_a_folder_in_use_is_left_alone(half: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_overrides_of_both_are_told_and_hydras_notes_stay(tmp_path: Path) -> None:
+def test_the_summary_has_the_overrides_of_both_commands_and_hydras_notes_stay(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     killed(folder, *BARE, INLINE, when=lambda f: reached(f, 5))
     notes = {path: path.read_bytes() for path in (folder / ".hydra").iterdir()}
@@ -522,7 +524,7 @@ def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told_once_and_leaves_what_is_there(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_once_and_leaves_the_files(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     arguments = [
         *BARE,
@@ -582,7 +584,7 @@ def test_the_duration_is_the_whole_runs(half: Path) -> None:
     assert 1e6 < json.loads((half / "summary.json").read_text())["duration"] < 1e6 + 1000
 
 
-def test_checkpoints_that_cannot_be_read_are_not_none(half: Path) -> None:
+def test_a_folder_of_checkpoints_that_cannot_be_read_is_an_error(half: Path) -> None:
     (half / "checkpoints").rename(half / "elsewhere")
     (half / "checkpoints").touch()
     with pytest.raises(ResultsError, match=r"cannot read .*checkpoints: Not a directory"):
@@ -614,7 +616,7 @@ def test_a_flipped_bit_in_the_configuration_is_found(half: Path, damage: tuple[b
 @pytest.mark.parametrize(
     "more", [[], ["availability=dropout"], [*MOMENTUM, "strategy=fedadam", "baseline=true"]]
 )
-def test_a_run_that_has_completed_is_trained_on_to_the_bits_of_a_longer_one(
+def test_a_run_that_has_completed_is_trained_on_to_the_bits_of_a_longer_run(
     tmp_path: Path, more: list[str]
 ) -> None:
     (tmp_path / "run").mkdir()
@@ -636,7 +638,7 @@ def test_a_run_without_checkpoints_that_has_completed_is_not_lost_for_more_round
     assert fedlocal.resume(tmp_path / "run").hashes == done.hashes
 
 
-def test_what_a_kill_left_half_written_is_cleared_by_whoever_goes_on(half: Path) -> None:
+def test_temporary_files_of_a_killed_run_are_cleared_when_it_goes_on(half: Path) -> None:
     for name in (".partition.png.12ab.tmp", "checkpoints/.round-000004.ckpt.12ab.tmp"):
         (half / name).touch()
     fedlocal.resume(half)

@@ -119,7 +119,7 @@ def test_a_run_that_is_resumed_keeps_the_best_of_all_its_rounds(
     assert load_saved(folder).manifest["round"] == ROUNDS
 
 
-def test_what_was_best_after_the_last_checkpoint_stands(whole: Run, tmp_path: Path) -> None:
+def test_a_best_model_later_than_the_last_checkpoint_stands(whole: Run, tmp_path: Path) -> None:
     best = best_round(whole)
     folder = half(whole, tmp_path / "run", best)
     (folder / "checkpoints" / f"round-{best:06}.ckpt").unlink()

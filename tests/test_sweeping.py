@@ -102,20 +102,24 @@ def test_runs_with_the_same_baseline_train_it_once(tmp_path: Path, made: Made, t
         ["sweep.baseline=each"],
     ],
 )
-def test_runs_with_another_baseline_train_their_own(made: Made, trained: list[int], other: list[str]) -> None:
+def test_runs_with_another_baseline_train_that_baseline(
+    made: Made, trained: list[int], other: list[str]
+) -> None:
     first, second = made("0"), made("1", *other)
     assert len(trained) == len(first.histories[ONE].rounds) + len(second.histories[ONE].rounds) - 2
     assert second.arms[1].reused is None
 
 
-def test_with_features_of_their_own_the_partition_matters(made: Made, trained: list[int]) -> None:
+def test_a_baseline_depends_on_the_partition_where_actors_have_skewed_features(
+    made: Made, trained: list[int]
+) -> None:
     made("0", "skew=noise", "actors=2")
     assert made("1", "skew=noise", "actors=3").arms[1].reused is None
     assert made("2", "skew=noise", "actors=2").arms[1].reused == "0"
     assert len(trained) == 4
 
 
-def test_while_another_run_computes_it_this_one_goes_on_and_waits_at_its_end(
+def test_a_run_goes_on_while_another_run_computes_the_baseline_and_waits_for_it_at_its_end(
     tmp_path: Path, made: Made, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made("0")
@@ -139,7 +143,7 @@ def test_while_another_run_computes_it_this_one_goes_on_and_waits_at_its_end(
     assert trained == [1, 2]
 
 
-def test_if_the_other_run_failed_this_one_computes_it_at_its_end(
+def test_a_run_computes_the_baseline_at_its_end_if_the_other_run_failed(
     tmp_path: Path, made: Made, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = made("0")
@@ -185,7 +189,7 @@ def test_a_baseline_of_which_a_part_is_noted_is_computed_again(
     assert trained == [1, 2, 1, 2]
 
 
-def test_what_has_completed_is_left_alone(tmp_path: Path, made: Made) -> None:
+def test_a_run_that_has_completed_is_left_alone(tmp_path: Path, made: Made) -> None:
     first = made("0", "actors=2")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "0").rglob("*") if path.is_file()}
     again = made("0", "actors=2", "sweep.resume=true", "workers=1")
@@ -193,7 +197,7 @@ def test_what_has_completed_is_left_alone(tmp_path: Path, made: Made) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_what_was_begun_goes_on(tmp_path: Path, made: Made, trained: list[int]) -> None:
+def test_a_run_that_was_killed_goes_on(tmp_path: Path, made: Made, trained: list[int]) -> None:
     whole = made("0", "actors=2")
     (tmp_path / "0" / "summary.json").unlink()
     for late in (tmp_path / "0" / "checkpoints").glob("*2.ckpt"):
@@ -203,7 +207,9 @@ def test_what_was_begun_goes_on(tmp_path: Path, made: Made, trained: list[int]) 
     assert trained == [2]
 
 
-def test_what_cannot_go_on_is_made_anew(tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_go_on_is_made_anew(
+    tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "foreign.py").write_text(FOREIGN)
     monkeypatch.syspath_prepend(tmp_path)
     options = ["strategy._target_=foreign.Mine", "actors=2", "baseline=false"]
@@ -245,13 +251,15 @@ def hydra(sweeper: str = "BasicSweeper", **options: Any) -> Any:
         ({}, ["+partition.alpha=1,2", "++rounds=3", "~skew"], {"partition.alpha": 2, "rounds": 1, "skew": 1}),
     ],
 )
-def test_choices_are_those_of_the_sweeper(params: Any, task: list[str], expected: dict[str, int]) -> None:
+def test_the_choices_of_a_sweep_are_those_of_hydras_basic_sweeper(
+    params: Any, task: list[str], expected: dict[str, int]
+) -> None:
     config = hydra(overrides={"task": task})
     config.sweeper.params = params
     assert choices(config) == expected
 
 
-def test_of_another_sweeper_and_of_names_to_be_found_only_it_knows() -> None:
+def test_the_choices_of_another_sweeper_and_of_a_glob_are_unknown() -> None:
     assert choices(hydra("OptunaSweeper")) is None
     assert choices(hydra(overrides={"task": ["partition=glob(*)", "seed=0,1"]})) is None
 
@@ -295,7 +303,7 @@ def test_a_process_takes_its_share_once_and_no_more_workers() -> None:
     assert f"workers=9: {share} here, as other runs share the cores" in done.stderr
 
 
-def test_alone_a_run_has_what_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_alone_has_the_workers_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CORES, raising=False)
     cores, config = usable_cores(), compose("workers=99")
     share_cores(config, launcher("SlurmLauncher"))
@@ -314,7 +322,7 @@ def test_alone_a_run_has_what_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> No
         ({"ax_config": {"experiment": {"minimize": True}}}, "minimize"),
     ],
 )
-def test_a_sweeper_is_told_what_is_best_where_it_looks_for_it(
+def test_a_sweeper_gets_an_objective_that_is_best_where_it_seeks(
     sweeper: dict[str, Any], sought: str | None
 ) -> None:
     config = OmegaConf.create(sweeper)

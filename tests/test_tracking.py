@@ -99,7 +99,7 @@ def test_a_tracker_that_fails_is_one_warning(
     assert set(points_in(Recorder.told)) == points_of(outcome)
 
 
-def test_a_run_that_fails_is_told_so(tmp_path: Path) -> None:
+def test_a_tracker_is_told_that_a_run_failed(tmp_path: Path) -> None:
     with pytest.raises(QuorumError) as caught:
         run(compose(*SMALL, "baseline=false", "model.learning_rate=1e30", RECORDER), tmp_path)
     ending = Recorder.told[-1]
@@ -107,7 +107,9 @@ def test_a_run_that_fails_is_told_so(tmp_path: Path) -> None:
     assert ending.tags["error"] == f"QuorumError: {caught.value}"
 
 
-def test_an_interrupted_run_is_told_so_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tracker_is_told_that_a_run_was_interrupted_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(following, "PAUSE", 0.0)
     monkeypatch.setattr(Interrupting, "pressed", False)
     tracked = compose(*SMALL, f"+tracker.recorder._target_={HERE}.Interrupting")
@@ -153,7 +155,7 @@ def test_workers_import_no_tracker() -> None:
         ("mlflow", "mlflow", r"pip install 'fedlocal\[mlflow\]'"),
     ],
 )
-def test_what_is_missing_is_told_before_data_are_loaded(
+def test_a_missing_library_is_reported_before_data_are_loaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tracker: str, missing: str, reason: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -175,7 +177,7 @@ def test_tensorboard_needs_a_folder() -> None:
         (["tracker=[tensorboard,mlflow]"], ["tensorboard", "mlflow"]),
     ],
 )
-def test_none_one_or_several_are_chosen(overrides: list[str], chosen: list[str]) -> None:
+def test_no_tracker_one_or_several_can_be_chosen(overrides: list[str], chosen: list[str]) -> None:
     config = compose(*overrides)
     check(config)
     assert list(config.tracker) == chosen

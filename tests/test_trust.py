@@ -107,7 +107,7 @@ def test_parts_of_networks_and_strategies_need_no_trust(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["group", "nested", "listed", "argument", "estimator", "reference"])
-def test_what_may_open_files_or_call_anything_is_refused(name: str, place: str) -> None:
+def test_a_target_that_may_open_files_or_call_anything_is_refused(name: str, place: str) -> None:
     node = {"_target_": name, "_partial_": True}
     known = {"_target_": "fedlocal.models.PyTorch", "_recursive_": False}
     config = {
@@ -128,7 +128,7 @@ def test_keras_is_given_no_mappings_of_which_it_would_make_objects() -> None:
         check_stored({"model": {"_target_": "fedlocal.models.Keras", "model": layer}}, "here")
 
 
-def test_all_that_the_presets_name_needs_no_trust() -> None:
+def test_the_targets_of_the_presets_need_no_trust() -> None:
     for group in (*GROUPS, "tracker"):
         for path in (presets() / group).glob("*.yaml"):
             node = OmegaConf.create(
@@ -160,7 +160,7 @@ def test_a_run_that_names_other_code_is_resumed_with_trust_alone(
 
 
 @pytest.mark.parametrize("how", ["keyword", "override"])
-def test_ones_own_model_is_resumed_and_asked_with_trust(tmp_path: Path, mark: Path, how: str) -> None:
+def test_a_users_model_is_resumed_and_asked_with_trust(tmp_path: Path, mark: Path, how: str) -> None:
     folder = stored(tmp_path / "run", "model._target_=mine.Net")
     resumed = (
         fedlocal.resume(folder, trust=True) if how == "keyword" else fedlocal.resume(folder, "trust=true")
@@ -205,7 +205,7 @@ def test_the_data_set_of_a_manifest_needs_trust_too(
     assert not mark.exists()
 
 
-def test_nothing_is_resolved_from_a_stored_file(tmp_path: Path) -> None:
+def test_interpolations_of_a_stored_file_are_not_resolved(tmp_path: Path) -> None:
     folder = stored(tmp_path / "run")
     config = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(config.replace("seed: 0", "seed: ${oc.env:SECRET}"))
@@ -264,7 +264,7 @@ def test_a_stored_sweep_tells_hydra_options_alone(tmp_path: Path, argument: str,
     assert "hunter2" not in str(refused.value)
 
 
-def test_what_a_stored_sweep_may_say_is_told_again(tmp_path: Path) -> None:
+def test_harmless_options_of_a_stored_sweep_are_repeated(tmp_path: Path) -> None:
     task = ["seed=1,2", "+partition.x=${actors}", "dataset.path=../a.npz", "model=mlp,paper", "~skew"]
     hydra = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.subdir=${hydra:job.num}")
     folder = sweep(tmp_path / "sweep", task, hydra)

@@ -27,17 +27,17 @@ def counts(given_: dict[int, list[tuple[Task, bool]]]) -> list[int]:
 @pytest.mark.parametrize(
     ("messages", "first"), [(1, [1, 0]), (2, [1, 1]), (3, [1, 1]), (4, [2, 1]), (6, [2, 2])]
 )
-def test_idle_workers_come_first_and_as_much_is_left_for_each_as_one_holds(
+def test_idle_workers_come_first_and_as_much_work_is_left_for_each_worker_as_a_worker_holds(
     messages: int, first: list[int]
 ) -> None:
     assert counts(posted([1.0] * messages).assign([0, 1])) == first
 
 
-def test_of_messages_of_which_nothing_is_known_a_worker_holds_one() -> None:
+def test_a_worker_holds_one_message_of_unknown_duration() -> None:
     assert counts(posted([1.0] * 9, content=None).assign([0, 1])) == [1, 1]
 
 
-def test_what_a_dead_worker_held_goes_first_and_its_suspect_alone() -> None:
+def test_messages_of_a_dead_worker_go_first_and_the_suspect_goes_alone() -> None:
     dispatcher = posted([1.0] * 9)
     held = [task for task, _ in dispatcher.assign([0])[0]]
     dispatcher.forget_worker(0)
@@ -51,7 +51,7 @@ def test_what_a_dead_worker_held_goes_first_and_its_suspect_alone() -> None:
     assert len(dispatcher.assign([1])[1]) > 1
 
 
-def test_what_was_put_back_can_be_withdrawn() -> None:
+def test_a_message_that_was_put_back_can_be_withdrawn() -> None:
     dispatcher = posted([1.0])
     ((task, _),) = dispatcher.assign([0])[0]
     dispatcher.forget_worker(0)
@@ -60,11 +60,11 @@ def test_what_was_put_back_can_be_withdrawn() -> None:
     assert not dispatcher.waiting
 
 
-def test_a_message_longer_than_all_others_together_is_not_held_in_advance() -> None:
+def test_a_message_longer_than_all_other_messages_together_is_not_held_in_advance() -> None:
     assert counts(posted([9.0, 8.0, 7.0, 1.0]).assign([0, 1])) == [1, 1]
 
 
-def test_of_messages_known_to_be_short_a_worker_holds_many() -> None:
+def test_a_worker_holds_many_messages_known_to_be_short() -> None:
     dispatcher = posted([1.0] * 1000)
     (task, _), *_ = dispatcher.assign([0, 1])[0]
     assert dispatcher.assign([0, 1]) == {}
@@ -72,7 +72,7 @@ def test_of_messages_known_to_be_short_a_worker_holds_many() -> None:
     assert counts(dispatcher.assign([0, 1])) == [AT_MOST - AT_LEAST + 1, AT_MOST - AT_LEAST]
 
 
-def test_of_messages_known_to_be_long_a_worker_holds_two() -> None:
+def test_a_worker_holds_two_messages_known_to_be_long() -> None:
     dispatcher = posted([1.0] * 1000)
     (task, _), *_ = dispatcher.assign([0, 1])[0]
     dispatcher.done(0, task, 1.0)

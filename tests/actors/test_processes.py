@@ -44,7 +44,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.undo()
 
 
-def test_the_process_that_workers_fork_from_may_be_killed_while_it_starts_one(stuck: int) -> None:
+def test_the_process_that_workers_fork_from_may_be_killed_while_it_starts_a_worker(stuck: int) -> None:
     killer = threading.Timer(0.3, os.kill, (stuck, signal.SIGKILL))
     killer.start()
     with ActorSystem(Echo, workers=2, method="forkserver") as system:
@@ -134,7 +134,7 @@ def test_joblib_in_an_actor_ends_in_silence_and_leaves_nothing(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fork_of_a_process_has_no_part_in_its_systems_and_opens_others(tmp_path: Path) -> None:
+def test_a_forked_process_has_no_part_in_its_parents_systems_and_opens_its_own(tmp_path: Path) -> None:
     script = """
         import os, sys, time
         from fedlocal.actors import ActorSystem, ActorSystemError, Envelope

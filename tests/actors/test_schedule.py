@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fedlocal.actors.schedule import Schedule
 
 
-def test_the_longest_message_goes_first_and_equal_ones_in_their_order() -> None:
+def test_the_longest_message_goes_first_and_equal_messages_in_their_order() -> None:
     schedule: Schedule[str] = Schedule()
     for actor, cost in enumerate([1.0, 5.0, 3.0, 5.0]):
         schedule.put(actor, cost, f"{actor}")
@@ -24,7 +24,7 @@ def test_an_actor_has_one_message_in_flight_and_gets_its_messages_in_order() -> 
     assert schedule.take(1) == ("second", True)
 
 
-def test_a_worker_prefers_the_actors_that_it_ran_last_and_takes_others_rather_than_wait() -> None:
+def test_a_worker_prefers_the_actors_that_it_ran_last_and_takes_other_actors_rather_than_wait() -> None:
     schedule: Schedule[int] = Schedule()
     for actor in range(4):
         schedule.put(actor, 1, actor)

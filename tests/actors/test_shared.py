@@ -27,7 +27,7 @@ class Doubler:
 
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"] if sys.platform != "win32" else ["spawn"])
-def test_workers_and_their_owner_see_what_the_others_wrote(method: str) -> None:
+def test_workers_and_their_owner_see_each_others_writes(method: str) -> None:
     shared = SharedArray((4,), np.float32)
     assert shared.array.tolist() == [0, 0, 0, 0]
     shared.array[:] = [1, 2, 3, 4]
@@ -41,7 +41,7 @@ def test_workers_and_their_owner_see_what_the_others_wrote(method: str) -> None:
     assert shared.array[0] == 100
 
 
-def test_a_worker_that_starts_later_sees_it_too() -> None:
+def test_a_worker_that_starts_later_sees_the_array_too() -> None:
     shared = SharedArray((1,), np.int64)
     shared.array[0] = 1
     with ActorSystem(partial(Doubler, shared), workers=1) as system:
@@ -52,7 +52,7 @@ def test_a_worker_that_starts_later_sees_it_too() -> None:
     shared.close()
 
 
-def test_it_is_handed_to_processes_that_start_and_to_nobody_else() -> None:
+def test_an_array_is_handed_only_to_processes_that_start() -> None:
     shared = SharedArray((1,), np.float32)
     with pytest.raises(RuntimeError):
         pickle.dumps(shared)
@@ -60,14 +60,14 @@ def test_it_is_handed_to_processes_that_start_and_to_nobody_else() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-def test_a_forgotten_one_leaves_no_descriptor() -> None:
+def test_a_forgotten_array_leaves_no_descriptor() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     SharedArray((1000,), np.float32)
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_without_anonymous_files_a_temporary_one_is_used(
+def test_without_anonymous_files_a_temporary_file_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("fedlocal.actors.shared.HAS_MEMFD", False)

@@ -147,7 +147,7 @@ def test_an_exception_goes_to_the_caller_and_the_actor_lives_as_it_was_before(sy
         ("wait", "an actor never waits"),
     ],
 )
-def test_what_an_actor_must_not_do_is_its_exception_and_leaves_its_state(
+def test_a_forbidden_action_is_the_actors_exception_and_leaves_its_state(
     system: System, order: str, said: str
 ) -> None:
     counter = system.spawn(Counter, 5)
@@ -155,7 +155,7 @@ def test_what_an_actor_must_not_do_is_its_exception_and_leaves_its_state(
     assert counter.ask(1).result(SECONDS) == 6
 
 
-def test_what_nobody_asked_for_may_be_anything(system: System) -> None:
+def test_the_result_of_a_message_that_was_told_may_be_anything(system: System) -> None:
     log = system.spawn(lambda message, context: object())
     log.tell(1)
     assert "reply is no plain value" in str(failure(log.ask(1)))
@@ -209,7 +209,7 @@ def test_an_array_that_came_with_a_message_stays_read_only_also_after_an_excepti
         ("memory", "_memory"),
     ],
 )
-def test_state_that_shares_with_what_is_none_is_refused_by_name(
+def test_state_that_shares_memory_with_something_outside_it_is_refused_by_name(
     system: System, shared: str, where: str
 ) -> None:
     actor = system.spawn(Outside)
@@ -389,7 +389,7 @@ def test_a_name_has_one_living_owner(system: System, caplog: pytest.LogCaptureFi
     assert system.find("counter") == second != first
 
 
-def test_stop_lets_waiting_messages_pass_and_refuses_later_ones(
+def test_stop_lets_waiting_messages_pass_and_refuses_later_messages(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     counter = system.spawn(Counter)
@@ -412,7 +412,7 @@ def test_an_actor_may_end_itself(system: System) -> None:
     assert gone.result(SECONDS) == Down(counter, "stopped")
 
 
-def test_actors_hear_of_the_end_of_those_they_watch(system: System) -> None:
+def test_actors_hear_of_the_end_of_the_actors_they_watch(system: System) -> None:
     log = system.spawn(Log)
     watcher, counter = system.spawn(Watcher, log), system.spawn(Counter)
     watcher.ask(counter).result(SECONDS)
@@ -437,7 +437,7 @@ def test_closing_the_system_ends_all_actors(system: System) -> None:
             call()
 
 
-def test_a_system_with_one_behaviour_spawns_no_others() -> None:
+def test_a_system_with_one_behaviour_spawns_no_other_behaviours() -> None:
     with InlineSystem(Echo) as system, pytest.raises(TypeError, match=r"use ActorSystem\(\)"):
         system.spawn(Counter)
 
@@ -502,7 +502,7 @@ def test_a_full_mailbox_loses_what_comes_from_actors(caplog: pytest.LogCaptureFi
     ] * 3
 
 
-def test_what_waits_when_the_system_closes_is_told_to_those_who_wait(
+def test_whoever_waits_for_an_answer_hears_that_the_system_closed(
     busy: tuple[ActorSystem, ActorRef, Callable[[], None]], caplog: pytest.LogCaptureFixture
 ) -> None:
     system, actor, _ = busy
@@ -531,7 +531,9 @@ def test_actors_run_in_workers_and_move_between_them_with_their_state() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("behaviour", [Views, Names])
-def test_what_has_two_names_in_an_actor_is_one_thing_wherever_it_runs(behaviour: type) -> None:
+def test_an_object_with_two_names_in_an_actor_stays_one_object_wherever_the_actor_runs(
+    behaviour: type,
+) -> None:
     with InlineSystem() as alone:
         actor = alone.spawn(behaviour)
         expected = [actor.ask(float(number)).result(SECONDS) for number in range(8)]
@@ -547,7 +549,7 @@ def test_what_has_two_names_in_an_actor_is_one_thing_wherever_it_runs(behaviour:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_an_actor_outlives_its_worker_and_what_it_did_takes_effect_once(tmp_path: Path) -> None:
+def test_an_actor_outlives_its_worker_and_its_actions_take_effect_once(tmp_path: Path) -> None:
     with ActorSystem(workers=2) as system:
         log = system.spawn(Log)
         actor = system.spawn(DiesOnce, log, str(tmp_path / "died"))
@@ -602,7 +604,7 @@ def test_the_package_offers_what_users_need() -> None:
     assert fedlocal.ActorRef is ActorRef
 
 
-def test_each_letter_has_one_result_also_if_one_comes_after_the_system_failed() -> None:
+def test_each_letter_has_one_result_even_if_another_comes_after_the_system_failed() -> None:
     results: list[Any] = []
     letter = Posted(Envelope(1), results.append)
     letter.fail(ActorSystemError("all is lost"))

@@ -35,7 +35,7 @@ def test_a_message_that_is_handled_again_elsewhere_has_the_same_outcome() -> Non
     ]
 
 
-def test_the_state_counts_and_not_what_a_worker_remembers() -> None:
+def test_the_state_counts_and_not_the_memory_of_a_worker() -> None:
     here, elsewhere = Spawned(), Spawned()
     _, one = here.handle(1, message(COUNTER, 1), b"")
     _, two = elsewhere.handle(1, message(COUNTER, 1), one)
@@ -55,7 +55,9 @@ def test_a_state_that_did_not_change_is_not_copied() -> None:
     assert after is before
 
 
-def test_a_worker_keeps_only_so_many_objects_and_makes_others_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_keeps_only_so_many_objects_and_makes_the_rest_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("fedlocal.actors.spawned.MAX_LIVE", 2)
     spawned = Spawned()
     states = dict.fromkeys(range(5), b"")

@@ -39,29 +39,29 @@ class System:
 BUSY = Usage(seconds=1, busy=2, had=2)
 
 
-def test_what_is_used_well_stays_as_it_is() -> None:
+def test_a_number_of_workers_that_is_used_well_stays() -> None:
     assert BUSY.advice(2) == (0, "")
     assert Usage().advice(2) == (0, "")
 
 
-def test_idle_cores_and_busy_workers_ask_for_one_more() -> None:
+def test_idle_cores_and_busy_workers_ask_for_another_worker() -> None:
     assert Usage(seconds=2, busy=4, had=4, idle=3.6).advice(2) == (1, "1.8 cores had nothing to do")
 
 
-def test_idle_cores_do_not_where_workers_are_idle_too() -> None:
+def test_idle_cores_ask_for_no_worker_where_workers_are_idle_too() -> None:
     assert Usage(seconds=1, busy=0.5, had=0.5, idle=1.5).advice(2)[0] == 0
 
 
-def test_others_who_want_the_cores_ask_for_one_less() -> None:
+def test_other_processes_that_want_the_cores_ask_for_a_worker_less() -> None:
     squeezed = Usage(seconds=1, busy=2, had=1.33, waited=0.67, others=0.67)
     assert squeezed.advice(2) == (-1, "other processes took 0.7 cores")
 
 
-def test_others_do_not_where_there_are_cores_for_all() -> None:
+def test_other_processes_ask_for_nothing_where_there_are_cores_for_all() -> None:
     assert Usage(seconds=1, busy=2, had=2, others=2).advice(2)[0] == 0
 
 
-def test_clients_that_wait_for_something_else_ask_for_one_more_whatever_others_do() -> None:
+def test_clients_that_wait_for_no_core_ask_for_another_worker_whatever_other_processes_do() -> None:
     waiting = Usage(seconds=1, busy=2, had=0.1, waited=0.01, others=1.9)
     assert waiting.advice(2) == (1, "clients wait for something else than a core")
 
@@ -95,7 +95,7 @@ def test_the_number_of_workers_stays_within_its_bounds(messages: list[int], leas
         assert least <= system.workers <= least + more
 
 
-def test_workers_that_nobody_needs_go_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_unneeded_workers_go_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
     system = System(4)
     policy = Staffing(system, 1, 4)
     with caplog.at_level(logging.INFO):
@@ -136,7 +136,7 @@ def test_workers_come_while_cores_are_idle_and_there_is_work(loads: list[Load]) 
     assert system.sizes == [2, 3]
 
 
-def test_the_load_is_judged_when_enough_of_it_was_seen(loads: list[Load]) -> None:
+def test_the_load_is_judged_after_enough_time(loads: list[Load]) -> None:
     system = System(1)
     policy = Staffing(system, 1, 3)
     for seen in range(1, 5):
@@ -146,7 +146,7 @@ def test_the_load_is_judged_when_enough_of_it_was_seen(loads: list[Load]) -> Non
         assert system.workers == (2 if seen == 4 else 1)
 
 
-def test_what_this_process_does_is_not_what_others_do(loads: list[Load]) -> None:
+def test_work_of_this_process_does_not_count_as_that_of_other_processes(loads: list[Load]) -> None:
     system = System(2)
     policy = Staffing(system, 1, 2)
     loads += pair(0.0, {1: SQUEEZED, 2: SQUEEZED}, own=0.7 * ENOUGH)
@@ -168,7 +168,7 @@ def test_a_run_that_does_not_give_way_keeps_its_workers(loads: list[Load]) -> No
     assert system.workers == 2
 
 
-def test_nothing_is_concluded_when_a_worker_was_replaced(loads: list[Load]) -> None:
+def test_a_load_across_the_replacement_of_a_worker_is_not_judged(loads: list[Load]) -> None:
     system = System(1)
     policy = Staffing(system, 1, 3)
     loads += [pair(0.0, {1: SLEEPING})[0], pair(ENOUGH, {2: SLEEPING})[1]]
@@ -208,7 +208,9 @@ def test_the_time_that_a_process_takes_is_seen(spinning: "subprocess.Popen[bytes
 
 
 @linux
-def test_what_linux_counts_is_of_the_cores_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_counts_of_linux_are_those_of_the_cores_that_this_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     files = {
         "/proc/stat": "cpu 9\ncpu0 100 0 50 800 50 0 0 0\ncpu1 9 9 9 9 9 9 9 9\ncpu2 0 0 0 1000 0\nintr 7\n",
         "/proc/7/schedstat": "1500000000 250000000 3\n",
@@ -222,7 +224,7 @@ def test_what_linux_counts_is_of_the_cores_that_this_process_may_use(monkeypatch
 
 
 @linux
-def test_a_process_that_is_gone_or_another_makes_it_unknown() -> None:
+def test_a_process_that_is_gone_or_another_process_makes_the_load_unknown() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     assert Load.now([process.pid]) is None
@@ -231,6 +233,6 @@ def test_a_process_that_is_gone_or_another_makes_it_unknown() -> None:
     assert known.since(Load(0, 0, 0, {})) is None
 
 
-def test_elsewhere_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_linux_the_load_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert Load.now([]) is None

@@ -99,7 +99,7 @@ def test_arrays_arrive_as_they_were_sent(open_system: Open, size: int) -> None:
     system.release(content)
 
 
-def test_a_reply_that_is_kept_is_not_overwritten_by_later_ones(open_system: Open) -> None:
+def test_a_reply_that_is_kept_is_not_overwritten_by_later_replies(open_system: Open) -> None:
     system = open_system(Double)
     kept = []
     for number in range(4):
@@ -168,7 +168,7 @@ def test_a_submitted_message_is_a_future_whose_callback_may_submit_the_next(open
         system.submit(Envelope(0)).result(timeout=300)
 
 
-def test_a_batch_of_nothing_is_done(open_system: Open) -> None:
+def test_an_empty_batch_is_done(open_system: Open) -> None:
     assert ask(open_system(Echo), []) == []
 
 
@@ -254,7 +254,7 @@ def test_workers_come_and_go_while_messages_are_under_way() -> None:
             assert bodies(batch.results()) == [str(time_).encode()] * 200
 
 
-def test_more_arrays_than_one_system_call_takes(open_system: Open) -> None:
+def test_a_message_carries_more_arrays_than_one_system_call_takes(open_system: Open) -> None:
     system = open_system(Echo)
     content = system.share(b"", [bytes([i % 256]) for i in range(3000)])
     (result,) = ask(system, [Envelope(0, b"", content)])
@@ -346,7 +346,7 @@ def test_a_stack_that_fails_is_handled_one_by_one() -> None:
         assert bad.reason == "RuntimeError: as asked"
 
 
-def test_many_short_messages_share_frames_and_each_actor_still_counts_its_own(open_system: Open) -> None:
+def test_many_short_messages_share_frames_and_each_actor_still_counts_its_messages(open_system: Open) -> None:
     system = open_system(Count)
     for time_ in range(1, 4):
         results = ask(system, [Envelope(actor, reply_bytes=1 << 15) for actor in range(300)])

@@ -15,7 +15,7 @@ def counts() -> list[int]:
     return [pool["num_threads"] for pool in threadpool_info()]
 
 
-def test_one_thread_holds_inside_and_is_undone_outside() -> None:
+def test_the_limit_of_one_thread_holds_inside_and_is_undone_outside() -> None:
     before = counts()
     with one_thread():
         assert set(counts()) == {1}

@@ -104,7 +104,7 @@ def test_arrays_are_not_copied_on_their_way_out_and_read_only_where_they_arrive(
         received[0] = 1
 
 
-def test_the_owner_of_a_state_gets_writable_arrays_back_as_copies_and_no_others() -> None:
+def test_the_owner_of_a_state_gets_copies_of_writable_arrays_alone() -> None:
     fixed = np.zeros(3)
     fixed.flags.writeable = False
     parts = encode({"free": np.zeros(3), "fixed": fixed})
@@ -143,7 +143,7 @@ class Weights:
         (OrderedDict(), "message is no plain value but a collections.OrderedDict"),
     ],
 )
-def test_what_is_not_plain_is_refused_with_its_place(value: Any, said: str) -> None:
+def test_a_value_that_is_not_plain_is_refused_with_its_path(value: Any, said: str) -> None:
     with pytest.raises(TypeError, match=re.escape(said)) as refusal:
         encode(value)
     assert len(str(refusal.value)) < 400
@@ -156,7 +156,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         encode(value)
 
 
-def test_what_a_value_has_under_two_names_is_one_thing_where_it_arrives() -> None:
+def test_an_object_under_two_names_in_a_value_is_one_object_where_it_arrives() -> None:
     rows, weights = [[1], {2}], np.arange(3.0)
     sent = {"a": rows, "b": (rows, rows[1]), "w": weights, "v": [weights]}
     received = decode(unpack(pack(encode(sent))))
@@ -167,7 +167,7 @@ def test_what_a_value_has_under_two_names_is_one_thing_where_it_arrives() -> Non
     assert len(encode(sent)) == 2  # its bytes travel once
 
 
-def test_a_value_that_would_unfold_without_end_is_as_small_as_it_is() -> None:
+def test_a_value_of_many_shared_parts_stays_small() -> None:
     value: Any = [0]
     for _ in range(90):
         value = [value, value]
@@ -227,7 +227,7 @@ def test_parts_that_no_value_has_are_refused(parts: list[Buffer]) -> None:
 
 
 @given(st.binary(max_size=64))
-def test_bytes_that_nothing_was_packed_into_are_refused_or_stay_within_themselves(data: bytes) -> None:
+def test_arbitrary_bytes_are_refused_or_unpack_to_no_more_than_they_are(data: bytes) -> None:
     try:
         parts = unpack(data)
     except ValueError:

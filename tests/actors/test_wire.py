@@ -66,7 +66,7 @@ def test_a_large_frame_crosses_a_socket() -> None:
         ((MAGIC, Kind.REPLIES, 1, 2**31, 0, 0), "over the limit"),
     ],
 )
-def test_what_is_not_a_frame_is_refused_before_anything_is_allocated(
+def test_bytes_that_are_no_frame_are_refused_before_any_allocation(
     prefix: tuple[object, ...], reason: str
 ) -> None:
     with pytest.raises(ProtocolError, match=reason):

@@ -48,7 +48,7 @@ def test_a_node_that_falls_silent_is_an_error_and_not_a_wait() -> None:
         run(composed(LINE), backend=OnGrid(engine))
 
 
-def test_what_an_engine_says_of_a_node_that_is_gone_is_that_nodes_error() -> None:
+def test_an_engines_error_about_a_node_that_is_gone_is_that_nodes_error() -> None:
     engine = Engine(LINE, 3)
     engine.gone = {1}
     with pytest.raises(QuorumError, match=r"1 of 3 clients failed.*no reply to message 'to 1'"):
@@ -79,7 +79,7 @@ def test_each_of_two_messages_to_a_node_has_its_reply() -> None:
     assert not any(reply.has_error() for reply in replies)
 
 
-def test_what_an_engine_cannot_do_is_said() -> None:
+def test_options_that_an_engine_cannot_honour_are_refused() -> None:
     backend = OnGrid(Engine(LINE, 3))
     with pytest.raises(ConfigError, match="actors=auto tries local actors out"):
         run(compose("actors=auto"), backend=backend)

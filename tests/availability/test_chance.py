@@ -16,7 +16,7 @@ by_chance = st.one_of(
 
 
 @given(by_chance, seeds, st.integers(1, 20), st.integers(1, 10), st.integers(0, 3))
-def test_who_is_there_depends_on_seed_actor_and_round_alone(
+def test_the_presence_of_an_actor_depends_on_seed_actor_and_round_alone(
     availability: Availability, seed: int, actors: int, rounds: int, more: int
 ) -> None:
     found = there(availability, actors, rounds, seed)
@@ -26,7 +26,7 @@ def test_who_is_there_depends_on_seed_actor_and_round_alone(
 
 
 @given(by_chance, seeds)
-def test_another_seed_is_another_run(availability: Availability, seed: int) -> None:
+def test_another_seed_gives_other_presences(availability: Availability, seed: int) -> None:
     first, second = there(availability, 500, 8, seed), there(availability, 500, 8, seed + 1)
     assert first.all() or not first.any() or (first != second).any()
 
@@ -38,13 +38,13 @@ def test_dropout_misses_as_many_rounds_as_it_should(p: float, seed: int) -> None
     assert abs(missed - p) < 6 * np.sqrt(p * (1 - p) / 10_000) + 1e-9  # six deviations of the mean
 
 
-def test_nobody_is_away_with_a_probability_of_nothing() -> None:
+def test_no_actor_is_away_with_probability_zero() -> None:
     assert there(Dropout(0.0), 50, 50).all()
 
 
 @settings(max_examples=30)
 @given(st.floats(0, 0.9), seeds)
-def test_in_mid_round_those_are_lost_who_would_have_been_away(p: float, seed: int) -> None:
+def test_with_mid_round_the_actors_that_would_be_away_are_lost(p: float, seed: int) -> None:
     away = ~there(Dropout(p), 20, 10, seed)
     for one, missing in zip(presences(Dropout(p, mid_round=True), 20, 10, seed), away, strict=True):
         assert one.there.all()

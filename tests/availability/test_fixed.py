@@ -13,11 +13,11 @@ from tests.availability.draws import draw, presences, there
 ACTORS, ROUNDS = 5, 12
 
 
-def test_always_leaves_nothing_to_decide() -> None:
+def test_with_always_every_actor_is_there_in_every_round() -> None:
     Always()(ACTORS, ROUNDS, draw())
 
 
-def test_who_joins_is_away_before_and_who_leaves_is_there_before() -> None:
+def test_an_actor_is_away_before_it_joins_and_there_before_it_leaves() -> None:
     found = there(Schedule(join={3: [1, 2]}, leave={5: [2, 4]}), ACTORS, 6).astype(int)
     np.testing.assert_array_equal(found[:, 0], [1, 1, 1, 1, 1, 1])
     np.testing.assert_array_equal(found[:, 1], [0, 0, 1, 1, 1, 1])
@@ -25,13 +25,13 @@ def test_who_joins_is_away_before_and_who_leaves_is_there_before() -> None:
     np.testing.assert_array_equal(found[:, 4], [1, 1, 1, 1, 0, 0])
 
 
-def test_nobody_is_lost() -> None:
+def test_a_schedule_loses_no_actor_in_mid_round() -> None:
     assert not any(one.lost.any() for one in presences(Schedule(leave={2: [0]}), ACTORS, ROUNDS))
 
 
 @settings(max_examples=50)
 @given(st.dictionaries(st.integers(0, ACTORS - 1), st.lists(st.integers(1, ROUNDS), unique=True, min_size=1)))
-def test_a_schedule_says_what_it_was_told(turns: dict[int, list[int]]) -> None:
+def test_a_schedule_follows_its_timetable(turns: dict[int, list[int]]) -> None:
     """Each actor joins and leaves in turns, beginning with what its number's parity says."""
     timetable: dict[bool, dict[int, list[int]]] = {True: {}, False: {}}
     for actor, rounds in turns.items():
@@ -59,7 +59,7 @@ def test_a_schedule_says_what_it_was_told(turns: dict[int, list[int]]) -> None:
         ({"join": {2: [1]}, "leave": {2: [1]}}, "actor 1 joins in round 2: .* in different rounds"),
     ],
 )
-def test_what_cannot_be_is_refused_when_it_is_said(timetable: Any, reason: str) -> None:
+def test_an_impossible_timetable_is_refused_at_once(timetable: Any, reason: str) -> None:
     with pytest.raises(AvailabilityError, match=reason):
         Schedule(**timetable)
 

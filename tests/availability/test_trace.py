@@ -23,7 +23,7 @@ def test_stretches_include_both_ends_and_may_be_open(tmp_path: Path) -> None:
     np.testing.assert_array_equal(there(Trace(path), 3, 5), expected)
 
 
-def test_a_line_for_each_round_says_the_same(tmp_path: Path) -> None:
+def test_a_line_for_each_round_says_the_same_as_stretches(tmp_path: Path) -> None:
     path = written(tmp_path, "\ufeffround,actor\r\n5,0\r\n1,0\r\n2,1\r\n3,1\r\n")
     expected = np.array([[1, 0, 0, 0, 1], [0, 1, 1, 0, 0]]).T
     np.testing.assert_array_equal(there(Trace(path), 2, 5), expected)
@@ -31,7 +31,7 @@ def test_a_line_for_each_round_says_the_same(tmp_path: Path) -> None:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=8), st.integers(1, 30))
-def test_what_is_written_is_read_and_repeated(tmp_path: Path, table: list[list[bool]], rounds: int) -> None:
+def test_a_written_trace_is_read_and_repeated(tmp_path: Path, table: list[list[bool]], rounds: int) -> None:
     table[-1][0] = True  # the last round is the last that anybody is there
     lines = [
         f"{number},{actor}" for number, row in enumerate(table, 1) for actor, is_ in enumerate(row) if is_
@@ -59,7 +59,9 @@ def test_what_is_written_is_read_and_repeated(tmp_path: Path, table: list[list[b
         ("actor,from,to\n0,1,8\n", r"ends with round 8, but the run has rounds=9"),
     ],
 )
-def test_what_is_wrong_is_said_before_the_first_round(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_error_in_a_trace_is_reported_before_the_first_round(
+    tmp_path: Path, text: str, reason: str
+) -> None:
     with pytest.raises(AvailabilityError, match=reason) as caught:
         Trace(written(tmp_path, text))(4, 9, draw())
     assert "trace.csv" in str(caught.value)

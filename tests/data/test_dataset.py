@@ -22,7 +22,7 @@ def test_a_labelled_data_set_knows_its_inputs_and_outputs() -> None:
     assert (dataset.inputs, dataset.outputs, len(dataset.train)) == (4, 3, 9)
 
 
-def test_a_data_set_with_real_targets_has_one_output_for_each() -> None:
+def test_a_data_set_with_real_targets_has_one_output_for_each_target() -> None:
     assert Dataset("mine", real(9), real(5), None, (4,)).outputs == 2
 
 

@@ -72,12 +72,12 @@ CHANGES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_whatever_changes_is_named(case: str) -> None:
+def test_a_change_of_the_data_is_named(case: str) -> None:
     change, named = CHANGES[case]
     assert changed(fingerprint(data()), fingerprint(change(data()))).startswith(named)
 
 
-def test_what_only_one_knows_is_no_change() -> None:
+def test_a_property_that_only_one_fingerprint_has_is_no_change() -> None:
     assert changed({}, fingerprint(data())) == ""
 
 

@@ -112,7 +112,7 @@ def test_without_memfd_a_child_process_reads_the_same_bytes(child: Any, method: 
 
 
 @pytest.mark.usefixtures("without_memfd")
-def test_where_descriptors_do_not_travel_a_file_does(
+def test_a_file_travels_where_descriptors_do_not(
     child: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("sys.platform", "win32")
@@ -151,7 +151,7 @@ def test_shards_travel_only_to_a_starting_process() -> None:
         pickle.dumps(shards)
 
 
-def test_what_travels_does_not_grow_with_the_actors() -> None:
+def test_the_pickled_state_does_not_grow_with_the_actors() -> None:
     rows = some_rows(5000)
     with Shards.create(rows, parts_of(rows, 5000)) as shards:
         shards.open(0)

@@ -74,7 +74,7 @@ def test_one_client_alone_does_not_turn() -> None:
 
 
 @pytest.mark.parametrize("shape", [(16,), (2, 2, 2, 2)])
-def test_what_is_no_image_is_not_turned(shape: tuple[int, ...]) -> None:
+def test_rows_that_are_no_images_are_not_turned(shape: tuple[int, ...]) -> None:
     with pytest.raises(SkewError, match=f"shape {shape}".replace("(", r"\(").replace(")", r"\)")):
         Rotation()(images(2, *shape), shape, 0, 2, np.random.default_rng(0))
 

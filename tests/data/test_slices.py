@@ -90,7 +90,7 @@ def test_only_the_slices_opened_last_are_kept(shards: Shards, monkeypatch: pytes
     np.testing.assert_array_equal(one.open(0).training.x, first.training.x)
 
 
-def test_what_was_opened_does_not_travel(shards: Shards) -> None:
+def test_opened_slices_do_not_travel(shards: Shards) -> None:
     one = slices(shards, GaussianNoise(1.0))
     one.open(0)
     assert one.__getstate__()["_opened"] == {}

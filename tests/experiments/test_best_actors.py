@@ -90,7 +90,7 @@ def test_the_report_reads_the_runs_alone_and_goes_on_where_it_stopped(
     assert (tmp_path / "sweeps.png").stat().st_size > 10_000
 
 
-def test_a_sweep_is_over_what_can_be_chosen(study: dict[str, Any]) -> None:
+def test_a_sweep_is_over_the_numbers_that_can_be_chosen(study: dict[str, Any]) -> None:
     assert study["settings"].SERIES == SERIES
     for quick in (True, False):
         for one in study["study"].studies(quick):

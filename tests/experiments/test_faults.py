@@ -157,7 +157,7 @@ def test_the_table_counts_runs_with_errors_apart(study: dict[str, Any], tmp_path
     ]
 
 
-def test_the_figure_is_drawn_of_what_recovered(study: dict[str, Any], tmp_path: Path) -> None:
+def test_the_figure_shows_the_recoveries(study: dict[str, Any], tmp_path: Path) -> None:
     found = [study["rows"].Recovery("a", "b", "c", 0, "killed", 0.1 * number) for number in range(1, 9)]
     assert study["figures"].draw(found, tmp_path / "recovery.png")
     assert (tmp_path / "recovery.png").stat().st_size > 10_000
@@ -198,7 +198,9 @@ def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) 
     assert processes.left_over(others, 0.0) == []
 
 
-def test_what_others_use_in_shared_memory_is_not_left_of_a_run(study: dict[str, Any], tmp_path: Path) -> None:
+def test_files_in_shared_memory_that_other_processes_use_are_not_left_of_a_run(
+    study: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "before").touch()
     before = set(tmp_path.iterdir())
     (tmp_path / "left").touch()
@@ -211,7 +213,7 @@ def test_what_others_use_in_shared_memory_is_not_left_of_a_run(study: dict[str, 
 
 
 @pytest.mark.slow
-def test_the_smallest_form_of_the_study_finds_what_is_promised(tmp_path: Path) -> None:
+def test_the_smallest_form_of_the_study_confirms_the_promises(tmp_path: Path) -> None:
     command = [sys.executable, str(STUDY / "study.py"), "--quick", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -36,7 +36,7 @@ def test_a_row_sums_up_its_turns_and_says_whether_it_keeps_its_bound(study: dict
         study["rows"].row_of("a", "b", "c", [], "x")
 
 
-def test_the_table_keeps_what_is_not_measured_again(study: dict[str, Any], tmp_path: Path) -> None:
+def test_the_table_keeps_rows_that_are_not_measured_again(study: dict[str, Any], tmp_path: Path) -> None:
     rows = study["rows"]
     first = rows.Table(tmp_path, ["step", "mean"])
     old = rows.row_of("mean", "old, with | and ≤", "ratio", [1.25], "x", at_most=1.5, note="a, b")
@@ -70,7 +70,7 @@ class Counting:
         return float(self.turns)
 
 
-def test_arms_take_turns_after_one_that_warms_up(study: dict[str, Any]) -> None:
+def test_arms_take_turns_after_a_turn_that_warms_up(study: dict[str, Any]) -> None:
     log: list[str] = []
     arms = [Counting("a", log), Counting("b", log)]
     figures = study["arms"].alternate(arms, 3, random.Random(0))
@@ -99,7 +99,7 @@ def test_a_program_answers_each_turn_and_its_end_is_told(study: dict[str, Any]) 
     broken.close()
 
 
-def test_figures_are_drawn_of_what_was_measured(study: dict[str, Any], tmp_path: Path) -> None:
+def test_figures_show_the_measurements(study: dict[str, Any], tmp_path: Path) -> None:
     row_of = study["rows"].row_of
     rows = [row_of("speed_up", f"{n} actors, 2 workers", "x", [1.8, 1.9], "x") for n in (2, 8, 32)]
     rows += [row_of("overhead", f"100 clients, {s}, fedavg", "x", [0.1], "ms") for s in ("1 KB", "2.1 MB")]

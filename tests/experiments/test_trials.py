@@ -161,7 +161,7 @@ def test_a_typo_is_an_error_before_anything_runs(runner: Any, study: Any, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_that_fails_leaves_the_others_alone_and_is_tried_again(
+def test_a_run_that_fails_leaves_other_runs_alone_and_is_tried_again(
     runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wild = runner.trials.Arm("wild", ("model.learning_rate=1e30",))
@@ -173,7 +173,7 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_tried_again(
     assert [arm for arm, _ in lines(capsys)] == ["wild"]
 
 
-def test_a_timed_run_is_made_anew_if_others_had_the_cores(
+def test_a_timed_run_is_made_anew_if_other_processes_had_the_cores(
     runner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, contended, taken = [0.0], [0.0], iter([3.0, 0.4, 5.0])
@@ -244,7 +244,7 @@ def test_the_baselines_of_a_run_are_trials_too(runner: Any, study: Any, tmp_path
     assert json.loads((tmp_path / "environment.json").read_text())["workers"] >= 1
 
 
-def test_nothing_to_report_is_said(
+def test_a_report_without_a_completed_run_is_refused(
     runner: Any, study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--folder", str(tmp_path), "--report-only"]
@@ -289,7 +289,7 @@ def test_the_ratio_is_that_of_the_trials(runner: Any) -> None:
             runner.intervals.ratio(of, over)
 
 
-def test_what_moves_both_arms_of_a_trial_does_not_widen_the_interval(runner: Any) -> None:
+def test_an_effect_on_both_arms_of_a_trial_does_not_widen_the_interval(runner: Any) -> None:
     slow = np.array([1.0, 3.0, 2.0, 5.0])
     found = runner.intervals.ratio(list(2 * slow), list(slow))
     assert (found.low, found.high) == pytest.approx((2.0, 2.0))
@@ -310,7 +310,7 @@ def test_equivalence_is_two_one_sided_tests(runner: Any, differences: list[float
         assert found.p == pytest.approx(max(above, below), abs=1e-9)
 
 
-def test_equivalence_of_the_same_and_of_too_few(runner: Any) -> None:
+def test_equal_accuracies_are_equivalent_and_too_few_trials_show_nothing(runner: Any) -> None:
     assert runner.intervals.equivalence([0.9, 0.8], [0.9, 0.8], 0.01).p == 0.0
     assert runner.intervals.equivalence([0.5, 0.5], [0.25, 0.25], 0.01).p == 1.0
     alone = runner.intervals.equivalence([0.9], [0.9], 0.01)

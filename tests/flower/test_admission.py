@@ -116,7 +116,7 @@ def test_the_metrics_that_a_strategy_computes_with_must_be_there_and_finite() ->
         assert "train-loss must be finite and at least 0" in reason(**{"train-loss": bad})
 
 
-def test_who_has_no_rows_and_says_so_is_excused_and_no_error() -> None:
+def test_a_client_without_rows_that_says_so_is_excused_and_no_error() -> None:
     nothing, something = reply(GOOD, {"num-examples": 0, "train-loss": float("nan")}), reply(GOOD)
     assert Strict([10, 0]).structure([nothing], array_record(SENT)) == []
     (refused,) = Strict([10, 0]).structure([something], array_record(SENT))
@@ -148,7 +148,7 @@ def test_replies_to_evaluation_weigh_as_much_as_is_held_out() -> None:
     assert "expected one metric record 'metrics', got ArrayRecord 'arrays'" in (refused.error.reason or "")
 
 
-def test_structural_admits_what_any_app_sends() -> None:
+def test_structural_admits_the_replies_of_any_app() -> None:
     trees = ArrayRecord({"trees": Array("", (), "xgboost", b"{}"), "nan": LocalArray(np.array(np.nan))})
     anything = reply(
         {}, {"x": [1, 2]}, more=MetricRecord(), trees=trees, config=ConfigRecord({"share": b"1"})

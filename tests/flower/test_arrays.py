@@ -32,7 +32,7 @@ def test_a_local_array_says_of_itself_what_flowers_does() -> None:
     np.testing.assert_array_equal(local.numpy(), values)
 
 
-def test_numpy_gives_a_copy_of_its_own() -> None:
+def test_numpy_gives_a_separate_copy() -> None:
     values = np.zeros(3, dtype=np.float32)
     values.flags.writeable = False
     LocalArray(values).numpy()[0] = 1
@@ -57,7 +57,7 @@ def test_objects_do_not_travel() -> None:
 
 
 @given(ARRAYS)
-def test_flowers_own_array_is_unwrapped_without_a_copy(array: np.ndarray[Any, Any]) -> None:
+def test_an_array_of_flower_is_unwrapped_without_a_copy(array: np.ndarray[Any, Any]) -> None:
     wrapped = Array.from_numpy_ndarray(array)
     behind = unwrapped(wrapped)
     assert behind is not None
@@ -129,7 +129,7 @@ def test_arrays_of_other_kinds_are_not_unwrapped() -> None:
         ndarrays(ArrayRecord({"trees": trees}))
 
 
-def test_it_is_sent_and_pickled_like_any_other() -> None:
+def test_a_local_array_is_sent_and_pickled_like_any_other_array() -> None:
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     theirs, ours = Array.from_numpy_ndarray(values), LocalArray(values)
     assert ours.object_id == theirs.object_id

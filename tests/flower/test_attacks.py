@@ -58,7 +58,7 @@ def test_noise_has_the_deviation_asked_for_and_the_bits_of_its_generator(
 
 
 @given(VECTORS)
-def test_nan_is_all_there_is(sent: NDArray[Any]) -> None:
+def test_the_nan_attack_sends_nothing_but_nan(sent: NDArray[Any]) -> None:
     assert np.isnan(reply(NaN(), sent, sent)).all()
 
 
@@ -90,7 +90,7 @@ def test_replies_have_the_dtypes_and_shapes_that_were_trained_and_counters_stay(
 
 
 @given(ndarrays_of(np.int64, 20, elements=st.integers(0, 9)))
-def test_labels_are_flipped_all_or_one_into_another(y: NDArray[np.int64]) -> None:
+def test_labels_are_all_flipped_or_one_label_into_another(y: NDArray[np.int64]) -> None:
     rows = Rows(np.ones((20, 2), np.float32), y)
     assert np.array_equal(LabelFlip().rows(rows, 10).y, 9 - y)
     one = LabelFlip(source=7, target=1).rows(rows, 10)
@@ -102,7 +102,7 @@ def test_labels_are_flipped_all_or_one_into_another(y: NDArray[np.int64]) -> Non
 
 
 @given(st.integers(1, 60), st.floats(0, 1), st.floats(0, 1), st.integers(0, 99))
-def test_the_share_of_the_actors_is_drawn_and_a_larger_one_holds_a_smaller(
+def test_the_share_of_the_actors_is_drawn_and_a_larger_share_holds_a_smaller(
     actors: int, share: float, other: float, seed: int
 ) -> None:
     def drawn(share: float) -> tuple[int, ...]:
@@ -118,7 +118,7 @@ def test_the_share_of_the_actors_is_drawn_and_a_larger_one_holds_a_smaller(
     assert len(many) == round(max(share, other) * actors)
 
 
-def test_who_is_malicious_depends_on_the_seed_or_is_said() -> None:
+def test_the_malicious_actors_depend_on_the_seed_or_are_given() -> None:
     drawn = {NaN(share=0.2).malicious(50, generator(seed, Stream.ATTACK)) for seed in range(5)}
     assert len(drawn) == 5
     assert NaN(actors=[3, 0]).malicious(4, rng()) == (0, 3)
@@ -144,7 +144,7 @@ def test_who_is_malicious_depends_on_the_seed_or_is_said() -> None:
         (["attack=label_flip", "attack.source=3"], r"attack\.source=3 attack\.target=None: give both"),
     ],
 )
-def test_options_that_cannot_be_are_named(overrides: list[str], problem: str) -> None:
+def test_impossible_options_are_named(overrides: list[str], problem: str) -> None:
     with pytest.raises((AttackError, ConfigError), match=problem):
         built(compose(*overrides))
 

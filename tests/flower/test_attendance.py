@@ -61,13 +61,13 @@ STRATEGIES = [
 
 
 @pytest.mark.parametrize("make", STRATEGIES)
-def test_only_those_who_are_there_are_asked(grid: LocalGrid, make: Any) -> None:
+def test_only_clients_that_are_there_are_asked(grid: LocalGrid, make: Any) -> None:
     rounds = run(grid, make(), rounds_of([0, 1, 2, 3, 4], [1, 3], [0, 4]))
     assert trained(rounds) == [[0, 1, 2, 3, 4], [1, 3], [0, 4]]
     assert [one.presence.there.sum() for one in rounds[1:] if one.presence] == [5, 2, 2]
 
 
-def test_the_fraction_is_of_those_who_are_there(grid: LocalGrid) -> None:
+def test_the_fraction_is_of_the_clients_that_are_there(grid: LocalGrid) -> None:
     strategy = FedAvg(**CENTRAL, fraction_train=0.5)
     found = trained(run(grid, strategy, rounds_of([0, 1, 2, 3], [1, 3], [2])))
     assert [len(actors) for actors in found] == [2, 1, 1]
@@ -100,7 +100,7 @@ def test_a_strategy_never_waits_for_nodes_that_are_not_there(
     assert "round 1: 2 of 5 clients were there, the strategy needs 3" in caplog.text
 
 
-def test_nor_does_one_that_wraps_another(grid: LocalGrid) -> None:
+def test_a_strategy_that_wraps_another_does_not_wait_either(grid: LocalGrid) -> None:
     inner = flower.FedAvg(**{**CENTRAL, "min_available_nodes": 2})
     strategy = flower.DifferentialPrivacyServerSideFixedClipping(
         inner, noise_multiplier=0.0, clipping_norm=1.0, num_sampled_clients=2
@@ -108,7 +108,7 @@ def test_nor_does_one_that_wraps_another(grid: LocalGrid) -> None:
     assert trained(run(grid, strategy, rounds_of([3], [1, 2], []))) == [[], [1, 2], []]
 
 
-def test_too_few_to_evaluate_are_not_waited_for(grid: LocalGrid) -> None:
+def test_an_evaluation_with_too_few_clients_is_left_out(grid: LocalGrid) -> None:
     strategy = FedAvg(**{**ALL, "min_evaluate_nodes": 3})
     one, two, _ = run(grid, strategy, rounds_of([0, 1], [0, 1, 2], [0]))[1:]
     assert one.train_metrics
@@ -117,7 +117,7 @@ def test_too_few_to_evaluate_are_not_waited_for(grid: LocalGrid) -> None:
 
 
 @pytest.mark.parametrize("make", STRATEGIES)
-def test_work_of_those_who_leave_in_mid_round_is_lost_and_no_error(grid: LocalGrid, make: Any) -> None:
+def test_work_of_clients_that_leave_in_mid_round_is_lost_and_no_error(grid: LocalGrid, make: Any) -> None:
     everybody = range(ACTORS)
     leaving = run(
         grid, make(fraction_evaluate=1.0), rounds_of(everybody, everybody, everybody, lost=[[], [1, 4]])
@@ -130,7 +130,7 @@ def test_work_of_those_who_leave_in_mid_round_is_lost_and_no_error(grid: LocalGr
 
 
 @pytest.mark.parametrize("make", STRATEGIES)
-def test_if_all_leave_the_model_stays_as_it_was(grid: LocalGrid, make: Any) -> None:
+def test_the_model_stays_as_it_was_if_all_clients_leave(grid: LocalGrid, make: Any) -> None:
     *_, first, second = run(grid, make(), rounds_of([0, 1], [2, 3], lost=[[], [2, 3]]), rounds=2)
     for name, array in first.arrays.items():
         assert second.arrays[name].tobytes() == array.tobytes()
@@ -164,7 +164,7 @@ class Clinging(flower.FedAvg):
         return list(self._construct_messages(messages[0].content, self.nodes, "train"))
 
 
-def test_who_is_asked_and_not_there_does_not_answer(grid: LocalGrid) -> None:
+def test_a_client_that_is_asked_and_not_there_does_not_answer(grid: LocalGrid) -> None:
     found = trained(run(grid, Clinging(**CENTRAL), rounds_of([0, 1, 2], [1, 3], [2])))
     assert found == [[0, 1, 2], [1], [2]]
 

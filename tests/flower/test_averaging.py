@@ -79,7 +79,9 @@ def test_the_bits_are_those_of_averaging_all_replies_afterwards(workers: int) ->
 
 
 @pytest.mark.parametrize("bad", [[0], [5, 40], list(range(GROUP)), list(range(CLIENTS))])
-def test_clients_that_raise_or_send_nan_are_errors_and_the_mean_is_that_of_the_others(bad: list[int]) -> None:
+def test_clients_that_raise_or_send_nan_are_errors_and_the_mean_is_that_of_the_remaining_clients(
+    bad: list[int],
+) -> None:
     arrays, _, replies = averaged(2, bad)
     assert [partition_of(reply.metadata.src_node_id) for reply in replies if reply.has_error()] == bad
     good = [client for client in range(CLIENTS) if client not in bad]

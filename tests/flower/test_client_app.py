@@ -61,7 +61,9 @@ def result(reply: Message) -> dict[str, Any]:
     return {name: array.copy() for name, array in ndarrays(record).items()}
 
 
-def test_it_trains_on_its_own_rows_in_the_order_that_seed_partition_and_round_choose(shards: Shards) -> None:
+def test_a_client_trains_on_its_rows_in_the_order_that_seed_partition_and_round_choose(
+    shards: Shards,
+) -> None:
     reply = call(client_app(slices(shards), NEW_MODEL, TRAINING), partition=1, number=3)
     expected, rows = NEW_MODEL(), shards.open(1)
     rng = generator(5, Stream.BATCHES, 1, 3)
@@ -71,7 +73,7 @@ def test_it_trains_on_its_own_rows_in_the_order_that_seed_partition_and_round_ch
     assert reply.content["metrics"] == {"num-examples": 25, "train-loss": loss}
 
 
-def test_nothing_is_left_of_one_call_in_the_next(shards: Shards) -> None:
+def test_a_call_leaves_nothing_for_the_next_call(shards: Shards) -> None:
     app = client_app(slices(shards), MOMENTUM, TRAINING)
     first = result(call(app, partition=0))
     call(app, partition=1, mu=5.0)
@@ -101,7 +103,7 @@ def test_kept_momentum_lives_in_the_clients_state_and_reset_momentum_does_not(sh
         assert np.array_equal(first["layer0.weight"], second["layer0.weight"]) is not keep
 
 
-def test_it_evaluates_on_the_rows_that_it_holds_out(shards: Shards) -> None:
+def test_a_client_evaluates_on_the_rows_that_it_holds_out(shards: Shards) -> None:
     reply = call(client_app(slices(shards, 0.2), NEW_MODEL, TRAINING), "evaluate", partition=1)
     held_out = slices(shards, 0.2).open(1).held_out
     evaluation = NEW_MODEL().evaluate(held_out.x, held_out.y)

@@ -24,7 +24,7 @@ def nothing_provided(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("backend", [pytest.param("inline", marks=pytest.mark.slow), "actors"])
-def test_a_client_app_of_ones_own_trains_on_the_rows_of_its_partition(backend: str) -> None:
+def test_a_users_client_app_trains_on_the_rows_of_its_partition(backend: str) -> None:
     reference = "client.reference=tests.flower.own_app:app"
     outcome = run(compose(*OPTIONS, reference, f"backend={backend}", "partition=linear"))
     first, last = outcome.histories["federated"].rounds[1:]
@@ -59,7 +59,7 @@ def test_no_two_phases_share_a_metric_whatever_an_app_calls_it(tmp_path: Path) -
     assert History.load(tmp_path).rounds == known.rounds
 
 
-def test_what_is_no_client_app_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     wrong: dict[str, tuple[type[Exception], str]] = {
         "tests.flower.own_app:train": (AppError, "not a ClientApp but function"),
         "nowhere:app": (AppError, "no module 'nowhere'"),
@@ -73,7 +73,7 @@ def test_what_is_no_client_app_is_said(capsys: pytest.CaptureFixture[str]) -> No
         run(compose(*OPTIONS, "client.reference=tests.flower.own_app:app", "actors=auto"))
 
 
-def test_rows_are_there_in_experiments_alone() -> None:
+def test_partitions_exist_in_experiments_alone() -> None:
     own: Any = {"partition-id": 0, "num-partitions": 1}
     with pytest.raises(AppError, match="no experiment runs here"):
         fedlocal.partition(Context(1, 1, own, RecordDict(), {}))

@@ -157,7 +157,7 @@ def number(value: int) -> RecordDict:
     return RecordDict({"m": MetricRecord({"i": value})})
 
 
-def test_whoever_takes_nodes_out_of_the_list_changes_a_copy(grid: Grid) -> None:
+def test_the_list_of_nodes_is_a_copy(grid: Grid) -> None:
     before = set(grid.get_node_ids())
     taken: Any = grid.get_node_ids()
     taken.remove(min(before))
@@ -178,7 +178,7 @@ def test_a_message_to_a_node_that_is_not_there_is_left_out(grid: Grid) -> None:
     assert ask(grid, nowhere, "echo") == []
 
 
-def test_nothing_sent_is_nothing_received(grid: Grid) -> None:
+def test_no_messages_have_no_replies(grid: Grid) -> None:
     assert list(grid.send_and_receive([])) == []
     assert list(grid.push_messages([])) == []
     assert list(grid.pull_messages([])) == []
@@ -233,7 +233,7 @@ def test_a_client_that_raises_is_an_error_of_code_2(grid: Grid) -> None:
     assert "as it was asked to" in (reply.error.reason or "")
 
 
-def test_who_does_not_answer_in_time_has_no_reply(patient: Grid) -> None:
+def test_a_client_that_does_not_answer_in_time_has_no_reply(patient: Grid) -> None:
     first, second, _ = nodes_of(patient)
     kinds = {first: "query.never", second: "query.echo"}
     messages = [Message(RecordDict(), node, kind) for node, kind in kinds.items()]
@@ -243,7 +243,7 @@ def test_who_does_not_answer_in_time_has_no_reply(patient: Grid) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1])
-def test_without_time_nobody_waits_and_messages_are_handled(grid: Grid, timeout: int) -> None:
+def test_a_call_without_time_does_not_wait_and_its_messages_are_handled(grid: Grid, timeout: int) -> None:
     node = nodes_of(grid)[0]
     before = told(ask(grid, node, "count")[0])["n"]
     assert ask(grid, node, "count", timeout=timeout) == []
@@ -266,7 +266,7 @@ def test_a_reply_is_pulled_once(grid: Grid) -> None:
     assert codes(grid.pull_messages([identifier])) == [3]
 
 
-def test_who_pulls_what_nobody_sent_has_an_error_of_code_3(grid: Grid) -> None:
+def test_a_pull_of_a_message_that_nobody_sent_is_an_error_of_code_3(grid: Grid) -> None:
     (reply,) = grid.pull_messages(["nothing"])
     assert (codes([reply]), reply.metadata.reply_to_message_id) == ([3], "nothing")
     assert (reply.metadata.src_node_id, reply.metadata.dst_node_id) == (1, 1)
@@ -286,7 +286,7 @@ def test_arrays_keep_type_shape_order_and_values_both_ways(grid: Grid, name: str
     assert (received.dtype, received.shape) == (str(ARRAYS[name].dtype), ARRAYS[name].shape)
 
 
-def test_arrays_of_other_kinds_travel_as_they_are(grid: Grid) -> None:
+def test_arrays_that_are_not_numpys_travel_as_they_are(grid: Grid) -> None:
     (reply,) = ask(grid, nodes_of(grid)[0], "raw")
     assert array_of(reply.content) == RAW
 
@@ -309,7 +309,7 @@ def test_all_kinds_of_values_survive(grid: Grid) -> None:
     assert list(reply.content) == list(content)
 
 
-def test_what_a_client_changes_in_a_copy_changes_nothing_that_was_sent(grid: Grid) -> None:
+def test_a_clients_change_of_a_copy_leaves_the_sent_message_alone(grid: Grid) -> None:
     record = ArrayRecord({"w": Array(np.ones(4, np.float32))})
     messages = [Message(RecordDict({"a": record}), node, "query.change") for node in nodes_of(grid)]
     for _ in range(2):
@@ -352,7 +352,7 @@ def test_many_threads_may_send_and_receive(grid: Grid) -> None:
     assert not wrong
 
 
-def test_ours_alone_sends_a_message_again_that_was_sent_before() -> None:
+def test_the_local_grid_alone_sends_a_message_again_that_was_sent_before() -> None:
     with GRIDS["inline"]() as grid:
         message = Message(RecordDict(), nodes_of(grid)[0], "query.count")
         first, second = [name for _ in range(2) for name in grid.push_messages([message])]

@@ -46,7 +46,7 @@ def test_an_exchange_has_the_workers_that_there_were() -> None:
     ("workers", "clients", "fewest", "bounds"),
     [(8, 5, 1, (1, 5)), (1, 5, 1, (1, 1)), (3, 5, 2, (2, 3)), (4, 2, 3, (2, 2))],
 )
-def test_its_bounds_are_what_was_asked_for(
+def test_the_bounds_of_the_workers_are_those_asked_for(
     monkeypatch: pytest.MonkeyPatch, workers: int, clients: int, fewest: int, bounds: tuple[int, int]
 ) -> None:
     asked: list[int] = []

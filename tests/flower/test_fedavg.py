@@ -37,7 +37,7 @@ NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1000, 1000)
 
 
 @given(st.lists(st.tuples(st.integers(1, 1000), NUMBERS, NUMBERS), min_size=1, max_size=40))
-def test_metrics_have_the_bits_of_flowers(values: list[tuple[int, float, float]]) -> None:
+def test_metrics_have_the_bits_of_flowers_fedavg(values: list[tuple[int, float, float]]) -> None:
     some = replies([{"loss": loss, "num-examples": n, "other": other} for n, loss, other in values])
     ours, theirs = FedAvg().aggregate_train(1, some), flower.FedAvg().aggregate_train(1, some)
     assert ours[1] == theirs[1]
@@ -47,7 +47,7 @@ def test_metrics_have_the_bits_of_flowers(values: list[tuple[int, float, float]]
     np.testing.assert_allclose(mean, flowers, rtol=1e-5)
 
 
-def test_lists_of_metrics_and_functions_of_ones_own_are_aggregated_too() -> None:
+def test_lists_of_metrics_are_aggregated_and_a_users_function_is_used() -> None:
     some = replies([{"num-examples": 1, "curve": [1.0, 2.0]}, {"num-examples": 3, "curve": [5.0, 6.0]}])
     assert FedAvg().aggregate_train(1, some)[1] == MetricRecord({"curve": [4.0, 5.0]})
     own = FedAvg(train_metrics_aggr_fn=lambda contents, _: MetricRecord({"replies": len(contents)}))
@@ -76,7 +76,7 @@ def test_groups_hold_the_largest_first_and_their_nodes_in_order(sizes: dict[int,
 @pytest.mark.parametrize(
     "options", [{}, {"fraction_train": 0.3}, {"fraction_train": 0.01, "min_train_nodes": 3}]
 )
-def test_it_asks_the_clients_that_flowers_would_ask(options: dict[str, Any]) -> None:
+def test_fedavg_asks_the_clients_that_flowers_fedavg_would_ask(options: dict[str, Any]) -> None:
     asked = []
     with LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 40) as grid:
         for strategy in (FedAvg(**options), flower.FedAvg(**options)):

@@ -61,7 +61,7 @@ def test_a_server_app_knows_of_no_other_nodes_than_it_is_told_of(grid: LocalGrid
         grid.send_and_receive(messages("train", [1]))
 
 
-def test_a_node_keeps_its_state_and_nobody_elses(grid: LocalGrid) -> None:
+def test_a_node_keeps_its_own_state_alone(grid: LocalGrid) -> None:
     grid.send_and_receive(messages("train.count", [0, 1, 2]))
     grid.send_and_receive(messages("train.count", [1]))
     assert numbers(grid.send_and_receive(messages("train.count")), "n") == [2, 3, 2, 1, 1]
@@ -82,13 +82,13 @@ def test_a_failed_message_leaves_the_state_as_it_was(grid: LocalGrid) -> None:
     assert numbers(grid.send_and_receive(messages("train.count")), "n") == [3, 2, 3, 2, 3]
 
 
-def test_one_client_cannot_change_what_another_receives(grid: LocalGrid) -> None:
+def test_a_client_cannot_change_what_another_client_receives(grid: LocalGrid) -> None:
     sent = messages("train.write", [0, 1])
     assert not any(reply.has_error() for reply in grid.send_and_receive(sent))
     assert list(sent[0].content.array_records["arrays"]) == ["w"]
 
 
-def test_what_is_not_a_message_is_the_clients_error(grid: LocalGrid) -> None:
+def test_a_return_value_that_is_no_message_is_the_clients_error(grid: LocalGrid) -> None:
     (reply,) = grid.send_and_receive(messages("train.wrong", [2]))
     assert "must return a Message, it returned NoneType" in (reply.error.reason or "")
 
@@ -114,7 +114,7 @@ def test_a_node_that_is_not_there_is_refused(grid: LocalGrid) -> None:
         grid.send_and_receive(messages("train", [5]))
 
 
-def test_nobody_asked_nobody_replies(grid: LocalGrid) -> None:
+def test_no_messages_have_no_replies(grid: LocalGrid) -> None:
     assert grid.send_and_receive([]) == []
 
 

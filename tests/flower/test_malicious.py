@@ -49,12 +49,12 @@ def test_colluders_that_keep_their_optimizers_have_the_same_bits_everywhere() ->
 
 
 @pytest.mark.slow
-def test_malicious_clients_with_actors_of_their_own_have_the_bits_of_plain_ones() -> None:
+def test_malicious_clients_with_actors_of_their_own_have_the_bits_of_plain_malicious_clients() -> None:
     options = ("backend=inline", "attack=colluding", "attack.actors=[1,3]", "rounds=1", "accumulate=2")
     assert ran(*options, "client=nested", "client.workers=1").hashes == ran(*options).hashes
 
 
-def test_nobody_malicious_has_the_bits_of_no_attack() -> None:
+def test_a_share_of_zero_has_the_bits_of_no_attack() -> None:
     plain = ran("backend=inline").hashes
     for attack in ("attack=noise", "attack=colluding", "attack=nans"):
         assert ran("backend=inline", attack, "attack.share=0").hashes == plain
@@ -90,7 +90,9 @@ def test_flipped_labels_are_learned_and_held_out_rows_stay_as_they_are() -> None
     assert last.metrics["client-accuracy"] < chance
 
 
-def test_colluders_all_send_the_same_and_honest_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colluders_all_send_the_same_update_and_honest_clients_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     aggregated, seen = RoundLoop._aggregated, list[dict[int, Any]]()
 
     def watch(self: RoundLoop, number: int, trained: Any, *others: Any) -> Any:
@@ -109,7 +111,7 @@ def test_colluders_all_send_the_same_and_honest_ones_do_not(monkeypatch: pytest.
         assert not np.array_equal(sent[0], sent[3])
 
 
-def test_nan_is_its_senders_error_and_the_run_goes_on() -> None:
+def test_an_update_of_nan_is_its_senders_error_and_the_run_goes_on() -> None:
     outcome = ran("backend=inline", "attack=nans", "attack.actors=[1,3]")
     for one in outcome.histories["federated"].rounds[1:]:
         assert [error.actor for error in one.errors] == [1, 3]
@@ -163,7 +165,7 @@ def test_a_run_goes_on_with_the_same_malicious_actors(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_ends_with_the_reason(overrides: list[str], error: Any, reason: str) -> None:
+def test_an_impossible_attack_ends_with_the_reason(overrides: list[str], error: Any, reason: str) -> None:
     with pytest.raises(error, match=reason):
         ran("backend=inline", *overrides)
 

@@ -21,7 +21,7 @@ def replies(count: int, size: int, dtype: str = "float32", seed: int = 0) -> lis
 
 @pytest.mark.parametrize("count", [2, GROUP, GROUP + 1, 3 * GROUP + 5])
 @pytest.mark.parametrize("size", [1, SHARD - 1, SHARD, 2 * SHARD + 7])
-def test_it_is_the_mean(count: int, size: int) -> None:
+def test_the_weighted_mean_is_that_of_numpy(count: int, size: int) -> None:
     given_, weights = replies(count, size), list(range(1, count + 1))
     mean = weighted_mean(given_, weights)
     for name in ("w", "b"):
@@ -61,6 +61,6 @@ def test_float64_stays_float64() -> None:
 
 
 @pytest.mark.parametrize("weights", [[0, 0], [0.0, -1.0]])
-def test_no_weight_at_all_is_refused(weights: list[float]) -> None:
+def test_weights_without_a_positive_weight_are_refused(weights: list[float]) -> None:
     with pytest.raises(ValueError, match="at least one weight must be above 0"):
         weighted_mean(replies(2, 3), weights)

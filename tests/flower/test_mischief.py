@@ -91,7 +91,7 @@ BAD_REPLIES = {
 
 
 @pytest.mark.parametrize("name", BAD_REPLIES)
-def test_a_bad_reply_is_that_clients_error_and_nobody_elses(grid: LocalGrid, name: str) -> None:
+def test_a_bad_reply_is_the_error_of_its_client_alone(grid: LocalGrid, name: str) -> None:
     for kind in (FedAvg, flower.FedMedian):
         last = run(grid, telling(kind, name))
         expected = run(grid, telling(kind, "raises"))
@@ -179,7 +179,7 @@ def test_a_bad_reply_to_evaluation_is_that_clients_error(grid: LocalGrid, name: 
             assert reason in last.evaluation_errors[BAD]
 
 
-def test_whom_a_reply_is_from_is_known_from_whom_was_asked(grid: LocalGrid) -> None:
+def test_the_sender_of_a_reply_is_the_client_that_was_asked(grid: LocalGrid) -> None:
     last = run(grid, telling(FedAvg, IMPERSONATE), min_results=None)
     assert sorted(last.client_metrics) == list(range(CLIENTS))
     assert bits(last.arrays) == bits(run(grid, telling(FedAvg, "as it should be")).arrays)

@@ -83,7 +83,7 @@ def test_the_mean_is_that_of_updates_within_the_bound(updates: list[NDArray[Any]
 
 
 @given(st.lists(VECTORS, min_size=2, max_size=6))
-def test_a_bound_that_none_reaches_leaves_the_bits_of_fedavg(updates: list[NDArray[Any]]) -> None:
+def test_a_bound_that_no_update_reaches_leaves_the_bits_of_fedavg(updates: list[NDArray[Any]]) -> None:
     plain, found = aggregated(FedAvg(), updates), aggregated(NormClipping(norm=1e6), updates)
     for name, array in plain.items():
         assert np.array_equal(array, found[name])
@@ -103,7 +103,7 @@ def test_clients_that_all_stay_where_they_are_have_no_norm_to_clip() -> None:
     assert norm_of(SENT, found) == 0
 
 
-def test_other_numbers_than_real_ones_are_left_as_they_are() -> None:
+def test_numbers_that_are_not_real_are_left_as_they_are() -> None:
     trained = {"steps": np.array([5]), "w": np.array([2.0])}
     sent = {"steps": np.array([1]), "w": np.array([0.0])}
     assert norm_of(sent, trained) == 2

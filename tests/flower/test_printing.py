@@ -44,7 +44,7 @@ def test_a_line_comes_out_when_it_is_complete(stream: Named, below: StringIO) ->
     ],
 )
 @pytest.mark.parametrize("pieces", [1, 2, 100])
-def test_what_is_written_over_is_not_shown(
+def test_overwritten_text_is_not_shown(
     stream: Named, below: StringIO, text: str, shown: list[str], pieces: int
 ) -> None:
     for start in range(0, len(text), -(-len(text) // pieces)):
@@ -80,14 +80,14 @@ def test_other_programs_can_write_where_a_client_writes() -> None:
         assert file.read() == "from below\n"
 
 
-def test_a_stream_is_like_the_one_below_it(stream: Named) -> None:
+def test_a_stream_is_like_the_stream_below_it(stream: Named) -> None:
     sys_like = Named(sys.__stdout__, "client 3")  # type: ignore[arg-type]
     assert sys_like.name == sys.__stdout__.name  # type: ignore[union-attr]
     stream.reconfigure(line_buffering=True)
     assert not stream.isatty()
 
 
-def test_who_logs_through_a_handler_that_another_client_made_has_its_own_name(
+def test_a_client_that_logs_through_the_handler_of_another_client_keeps_its_own_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logger = logging.getLogger("of an app")

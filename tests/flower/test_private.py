@@ -112,7 +112,7 @@ def test_a_content_is_freed_with_its_last_reference_though_flower_looked_at_it()
         gc.enable()
 
 
-def test_its_views_are_still_in_step_with_it_and_typed() -> None:
+def test_the_views_of_a_content_are_still_in_step_with_it_and_typed() -> None:
     content = private.AcyclicRecordDict()
     content.metric_records["m"] = MetricRecord({"n": 1})
     assert content == RecordDict({"m": MetricRecord({"n": 1})})

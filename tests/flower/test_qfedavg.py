@@ -42,7 +42,7 @@ def test_clients_report_the_loss_of_their_rows_at_the_model_they_received() -> N
     setting.slices.shards.close()
 
 
-def test_an_app_that_does_not_report_it_is_told_so() -> None:
+def test_an_app_that_does_not_report_the_loss_before_training_is_refused() -> None:
     own = ("client=app", "client.reference=tests.flower.own_app:app")
     with pytest.raises(QuorumError, match="train-loss-before must be finite and at least 0, got None"):
         run(compose(*OPTIONS, *own))

@@ -43,7 +43,7 @@ def built(kind: Any, **options: Any) -> Any:
         (flower.FedAvg, {}, 1, ""),
     ],
 )  # fmt: skip
-def test_what_withstands_nobody_is_said_with_the_number_that_would(
+def test_a_strategy_that_withstands_nobody_is_named_with_the_number_that_would(
     kind: Any, options: dict[str, Any], replies: int, said: str
 ) -> None:
     found = weakness(built(kind, **options), everybody, replies, 3, 0)
@@ -98,7 +98,7 @@ def test_a_trimmed_mean_that_withstands_a_share_is_within_the_honest_values() ->
         assert flower.fedtrimmedavg.trim_mean(more, beta) > replies
 
 
-def test_a_run_warns_of_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_warns_of_a_weak_strategy(caplog: pytest.LogCaptureFixture) -> None:
     options = ("baseline=false", "display=off", "backend=inline", "rounds=1", "model.hidden=[]")
     with caplog.at_level(logging.WARNING):
         run(compose(*options, "strategy=fedtrimmedavg"))

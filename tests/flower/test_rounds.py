@@ -71,7 +71,7 @@ def evaluate(number: int, arrays: Arrays) -> Mapping[str, float]:
         pytest.param(lambda: flower.Bulyan(**ALL), marks=pytest.mark.slow),
     ],
 )
-def test_it_ends_with_the_bits_and_metrics_of_strategy_start(grid: LocalGrid, make: Any) -> None:
+def test_the_round_loop_ends_with_the_bits_and_metrics_of_strategy_start(grid: LocalGrid, make: Any) -> None:
     def evaluate_record(number: int, record: Any) -> MetricRecord:
         return MetricRecord(dict(evaluate(number, ndarrays(record))))
 
@@ -185,7 +185,7 @@ class FailingToEvaluate(flower.FedAvg):
         return messages
 
 
-def test_clients_that_fail_to_evaluate_end_the_run_as_those_that_fail_to_train(grid: LocalGrid) -> None:
+def test_clients_that_fail_to_evaluate_end_the_run_as_clients_that_fail_to_train_do(grid: LocalGrid) -> None:
     with pytest.raises(QuorumError, match="round 1: 2 of 5 clients failed to evaluate, 5 must reply") as told:
         list(loop(FailingToEvaluate(**ALL)).run(grid, INITIAL))
     assert "client 1: RuntimeError: odd partitions fail" in str(told.value)
@@ -196,7 +196,7 @@ def test_clients_that_fail_to_evaluate_end_the_run_as_those_that_fail_to_train(g
     assert sorted(last.client_evaluations) == [0, 2, 4]
 
 
-def test_no_more_need_reply_to_an_evaluation_than_are_asked(grid: LocalGrid) -> None:
+def test_an_evaluation_needs_no_more_replies_than_clients_are_asked(grid: LocalGrid) -> None:
     few = flower.FedAvg(**ALL, fraction_evaluate=0.4)
     *_, last = loop(few, min_results=3).run(grid, INITIAL)
     assert len(last.client_evaluations) == 2
@@ -206,7 +206,7 @@ class BothFailing(Failing, FailingToEvaluate):
     """Asks for what fails in both phases."""
 
 
-def test_an_error_in_each_phase_is_counted_in_each(grid: LocalGrid) -> None:
+def test_errors_in_both_phases_are_counted_in_both(grid: LocalGrid) -> None:
     *_, last = loop(BothFailing(**ALL), min_results=0).run(grid, INITIAL)
     assert [(error.actor, error.phase) for error in errors(last)] == [
         (1, "train"),
@@ -262,7 +262,9 @@ def test_a_round_in_which_nobody_has_anything_to_add_keeps_the_model(
 
 
 @pytest.mark.parametrize("make", [FedAvg, flower.FedAvg])
-def test_so_does_one_in_which_all_fail_where_no_quorum_is_asked_for(grid: LocalGrid, make: Any) -> None:
+def test_a_round_in_which_all_clients_fail_keeps_the_model_where_no_quorum_is_asked_for(
+    grid: LocalGrid, make: Any
+) -> None:
     admission = Strict([0] * 5)  # nobody can have trained on the rows that they say
     *_, last = loop(make(**ALL), admission=admission, min_results=0).run(grid, INITIAL)
     assert sorted(last.errors) == [0, 1, 2, 3, 4]
@@ -271,7 +273,7 @@ def test_so_does_one_in_which_all_fail_where_no_quorum_is_asked_for(grid: LocalG
         list(loop(make(**ALL), admission=admission, min_results=1).run(grid, INITIAL))
 
 
-def test_what_the_round_took_is_told(grid: LocalGrid) -> None:
+def test_a_round_records_the_time_of_its_steps(grid: LocalGrid) -> None:
     *_, last = loop(FedAvg(**ALL)).run(grid, INITIAL)
     assert isinstance(last, FederatedRound)
     assert last.exchange

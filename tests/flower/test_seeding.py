@@ -53,7 +53,7 @@ def test_a_framework_is_seeded_when_it_is_imported_after_the_seeding(framework: 
     del sys.modules[framework]
 
 
-def test_who_was_seeded_before_is_again_when_a_call_in_between_was_what_imported_a_framework(
+def test_a_caller_is_seeded_again_after_a_call_in_between_imported_a_framework(
     framework: str,
 ) -> None:
     with left_alone():
@@ -67,7 +67,7 @@ def test_who_was_seeded_before_is_again_when_a_call_in_between_was_what_imported
         del sys.modules[framework]
 
 
-def test_nothing_is_seeded_that_is_imported_when_all_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_framework_imported_after_the_end_is_not_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     before = list(sys.meta_path)
     with left_alone():

@@ -71,7 +71,7 @@ def test_a_round_changes_no_attribute_but_the_declared_ones(preset: str) -> None
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_what_is_captured_does_not_change_in_later_rounds(preset: str) -> None:
+def test_a_captured_state_does_not_change_in_later_rounds(preset: str) -> None:
     strategy = built(preset)
     *_, second = rounds(strategy, 2)
     captured = {**state_of(strategy), **second.arrays}

@@ -60,7 +60,7 @@ def as_bytes(outcome: Outcome) -> tuple[bytes, bytes, list[bytes], bytes]:
     return reply.header, reply.body, [bytes(raw(array)) for array in reply.arrays], state
 
 
-def test_replies_are_those_of_one_by_one_to_the_bit(slices: Slices) -> None:
+def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(slices: Slices) -> None:
     behaviour, some = actors(slices), requests()[:4]
     assert behaviour.together(requests()) == 4  # the fifth has other rows
     alone = [as_bytes(behaviour.handle(one.actor, one.message, one.state)) for one in some]
@@ -88,7 +88,7 @@ def test_only_equal_requests_to_train_are_answered_together(slices: Slices) -> N
         (TRAINING, replace(NEW_MODEL, factory=partial(MLP, hidden=[1000, 1000]))),
     ],
 )
-def test_what_a_stack_cannot_train_is_answered_alone(
+def test_a_message_that_a_stack_cannot_train_is_answered_alone(
     slices: Slices, training: Training, new_model: NewModel
 ) -> None:
     behaviour = actors(slices, training, new_model)

@@ -53,7 +53,7 @@ def test_arrays_become_arrays(train: Train, workers: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["test", "synthetic"])
-def test_of_test_rows_the_accuracy_is_told(train: Train, capsys: Capture, name: str) -> None:
+def test_the_command_prints_the_accuracy_on_test_rows(train: Train, capsys: Capture, name: str) -> None:
     trained = train()
     assert main([f"model={trained.folder}", f"input={name}"]) == 0
     accuracy = trained.run.arms[0].accuracy
@@ -156,12 +156,12 @@ def test_columns_that_are_left_out_are_named(train: Train, tmp_path: Path, capsy
     assert list(map(int, said)) == trained.run.predict(x).tolist()
 
 
-def test_help_needs_nothing(capsys: Capture) -> None:
+def test_the_help_needs_no_model(capsys: Capture) -> None:
     assert main(["--help"]) == 0
     assert capsys.readouterr().out.startswith("usage: fedlocal predict model=FOLDER input=")
 
 
-def test_it_is_a_verb_of_the_command(train: Train) -> None:
+def test_predict_is_a_verb_of_the_command(train: Train) -> None:
     line = [sys.executable, "-m", "fedlocal", "predict", f"model={train().folder}", "input=test"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -180,7 +180,7 @@ class Slow(MLP):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_an_interrupt_ends_it_and_its_workers_at_once(
+def test_an_interrupt_ends_the_command_and_its_workers_at_once(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("mine.py").write_text(SLOW)
@@ -200,7 +200,7 @@ def test_an_interrupt_ends_it_and_its_workers_at_once(
     assert not list(Path().glob("*said*"))
 
 
-def test_of_test_rows_with_real_targets_the_error_is_told_in_their_units(
+def test_the_command_prints_the_error_on_test_rows_in_the_units_of_real_targets(
     train: Train, tmp_path: Path, capsys: Capture
 ) -> None:
     x = np.random.default_rng(0).standard_normal((60, 2))

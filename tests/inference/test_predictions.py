@@ -6,7 +6,7 @@ import numpy as np
 from fedlocal.inference.predictions import Predictions, write_predictions
 
 
-def test_a_label_is_no_formula_in_the_file_and_a_number_stays_one(tmp_path: Path) -> None:
+def test_a_label_is_no_formula_in_the_file_and_a_number_stays_a_number(tmp_path: Path) -> None:
     words, path = np.array(["=1+1", "plain"]), tmp_path / "predictions.csv"
     write_predictions(path, Predictions(words, np.array([[0.25, 0.75], [0.5, 0.5]]), words))
     with path.open(newline="") as stream:

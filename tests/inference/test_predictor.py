@@ -38,7 +38,7 @@ def accuracy(model: Predictor, trained: Trained) -> float:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("which", ["last", "best"])
-def test_a_loaded_model_is_as_good_as_the_trained_one(train: Train, scheme: str, which: Any) -> None:
+def test_a_loaded_model_is_as_good_as_the_trained_model(train: Train, scheme: str, which: Any) -> None:
     trained = train(f"scheme={scheme}")
     with load_model(trained.folder, which) as model:
         manifest = json.loads((trained.folder / f"{'model' if which == 'last' else 'best'}.json").read_text())
@@ -50,7 +50,7 @@ def test_a_loaded_model_is_as_good_as_the_trained_one(train: Train, scheme: str,
 
 
 @pytest.mark.parametrize("actor", [0, 3])
-def test_where_each_actor_has_a_model_one_is_named(train: Train, actor: int) -> None:
+def test_a_model_must_be_named_where_each_actor_has_a_model(train: Train, actor: int) -> None:
     trained = train("scheme=local")
     x, measured = trained.data.test.x, trained.run.histories["local"].rounds[-1].actors[actor]
     model = load_model(trained.folder / f"actor-{actor}.npz")
@@ -133,7 +133,7 @@ def test_a_library_model_is_served_too(train: Train) -> None:
     assert accuracy(load_model(trained.folder), trained) == pytest.approx(trained.run.arms[0].accuracy)
 
 
-def test_the_bits_do_not_depend_on_who_computes(
+def test_the_bits_do_not_depend_on_the_process_that_computes(
     many: tuple[Trained, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained, x = many
@@ -235,13 +235,13 @@ def test_no_rows_have_no_predictions(train: Train) -> None:
         (np.zeros((3, 16), complex), "x holds complex128"),
     ],
 )
-def test_rows_that_cannot_be_are_refused(train: Train, x: Any, reason: str) -> None:
+def test_rows_that_do_not_fit_the_model_are_refused(train: Train, x: Any, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         load_model(train().folder).predict(x)
 
 
 @pytest.mark.parametrize("given", [{"workers": 0}, {"batch_size": 0}])
-def test_numbers_that_cannot_be_are_refused(train: Train, given: Any) -> None:
+def test_numbers_of_workers_and_rows_below_one_are_refused(train: Train, given: Any) -> None:
     with pytest.raises(ValueError, match="=0: must be at least 1"):
         load_model(train().folder, **given)
 

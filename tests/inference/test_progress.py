@@ -10,14 +10,16 @@ from fedlocal.inference.progress import Progress
 Capture = pytest.CaptureFixture[str]
 
 
-def test_what_is_quick_is_not_shown(capsys: Capture) -> None:
+def test_a_quick_prediction_shows_no_progress(capsys: Capture) -> None:
     with Progress(10) as show:
         for done in range(10):
             show(done)
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_takes_long_is_a_line_now_and_then(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_prediction_shows_a_line_now_and_then(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(progress, "PAUSE", 0.0)
     with Progress(10) as show:
         show(3)
@@ -25,7 +27,7 @@ def test_what_takes_long_is_a_line_now_and_then(capsys: Capture, monkeypatch: py
     assert capsys.readouterr() == ("", "3 of 10 rows\n7 of 10 rows\n")
 
 
-def test_on_a_terminal_it_is_a_bar(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_bar(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")

@@ -48,7 +48,7 @@ def test_columns_without_names_are_taken_in_their_order(tmp_path: Path, text: st
 LEFT_OUT = "columns that the model does not know are left out: happy"
 
 
-def test_named_columns_are_found_by_the_header_and_others_are_left_out(tmp_path: Path) -> None:
+def test_named_columns_are_read_by_the_header_and_other_columns_are_left_out(tmp_path: Path) -> None:
     text = "size,happy,city, age\nM,yes,Kiel,30\nS,no,Bonn,40\n"
     expected = [[30, 0, 1, 1], [40, 1, 0, 0]]
     assert read(tmp_path, text, blueprint(4, PEOPLE)) == (expected, [LEFT_OUT])
@@ -56,7 +56,7 @@ def test_named_columns_are_found_by_the_header_and_others_are_left_out(tmp_path:
     assert read(tmp_path, headless, blueprint(4, PEOPLE), header=False) == (expected, [])
 
 
-def test_permuted_names_in_capitals_are_found_and_that_is_said(tmp_path: Path) -> None:
+def test_permuted_names_in_capitals_are_matched_with_a_note(tmp_path: Path) -> None:
     rows, notes = read(tmp_path, "SIZE,City,age\nM,Kiel,30\n", blueprint(4, PEOPLE))
     assert rows == [[30, 0, 1, 1]]
     assert notes == ["columns are matched without regard to case: City as city, SIZE as size"]
@@ -147,7 +147,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize(("text", "named", "reason"), NONSENSE)
-def test_what_cannot_be_is_named(tmp_path: Path, text: str, named: int, reason: str) -> None:
+def test_a_cell_that_cannot_be_read_is_named(tmp_path: Path, text: str, named: int, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         read(tmp_path, text, blueprint(4, PEOPLE) if named else blueprint())
 
@@ -183,7 +183,7 @@ def test_arrays_are_taken_as_they_are(tmp_path: Path) -> None:
         read_rows(tmp_path / "rows.npz", blueprint())
 
 
-def test_arrays_with_names_are_matched_by_them(tmp_path: Path) -> None:
+def test_arrays_with_named_columns_are_matched_by_name(tmp_path: Path) -> None:
     known = blueprint(2, (Column("a"), Column("b")))
     np.savez(tmp_path / "rows.npz", x=np.array([[1, 2, 3]]), columns=np.array(["b", "c", "a"]))
     rows, notes = read_rows(tmp_path / "rows.npz", known)

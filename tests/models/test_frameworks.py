@@ -54,6 +54,6 @@ def test_a_part_that_is_not_there_is_named(node: Any, message: str) -> None:
 
 
 @pytest.mark.usefixtures("supposed")
-def test_what_workers_will_import_is_known_before() -> None:
+def test_the_imports_of_workers_are_known_before() -> None:
     assert "torch" in model_imports(compose("model=cnn"))
     assert model_imports(compose("model=mlp")) == ()

@@ -62,7 +62,7 @@ def assert_same(one: Any, other: Any) -> None:
         np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
-def test_from_the_same_weights_it_learns_as_the_numpy_network(digits: Digits) -> None:
+def test_a_keras_model_learns_as_the_numpy_network_from_the_same_weights(digits: Digits) -> None:
     own = MLP([32], learning_rate=0.1, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     model = build()
     model.load(dict(zip(model.arrays, own.arrays.values(), strict=True)))
@@ -90,7 +90,7 @@ def test_both_paths_give_the_same_bits_and_state_can_be_handed_on(digits: Digits
 
 
 @pytest.mark.parametrize("optimizer", ["adam"])
-def test_one_update_is_kerass_own(digits: Digits, optimizer: str) -> None:
+def test_a_train_step_is_kerass_own_update(digits: Digits, optimizer: str) -> None:
     model = build(optimizer=optimizer)
     import keras  # now that it has its backend
 
@@ -126,7 +126,7 @@ def test_names_are_the_same_in_each_build() -> None:
     assert one == other
 
 
-def test_it_lives_in_memory_that_others_write_to(digits: Digits) -> None:
+def test_a_model_lives_in_memory_that_other_models_write_to(digits: Digits) -> None:
     model, memory = build(), np.zeros(build().size, np.float32)
     before = copies(model.arrays)
     model.live_in(memory)
@@ -149,7 +149,7 @@ def test_a_gradient_is_weighted_and_added_as_if_written_and_then_added(digits: D
     np.testing.assert_array_equal(once, twice + alone)
 
 
-def test_the_anchor_pulls_towards_what_it_was_given(digits: Digits) -> None:
+def test_the_anchor_pulls_towards_its_arrays(digits: Digits) -> None:
     plain, pulled = build(), build()
     start = copies(plain.arrays)
     target = {name: array + 1 for name, array in start.items()}
@@ -208,7 +208,7 @@ def test_penalties_of_layers_are_minimised_with_the_loss(digits: Digits) -> None
     assert float(np.abs(model.arrays["0.kernel"]).sum()) < 0.9 * before
 
 
-def test_real_targets(digits: Digits) -> None:
+def test_real_targets_are_learned_without_an_accuracy(digits: Digits) -> None:
     model, y = build(loss="mse", outputs=2, classes=False), digits.x[:200, 20:22].copy()
     rng = np.random.default_rng(0)
     first, last = (train(model, digits.x[:200], y, batch_size=20, epochs=5, rng=rng) for _ in range(2))
@@ -261,7 +261,9 @@ LOSSES = "keras.losses."
         ("sparse_categorical_crossentropy", False),
     ],
 )
-def test_it_says_whether_outputs_are_probabilities(digits: Digits, loss: Any, expected: bool) -> None:
+def test_a_model_says_whether_its_outputs_are_probabilities(
+    digits: Digits, loss: Any, expected: bool
+) -> None:
     model = build(loss=loss)
     assert model.probabilities is expected
     if expected:

@@ -209,7 +209,7 @@ def test_initial_weights_have_the_variance_of_he_or_glorot(activation: str, vari
     assert not arrays["layer0.bias"].any()
 
 
-def test_load_copies_and_leaves_no_tie_to_what_was_loaded() -> None:
+def test_load_copies_and_leaves_no_tie_to_the_loaded_arrays() -> None:
     source, model = build(seed=1), build(seed=2)
     model.load(source.arrays)
     np.testing.assert_array_equal(model.vector, source.vector)
@@ -275,7 +275,7 @@ def test_the_anchor_can_be_taken_away(mu: float) -> None:
     np.testing.assert_array_equal(model.vector, plain.vector)
 
 
-def test_what_a_model_did_before_leaves_no_trace_in_what_it_does_after_loading() -> None:
+def test_a_used_model_trains_like_a_fresh_model_after_loading() -> None:
     fresh, used = build(momentum=0.9), build(seed=5, momentum=0.9)
     used.anchor(0.5, used.arrays)
     used.train_step(*batch(used, 40, seed=8))
@@ -360,7 +360,7 @@ def test_rows_targets_and_gradients_of_another_shape_are_refused() -> None:
         model.anchor(-1, model.arrays)
 
 
-def test_it_is_a_model() -> None:
+def test_an_mlp_is_a_model() -> None:
     model: Model = build()
     assert model.size == 6 * 7 + 7 + 7 * 5 + 5 + 5 * 4 + 4
 
@@ -377,7 +377,7 @@ def test_the_gradient_of_a_linear_model_is_the_closed_form() -> None:
 
 @pytest.mark.parametrize("rows", [1, 9, 128, 1000])
 @pytest.mark.parametrize("classes", [True, False])
-def test_where_adding_is_exact_it_has_the_bits_of_writing_and_adding(rows: int, classes: bool) -> None:
+def test_an_exact_addition_has_the_bits_of_writing_and_adding(rows: int, classes: bool) -> None:
     model = build((64,), output="identity", loss="mean_squared_error", classes=classes)
     x, y = batch(model, rows, classes=classes)
     sums, gradient = np.random.default_rng(1).standard_normal((2, model.size), np.float32)

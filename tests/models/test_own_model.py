@@ -12,7 +12,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 pytestmark = pytest.mark.extras
 
 
-def test_the_pages_own_model_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_of_the_documentation_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="extras: needs PyTorch (pip install torch)")
     section = PAGE.partition("## Bring your own model")[2].partition("\n## ")[0]
     (program,) = re.findall(r"```py\n# mine.py\n(.*?)```", section, flags=re.DOTALL)

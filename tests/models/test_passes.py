@@ -41,7 +41,9 @@ def test_passes_of_any_stages_give_the_bits_of_the_gradient(
 
 
 @given(hidden=st.lists(st.integers(1, 50), max_size=5), data=st.data())
-def test_stages_follow_one_another_and_none_could_be_smaller(hidden: list[int], data: st.DataObject) -> None:
+def test_stages_follow_one_another_and_no_cut_has_a_smaller_largest_stage(
+    hidden: list[int], data: st.DataObject
+) -> None:
     model = build(hidden)
     count = data.draw(st.integers(1, len(hidden) + 1))
     stages = stages_of(model, count)
@@ -52,7 +54,7 @@ def test_stages_follow_one_another_and_none_could_be_smaller(hidden: list[int], 
     assert largest <= max(*sizes, -(-sum(sizes) // count) + max(sizes), 0)
 
 
-def test_what_cannot_be_cut_is_refused() -> None:
+def test_a_model_that_cannot_be_cut_is_refused() -> None:
     with pytest.raises(ModelError, match="3 layers; it cannot be cut into 4"):
         stages_of(build((7, 5)), 4)
     options = {"inputs": 3, "outputs": 2, "classes": True, "rng": np.random.default_rng(0)}

@@ -28,7 +28,7 @@ def fit(
 
 
 @pytest.mark.parametrize(("estimator", "options"), [*ESTIMATORS, (LINEAR[0], {"loss": "hinge"})])
-def test_it_learns_digits(digits: Any, estimator: str, options: dict[str, Any]) -> None:
+def test_each_estimator_learns_digits(digits: Any, estimator: str, options: dict[str, Any]) -> None:
     model = build(estimator, options)
     first = fit(model, digits, rows=1437, batch_size=64)
     last = fit(model, digits, epochs=4, rows=1437, batch_size=64)
@@ -55,7 +55,7 @@ def test_names_and_shapes_are_known_before_the_first_step() -> None:
 
 @pytest.mark.parametrize(("estimator", "options"), ESTIMATORS)
 @pytest.mark.parametrize("outputs", [2, 10])
-def test_a_model_that_was_used_goes_on_like_a_new_one_after_loading(
+def test_a_model_that_was_used_goes_on_like_a_new_model_after_loading(
     digits: Any, estimator: str, options: dict[str, Any], outputs: int
 ) -> None:
     chosen = digits.y < outputs
@@ -117,7 +117,7 @@ def test_outputs_have_a_column_per_class(digits: Any) -> None:
     assert np.isnan(model.evaluate(digits.x[:0], digits.y[:0]).loss)
 
 
-def test_hinge_loss_is_scikit_learns(digits: Any) -> None:
+def test_the_hinge_loss_is_that_of_scikit_learn(digits: Any) -> None:
     from sklearn.metrics import hinge_loss
 
     model = build(LINEAR[0], {"loss": "hinge"})
@@ -126,7 +126,7 @@ def test_hinge_loss_is_scikit_learns(digits: Any) -> None:
     assert model.evaluate(digits.test_x, digits.test_y).loss == pytest.approx(expected)
 
 
-def test_what_partial_fit_cannot_do_is_refused_with_a_way_out(digits: Any) -> None:
+def test_gradients_and_anchors_that_partial_fit_cannot_honour_are_refused_with_a_way_out(digits: Any) -> None:
     model = build(*LINEAR)
     x, y, gradient = digits.x[:4], digits.y[:4], np.zeros(model.size, np.float32)
     with pytest.raises(ModelError, match="accumulate=1"):
@@ -173,7 +173,7 @@ def test_the_factory_can_be_sent_to_another_process() -> None:
 @pytest.mark.parametrize(
     ("loss", "expected"), [("log_loss", True), ("modified_huber", True), ("hinge", False)]
 )
-def test_it_says_whether_outputs_are_probabilities(loss: str, expected: bool) -> None:
+def test_a_model_says_whether_its_outputs_are_probabilities(loss: str, expected: bool) -> None:
     assert build(LINEAR[0], {"loss": loss}).probabilities is expected
 
 

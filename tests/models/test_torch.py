@@ -66,7 +66,7 @@ def assert_same(one: Any, other: Any) -> None:
         np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
-def test_from_the_same_weights_it_learns_as_the_numpy_network(digits: Digits) -> None:
+def test_a_module_learns_as_the_numpy_network_from_the_same_weights(digits: Digits) -> None:
     own = MLP([32], learning_rate=0.1, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     model = build()
     weights = own.arrays
@@ -78,7 +78,7 @@ def test_from_the_same_weights_it_learns_as_the_numpy_network(digits: Digits) ->
     np.testing.assert_allclose(model.predict(digits.test_x), own.predict(digits.test_x), atol=1e-3)
 
 
-def test_its_initial_weights_follow_the_law_of_the_numpy_network() -> None:
+def test_initial_weights_follow_the_law_of_the_numpy_network() -> None:
     own = MLP([512], inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     for name, array in build({**PLAIN, "hidden": [512]}).arrays.items():
         assert array.T.shape == own.arrays[name].shape
@@ -86,7 +86,7 @@ def test_its_initial_weights_follow_the_law_of_the_numpy_network() -> None:
 
 
 @pytest.mark.parametrize("optimizer", [SGD, MOMENTUM, {"_target_": "torch.optim.AdamW", "lr": 0.01}])
-def test_one_update_is_pytorchs_own(digits: Digits, optimizer: dict[str, Any]) -> None:
+def test_a_train_step_is_pytorchs_own_update(digits: Digits, optimizer: dict[str, Any]) -> None:
     model, module = (
         build(optimizer=optimizer),
         torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10)),
@@ -120,7 +120,9 @@ def test_both_paths_give_the_same_bits(digits: Digits, optimizer: dict[str, Any]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda node: "-".join(map(str, node.values())))
-def test_its_state_can_be_handed_on_at_any_time(digits: Digits, optimizer: dict[str, Any]) -> None:
+def test_the_state_of_an_optimizer_can_be_handed_on_at_any_time(
+    digits: Digits, optimizer: dict[str, Any]
+) -> None:
     """Before the first update, after it, later; by loading and by writing to the views, as processors do."""
     model = build(optimizer=optimizer)
     names = {name: (array.shape, array.dtype) for name, array in model.optimizer_arrays.items()}
@@ -140,7 +142,7 @@ def test_its_state_can_be_handed_on_at_any_time(digits: Digits, optimizer: dict[
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda node: "-".join(map(str, node.values())))
-def test_a_model_that_was_used_goes_on_like_a_new_one_after_a_reset(
+def test_a_model_that_was_used_goes_on_like_a_new_model_after_a_reset(
     digits: Digits, optimizer: dict[str, Any]
 ) -> None:
     new, used = build(optimizer=optimizer), build(optimizer=optimizer)
@@ -154,7 +156,7 @@ def test_a_model_that_was_used_goes_on_like_a_new_one_after_a_reset(
     assert (new.arrays["layer0.weight"] != start["layer0.weight"]).any()
 
 
-def test_plain_sgd_has_no_state_and_momentum_one_by_name() -> None:
+def test_plain_sgd_has_no_state_and_momentum_has_buffers_by_name() -> None:
     assert build().optimizer_arrays == {}
     assert set(build(optimizer=MOMENTUM).optimizer_arrays) == {
         "updates",
@@ -172,7 +174,7 @@ def test_a_gradient_is_weighted_and_added_as_if_written_and_then_added(digits: D
     np.testing.assert_array_equal(once, twice + alone)
 
 
-def test_it_lives_in_memory_that_others_write_to(digits: Digits) -> None:
+def test_a_model_lives_in_memory_that_other_models_write_to(digits: Digits) -> None:
     model, memory = build(), np.zeros(build().size + 3, np.float32)[3:]
     before = copies(model.arrays)
     model.live_in(memory)
@@ -199,7 +201,7 @@ def test_bits_do_not_depend_on_where_the_parameters_lie(digits: Digits) -> None:
     assert_same(ends[0], ends[2])
 
 
-def test_the_anchor_pulls_towards_what_it_was_given(digits: Digits) -> None:
+def test_the_anchor_pulls_towards_its_arrays(digits: Digits) -> None:
     x, y, mu = digits.x[:32], digits.y[:32], 0.5
     plain, pulled = build(), build()
     target = {name: array + 1 for name, array in copies(plain.arrays).items()}
@@ -303,7 +305,7 @@ def test_a_module_sees_examples_as_images_have_it(
     assert model.predict(x).shape == (2, 2)
 
 
-def test_real_targets(digits: Digits) -> None:
+def test_real_targets_are_learned_without_an_accuracy(digits: Digits) -> None:
     model = build(loss={"_target_": "torch.nn.MSELoss"}, outputs=2, classes=False)
     y = digits.x[:200, 20:22].copy()
     rng = np.random.default_rng(0)
@@ -336,7 +338,7 @@ def test_a_plain_function_is_a_loss_as_its_class_is(digits: Digits) -> None:
         (FUNCTIONS + "multi_margin_loss", 10, False),
     ],
 )
-def test_it_says_whether_outputs_are_probabilities(loss: str, outputs: int, classes: bool) -> None:
+def test_a_model_says_whether_its_outputs_are_probabilities(loss: str, outputs: int, classes: bool) -> None:
     assert build(loss={"_target_": loss}, outputs=outputs).probabilities is classes
 
 

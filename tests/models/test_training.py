@@ -98,7 +98,7 @@ def test_gradients_are_added_in_place_only_where_that_has_the_same_bits(
     np.testing.assert_array_equal(trained(), added)
 
 
-def test_where_it_has_the_same_bits_every_other_gradient_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_other_gradient_is_added_where_that_has_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     added: list[bool] = []
 
     def gradient(self: MLP, *given: Any, add: bool = False) -> float:
@@ -140,7 +140,7 @@ def test_training_twice_from_one_start_gives_the_same_bits(digits: Any, accumula
         {"learning_rate": 0.5, "output": "identity", "loss": "mean_squared_error"},
     ],
 )
-def test_it_learns_digits(digits: Any, options: dict[str, Any]) -> None:
+def test_the_network_learns_digits(digits: Any, options: dict[str, Any]) -> None:
     model = MLP([512, 256], **options, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     train(model, digits.x, digits.y, batch_size=32, epochs=15, rng=np.random.default_rng(1))
     accuracy = model.evaluate(digits.test_x, digits.test_y).accuracy

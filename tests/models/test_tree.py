@@ -44,7 +44,7 @@ def test_shares_of_any_size_add_up_to_the_same_bits(count: int, cuts: list[int])
     np.testing.assert_array_equal(whole.root(), grown(vectors).root())
 
 
-def test_the_tree_is_the_one_that_is_promised() -> None:
+def test_the_tree_adds_neighbours_in_pairs() -> None:
     a, b, c, d, e, f = leaves(6)
     np.testing.assert_array_equal(grown([a, b, c, d, e, f]).root(), ((a + b) + (c + d)) + (e + f))
     np.testing.assert_array_equal(grown([a, b, c]).root(), (a + b) + c)

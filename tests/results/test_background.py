@@ -18,7 +18,7 @@ def writes(log: list[str], what: str, gate: threading.Event | None = None) -> Ca
     return write
 
 
-def test_of_each_kind_the_newest_is_written_and_what_was_told_last_comes_last() -> None:
+def test_the_newest_file_of_each_kind_is_written_in_the_order_of_the_requests() -> None:
     log: list[str] = []
     gate = threading.Event()
     with Background() as background:
@@ -31,7 +31,7 @@ def test_of_each_kind_the_newest_is_written_and_what_was_told_last_comes_last() 
     assert "checkpoint 1" not in log[1:]
 
 
-def test_nothing_is_written_before_the_end_if_it_is_to_be_idle() -> None:
+def test_an_idle_background_writes_nothing_before_the_end() -> None:
     log: list[str] = []
     written = threading.Event()
     with Background(idle=True) as background:
@@ -43,7 +43,7 @@ def test_nothing_is_written_before_the_end_if_it_is_to_be_idle() -> None:
     assert log == ["two"]
 
 
-def test_what_fails_is_told_once_of_each_kind_and_the_rest_is_written(
+def test_a_failure_is_reported_once_for_each_kind_and_the_rest_is_written(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail() -> None:
@@ -58,7 +58,7 @@ def test_what_fails_is_told_once_of_each_kind_and_the_rest_is_written(
     assert caplog.messages == ["no best model of round 1: the disk is full; the run goes on"]
 
 
-def test_its_thread_ends_with_it(tmp_path: Path) -> None:
+def test_the_thread_of_a_background_ends_with_it(tmp_path: Path) -> None:
     with Background() as background:
         assert background._thread.is_alive()
     background.close()

@@ -41,7 +41,7 @@ def kept(folder: Path) -> int:
 
 @settings(max_examples=30)
 @given(ROUNDS)
-def test_it_is_the_first_of_the_best_rounds(
+def test_the_best_model_is_that_of_the_first_of_the_best_rounds(
     tmp_path_factory: pytest.TempPathFactory, scores: list[float | None]
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
@@ -54,7 +54,7 @@ def test_it_is_the_first_of_the_best_rounds(
         assert not list(folder.iterdir())
 
 
-def test_without_classes_it_is_the_lowest_loss(tmp_path: Path) -> None:
+def test_the_best_model_without_classes_is_that_of_the_lowest_loss(tmp_path: Path) -> None:
     trained(tmp_path, [0.0, 3.0, 1.5, math.nan, 1.5, math.inf, 2.0], "loss")
     assert kept(tmp_path) == 2
 
@@ -64,7 +64,7 @@ def test_round_0_does_not_count(tmp_path: Path) -> None:
     assert kept(tmp_path) == 2
 
 
-def test_arrays_are_asked_for_only_if_they_are_to_be_kept(tmp_path: Path) -> None:
+def test_arrays_are_fetched_only_if_they_are_to_be_kept(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def give(number: int) -> dict[str, NDArray[Any]]:
@@ -79,13 +79,13 @@ def test_arrays_are_asked_for_only_if_they_are_to_be_kept(tmp_path: Path) -> Non
     assert asked == [1, 2, 5]
 
 
-def test_where_there_is_no_one_model_nothing_is_kept(tmp_path: Path) -> None:
+def test_nothing_is_kept_where_a_scheme_has_no_single_model(tmp_path: Path) -> None:
     with Background() as background:
         BestModel(background, tmp_path, ABOUT).note(Round(1, metrics={"accuracy": 1.0}), dict)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_an_earlier_part_left_stands_until_it_is_surpassed(tmp_path: Path) -> None:
+def test_the_best_model_of_an_earlier_part_stands_until_it_is_surpassed(tmp_path: Path) -> None:
     trained(tmp_path, [0.2, 0.8, 0.3], first=1)
     trained(tmp_path, [0.3, 0.8], first=3)
     assert kept(tmp_path) == 2
@@ -94,7 +94,7 @@ def test_what_an_earlier_part_left_stands_until_it_is_surpassed(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("damage", ["manifest", "arrays", "nonsense"])
-def test_what_an_earlier_part_lost_is_found_anew(tmp_path: Path, damage: str) -> None:
+def test_a_best_model_that_an_earlier_part_lost_is_chosen_anew(tmp_path: Path, damage: str) -> None:
     trained(tmp_path, [0.2, 0.8], first=1)
     if damage == "arrays":
         (tmp_path / "best-2.npz").unlink()

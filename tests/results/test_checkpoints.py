@@ -52,7 +52,7 @@ def assert_equal(found: Checkpoint | None, number: int) -> None:
         np.testing.assert_array_equal(found.arrays[name], array)
 
 
-def test_what_is_written_is_read_and_may_be_changed(tmp_path: Path) -> None:
+def test_a_written_checkpoint_is_read_and_may_be_changed(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, Checkpoint(3, ARRAYS), ABOUT)
     found = newest_checkpoint(tmp_path, ABOUT)
     assert_equal(found, 3)
@@ -89,14 +89,14 @@ def test_parts_are_joined_and_parted() -> None:
     assert not both.part("other").arrays
 
 
-def test_the_last_two_are_kept_whatever_the_number_of_digits(tmp_path: Path) -> None:
+def test_the_last_two_checkpoints_are_kept_whatever_the_number_of_digits(tmp_path: Path) -> None:
     for number in (8, 9, 999_999, 1_000_000):
         write_checkpoint(tmp_path, Checkpoint(number, ARRAYS), ABOUT)
     assert names(tmp_path) == ["round-1000000.ckpt", "round-999999.ckpt"]
     assert_equal(newest_checkpoint(tmp_path, ABOUT), 1_000_000)
 
 
-def test_no_files_are_no_error(tmp_path: Path) -> None:
+def test_a_folder_without_checkpoints_is_no_error(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path, ABOUT) is None
 
 
@@ -166,7 +166,7 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_refused_and_the_one_before_is_used(
+def test_a_damaged_file_is_refused_and_the_checkpoint_before_is_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -192,7 +192,7 @@ def test_no_flipped_bit_goes_unseen(tmp_path: Path) -> None:
             read_checkpoint(path, ABOUT)
 
 
-def test_if_none_is_sound_each_is_named_with_its_reason(tmp_path: Path) -> None:
+def test_each_checkpoint_is_named_with_its_reason_if_no_checkpoint_is_sound(tmp_path: Path) -> None:
     for number in (4, 5):
         write_checkpoint(tmp_path, Checkpoint(number, ARRAYS), ABOUT)
     path_of(tmp_path, 4).write_bytes(b"")
@@ -212,7 +212,7 @@ def test_objects_and_long_doubles_are_not_written(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path, {}) is None
 
 
-def test_later_ones_and_halves_are_dropped(tmp_path: Path) -> None:
+def test_later_checkpoints_and_temporary_files_are_dropped(tmp_path: Path) -> None:
     for number in (4, 5):
         write_checkpoint(tmp_path, Checkpoint(number, ARRAYS), ABOUT)
     (tmp_path / "checkpoints" / ".round-000006.ckpt.0a.tmp").touch()
@@ -232,7 +232,7 @@ def test_the_last_round_is_written_when_the_writer_is_closed(
     assert not [thread for thread in threading.enumerate() if thread.name == "results"]
 
 
-def test_between_the_intervals_nothing_is_written(tmp_path: Path) -> None:
+def test_no_checkpoint_is_written_between_the_intervals(tmp_path: Path) -> None:
     with Background() as background, CheckpointWriter(background, tmp_path, ABOUT, every=3) as writer:
         for number in range(1, 3):
             writer.keep(Checkpoint(number, ARRAYS))
@@ -245,7 +245,7 @@ def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
     assert_equal(newest_checkpoint(tmp_path / "run", ABOUT), 1)
 
 
-def test_what_cannot_be_written_is_told_once_and_leaves_the_old_one(
+def test_a_failure_to_write_is_reported_once_and_leaves_the_old_checkpoint(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_checkpoint(tmp_path, Checkpoint(1, ARRAYS), ABOUT)

@@ -34,7 +34,7 @@ def later(wall: float, **seconds: float) -> Reading:
         ({"own": 10.0, "stolen": 2.0}, 1.0),  # the host asks nobody
     ],
 )
-def test_others_hamper_a_run_as_far_as_they_leave_no_core_idle(
+def test_other_processes_hamper_a_run_as_far_as_they_leave_no_core_idle(
     seconds: dict[str, float], contended: float
 ) -> None:
     measured = later(10.0, **seconds).contended(START)
@@ -52,7 +52,7 @@ def test_the_steps_of_the_clocks_are_nobodys_work() -> None:
     assert sum(meter.lap()["contended"] for _ in range(100)) <= 0.05
 
 
-def test_no_more_is_contended_than_there_was() -> None:
+def test_contended_time_never_exceeds_the_time_there_was() -> None:
     assert later(1.0, own=-1.0, others=4.0).contended(START) == 1.0
 
 
@@ -132,7 +132,7 @@ def test_a_reading_is_of_the_cores_that_may_be_used_and_of_all_descendants(proc:
 
 
 @pytest.mark.parametrize("stat", ["", "cpu1 1 2 3\ncpu2 1 2 3\n", "cpu1 a b c d e f g h\n"])
-def test_a_machine_that_shows_its_clocks_otherwise_shows_none(proc: Write, stat: str) -> None:
+def test_clocks_in_another_form_are_ignored(proc: Write, stat: str) -> None:
     proc(stat, {})
     assert READ(Machine()).busy is None
 

@@ -55,7 +55,7 @@ def test_no_flipped_bit_changes_a_round_of_a_run_that_goes_on(tmp_path: Path, na
         assert (tmp_path / name).read_bytes() == content
 
 
-def test_rows_that_changed_after_the_end_are_told_of_though_others_are_read(
+def test_changed_rows_are_reported_though_their_copy_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded(tmp_path, ended=True)
@@ -92,7 +92,7 @@ def test_both_copies_damaged_are_refused_with_a_way_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", ["metrics.csv", ".metrics.csv.copy"])
-def test_a_file_that_was_lost_comes_back_from_the_other(tmp_path: Path, lost: str) -> None:
+def test_a_lost_file_comes_back_from_its_copy(tmp_path: Path, lost: str) -> None:
     recorded(tmp_path, ended=False)
     content = (tmp_path / lost).read_bytes()
     (tmp_path / lost).unlink()

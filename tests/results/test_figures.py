@@ -170,7 +170,7 @@ def there(number: int, absent: dict[int, str], errors: dict[int, str], *actors: 
     return Round(number, metrics={"available": 1.0}, actors=measured, errors=failed, absent=absent)
 
 
-def test_what_a_round_was_to_each_actor_is_found() -> None:
+def test_the_state_of_each_actor_in_a_round_is_read() -> None:
     rounds = [
         Round(0),
         there(1, {0: "away"}, {}, 1, 2),
@@ -185,7 +185,7 @@ def test_what_a_round_was_to_each_actor_is_found() -> None:
     )
 
 
-def test_where_all_are_always_there_or_too_many_there_is_nothing_to_draw() -> None:
+def test_an_availability_is_not_drawn_where_all_actors_are_always_there_or_too_many() -> None:
     assert states([Round(0), Round(1, actors={0: {}})], 1) is None
     assert states([there(1, {}, {}, 0)], MOST_LISTED + 1) is None
 

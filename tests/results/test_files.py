@@ -36,7 +36,7 @@ def test_the_file_changes_only_when_the_block_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-def test_others_may_read_results_as_the_umask_says(tmp_path: Path) -> None:
+def test_other_users_may_read_results_as_the_umask_says(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     write_json(tmp_path / "ours", {})
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -77,7 +77,7 @@ def test_json_is_strict_and_knows_numpy(tmp_path: Path) -> None:
     }
 
 
-def test_what_json_cannot_say_is_refused(tmp_path: Path) -> None:
+def test_a_value_that_json_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"\(set\) cannot be written"):
         write_json(tmp_path / "x.json", {"a": {1}})
     assert list(tmp_path.iterdir()) == []

@@ -57,7 +57,7 @@ def test_rows_are_on_disk_as_soon_as_a_round_is_recorded(tmp_path: Path) -> None
     assert ["1", "error-evaluate-clients", "2", "OSError: no rows", "1"] in written
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
+def test_a_saved_history_is_loaded_as_it_was(tmp_path: Path) -> None:
     with History(tmp_path) as history:
         history.record(FIRST)
         history.record(SECOND)
@@ -173,7 +173,7 @@ def test_a_history_that_goes_on_drops_the_stretches_of_later_rounds(tmp_path: Pa
     assert History.load(tmp_path).rounds == [SECOND, THIRD, Round(3, work=WAVES[2:])]
 
 
-def test_a_round_that_is_read_back_has_all_its_stretches_or_none(tmp_path: Path) -> None:
+def test_a_round_that_is_read_back_has_all_its_stretches_or_no_stretch(tmp_path: Path) -> None:
     history = recorded(tmp_path, THIRD)
     whole = (tmp_path / "timeline.csv").stat().st_size
     history.record(FOURTH)
@@ -300,7 +300,7 @@ def test_rounds_must_ascend() -> None:
         history.record(FIRST)
 
 
-def test_a_new_history_does_not_leave_an_old_ones_files(tmp_path: Path) -> None:
+def test_a_new_history_does_not_leave_the_files_of_an_old_history(tmp_path: Path) -> None:
     with History(tmp_path) as history:
         history.record(FIRST)
     again = History(tmp_path)

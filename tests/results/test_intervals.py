@@ -8,13 +8,13 @@ from fedlocal.results.intervals import mean, ratio
 VALUES = [0.91, 0.94, 0.97, 0.90]
 
 
-def test_the_interval_is_students() -> None:
+def test_the_interval_is_that_of_students_t() -> None:
     found = mean(VALUES)
     low, high = stats.t.interval(0.95, len(VALUES) - 1, loc=found.estimate, scale=stats.sem(VALUES))
     assert (found.estimate, found.low, found.high) == pytest.approx((0.93, low, high))
 
 
-def test_one_value_has_no_interval_and_none_no_estimate() -> None:
+def test_a_single_value_has_no_interval_and_no_values_have_no_estimate() -> None:
     one, none = mean([3.0]), mean([])
     assert (one.estimate, one.known, one.trials) == (3.0, False, 1)
     assert math.isnan(one.low)

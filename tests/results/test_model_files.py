@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Path:
         ("best-5.npz", "last", 5),
     ],
 )
-def test_what_is_saved_is_what_is_loaded(run: Path, place: str, which: Any, number: int) -> None:
+def test_a_saved_model_is_loaded_as_it_was(run: Path, place: str, which: Any, number: int) -> None:
     saved = load_saved(run / place, which)
     assert weights_hash(saved.arrays) == weights_hash(ARRAYS)
     assert saved.manifest["round"] == number
@@ -44,7 +44,7 @@ def test_what_is_saved_is_what_is_loaded(run: Path, place: str, which: Any, numb
     assert saved.path == run / saved.manifest["models"]["model"]["file"]
 
 
-def test_of_the_best_only_the_last_is_kept(run: Path) -> None:
+def test_only_the_last_of_the_best_models_is_kept(run: Path) -> None:
     save_models(run, "best", {"model": ARRAYS}, ABOUT, 12, METRICS)
     assert sorted(path.name for path in run.iterdir()) == [
         "best-12.npz",
@@ -70,7 +70,7 @@ def test_a_run_that_is_killed_between_two_files_leaves_the_best_before(
     assert weights_hash(saved.arrays) == weights_hash(ARRAYS)
 
 
-def test_of_several_models_one_must_be_named(tmp_path: Path) -> None:
+def test_a_model_must_be_named_where_there_are_several(tmp_path: Path) -> None:
     models = {f"actor-{at}": {"w": np.full(2, at, np.float32)} for at in range(3)}
     save_models(tmp_path, "last", models, ABOUT, 7, {})
     with pytest.raises(
@@ -117,7 +117,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_does_not_fit_is_refused_with_the_reason(run: Path, damage: str) -> None:
+def test_a_file_that_does_not_fit_is_refused_with_the_reason(run: Path, damage: str) -> None:
     change, reason = DAMAGES[damage]
     change(run)
     with pytest.raises(ResultsError, match=reason):

@@ -18,7 +18,7 @@ def of(one: Round) -> Occupancy:
     return occupancy
 
 
-def test_a_worker_computes_or_waits_for_others_or_nobody_computes() -> None:
+def test_a_worker_computes_or_waits_for_other_workers_or_no_worker_computes() -> None:
     """Of 10 s: dispatch 1; worker 0 at work in 1-3 and 4-7, worker 1 in 1.5-2.5 and 5-6; 3 to the end."""
     one = of(Round(1, SPANS, work=WORK))
     assert one.span == 10.0

@@ -35,7 +35,7 @@ def test_an_owner_that_is_killed_owns_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["missing", "file"])
-def test_a_folder_that_is_none_is_a_clear_error(tmp_path: Path, place: str) -> None:
+def test_a_path_that_is_no_folder_is_a_clear_error(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match="results cannot be written to"), owning(tmp_path / place):
         pass

@@ -56,7 +56,7 @@ def test_short_runs_show_each_round_once_at_most(total: int) -> None:
     assert len(shown) == len(set(shown))
 
 
-def test_auto_is_plain_where_there_is_no_terminal() -> None:
+def test_the_mode_auto_is_plain_where_there_is_no_terminal() -> None:
     stream = io.StringIO()
     with progress(1, "federated", stream=stream) as show:
         show(Round(1, metrics={"train-loss": 0.5}))
@@ -64,7 +64,7 @@ def test_auto_is_plain_where_there_is_no_terminal() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
-def test_off_writes_nothing() -> None:
+def test_the_mode_off_writes_nothing() -> None:
     stream = Terminal()
     with progress(1, "federated", "off", stream) as show:
         show(Round(1))
@@ -112,7 +112,7 @@ def test_a_closed_or_absent_stream_does_not_end_the_run(mode: Any, monkeypatch: 
         show(Round(1))
 
 
-def test_it_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(1, "federated", "plain") as show:
         show(Round(1))
     assert capsys.readouterr().out == ""

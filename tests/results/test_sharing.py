@@ -19,7 +19,7 @@ def of(sweep: Path, run: str, key: str = "key") -> SharedBaseline:
     return SharedBaseline(sweep, key, sweep / run)
 
 
-def test_what_one_computed_the_others_find(sweep: Path) -> None:
+def test_a_baseline_that_a_run_computed_is_found_by_the_other_runs(sweep: Path) -> None:
     assert of(sweep, "1").computed() is None
     of(sweep, "0").publish({"sequential, 1 thread": "ab"}, {"sequential, 2 threads": 3})
     assert of(sweep, "1").computed() == (
@@ -30,14 +30,14 @@ def test_what_one_computed_the_others_find(sweep: Path) -> None:
     assert of(sweep, "1", "another").computed() is None
 
 
-def test_one_claims_and_the_others_learn_of_it(sweep: Path) -> None:
+def test_a_run_claims_a_baseline_and_the_other_runs_learn_of_it(sweep: Path) -> None:
     with of(sweep, "0").claimed(wait=False) as first, of(sweep, "1").claimed(wait=False) as second:
         assert (first, second) == (True, False)
     with of(sweep, "1").claimed(wait=False) as later:
         assert later
 
 
-def test_one_that_waits_gets_it_when_the_holder_is_done(sweep: Path) -> None:
+def test_a_run_that_waits_gets_the_baseline_when_the_holder_is_done(sweep: Path) -> None:
     order = []
 
     def wait() -> None:
@@ -55,13 +55,13 @@ def test_one_that_waits_gets_it_when_the_holder_is_done(sweep: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"run": 3, "hashes": {}}', '{"run": "0", "hashes": []}'])
-def test_a_damaged_note_is_as_good_as_none(sweep: Path, text: str) -> None:
+def test_a_damaged_note_counts_as_no_note(sweep: Path, text: str) -> None:
     of(sweep, "0").publish({}, {})
     (sweep / ".baselines" / "key" / "computed.json").write_text(text)
     assert of(sweep, "1").computed() is None
 
 
-def test_a_run_that_was_deleted_has_nothing(sweep: Path) -> None:
+def test_a_run_that_was_deleted_offers_no_baseline(sweep: Path) -> None:
     of(sweep, "0").publish({"a": "b"}, {})
     (sweep / "0").rmdir()
     assert of(sweep, "1").computed() is None

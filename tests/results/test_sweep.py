@@ -91,7 +91,7 @@ def test_a_missing_summary_is_a_row_with_the_reason(tmp_path: Path) -> None:
     assert "still running, or killed" in str(row.error)
 
 
-def test_only_what_differs_between_known_runs_counts(tmp_path: Path, write_run: WriteRun) -> None:
+def test_only_differences_between_known_runs_count(tmp_path: Path, write_run: WriteRun) -> None:
     write_run("0", ["actors=1", "dataset=digits"])
     write_run("1", ["actors=2", "dataset=digits"])
     write_run("2", ["actors=2", "dataset=digits", "seed=1"])

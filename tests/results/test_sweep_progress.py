@@ -41,7 +41,7 @@ def test_lines_say_which_run_is_next_and_how_it_went() -> None:
     assert lines[5] == "run 1  actors=4  failed: ValueError: [no]"
 
 
-def test_without_an_accuracy_it_is_the_loss() -> None:
+def test_the_line_of_a_run_without_an_accuracy_shows_the_loss() -> None:
     stream = io.StringIO()
     with sweep_progress(None, stream=stream) as show:
         show.begun("0", {"a": "1"})
@@ -49,7 +49,7 @@ def test_without_an_accuracy_it_is_the_loss() -> None:
     assert stream.getvalue().splitlines() == ["run 0 (1)  a=1", "run 0  a=1  loss 0.2500  training 1.00 s"]
 
 
-def test_off_writes_nothing() -> None:
+def test_the_mode_off_writes_nothing() -> None:
     stream = Terminal()
     sweep(stream, "off")
     assert stream.getvalue() == ""

@@ -38,7 +38,7 @@ def test_each_scheme_is_one_line() -> None:
     assert any(line.startswith("speed-up over it:") for line in lines)
 
 
-def test_it_is_plain_text_where_there_is_no_terminal() -> None:
+def test_the_table_is_plain_text_where_there_is_no_terminal() -> None:
     assert "\x1b" not in "".join(printed(comparison_table(ARMS)))
     assert cells(printed(comparison_table(ARMS), encoding="ascii"), "federated, 4 actors")[0] == "0.9722"
 
@@ -57,7 +57,7 @@ def test_columns_without_a_value_are_left_out() -> None:
     assert "1 min 23 s" in text
 
 
-def test_what_a_round_took_stands_below_where_it_was_recorded() -> None:
+def test_the_time_of_a_round_stands_below_the_table_where_it_was_recorded() -> None:
     history = History()
     history.record(Round(0, {"start-up": 0.5}))
     for number in (1, 2):
@@ -68,7 +68,7 @@ def test_what_a_round_took_stands_below_where_it_was_recorded() -> None:
     assert "a round" not in "".join(printed(comparison_table(ARMS, main=History())))
 
 
-def test_what_the_workers_did_stands_below_where_it_is_known() -> None:
+def test_the_work_of_the_workers_stands_below_the_table_where_it_is_known() -> None:
     known = Arm("federated", 0.9, 0.1, 2.0, efficiency=0.75, coordination_share=0.05, critical_path=1.5)
     lines = [line.rstrip() for line in printed(comparison_table([known, *ARMS[1:]]))]
     assert "workers: 75 % computing, 5 % coordination, 20 % waiting for others" in lines
@@ -102,7 +102,9 @@ def test_the_last_lines_say_in_words_what_was_lost_and_gained() -> None:
         (None, 0.1, "loss: local ended level with sequential training"),
     ],
 )
-def test_the_words_are_of_what_was_evaluated(accuracy: float | None, loss: float, said: str) -> None:
+def test_the_words_are_of_the_metric_that_was_evaluated(
+    accuracy: float | None, loss: float, said: str
+) -> None:
     assert said in captions(Arm("local", accuracy, loss, 1.0), Arm("sequential, 1 thread", 0.97, 0.1, 1.0))
 
 
@@ -115,7 +117,7 @@ def test_a_run_without_baselines_is_compared_with_nothing() -> None:
     assert captions(Arm("federated", 0.9, 0.1, 1.0, processes=2, cores=2))[-1].startswith("federated")
 
 
-def test_that_the_arms_did_not_do_the_same_work_is_said() -> None:
+def test_the_table_says_that_the_arms_did_not_do_the_same_work() -> None:
     main = Arm("federated", 0.9, 0.1, 1.0, trained_rows=250)
     other = Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up=0.75, trained_rows=1000)
     assert "federated trained on 25 % of the rows of sequential, 1 thread" in captions(main, other)

@@ -26,7 +26,7 @@ def spelled_out(name: str, dtype: str, shape: tuple[int, ...], content: bytes) -
     return head + struct.pack(f"<Q{len(shape)}QQ", len(shape), *shape, len(content)) + content
 
 
-def test_the_hash_is_the_one_of_the_docstring() -> None:
+def test_the_hash_is_that_of_the_docstring() -> None:
     written = spelled_out("a", "<i8", (2, 3), struct.pack("<6q", *range(6)))
     written += spelled_out("b", "<f4", (3,), struct.pack("<3f", 0, 1, 2))
     assert weights_hash(WEIGHTS) == hashlib.sha256(written).hexdigest()
@@ -89,7 +89,7 @@ def test_arrays_without_portable_bytes_are_refused(array: NDArray[Any]) -> None:
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z0-9/._-]{1,8}", fullmatch=True), ARRAYS, max_size=3))
-def test_what_is_saved_is_what_is_loaded(
+def test_saved_weights_are_loaded_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, arrays: dict[str, NDArray[Any]]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "model.npz"
@@ -105,7 +105,7 @@ def test_no_name_is_special(tmp_path: Path) -> None:
     assert list(load_arrays(tmp_path / "m.npz")) == ["file", "allow_pickle", "x.npy"]
 
 
-def test_numpy_reads_what_is_saved_and_the_other_way_round(tmp_path: Path) -> None:
+def test_numpy_reads_saved_weights_and_saved_arrays_of_numpy_are_read(tmp_path: Path) -> None:
     save_arrays(tmp_path / "ours.npz", WEIGHTS)
     with np.load(tmp_path / "ours.npz") as stored:
         assert weights_hash(dict(stored)) == weights_hash(WEIGHTS)

@@ -33,13 +33,13 @@ def test_backends_workers_and_elastic_workers_give_the_same_bits(availability: s
     assert len({final_hash(*setting, *where) for where in places}) == 1
 
 
-def test_another_seed_has_others_there() -> None:
+def test_another_seed_has_other_actors_there() -> None:
     runs = [trained(*AVAILABILITIES["dropout"], INLINE, f"seed={seed}") for seed in (0, 1)]
     first, second = ([one.absent for one in each.histories["federated"].rounds] for each in runs)
     assert first != second
 
 
-def test_always_is_the_run_that_it_was() -> None:
+def test_a_run_with_always_has_the_bits_of_a_run_that_nobody_leaves() -> None:
     expected = trained(INLINE)
     never = trained("availability=dropout", "availability.p=0", INLINE)
     assert never.hashes == expected.hashes
@@ -78,7 +78,7 @@ def test_rounds_with_nobody_there_are_part_of_the_run(tmp_path: Path) -> None:
     assert (tmp_path / "timeline.png").exists()
 
 
-def test_rounds_in_which_too_few_reply_end_the_run_if_asked_to() -> None:
+def test_a_run_with_a_quorum_ends_in_a_round_in_which_too_few_reply() -> None:
     with pytest.raises(QuorumError, match=r"round 1: .* 1 must reply \(min_results\)\. 0 of 5 clients"):
         trained(*AVAILABILITIES["schedule"], "min_results=1", INLINE)
     trained(*AVAILABILITIES["schedule"], "min_results=0", INLINE)
@@ -110,7 +110,7 @@ def test_a_run_goes_on_with_the_same_actors(tmp_path: Path, monkeypatch: pytest.
     assert_same(fedlocal.resume(tmp_path, "backend=elastic"), whole)
 
 
-def test_each_actor_alone_trains_when_it_is_there() -> None:
+def test_each_actor_of_the_local_scheme_trains_when_it_is_there() -> None:
     leaves = ["availability=schedule", "availability.leave={1: [0], 2: [1]}"]
     outcome = trained("scheme=local", *leaves, INLINE)
     everybody = trained("scheme=local", INLINE)
@@ -126,7 +126,7 @@ def _same(one: Run, other: Run, model: str) -> bool:
 
 
 @pytest.mark.parametrize("scheme", ["sequential", "batch_parallel"])
-def test_schemes_without_clients_refuse_it(scheme: str) -> None:
+def test_schemes_without_clients_refuse_an_availability(scheme: str) -> None:
     with pytest.raises(ConfigError, match=f"availability: scheme={scheme} has no clients that could be away"):
         trained(f"scheme={scheme}", "availability=dropout")
 

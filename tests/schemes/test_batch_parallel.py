@@ -79,7 +79,7 @@ def test_copied_messages_give_the_same_bits() -> None:
     assert len(hashes) == 1
 
 
-def test_a_wave_has_one_batch_of_each_actor_unless_told_otherwise() -> None:
+def test_a_wave_has_one_batch_of_each_actor_by_default() -> None:
     assert final_hash(QUEUE, "actors=3", INLINE) == final_hash("scheme=sequential", "accumulate=3")
     assert compose(QUEUE, "actors=3").accumulate == 3
     assert compose(QUEUE, "actors=3", "accumulate=8").accumulate == 8
@@ -120,7 +120,7 @@ def test_models_without_gradients_need_accumulate_1() -> None:
         trained(QUEUE, "actors=1", "scheme.transport=messages")
 
 
-def test_what_was_measured_adds_up() -> None:
+def test_the_measured_times_and_rows_add_up() -> None:
     history = trained(QUEUE, "actors=5", "workers=2", "local_epochs=2").histories["batch_parallel"]
     for one in history.rounds[1:]:
         assert {"dispatch", "training", "collection", "aggregation", "busy", "idle"} <= one.seconds.keys()
@@ -131,7 +131,7 @@ def test_what_was_measured_adds_up() -> None:
 
 
 @pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.slow), 4])
-def test_it_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path, accumulate: int) -> None:
+def test_a_run_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path, accumulate: int) -> None:
     momentum = ["model.momentum=0.9", "optimizer_state=keep"]
     setting = [QUEUE, "actors=4", INLINE, f"accumulate={accumulate}", *momentum]
     trained(*setting, folder=tmp_path)

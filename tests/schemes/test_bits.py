@@ -96,7 +96,7 @@ def test_the_hash_is_that_of_the_arrays() -> None:
     assert outcome.hashes == {"federated": weights_hash(outcome.models["model"])}
 
 
-def test_local_models_are_each_actors_own() -> None:
+def test_each_actor_of_the_local_scheme_has_its_own_model() -> None:
     outcome = trained("scheme=local", "backend=inline")
     assert sorted(outcome.models) == [f"actor-{actor}" for actor in range(5)]
     first, second = (outcome.models[f"actor-{actor}"]["layer0.weight"] for actor in (0, 1))

@@ -12,7 +12,7 @@ def predicted(actors: int, seconds: float, visited: float = 1.0) -> Prediction:
     return Prediction(actors, seconds, 0.0, 0.0, 0.0, visited)
 
 
-def test_the_fastest_is_chosen() -> None:
+def test_the_fastest_number_of_actors_is_chosen() -> None:
     assert choose([predicted(1, 2.0), predicted(2, 1.0), predicted(4, 1.5)]).actors == 2
 
 
@@ -27,7 +27,7 @@ def test_a_round_is_no_better_for_training_on_fewer_rows() -> None:
 
 
 @given(st.dictionaries(st.integers(1, 99), st.floats(1e-6, 1e3), min_size=1))
-def test_nothing_is_faster_by_more_than_the_tolerance_and_nothing_smaller_as_fast(
+def test_no_number_is_faster_by_more_than_the_tolerance_and_no_smaller_number_as_fast(
     seconds: dict[int, float],
 ) -> None:
     chosen = choose([predicted(*each) for each in seconds.items()])
@@ -65,6 +65,6 @@ def test_a_number_with_which_nobody_is_there_is_not_chosen() -> None:
     assert choose([predicted(1, 0.1, visited=0.0), predicted(2, 9.0)]).actors == 2
 
 
-def test_a_choice_of_the_largest_names_it_once() -> None:
+def test_a_choice_of_the_largest_number_names_it_once() -> None:
     one = predicted(4, 1.0)
     assert str(Choice(one, [one], {}, 0.1)).splitlines()[0].endswith("imbalance 0)")

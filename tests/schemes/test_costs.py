@@ -60,7 +60,7 @@ def test_a_batch_that_is_not_full_is_a_whole_step() -> None:
     assert one.compute == pytest.approx((3 * 1.0 + 21 * 0.1) / 2)
 
 
-def test_what_is_left_is_imbalance() -> None:
+def test_the_rest_of_the_time_is_imbalance() -> None:
     even, skewed, few = (COSTS.predict(rows) for rows in (sizes(20, 20), sizes(30, 10), sizes(40)))
     assert even.imbalance == pytest.approx(0)
     assert skewed.imbalance == pytest.approx(1.0 + 10 * 0.1)
@@ -82,7 +82,7 @@ def test_exchange_and_aggregation_grow_with_actors() -> None:
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=30), st.floats(0, 2), st.floats(0, 2))
-def test_what_costs_more_takes_longer(rows: list[int], message: float, aggregation: float) -> None:
+def test_a_higher_cost_takes_longer(rows: list[int], message: float, aggregation: float) -> None:
     before = COSTS.predict(sizes(*rows))
     costs = replace(COSTS, message=Shared(0.5 + message, 0.5 + message), aggregation=Line(aggregation, 0.0))
     assert costs.predict(sizes(*rows)).seconds >= before.seconds - 1e-9
@@ -96,7 +96,7 @@ def test_clients_of_equally_many_rows_share_calls() -> None:
 
 
 @given(st.floats(0.01, 1), st.floats(0, 1), st.floats(1.5, 64))
-def test_what_is_shared_is_found_from_two_measurements(alone: float, part: float, clients: float) -> None:
+def test_the_shared_cost_is_found_from_two_measurements(alone: float, part: float, clients: float) -> None:
     truth = Shared(alone, part * alone)
     found = Shared.measured(alone, float(truth.at(np.array(clients))), clients)
     assert found.least == pytest.approx(truth.least, abs=1e-9)

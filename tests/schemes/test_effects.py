@@ -43,7 +43,7 @@ def said(*overrides: str) -> list[str]:
         ),
     ],
 )
-def test_an_option_without_effect_is_said_with_the_reason(overrides: str, told: str) -> None:
+def test_an_option_without_effect_is_named_with_the_reason(overrides: str, told: str) -> None:
     (line,) = said(*overrides.split())
     assert line.startswith(told)
 
@@ -63,5 +63,5 @@ def test_an_option_without_effect_is_said_with_the_reason(overrides: str, told: 
         "experiment=debug",
     ],
 )
-def test_options_that_have_an_effect_and_defaults_are_not_said(overrides: str) -> None:
+def test_options_with_an_effect_and_defaults_are_not_named(overrides: str) -> None:
     assert said(*overrides.split()) == []

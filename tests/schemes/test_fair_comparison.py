@@ -88,7 +88,9 @@ def train(message, context):
 """
 
 
-def test_what_a_client_app_of_yours_did_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_that_a_users_client_app_trained_are_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine.py").write_text(APP.format(fails=False))
     monkeypatch.syspath_prepend(tmp_path)
     outcome = run(small("client=app", "client.reference=mine:app"))

@@ -95,7 +95,7 @@ def test_a_run_that_goes_on_has_the_same_bits(setting: list[str], tmp_path: Any)
 
 
 @pytest.mark.parametrize("setting", [needs("torch", "model=torch", MODULES + "normalised", "accumulate=3")])
-def test_what_gradients_do_not_carry_is_refused_where_it_would_be_lost(setting: list[str]) -> None:
+def test_running_statistics_are_refused_where_they_would_be_lost(setting: list[str]) -> None:
     with pytest.raises(ValueError, match=r"batch-norm.* set accumulate=1"):
         trained(*setting, "scheme=batch_parallel")
 

@@ -62,7 +62,7 @@ def test_rows_that_lie_by_class_are_divided_at_random_among_a_clients_actors() -
     assert training._divided(2, 0).sizes.tolist() == [1, 1]
 
 
-def test_what_it_cannot_keep_is_refused() -> None:
+def test_an_option_that_a_nested_client_cannot_keep_is_refused() -> None:
     with pytest.raises(ConfigError, match="optimizer_state=reset"):
         trained(Nested(), "optimizer_state=keep", "model.momentum=0.9")
     with pytest.raises(QuorumError, match="no proximal term"):

@@ -67,7 +67,7 @@ def test_any_number_of_actors_stages_and_workers_equals_sequential(setting: list
         assert losses == expected.histories["sequential"].series("train-loss")
 
 
-def test_a_batch_that_fills_no_wave_and_real_targets() -> None:
+def test_a_batch_that_fills_no_wave_has_the_bits_of_sequential_with_real_targets() -> None:
     setting = [
         "dataset.task=regression",
         "model=paper",
@@ -116,7 +116,7 @@ def test_an_actors_error_ends_the_run_with_its_reason() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_a_pipeline_is_refused(wrong: list[str], message: str) -> None:
+def test_a_run_that_cannot_be_a_pipeline_is_refused(wrong: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         trained(PIPELINE, INLINE, *wrong)
 
@@ -128,7 +128,7 @@ def test_a_model_that_cannot_be_cut_is_refused() -> None:
         trained(PIPELINE, INLINE, "model=sgd_classifier")
 
 
-def test_what_was_measured_adds_up() -> None:
+def test_the_measured_times_and_rows_add_up() -> None:
     history = trained(PIPELINE, "workers=2", "local_epochs=2").histories["pipeline"]
     for one in history.rounds[1:]:
         assert one.seconds["busy"] + one.seconds["idle"] == pytest.approx(2 * one.timed, rel=1e-6)
@@ -138,7 +138,7 @@ def test_what_was_measured_adds_up() -> None:
         assert len(one.work) == 2 * 3 * -(-403 // 16)
 
 
-def test_it_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path) -> None:
+def test_a_run_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path) -> None:
     setting = [PIPELINE, INLINE, "model.momentum=0.9", "optimizer_state=keep"]
     trained(*setting, folder=tmp_path)
     for name in ("summary.json", "history.json"):

@@ -43,7 +43,7 @@ def test_the_baseline_leaves_out_what_the_actors_hold_out() -> None:
 @pytest.mark.parametrize(
     ("every", "rounds", "expected"), [(1, 3, [0, 1, 2, 3]), (2, 5, [0, 2, 4, 5]), (9, 3, [0, 3])]
 )
-def test_rounds_that_are_evaluated(every: int, rounds: int, expected: list[int]) -> None:
+def test_evaluated_rounds_are_every_nth_and_the_last(every: int, rounds: int, expected: list[int]) -> None:
     one = setting(f"evaluate_every={every}", f"rounds={rounds}")
     assert [number for number in range(rounds + 1) if one.is_evaluated(number)] == expected
 

@@ -44,7 +44,7 @@ def assert_same(one: FederatedCosts, other: FederatedCosts) -> None:
         assert predicted.imbalance == pytest.approx(expected.imbalance, rel=1e-6, abs=1e-9)
 
 
-def test_costs_are_found_again() -> None:
+def test_known_costs_are_recovered_from_measurements() -> None:
     assert_same(found(TRUTH), TRUTH)
     assert_same(found(TRUTH, epochs=3), replace(TRUTH, epochs=3))
 
@@ -52,7 +52,9 @@ def test_costs_are_found_again() -> None:
 @given(
     step=st.floats(1e-6, 1), message=st.floats(1e-6, 1), row=st.floats(1e-9, 1e-2), alone=st.floats(0.5, 1)
 )
-def test_so_are_others(step: float, message: float, row: float, alone: float) -> None:
+def test_any_costs_are_recovered_from_measurements(
+    step: float, message: float, row: float, alone: float
+) -> None:
     workers = Workers(2, alone, 0.02)
     truth = replace(
         TRUTH, step=Shared(step, step), message=Shared(message, message), row=row, workers=workers
@@ -60,17 +62,17 @@ def test_so_are_others(step: float, message: float, row: float, alone: float) ->
     assert_same(found(truth), truth)
 
 
-def test_stacks_are_found_again() -> None:
+def test_costs_of_stacks_are_recovered_from_measurements() -> None:
     truth = replace(TRUTH, step=Shared(0.002, 0.0004), message=Shared(0.0005, 0.0001))
     assert_same(found(truth, stacked=(16, 128)), truth)
 
 
-def test_one_worker_has_nobody_to_wait_for() -> None:
+def test_a_single_worker_waits_for_no_other() -> None:
     alone = replace(TRUTH, workers=Workers(1))
     assert_same(found(alone, step=(1, 32), part=(1, 8), long=(1, 640)), alone)
 
 
-def test_noise_makes_nothing_negative() -> None:
+def test_noise_makes_no_cost_negative() -> None:
     taken = {
         name: Taken(actors, rows, 0.001, 0.002, 0.004 / (1 + index), 0.9)
         for index, (name, (actors, rows)) in enumerate(PROBES.items())

@@ -47,7 +47,7 @@ def finals(server: ServerApp, client: ClientApp) -> list[list[Any]]:
     return [dict(run.context.state)["final"].to_numpy_ndarrays() for run in runs]  # type: ignore[union-attr]
 
 
-def test_scikit_learn_with_its_own_shuffling() -> None:
+def test_scikit_learn_with_its_own_shuffling_gives_the_same_bits_each_time() -> None:
     client = ClientApp()
 
     @client.train()
@@ -67,7 +67,7 @@ def test_scikit_learn_with_its_own_shuffling() -> None:
 
 
 @pytest.mark.extras
-def test_pytorch_with_dropout() -> None:
+def test_pytorch_with_dropout_gives_the_same_bits_each_time() -> None:
     torch: Any = pytest.importorskip("torch", reason="extras: needs PyTorch")
     client = ClientApp()
 
@@ -97,7 +97,7 @@ def test_pytorch_with_dropout() -> None:
 
 
 @pytest.mark.extras
-def test_xgboost_by_bagging() -> None:
+def test_xgboost_learns_by_bagging() -> None:
     xgboost: Any = pytest.importorskip("xgboost", reason="extras: needs XGBoost (pip install xgboost)")
     client, server = ClientApp(), ServerApp()
     options = {"objective": "multi:softmax", "num_class": 10, "nthread": 1, "subsample": 0.8, "max_depth": 3}

@@ -39,7 +39,7 @@ options.backend.client-resources.num-cpus = 1
 """
 
 
-def test_where_an_app_says_no_number_flower_s_own_configuration_does(
+def test_flower_s_configuration_gives_the_number_where_an_app_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLWR_HOME", str(tmp_path))
@@ -112,7 +112,7 @@ def test_a_folder_that_is_no_app_is_refused(tmp_path: Path, text: str, told: str
         project_at(tmp_path)
 
 
-def test_what_an_app_does_not_say_has_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_app_s_missing_settings_have_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLWR_HOME", str(tmp_path))
     components = "serverapp = 'a:b'\nclientapp = 'c:d'\n"
     (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
@@ -120,7 +120,7 @@ def test_what_an_app_does_not_say_has_defaults(tmp_path: Path, monkeypatch: pyte
     assert (found.nodes.number, found.name, found.config) == (DEFAULT, tmp_path.resolve().name, {})
 
 
-def test_what_flowers_engine_alone_uses_is_known_by_its_name(tmp_path: Path) -> None:
+def test_options_of_flowers_engine_alone_are_known_by_name(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         """
 [tool.flwr.app.components]
@@ -139,7 +139,7 @@ address = "127.0.0.1:9093"
     assert (found.nodes.number, found.unused) == (3, {"backend.client-resources.num-gpus": 0.5})
 
 
-def test_what_flowers_own_configuration_says_to_its_engine_is_known_too(
+def test_options_of_flowers_engine_in_flowers_configuration_are_known_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLWR_HOME", str(tmp_path))

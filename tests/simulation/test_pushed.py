@@ -162,7 +162,7 @@ def test_push_without_pull_holds_no_descriptors(backend: Any) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_rounds_of_pushed_messages_take_their_time_and_none_twice(backend: Any) -> None:
+def test_the_time_of_rounds_of_pushed_messages_counts_once(backend: Any) -> None:
     server, client = ServerApp(), ClientApp()
 
     @client.train()
@@ -186,7 +186,7 @@ def test_rounds_of_pushed_messages_take_their_time_and_none_twice(backend: Any) 
         assert min(work.started for work in one.work) >= 0
 
 
-def test_what_is_pulled_makes_no_difference_to_the_fingerprint() -> None:
+def test_the_fingerprint_does_not_depend_on_the_messages_pulled() -> None:
     prints = set()
     for pulls in (True, False):
         server = ServerApp()

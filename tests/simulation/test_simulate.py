@@ -140,7 +140,7 @@ def evaluating_app(*, older: bool) -> ServerApp:
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_whatever_an_app_reports_is_shown_by_its_own_names(
+def test_the_metrics_of_an_app_are_shown_by_their_own_names(
     older: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = ClientApp(client_fn=older_client) if older else reporting()
@@ -197,7 +197,7 @@ def test_an_app_s_second_strategy_has_rounds_of_its_own() -> None:
     assert history.series("train_loss")[0] == [1, 2, 4, 5]
 
 
-def test_metrics_that_some_clients_report_are_shown_and_those_of_clients_without_rows() -> None:
+def test_metrics_of_some_clients_are_shown_and_so_are_those_of_clients_without_rows() -> None:
     app = ClientApp()
 
     @app.query()
@@ -286,7 +286,7 @@ def echoing() -> ClientApp:
     return app
 
 
-def test_queries_actions_and_lifespans() -> None:
+def test_an_app_has_queries_actions_and_a_lifespan() -> None:
     app, entered = echoing(), [0]
 
     @app.train("twice")
@@ -463,7 +463,7 @@ def steady_client(context: Context) -> Any:
 
 
 @pytest.mark.slow
-def test_differential_privacy_on_the_client_side() -> None:
+def test_differential_privacy_on_the_client_side_gives_the_same_bits_each_time() -> None:
     app = ServerApp()
 
     @app.main()
@@ -539,7 +539,7 @@ def test_the_global_generators_of_the_caller_are_left_alone() -> None:
         ),
     ],
 )
-def test_what_cannot_be_run_is_said_at_once(
+def test_an_app_that_cannot_be_run_is_refused_at_once(
     server: Any, client: Any, nodes: int, options: dict[str, Any], error: type[Exception], told: str
 ) -> None:
     with pytest.raises(error, match=told) as raised:

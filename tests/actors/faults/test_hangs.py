@@ -50,7 +50,7 @@ def test_16_17_18_an_actor_that_hangs_once_is_retried_from_its_prior_state(
     assert (trial.causes, trial.handled()) == (["deadline"], [1, 2, 2, 3])
 
 
-def test_18_a_worker_stopped_while_idle_is_found_out_by_its_next_message(open_trial: Open) -> None:
+def test_18_the_next_message_exposes_a_worker_stopped_while_idle(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1)
     assert bodies([trial.one(0)]) == [b"1"]
     os.kill(trial.pids()[0], signal.SIGSTOP)
@@ -140,7 +140,7 @@ def test_19_what_a_slow_worker_holds_in_advance_goes_to_an_idle_one(open_trial: 
 
 
 @linux
-def test_19_a_time_out_costs_no_reply_and_no_state_but_those_of_the_slow(open_trial: Open) -> None:
+def test_19_a_time_out_costs_the_reply_and_the_state_of_slow_actors_alone(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=2)
     content = trial.system.share(b"", [])
     sent = [Envelope(actor, b"", content) for actor in range(1, 5)]
@@ -156,7 +156,7 @@ def test_19_a_time_out_costs_no_reply_and_no_state_but_those_of_the_slow(open_tr
     assert trial.causes == ["withdrawn"]
 
 
-def test_20_an_actor_that_never_reads_does_not_block_the_others(open_trial: Open) -> None:
+def test_20_an_actor_that_never_reads_does_not_block_other_actors(open_trial: Open) -> None:
     trial = open_trial(Faulty)
     assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [b"1", b"1"]
     stopped, _ = trial.pids()
@@ -180,7 +180,7 @@ def test_21_the_deadline_is_for_the_whole_reply_however_slowly_it_comes(
 
 
 @everywhere
-def test_22_a_round_that_ends_while_messages_wait_leaves_none_behind(open_trial: Open) -> None:
+def test_22_a_round_that_ends_while_messages_wait_leaves_no_message_behind(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1)
     results = trial.ask([Envelope(0, order("hang")), *[Envelope(actor) for actor in range(5)]], timeout=0.3)
     assert [one.cause for one in results if isinstance(one, Failure)] == ["timeout"] * 6
@@ -189,7 +189,7 @@ def test_22_a_round_that_ends_while_messages_wait_leaves_none_behind(open_trial:
     assert (trial.causes, found.failed, found.replied) == (["withdrawn"], 6, 5)
 
 
-def test_22_a_worker_that_was_let_go_is_ended_too_when_its_round_is(open_trial: Open, tmp_path: Path) -> None:
+def test_22_a_dismissed_worker_is_ended_with_its_round(open_trial: Open, tmp_path: Path) -> None:
     trial = open_trial(Faulty, workers=2)
     gates = [tmp_path / f"never{actor}" for actor in range(2)]
     batch = trial.system.post([Envelope(actor, order(f"wait_for:{gates[actor]}")) for actor in range(2)])

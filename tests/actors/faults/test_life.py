@@ -21,13 +21,13 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 # Numbers of actors and workers
 
 
-def test_55_a_thousand_actors_on_two_workers(open_trial: Open) -> None:
+def test_55_two_workers_run_a_thousand_actors(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=2)
     for count in (b"1", b"2"):
         assert bodies(trial.ask([Envelope(actor) for actor in range(1000)])) == [count] * 1000
 
 
-def test_55_more_workers_than_actors_and_one_of_each(open_trial: Open) -> None:
+def test_55_workers_may_outnumber_actors_and_one_worker_runs_one_actor(open_trial: Open) -> None:
     for workers in (3, 1):
         trial = open_trial(Faulty, workers=workers)
         assert trial.ask([]) == []
@@ -82,7 +82,7 @@ def test_60_workers_come_and_go_while_messages_are_handled(open_trial: Open) -> 
     assert trial.handled() == list(range(1, 101))
 
 
-def test_60_a_worker_may_be_let_go_before_it_has_started(open_trial: Open, tmp_path: Path) -> None:
+def test_60_a_worker_may_be_dismissed_before_it_has_started(open_trial: Open, tmp_path: Path) -> None:
     trial = open_trial(starting("hang:0.3"), workers=1)
     trial.system.resize(3)
     assert until(lambda: len(trial.pids()) == 3)

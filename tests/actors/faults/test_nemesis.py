@@ -17,7 +17,7 @@ pytestmark = [
     ("rounds", "kills", "workers", "restless"),
     [(4, 10, 2, ""), *[pytest.param(6, 40, each, "restless", marks=pytest.mark.slow) for each in (1, 2, 3)]],
 )
-def test_13_61_one_hash_for_any_number_of_workers_with_and_without_nemesis(
+def test_13_61_the_hash_is_the_same_for_any_number_of_workers_with_and_without_nemesis(
     tmp_path: Path, rounds: int, kills: int, workers: int, restless: str
 ) -> None:
     command = [sys.executable, "-m", "tests.actors.faults.under_nemesis"]

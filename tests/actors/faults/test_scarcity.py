@@ -179,7 +179,7 @@ def test_54_when_processes_are_to_be_had_again_the_work_goes_on(no_leaks: None, 
 
 
 @linux
-def test_54_dev_shm_may_be_as_small_as_it_likes_for_it_is_not_used(open_trial: Open) -> None:
+def test_54_no_process_maps_dev_shm(open_trial: Open) -> None:
     trial = open_trial(Double)
     content = trial.system.share(b"", [np.zeros(1 << 20, dtype=np.float32)])
     results = trial.ask([Envelope(actor, b"", content, reply_bytes=content.nbytes) for actor in range(4)])

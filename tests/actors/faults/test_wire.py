@@ -200,7 +200,7 @@ def test_24_whatever_stands_for_replies_is_replies_or_refused(replies: object, p
         assert handled.in_slot or [part.nbytes for part in own[3:]] == handled.lengths
 
 
-def test_24_what_was_said_before_garbage_is_heard() -> None:
+def test_24_a_frame_before_garbage_is_read() -> None:
     data = b"".join(encode(Kind.ACKNOWLEDGE, 1, {"message": 1, "count": 1}))
     heard = FrameReader(LIMIT).feed(data + b"garbage" * 10)
     assert next(heard).kind is Kind.ACKNOWLEDGE

@@ -25,7 +25,9 @@ def poured_slowly(heights: list[int], room: list[int], total: int) -> list[int]:
 
 
 @given(st.data(), st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 6)), min_size=1, max_size=8))
-def test_pour_is_the_same_as_one_unit_at_a_time(data: st.DataObject, columns: list[tuple[int, int]]) -> None:
+def test_pour_gives_what_one_unit_at_a_time_would_give(
+    data: st.DataObject, columns: list[tuple[int, int]]
+) -> None:
     heights, room = [height for height, _ in columns], [space for _, space in columns]
     total = data.draw(st.integers(0, sum(room)))
     received = pour(np.array(heights), np.array(room), total)

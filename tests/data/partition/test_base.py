@@ -47,7 +47,9 @@ def test_many_actors_are_sorted_as_few_are() -> None:
         (ints(0, 1)[None], ints(0, 2), "one-dimensional"),
     ],
 )
-def test_anything_else_is_refused(order: np.ndarray, offsets: np.ndarray, message: str) -> None:
+def test_an_order_or_offsets_that_break_a_promise_are_refused(
+    order: np.ndarray, offsets: np.ndarray, message: str
+) -> None:
     with pytest.raises(PartitionError, match=message):
         Partition(order, offsets)
 

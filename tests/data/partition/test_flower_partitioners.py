@@ -69,7 +69,7 @@ def test_each_partitioner_divides_all_rows_the_same_way_from_the_same_seed(their
         assert not np.array_equal(one.order, other.order)
 
 
-def test_rows_are_shuffled_first_unless_that_is_unwanted(theirs: Any) -> None:
+def test_rows_are_shuffled_first_unless_shuffle_is_off(theirs: Any) -> None:
     make = partial(theirs.IidPartitioner)
     shuffled, as_they_come = (divided(FlowerDatasets(make, shuffle=choice), 6) for choice in (True, False))
     assert all(len(np.unique(LABELS[shuffled.indices(actor)])) == K for actor in range(6))
@@ -89,13 +89,13 @@ def test_groups_stay_together(theirs: Any) -> None:
     ]
 
 
-def test_what_is_set_is_not_filled_in(theirs: Any) -> None:
+def test_a_seed_that_is_set_stays(theirs: Any) -> None:
     drawn = [FlowerDatasets(partial(theirs.DirichletPartitioner, alpha=1.0, seed=7), shuffle=False)] * 2
     one, other = (divided(strategy, seed=seed) for seed, strategy in enumerate(drawn))
     assert np.array_equal(one.order, other.order)
 
 
-def test_rows_that_nobody_has_are_refused_or_dealt_to_those_who_have_fewest(theirs: Any) -> None:
+def test_rows_in_no_partition_are_refused_or_go_to_the_smallest_partitions(theirs: Any) -> None:
     make = partial(theirs.SizePartitioner, partition_sizes=[10, 20, 30, 400])
     with pytest.raises(
         PartitionError, match=r"SizePartitioner: 140 of 600 rows are in no partition, such as row"
@@ -142,7 +142,7 @@ class Overlapping:
         ),
     ],
 )
-def test_what_cannot_be_is_refused_by_the_name_of_the_partitioner(
+def test_a_division_that_breaks_a_promise_is_refused_by_the_name_of_the_partitioner(
     theirs: Any, name: str, options: dict[str, Any], actors: int, message: str
 ) -> None:
     with pytest.raises(PartitionError, match=message):
@@ -165,7 +165,7 @@ def test_an_option_that_the_partitioner_does_not_have_is_found_before_anything_r
         check(config)
 
 
-def test_a_run_is_configured_with_one(theirs: Any) -> None:
+def test_a_run_is_configured_with_a_partitioner_of_flower(theirs: Any) -> None:
     target = "partition.partitioner._target_=flwr_datasets.partitioner.DirichletPartitioner"
     config = compose(
         *("dataset=digits", "partition=flower_datasets", target, "+partition.partitioner.alpha=0.3"),

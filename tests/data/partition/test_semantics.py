@@ -182,7 +182,7 @@ def test_deterministic_pathological_classes_follow_the_actor() -> None:
         assert set(np.flatnonzero(row)) == {actor % 5, (actor + 1) % 5}
 
 
-def test_first_deterministic_pathological_classes_begin_with_the_actors_own() -> None:
+def test_first_deterministic_pathological_classes_begin_with_the_class_of_the_actor() -> None:
     traits = balanced(1000, 5)
     counts = label_counts(traits, split(Pathological(3, "first-deterministic"), traits, 4))
     assert all(counts[actor, actor % 5] > 0 for actor in range(4))
@@ -219,7 +219,7 @@ def test_distribution_meets_counts_exactly_and_shares_nearly() -> None:
     assert np.abs(thirds - [[100 / 3] * 3, [200 / 3] * 3]).max() < 1
 
 
-def test_mixed_has_iid_actors_first_and_skewed_ones_after() -> None:
+def test_mixed_has_iid_actors_first_and_skewed_actors_after() -> None:
     traits = balanced(10_000, 10)
     partition = split(Mixed(0.5, 0.05), traits, 10)
     counts = label_counts(traits, partition)

@@ -148,7 +148,7 @@ def test_arrays_that_make_no_data_set_are_refused(make: Any, message: str) -> No
         make()
 
 
-def test_near_equal_numbers_are_a_constant_and_far_ones_are_not() -> None:
+def test_numbers_are_a_constant_if_they_differ_by_rounding_alone() -> None:
     rounded = np.array([0.1, 0.1 + 2e-17, 0.1 - 2e-17, 0.1 + 1.4e-17] * 5)[:, None]
     assert scaling(rounded, "standard").factor.tolist() == [1.0]
     assert scaling(rounded + np.arange(20)[:, None] * 1e-12, "standard").factor[0] < 1e-11

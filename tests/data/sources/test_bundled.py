@@ -22,7 +22,7 @@ def test_without_the_file_scikit_learn_is_asked(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(first.test.y, second.test.y)
 
 
-def test_they_are_scaled_stratified_and_complete() -> None:
+def test_the_digits_are_scaled_stratified_and_complete() -> None:
     data = digits(rng=np.random.default_rng(0))
     assert (len(data.train), len(data.test), data.shape) == (1438, 359, (8, 8))
     assert data.train.x.dtype == np.float32

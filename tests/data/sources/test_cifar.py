@@ -83,7 +83,7 @@ def test_another_table_under_that_name_is_refused(monkeypatch: pytest.MonkeyPatc
         cifar10(rng=rng(), cache=str(tmp_path))
 
 
-def test_without_network_both_ways_to_get_the_data_are_told(
+def test_without_network_the_error_names_both_ways_to_get_the_data(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(**_options: Any) -> None:

@@ -78,7 +78,7 @@ def test_pictures_keep_their_shape_and_classes_their_names_and_order(hf: Any, tm
     assert dataset.train.y.tolist() == [0, 1, 2] * 3
 
 
-def test_a_picture_of_a_palette_is_rgb_and_a_bilevel_one_grey(hf: Any, tmp_path: Path) -> None:
+def test_a_picture_of_a_palette_is_rgb_and_a_bilevel_picture_grey(hf: Any, tmp_path: Path) -> None:
     coloured = RNG.integers(0, 256, (6, 4, 4, 3), np.uint8)
     palette = load(
         saved(pictures(hf, [png(one, "P") for one in coloured]), tmp_path / "p"), test_fraction=0.5
@@ -261,7 +261,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_used_is_refused_by_name(hf: Any, tmp_path: Path, case: str) -> None:
+def test_a_column_that_cannot_be_used_is_refused_by_name(hf: Any, tmp_path: Path, case: str) -> None:
     make, options, message = REFUSED[case]
     with pytest.raises(DataError, match=message):
         load(saved(make(hf), tmp_path), **options)
@@ -274,7 +274,7 @@ def test_splits_must_have_the_same_columns(hf: Any, tmp_path: Path) -> None:
         load(path)
 
 
-def test_a_run_learns_from_it_by_natural_id(hf: Any, tmp_path: Path) -> None:
+def test_a_run_learns_from_a_hugging_face_data_set_by_natural_id(hf: Any, tmp_path: Path) -> None:
     classes = np.arange(200) % 2
     x = np.random.default_rng(0).normal(0, 0.1, (200, 3)) + classes[:, None]
     people = [f"p{row % 4}" for row in range(200)]
@@ -299,7 +299,7 @@ def fresh(code: str, *arguments: str, **environment: str) -> "subprocess.Complet
     )
 
 
-def test_nothing_is_reported_to_anybody() -> None:
+def test_no_library_reports_its_use() -> None:
     told = "import datasets, huggingface_hub.constants as hub, flwr_datasets.common.telemetry as flower; "
     told += "print(hub.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, "
     found = fresh(f"import fedlocal.data; {told} flower.FLWR_TELEMETRY_ENABLED)")

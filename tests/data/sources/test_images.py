@@ -134,7 +134,7 @@ def test_a_corrupt_file_is_named_with_the_reason(
     assert str(path) in str(caught.value)
 
 
-def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read"):
         read_idx(tmp_path, 3)
 
@@ -156,7 +156,7 @@ FAILURES = [
 
 @pytest.mark.filterwarnings("ignore:Invalid cache")  # scikit-learn's guess at the cause of a time-out
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-def test_without_network_both_ways_to_get_the_data_are_told(
+def test_without_network_the_error_names_both_ways_to_get_the_data(
     monkeypatch: pytest.MonkeyPatch, nowhere: Path, failure: Exception
 ) -> None:
     def fail(*_args: Any, **_options: Any) -> None:
@@ -210,7 +210,7 @@ def test_another_table_under_that_name_is_refused(monkeypatch: pytest.MonkeyPatc
         mnist(rng=rng(), cache=str(nowhere))
 
 
-def test_a_cache_that_cannot_be_used_is_told(nowhere: Path) -> None:
+def test_a_cache_that_cannot_be_used_is_refused(nowhere: Path) -> None:
     nowhere.write_bytes(b"a file, not a folder")
     with pytest.raises(DataError, match=r"download cannot be kept .* dataset.cache=FOLDER"):
         mnist(rng=rng(), cache=str(nowhere))

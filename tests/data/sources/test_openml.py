@@ -155,7 +155,7 @@ def test_several_targets_named_by_openml_are_taken(tmp_path: Path) -> None:
     assert (dataset.classes, dataset.outputs) == (None, 2)
 
 
-def test_rows_that_lack_values_are_told_or_dropped(tmp_path: Path) -> None:
+def test_rows_that_lack_values_are_refused_or_dropped(tmp_path: Path) -> None:
     table = rows(40)
     table[3][0] = table[5][1] = table[5][0] = table[9][4] = "?"
     cache = keep(tmp_path, table)
@@ -181,12 +181,12 @@ def test_columns_that_do_not_exist_are_named(tmp_path: Path, options: Any, messa
         load(cache=cache, **options)
 
 
-def test_neither_name_nor_number_is_refused() -> None:
+def test_a_request_with_neither_name_nor_number_is_refused() -> None:
     with pytest.raises(DataError, match=r"give either"):
         openml(rng=np.random.default_rng(0))
 
 
-def test_a_data_set_without_target_asks_for_one(tmp_path: Path) -> None:
+def test_a_data_set_without_a_target_asks_for_a_target(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"names no target; give dataset.target=COLUMN, one of age, city"):
         load(cache=keep(tmp_path, rows(10), None))
 
@@ -196,6 +196,6 @@ def test_columns_of_text_are_refused(tmp_path: Path) -> None:
         load(cache=keep(tmp_path, rows(10), city="string"))
 
 
-def test_an_unknown_data_set_without_network_is_told(tmp_path: Path) -> None:
+def test_an_unknown_data_set_without_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"openml adult: openml.org cannot be reached .*Name or service"):
         load(name="adult", cache=str(tmp_path))

@@ -47,7 +47,7 @@ def test_numbers_and_text_become_features(tmp_path: Path) -> None:
         ("f", {"task": "classification"}, [0.5, 1.5]),
     ],
 )
-def test_targets_are_what_they_look_like_or_what_is_said(
+def test_targets_have_the_task_that_they_look_like_or_that_is_given(
     tmp_path: Path, target: str, options: dict[str, Any], classes: list[float] | None
 ) -> None:
     path = write(tmp_path, *(f"{at},{at % 5},{at % 2 + 0.5}" for at in range(40)), header="x,n,f")

@@ -99,7 +99,7 @@ def test_nothing_overflows_and_no_label_is_cut(opened: Any, width: int) -> None:
     assert page.evaluate(CUT) == []
 
 
-def test_a_click_on_a_header_sorts_numbers_as_numbers_and_none_last(opened: Any) -> None:
+def test_a_click_on_a_header_sorts_numbers_as_numbers_and_missing_values_last(opened: Any) -> None:
     page = opened()
     header = page.locator("table.comparison th", has_text="training time")
     number = 1 + header.evaluate("each => each.cellIndex")
@@ -130,14 +130,14 @@ def test_the_keyboard_sorts_too(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_can_be_read_by_day_and_night(opened: Any, scheme: str) -> None:
+def test_words_have_contrast_in_light_and_dark(opened: Any, scheme: str) -> None:
     page = opened(scheme=scheme)
     assert page.evaluate(CONTRASTS) == []
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark is (scheme == "dark")
 
 
-def test_it_can_be_printed_on_paper_also_in_the_dark(opened: Any) -> None:
+def test_the_page_can_be_printed_on_paper_also_in_the_dark(opened: Any) -> None:
     page = opened(scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

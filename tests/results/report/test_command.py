@@ -12,7 +12,7 @@ def test_the_page_lies_in_the_only_folder(sweep: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.strip() == str(sweep / "report.html")
 
 
-def test_of_several_folders_it_lies_here_or_where_it_is_told(
+def test_the_page_of_several_folders_lies_here_or_in_the_given_folder(
     sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
@@ -54,7 +54,7 @@ def test_nonsense_is_refused_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_help_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "out=" in capsys.readouterr().out
 

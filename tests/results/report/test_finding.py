@@ -14,7 +14,7 @@ def made(place: Path, *names: str) -> None:
         path.touch()
 
 
-def test_a_run_a_sweep_and_what_holds_them_are_found(tmp_path: Path) -> None:
+def test_runs_are_found_in_a_run_a_sweep_and_a_folder_of_both(tmp_path: Path) -> None:
     made(
         tmp_path,
         "outputs/day/time/metrics.csv",
@@ -40,12 +40,12 @@ def test_an_empty_numbered_folder_beside_runs_is_a_run_that_never_began(tmp_path
     assert list(find_runs([tmp_path])) == ["0", "1"]
 
 
-def test_folders_named_after_years_are_looked_into(tmp_path: Path) -> None:
+def test_folders_named_after_years_are_searched(tmp_path: Path) -> None:
     made(tmp_path, "2026/11/run/summary.json")
     assert list(find_runs([tmp_path])) == ["2026/11/run"]
 
 
-def test_a_folder_that_cannot_be_read_leaves_the_others(
+def test_a_folder_that_cannot_be_read_leaves_the_other_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     made(tmp_path, "a/run/summary.json", "closed/run/summary.json")
@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_read_leaves_the_others(
 @pytest.mark.parametrize(
     ("name", "reason"), [("gone", "no such folder"), ("file", "not a folder"), ("empty", "no run")]
 )
-def test_what_is_no_folder_of_runs_is_refused(tmp_path: Path, name: str, reason: str) -> None:
+def test_a_path_that_is_no_folder_of_runs_is_refused(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     with pytest.raises(ResultsError, match=f"{name}: .*{reason}"):

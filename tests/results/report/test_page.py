@@ -111,7 +111,7 @@ def test_no_run_can_put_markup_on_the_page(nasty: Path) -> None:
     assert "<script>" not in (nasty / "comparison.md").read_text()
 
 
-def test_the_page_needs_nothing_but_itself(sweep: Path) -> None:
+def test_the_page_loads_no_other_file(sweep: Path) -> None:
     path = write_report([sweep], sweep)
     page = page_of(path)
     assert page.values("src") == []
@@ -159,7 +159,7 @@ def test_a_run_without_a_partition_file_says_so(sweep: Path) -> None:
     assert "1 setting without a partition.json" in page_of(write_report([sweep], sweep)).text
 
 
-def test_where_nothing_can_be_read_nothing_is_written(tmp_path: Path) -> None:
+def test_no_page_is_written_where_no_run_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "summary.json").write_text("{")
     with pytest.raises(ResultsError, match=r"no run can be read: .*summary\.json is damaged"):
@@ -247,7 +247,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_one_bad_run_leaves_the_others_their_report(sweep: Path, damage: Callable[[Path], None]) -> None:
+def test_a_bad_run_leaves_the_other_runs_their_report(sweep: Path, damage: Callable[[Path], None]) -> None:
     damage(sweep / "1")
     page = page_of(write_report([sweep], sweep))
     assert "partition=dirichlet" in page.text

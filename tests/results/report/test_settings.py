@@ -87,6 +87,6 @@ def test_options_of_one_target_may_have_other_arguments() -> None:
 
 
 @pytest.mark.parametrize("option", NO_SETTINGS)
-def test_what_changes_nothing_in_a_run_is_no_difference_between_runs(tmp_path: Path, option: str) -> None:
+def test_an_option_without_effect_on_a_run_is_no_difference_between_runs(tmp_path: Path, option: str) -> None:
     (tmp_path / "config.yaml").write_text(f"actors: 4\n{option}: true\n")
     assert read("0", tmp_path).config == {"actors": "4"}

@@ -73,7 +73,7 @@ def _measured(history: History, above: str = "") -> set[tuple[str, int, float]]:
     return {(f"{above}{k}", one.number, v) for one in history.rounds for k, v in numbers(one).items()}
 
 
-def test_mlflow_reads_what_was_measured(here: Path) -> None:
+def test_mlflow_reads_the_measurements(here: Path) -> None:
     (folder := here / "run").mkdir()
     config = compose(*SMALL, MLFLOW, "tracker.mlflow.experiment=mine", "tracker.mlflow.models=true")
     outcome = run(config, folder, ["actors=4", "tracker=mlflow"])
@@ -138,7 +138,7 @@ def test_a_run_that_failed_says_so_until_it_goes_on(here: Path, monkeypatch: pyt
     assert "error" not in stored.data.tags
 
 
-def test_a_new_run_in_the_same_folder_is_another_one(here: Path) -> None:
+def test_a_new_run_in_the_same_folder_is_another_run_of_mlflow(here: Path) -> None:
     (folder := here / "run").mkdir()
     for _ in range(2):
         run(compose(*SMALL, "baseline=false", "overwrite=true", MLFLOW), folder)

@@ -52,7 +52,7 @@ def plugin(found: Any, tag: str) -> Any:
     return getattr(HParamsPluginData.FromString(content), tag)
 
 
-def test_tensorboard_reads_what_was_measured(tmp_path: Path) -> None:
+def test_tensorboard_reads_the_measurements(tmp_path: Path) -> None:
     config = compose(*SMALL, "tracker=tensorboard")
     outcome = run(config, tmp_path)
     places = {name: arm_folder(tmp_path / "tensorboard", name) for name in outcome.histories}
@@ -94,7 +94,7 @@ def test_a_run_that_was_killed_goes_on_without_a_round_missing_or_twice(tmp_path
     )
 
 
-def test_a_run_anew_in_the_same_folder_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+def test_a_run_anew_in_the_same_folder_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
     run(compose(*SMALL, "tracker=tensorboard"), tmp_path)
     anew = [*SMALL, "rounds=2", "baseline=false", "overwrite=true"]
     outcome = run(compose(*anew, "tracker=tensorboard"), tmp_path)
