@@ -8,8 +8,6 @@ if "numpy" not in sys.modules:  # or it comes too late; actors.threads says what
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from fedlocal.actors import ActorRef, ActorSystem
     from fedlocal.config import Config, compose
     from fedlocal.estimators import FederatedClassifier, FederatedRegressor
@@ -55,11 +53,7 @@ _HOMES = {
     "History": "fedlocal.results",
 }
 
+if not TYPE_CHECKING:
+    from fedlocal.lazy import lazy_attributes
 
-def __getattr__(name: str) -> "Any":
-    """Import a public name when it is first used: workers and `--help` need few of them."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'fedlocal' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)

@@ -5,19 +5,24 @@ None where all of them always are. It depends on the seed alone: neither on time
 room knows nothing of Flower or learning; the groups of ``conf/availability`` bear the names of its classes.
 """
 
-from fedlocal.availability.base import (
-    Availability,
-    AvailabilityError,
-    Draw,
-    Presence,
-    Presences,
-    everybody,
-    no_absence,
-    only,
-)
-from fedlocal.availability.chance import Dropout, Sessions
-from fedlocal.availability.fixed import Always, Schedule
-from fedlocal.availability.trace import Trace
+from typing import TYPE_CHECKING
+
+from fedlocal.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from fedlocal.availability.base import (
+        Availability,
+        AvailabilityError,
+        Draw,
+        Presence,
+        Presences,
+        everybody,
+        no_absence,
+        only,
+    )
+    from fedlocal.availability.chance import Dropout, Sessions
+    from fedlocal.availability.fixed import Always, Schedule
+    from fedlocal.availability.trace import Trace
 
 __all__ = [
     "Always",
@@ -34,3 +39,22 @@ __all__ = [
     "no_absence",
     "only",
 ]
+
+_HOMES = {
+    "Availability": "fedlocal.availability.base",
+    "AvailabilityError": "fedlocal.availability.base",
+    "Draw": "fedlocal.availability.base",
+    "Presence": "fedlocal.availability.base",
+    "Presences": "fedlocal.availability.base",
+    "everybody": "fedlocal.availability.base",
+    "no_absence": "fedlocal.availability.base",
+    "only": "fedlocal.availability.base",
+    "Dropout": "fedlocal.availability.chance",
+    "Sessions": "fedlocal.availability.chance",
+    "Always": "fedlocal.availability.fixed",
+    "Schedule": "fedlocal.availability.fixed",
+    "Trace": "fedlocal.availability.trace",
+}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 Costs = Sequence[float] | NDArray[np.float64]
 AnyGrid: TypeAlias = "LocalGrid | RemoteGrid"
 
-PRELOAD = ("fedlocal.flower.clients", "fedlocal.flower.host", "fedlocal.models.blas")
+PRELOAD = (
+    "fedlocal.flower.clients",
+    "fedlocal.flower.host",
+    "fedlocal.models.blas",
+    "fedlocal.models.sklearn",
+)
 
 
 class Backend(Protocol):

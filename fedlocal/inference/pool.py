@@ -18,7 +18,12 @@ from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.serving import RANGE, Array, Block, NewModel, Serving, Weights
 
 BLOCK = 1 << 26  # bytes of rows that are shared at once; two such blocks are on their way
-PRELOAD = ("fedlocal.inference.serving", "fedlocal.models.blas")
+PRELOAD = (
+    "fedlocal.inference.serving",
+    "fedlocal.models.blas",
+    "fedlocal.models.mlp",
+    "fedlocal.models.sklearn",
+)
 
 
 class Pool:

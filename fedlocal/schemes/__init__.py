@@ -1,5 +1,44 @@
-"""How the model is trained: one file per scheme, all with one signature (`Scheme`)."""
+# ruff: noqa: N812 - addresses of schemes are written as those of classes; a module has the function's name
+"""How the model is trained: one file per scheme, all with one signature (`Scheme`).
 
-from fedlocal.schemes.setting import OnRound, Scheme, Setting, Trained
+What ``conf/scheme`` names has its public address here: `Federated` is `fedlocal.schemes.federated.federated`.
+"""
 
-__all__ = ["OnRound", "Scheme", "Setting", "Trained"]
+from typing import TYPE_CHECKING
+
+from fedlocal.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from fedlocal.schemes.batch_parallel import batch_parallel as BatchParallel
+    from fedlocal.schemes.federated import federated as Federated
+    from fedlocal.schemes.local import local as Local
+    from fedlocal.schemes.pipeline import pipeline as Pipeline
+    from fedlocal.schemes.sequential import sequential as Sequential
+    from fedlocal.schemes.setting import OnRound, Scheme, Setting, Trained
+
+__all__ = [
+    "BatchParallel",
+    "Federated",
+    "Local",
+    "OnRound",
+    "Pipeline",
+    "Scheme",
+    "Sequential",
+    "Setting",
+    "Trained",
+]
+
+_HOMES = {
+    "BatchParallel": "fedlocal.schemes.batch_parallel:batch_parallel",
+    "Federated": "fedlocal.schemes.federated:federated",
+    "Local": "fedlocal.schemes.local:local",
+    "Pipeline": "fedlocal.schemes.pipeline:pipeline",
+    "Sequential": "fedlocal.schemes.sequential:sequential",
+    "OnRound": "fedlocal.schemes.setting",
+    "Scheme": "fedlocal.schemes.setting",
+    "Setting": "fedlocal.schemes.setting",
+    "Trained": "fedlocal.schemes.setting",
+}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
