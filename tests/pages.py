@@ -9,8 +9,10 @@ from fedlocal.config import folder
 ROOT = Path(__file__).parent.parent
 HELP = folder() / "hydra" / "help" / "fedlocal.yaml"
 README = ROOT / "README.md"
-GUIDES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-STUDIES = sorted((ROOT / "experiments").glob("*/*.md"))
+EXTENDING = ROOT / "docs" / "extending.md"
+STUDIES = ROOT / "experiments" / "README.md"
+GUIDES = [README, ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")), *ROOT.glob("experiments/*.md")]
+STUDY_PAGES = sorted((ROOT / "experiments").glob("*/*.md"))
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -21,10 +21,10 @@ from sklearn.datasets import load_digits
 from fedlocal.actors import warm_up
 from fedlocal.cli import main
 from tests.forking import SHARED
-from tests.pages import GUIDES, ROOT, commands, overrides
+from tests.pages import EXTENDING, GUIDES, ROOT, commands, overrides
 
-RECIPES = ROOT / "docs" / "extending.md"  # test_recipes follows them
-TAUGHT = sorted({command for page in GUIDES if page != RECIPES for command in commands(page)})
+PAGES = [page for page in GUIDES if page != EXTENDING]  # test_recipes follows the recipes
+TAUGHT = sorted({command for page in PAGES for command in commands(page)})
 RUN = Path("outputs", "DATE", "TIME")  # what the pages call it
 LIBRARIES = {
     "model=torch": "torch",
@@ -133,7 +133,7 @@ def place(kit: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kit: Path = tmp_path_factory.mktemp("kit")
-    pages = "".join(page.read_text() for page in GUIDES if page != RECIPES)
+    pages = "".join(page.read_text() for page in PAGES)
     (kit / "mine.py").write_text(_modules(pages))
     x, y = load_digits(return_X_y=True)
     np.savez(kit / "mine.npz", x=x[:300], y=y[:300])

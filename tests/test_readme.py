@@ -11,7 +11,19 @@ from omegaconf import OmegaConf
 
 from fedlocal import __version__
 from fedlocal.config import check, compose, folder
-from tests.pages import GUIDES, HELP, README, ROOT, STUDIES, blocks, commands, files, overrides
+from tests.pages import (
+    EXTENDING,
+    GUIDES,
+    HELP,
+    README,
+    ROOT,
+    STUDIES,
+    STUDY_PAGES,
+    blocks,
+    commands,
+    files,
+    overrides,
+)
 
 TAUGHT = sorted({command for page in [HELP, *GUIDES] for command in commands(page) if overrides(command)})
 DOCTESTS = [page for page in GUIDES if ">>>" in page.read_text()]
@@ -21,7 +33,8 @@ DOCTESTS = [page for page in GUIDES if ">>>" in page.read_text()]
 def test_every_command_that_is_taught_is_valid(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mine.py").write_text(files(README.read_text())["mine.py"])
+    shortest = EXTENDING.read_text().partition("## The shortest")[2].partition("\n## ")[0]
+    (tmp_path / "mine.py").write_text(files(shortest)["mine.py"])
     monkeypatch.syspath_prepend(tmp_path)
     if "flwr_datasets" in command:
         pytest.importorskip("flwr_datasets", reason="extras: pip install -e '.[hf]'")
@@ -29,9 +42,9 @@ def test_every_command_that_is_taught_is_valid(
 
 
 def test_the_documents_teach_many_commands() -> None:
-    assert len(TAUGHT) > 30
+    assert len(TAUGHT) > 50
     assert len(commands(HELP)) > 10
-    assert len(commands(README)) > 25
+    assert len(commands(README)) > 15
 
 
 def test_the_readme_starts_with_the_two_commands_that_do_everything() -> None:
@@ -49,23 +62,34 @@ def test_sessions_print_the_output_that_is_shown(page: Path) -> None:
     assert not failed
 
 
-def test_the_readme_names_every_group_partition_and_strategy() -> None:
-    text = README.read_text()
-    groups = [path for path in folder().iterdir() if path.is_dir() and path.name != "hydra"]
-    options = {group.name: {path.stem for path in group.glob("*.yaml")} for group in groups}
-    there = {
-        "Groups": set(options),
-        "Partitions": options["partition"],
-        "Strategies": options["strategy"],
+def test_the_readme_names_every_group() -> None:
+    assert _names_in_list(README, "Groups") == {
+        path.name for path in folder().iterdir() if path.is_dir() and path.name != "hydra"
     }
-    for title, names in there.items():
-        (named,) = re.findall(rf"^{title}: (.*?)\.$", text, flags=re.MULTILINE | re.DOTALL)
-        assert set(re.findall(r"`(\w+)`", named)) == names
 
 
-@pytest.mark.parametrize("group", ["dataset", "partition"])
-def test_the_page_on_data_has_a_line_for_every_option(group: str) -> None:
-    table = (ROOT / "docs" / "data.md").read_text().partition(f"| `{group}=` |")[2].partition("\n\n")[0]
+def test_the_page_on_schemes_names_every_strategy() -> None:
+    strategies = {path.stem for path in (folder() / "strategy").glob("*.yaml")}
+    assert _names_in_list(ROOT / "docs" / "schemes.md", "Strategies") == strategies
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().split()) <= 900
+
+
+def test_the_readme_links_to_every_guide_and_the_table_of_studies_to_every_study() -> None:
+    linked = {(README.parent / link.partition("#")[0]).resolve() for link in _links(README.read_text())}
+    assert {page.resolve() for page in GUIDES} <= linked | {README.resolve()}
+    studies = {link for link in _links(STUDIES.read_text()) if link.endswith("README.md")}
+    assert {f"{page.parent.name}/README.md" for page in STUDY_PAGES} <= studies
+
+
+@pytest.mark.parametrize(
+    ("page", "group"),
+    [("data.md", "dataset"), ("data.md", "partition"), ("schemes.md", "scheme"), ("schemes.md", "backend")],
+)
+def test_a_page_has_a_line_for_every_option_of_its_groups(page: str, group: str) -> None:
+    table = (ROOT / "docs" / page).read_text().partition(f"| `{group}=` |")[2].partition("\n\n")[0]
     named = {name for row in table.split("\n") for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])}
     assert named == {path.stem for path in (folder() / group).glob("*.yaml")}
 
@@ -84,7 +108,7 @@ def test_the_figure_has_a_description_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*GUIDES, ROOT / "CHANGELOG.md", *STUDIES], ids=lambda page: str(page.relative_to(ROOT))
+    "page", [*GUIDES, ROOT / "CHANGELOG.md", *STUDY_PAGES], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     for link in _links(page.read_text()):
@@ -93,6 +117,12 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in set(_anchors(target.read_text())), link
+
+
+def _names_in_list(page: Path, title: str) -> set[str]:
+    """Return the names in the sentence of a page that begins with a title and a colon."""
+    (sentence,) = re.findall(rf"^{title}: (.*?)\.$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`(\w+)`", sentence))
 
 
 def _links(text: str) -> list[str]:
