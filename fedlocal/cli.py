@@ -125,17 +125,20 @@ VERBS = {"simulate": _simulate, "predict": _predict, "report": _report}
 def runs_actors(arguments: Sequence[str]) -> bool:
     """Tell whether a command line looks like a run on actors; only Hydra knows for sure.
 
-    A model may be a framework's, which is to be imported with the rest: that, too, only Hydra knows.
+    A model may be a framework's, which is to be imported with the rest, and a scheme may have no clients:
+    that, too, only Hydra knows.
     """
-    return not has_flags(arguments) and not any(re.match("backend|model=", each) for each in arguments)
+    unsure = re.compile("backend|(model|scheme)=")
+    return not has_flags(arguments) and not any(map(unsure.match, arguments))
 
 
 def warm_up() -> None:
     """Have the process that workers fork from import what they need while Hydra composes."""
     from fedlocal.drawing import PRELOAD
+    from fedlocal.flower.backends import PRELOAD as CLIENTS
     from fedlocal.flower.backends import Actors
 
-    Actors().prepare(PRELOAD)
+    Actors().prepare((*CLIENTS, *PRELOAD))
 
 
 def _complete(line: str) -> None:

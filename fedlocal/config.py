@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, cast
@@ -209,13 +209,50 @@ def check(config: Config) -> None:
     if problems or config.actors == AUTO:
         config = with_actors(config, ANY)  # what depends on it is checked when it is chosen
     problems += _range_problems(config)
+    unneeded = () if target_problems("scheme", config.scheme) else unneeded_groups(config)
     for group in GROUPS:
-        problems += target_problems(group, config[group])  # type: ignore[index]
+        if group not in unneeded:
+            problems += target_problems(group, config[group])  # type: ignore[index]
     for name, options in config.tracker.items():  # the one group of which several can be chosen
         problems += target_problems(f"tracker.{name}", options)
     problems += sampling_problems(config.strategy, int(config.actors))
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def is_set(config: Config, key: str) -> bool:
+    """Tell whether an option has another value than its default, a group another preset or other options."""
+    value, default = config[key], _defaults()[key]  # type: ignore[index]
+    if key in GROUPS:
+        value = OmegaConf.to_container(value, resolve=False)
+    return bool(getattr(value, "name", value) != default)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    stored = _stored("config.yaml")
+    lines = [line for line in stored["defaults"] if isinstance(line, dict)]
+    chosen = {key: name for line in lines for key, name in line.items()}
+    return {**stored, **{group: _stored(f"{group}/{chosen[group]}.yaml") for group in GROUPS}}
+
+
+def _stored(name: str) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(folder() / name), resolve=False)
+
+
+def unneeded_groups(config: Config) -> list[str]:
+    """Return the groups that a scheme makes no use of and nobody has set.
+
+    They are known to be right, and what only they need is not imported: that is Flower, mostly. The pilot of
+    ``actors=auto`` needs all groups.
+    """
+    if config.actors == AUTO:
+        return []
+    unused = getattr(get_object(config.scheme["_target_"]), "unused", ())
+    unneeded = [group for group in GROUPS if group in unused and not is_set(config, group)]
+    if "strategy" in unneeded and option(config, "strategy.fraction_evaluate"):  # rows are held out then
+        unneeded.remove("strategy")
+    return unneeded
 
 
 def with_actors(config: Config, actors: int) -> Config:

@@ -19,10 +19,13 @@ from fedlocal.config import (
     model_imports,
     option,
     sampling_problems,
+    unneeded_groups,
     with_actors,
 )
 from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.drawing import PRELOAD
+from fedlocal.flower.attacks import Attack
+from fedlocal.flower.backends import PRELOAD as CLIENTS
 from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.predictor import Predictor
 from fedlocal.preparing import prepare
@@ -218,16 +221,19 @@ def _run(
         if config.actors == AUTO:
             raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
         backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
+    scheme, unneeded = build(config, "scheme"), unneeded_groups(config)
+    actors = CLIENTS if getattr(scheme.func, "has_clients", True) else (scheme.func.__module__,)
     drawing = PRELOAD if folder else ()
-    backend.prepare((*drawing, *model_imports(config)))  # workers start while data are loaded
+    backend.prepare((*actors, *drawing, *model_imports(config)))  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
     from fedlocal.schemes.attendance import check_attendance
     from fedlocal.schemes.comparison import Comparison
 
     with quiet():  # strategies log what they were built with
-        scheme, strategy = build(config, "scheme"), build(config, "strategy")
+        strategy = None if "strategy" in unneeded else build(config, "strategy")
     _check_attack(config, scheme)
-    if config.actors != AUTO and (problems := sampling_problems(vars(strategy), int(config.actors))):
+    numbers = vars(strategy) if strategy else {}
+    if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
     check_attendance(scheme, build(config, "availability"))
@@ -238,14 +244,14 @@ def _run(
     _tell_of_weakness(setting, scheme)
     _tell_of_targets(setting, config)
     if setting.choice:
-        config = with_actors(config, setting.choice.chosen.actors)
+        config = with_actors(config, setting.choice.actors)
     with setting.slices.shards:
         data = _data(setting) if folder else {}
         if folder and resume:
             check_data(folder, data)
         baselines = _baselines(config, setting, folder, sweep, data) if config.baseline else None
         comparison = Comparison(scheme.func.__name__, setting, folder, baselines)
-        about = _about(comparison, data)
+        about = _about(comparison, config, data)
         start = _start(folder, about) if folder and resume else None
         done = start.round if start else 0
         comparison.earlier = float(start.arrays.get(DURATION, 0.0)) if start else 0.0
@@ -296,10 +302,7 @@ def _baselines(
 
 def _check_attack(config: Config, scheme: Any) -> None:
     """Check that there is a server to attack, if there is an attack."""
-    from fedlocal.flower.attacks import Attack
-    from fedlocal.schemes.federated import federated
-
-    if type(build(config, "attack")) is not Attack and scheme.func is not federated:
+    if type(build(config, "attack")) is not Attack and not getattr(scheme.func, "has_server", False):
         raise ConfigError(
             f"attack: only scheme=federated has a server to attack; with scheme={scheme.func.__name__} set "
             "attack=none"
@@ -309,7 +312,8 @@ def _check_attack(config: Config, scheme: Any) -> None:
 def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:
     from fedlocal.schemes.effects import without_effect
 
-    _tell(without_effect(config, scheme, build(config, "client"), backend), config)
+    client = None if "client" in unneeded_groups(config) else build(config, "client")
+    _tell(without_effect(config, scheme, client, backend), config)
 
 
 def _tell(lines: Sequence[str], config: Config) -> None:
@@ -326,11 +330,12 @@ def _tell_of_malicious(setting: "Setting", config: Config) -> None:
 
 def _tell_of_weakness(setting: "Setting", scheme: Any) -> None:
     """Warn where a strategy that is said to be robust withstands nobody, or fewer than there are."""
+    if setting.strategy is None or not getattr(scheme.func, "has_server", False):
+        return
     from fedlocal.flower.robustness import weakness
-    from fedlocal.schemes.federated import federated
 
     numbers = len(setting.partition), setting.rounds, len(setting.malicious)
-    if scheme.func is federated and (weak := weakness(setting.strategy, setting.presences, *numbers)):
+    if weak := weakness(setting.strategy, setting.presences, *numbers):
         logger.warning("strategy: %s", weak)
 
 
@@ -361,14 +366,16 @@ def _tell_of_targets(setting: "Setting", config: Config) -> None:
 
 def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:
     """Return the number of rounds from one checkpoint to the next; 0 where there are to be none."""
-    from fedlocal.flower.strategy_state import why_not_resumable
-
     if not backend.local:  # whoever chose it knows, and its documentation says so
         if resume:
             raise ResumeError(
                 "the run cannot be resumed: its clients were an engine's, and have gone with it"
             )
         return 0
+    if strategy is None:
+        return config.checkpoint_every or 0
+    from fedlocal.flower.strategy_state import why_not_resumable
+
     if reason := why_not_resumable(strategy):
         if resume:
             raise ResumeError(f"the run cannot be resumed: {reason}; run it anew")
@@ -378,14 +385,15 @@ def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resu
     return config.checkpoint_every or 0
 
 
-def _about(comparison: "Comparison", data: Fingerprint) -> dict[str, Any]:
+def _about(comparison: "Comparison", config: Config, data: Fingerprint) -> dict[str, Any]:
     """Return what a run and a checkpoint must have in common."""
     setting, kind = comparison.setting, type(comparison.setting.strategy)
+    strategy = f"{kind.__module__}.{kind.__qualname__}"
     model = setting.new_model().arrays
     return {
         "seed": setting.training.seed,
         "scheme": comparison.name,
-        "strategy": f"{kind.__module__}.{kind.__qualname__}",
+        "strategy": strategy if setting.strategy else option(config, "strategy._target_"),
         "actors": len(setting.partition),
         "model": [[name, array.dtype.str, list(array.shape)] for name, array in model.items()],
         "data": data,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from fedlocal.actors import usable_cores
 from fedlocal.availability import Availability, Presence
-from fedlocal.config import AUTO, Config, ConfigError, OptimizerState, build, with_actors
+from fedlocal.config import AUTO, Config, ConfigError, OptimizerState, build, unneeded_groups, with_actors
 from fedlocal.data import DataError, Dataset, Partition, Shards, Skew, Slices, traits
+from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.client_app import NewModel, Training
+    from fedlocal.flower.clients import Client
     from fedlocal.schemes import Setting
     from fedlocal.schemes.choice import Choice
 
@@ -32,7 +33,7 @@ def prepare(
     config : Config
         What is asked for.
     strategy, backend
-        Built from it.
+        Built from it; no strategy where the scheme has no server.
     journal : Path, optional
         For the fate of each message.
     dataset : Dataset, optional
@@ -43,10 +44,10 @@ def prepare(
     DataError, PartitionError, SkewError, ModelError, AttackError, AvailabilityError
         If the data, or what is asked of them, cannot be.
     """
-    from fedlocal.flower.malicious import UnderAttack
     from fedlocal.schemes import Setting
 
-    attack, client = build(config, "attack"), build(config, "client")
+    attack = build(config, "attack")
+    client = None if "client" in unneeded_groups(config) else build(config, "client")
     divide, skew = build(config, "partition"), build(config, "skew")
     if dataset is None:
         dataset = _loaded(config)
@@ -78,11 +79,17 @@ def prepare(
         min_results=config.min_results,
         round_timeout=config.round_timeout,
         journal=journal,
-        client=UnderAttack(client, attack, malicious) if malicious else client,
+        client=_under_attack(client, attack, malicious) if malicious else client,
         malicious=malicious,
         choice=choice,
         presences=presences,
     )
+
+
+def _under_attack(client: Any, attack: Any, malicious: tuple[int, ...]) -> "Client":
+    from fedlocal.flower.malicious import UnderAttack
+
+    return UnderAttack(client, attack, malicious)
 
 
 def _loaded(config: Config) -> Dataset:
@@ -93,9 +100,7 @@ def _loaded(config: Config) -> Dataset:
     return dataset
 
 
-def _new_model(config: Config, dataset: Dataset) -> "NewModel":
-    from fedlocal.flower.client_app import NewModel
-
+def _new_model(config: Config, dataset: Dataset) -> NewModel:
     factory, classes = build(config, "model"), dataset.classes is not None
     made = NewModel(factory, dataset.inputs, dataset.outputs, classes, config.seed, dataset.shape)
     made()  # a model that does not suit the data is refused here
@@ -106,7 +111,7 @@ def _choice(
     config: Config,
     client: Any,
     divide: Any,
-    data_and_model: "tuple[Dataset, NewModel]",
+    data_and_model: tuple[Dataset, NewModel],
     strategy_and_backend: "tuple[Any, Backend]",
     workers: int,
     held_out: float,
@@ -143,8 +148,6 @@ def _slices(seed: int, dataset: Dataset, partition: Partition, skew: Skew, held_
     return slices
 
 
-def _training(config: Config) -> "Training":
-    from fedlocal.flower.client_app import Training
-
+def _training(config: Config) -> Training:
     keep = config.optimizer_state is OptimizerState.keep
     return Training(config.seed, config.batch_size, config.local_epochs, config.accumulate, keep)

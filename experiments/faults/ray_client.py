@@ -14,8 +14,9 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedlocal.data import Rows
-from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.client_app import client_app
 from fedlocal.models import MLP
+from fedlocal.models.training_run import NewModel, Training
 
 BEGUN = "journal.jsonl"  # by this name the nemesis knows that training goes on
 

@@ -10,11 +10,12 @@ from flwr.clientapp import ClientApp
 from fedlocal.actors import Wire
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.client_app import client_app
 from fedlocal.flower.host import Host
 from fedlocal.flower.private import RUN_ID
 from fedlocal.flower.together import together
 from fedlocal.models import MLP, train
+from fedlocal.models.training_run import NewModel, Training
 
 
 def start_host(app: Callable[[], ClientApp], clients: int) -> Host:

@@ -55,13 +55,15 @@ def client_app_of(text: str) -> "Answer":
 
 @lru_cache(maxsize=1)
 def _client_app(text: str) -> "Answer":
+    from fedlocal.flower.clients import Own
     from fedlocal.flower.logs import quiet
 
     config = compose()
     restore(config, cast(dict[str, Any], OmegaConf.create(text)))
     with quiet():
         setting = prepare(config, build(config, "strategy"), Inline())
-    return setting.client.app(setting.slices, setting.new_model, setting.training)
+    client = setting.client or Own()
+    return client.app(setting.slices, setting.new_model, setting.training)
 
 
 def answer(text: str, message: "Message", context: "Context") -> "Message":

@@ -31,12 +31,10 @@ if TYPE_CHECKING:
 Costs = Sequence[float] | NDArray[np.float64]
 AnyGrid: TypeAlias = "LocalGrid | RemoteGrid"
 
-PRELOAD = (
-    "fedlocal.flower.clients",
-    "fedlocal.flower.host",
-    "fedlocal.models.blas",
-    "fedlocal.models.sklearn",
-)
+PRELOAD = ("fedlocal.flower.clients", "fedlocal.flower.host")
+"""What clients import where they run."""
+
+MODELS = ("fedlocal.models.blas", "fedlocal.models.mlp", "fedlocal.models.sklearn")
 
 
 class Backend(Protocol):
@@ -64,7 +62,7 @@ class Backend(Protocol):
         Parameters
         ----------
         preload : sequence of str
-            Modules that other actors of the run will import.
+            Modules that the run's actors will import: `PRELOAD` if they are clients.
         """
         ...
 
@@ -197,7 +195,7 @@ class Actors:
     def prepare(self, preload: Sequence[str] = ()) -> None:
         """Start the process that workers fork from, and have it import what they need."""
         if self.start_method != "spawn":
-            warm_up((*PRELOAD, *preload))
+            warm_up((*MODELS, *preload))
 
     def system(
         self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None

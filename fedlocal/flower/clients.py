@@ -10,10 +10,11 @@ from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slice, Slices
 from fedlocal.flower.apps import AppError, called_by_name, resolve
-from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.client_app import client_app
 from fedlocal.flower.host import Host
 from fedlocal.flower.private import RUN_ID
 from fedlocal.flower.together import together
+from fedlocal.models.training_run import NewModel, Training
 
 Answer = Callable[[Message, Context], Message]
 

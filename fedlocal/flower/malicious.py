@@ -10,9 +10,9 @@ from fedlocal.data import Rows, Slice, Slices
 from fedlocal.flower.admission import ARRAYS
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.attacks import Arrays, Attack
-from fedlocal.flower.client_app import NewModel, Training
 from fedlocal.flower.clients import Answer, Client
 from fedlocal.flower.seeding import seed_globals
+from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator
 
 

@@ -22,11 +22,12 @@ from fedlocal.actors import System
 from fedlocal.config import ConfigError
 from fedlocal.results import Checkpoint
 from fedlocal.schemes.exchange import CopiedMessages, Exchange, Queue, SharedGradients, SharedSteps
-from fedlocal.schemes.setting import OnRound, Setting, Trained
+from fedlocal.schemes.setting import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
 from fedlocal.schemes.tally import Tally
 from fedlocal.schemes.team import Team, checked, coordinate
 
 
+@declares(unused=WITHOUT_CLIENTS, why="has no clients and no server")
 def batch_parallel(
     setting: Setting,
     on_round: OnRound,

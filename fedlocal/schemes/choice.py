@@ -81,6 +81,11 @@ class Choice:
     refused: Mapping[int, str]
     pilot_seconds: float
 
+    @property
+    def actors(self) -> int:
+        """The number that was chosen."""
+        return self.chosen.actors
+
     def __str__(self) -> str:
         """Say what was chosen and why, on two lines."""
         one, numbers = self.chosen, [each.actors for each in self.predictions]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import Behaviour, Envelope, Reply, SharedArray
 from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import GradientTree, Model, Node
+from fedlocal.models.training_run import NewModel
 from fedlocal.schemes.processors import (
     HEAD,
     CopyingProcessors,
@@ -23,9 +24,6 @@ from fedlocal.schemes.processors import (
     state_bytes,
     store,
 )
-
-if TYPE_CHECKING:
-    from fedlocal.flower.client_app import NewModel
 
 LINE = 16  # float32 of a cache line
 
@@ -122,7 +120,7 @@ class Exchange(Protocol):
 class SharedGradients(Exchange):
     """Weights and gradients stay in shared memory; each message is a worker's share of a wave."""
 
-    def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
+    def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: NewModel) -> None:
         self._queue, self._model = queue, model
         parameters = SharedArray((model.size,), np.float32)
         move(model, parameters.array)
@@ -160,7 +158,7 @@ class SharedGradients(Exchange):
 class SharedSteps(Exchange):
     """The processor that holds the batch makes the update: what it is in shared memory before and after."""
 
-    def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
+    def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: NewModel) -> None:
         self._queue, self._model, self._before = queue, model, 0
         versions = SharedArray((2, state_bytes(model)), np.uint8)
         self._memory = _memory(queue, rows, new_model, versions)
@@ -196,7 +194,7 @@ class SharedSteps(Exchange):
 class CopiedMessages(Exchange):
     """The literal variant: each batch is a message with the network and the rows, answered by a gradient."""
 
-    def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: "NewModel") -> None:
+    def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: NewModel) -> None:
         self._queue, self._model, self._rows = queue, model, rows
         self._vector = np.empty(model.size, np.float32)
         move(model, self._vector)
@@ -244,7 +242,7 @@ def rounded(size: int, line: int) -> int:
 def _memory(
     queue: Queue,
     rows: Rows,
-    new_model: "NewModel",
+    new_model: NewModel,
     parameters: SharedArray,
     sums: SharedArray | None = None,
 ) -> Memory:

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 
-from fedlocal.flower.client_app import as_metrics
 from fedlocal.flower.rounds import Arrays, FederatedRound
+from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round
 from fedlocal.schemes.federation import federate
-from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained
+from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained, declares
 
 
+@declares(has_clients=True, has_server=True)
 def federated(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train with the setting's strategy on its backend."""
-    model = setting.new_model()
+    if setting.strategy is None:
+        raise TypeError("a scheme with a server needs a strategy")
+    model, strategy = setting.new_model(), setting.strategy
     trained = Trained({"model": start.part("model").arrays if start else model.arrays})
 
     def evaluate(number: int, arrays: Arrays) -> Mapping[str, float]:
@@ -25,5 +28,5 @@ def federated(setting: Setting, on_round: OnRound, start: Checkpoint | None = No
         trained = Trained({"model": one.arrays})
         on_round(recorded, capture)
 
-    federate(setting, setting.strategy, evaluate, observe, start)
+    federate(setting, strategy, evaluate, observe, start)
     return trained

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import one_thread
 from fedlocal.flower.admission import WEIGHT, Strict
 from fedlocal.flower.backends import AnyGrid
-from fedlocal.flower.clients import start_host
+from fedlocal.flower.clients import Client, Own, start_host
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
@@ -48,7 +48,8 @@ def federate(
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
     weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
-    losses = {*setting.client.losses, *([key] if (key := getattr(strategy, "train_loss_key", "")) else [])}
+    client = setting.client or Own()
+    losses = {*client.losses, *([key] if (key := getattr(strategy, "train_loss_key", "")) else [])}
     admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=sorted(losses))
     loop = RoundLoop(
         strategy,
@@ -66,7 +67,7 @@ def federate(
         quiet(),
         one_thread(),  # aggregation is a product of matrices too
         setting.backend.open(
-            partial(start_host, setting.client, slices, setting.new_model, training),
+            partial(start_host, client, slices, setting.new_model, training),
             costs,
             setting.workers,
             setting.journal,
@@ -85,16 +86,16 @@ def federate(
             first = False
             if one.number:
                 seconds |= times(one)
-            rows = _trained_rows(one, setting) if one.number else None
+            rows = _trained_rows(one, setting, client) if one.number else None
             recorded = replace(as_round(one, seconds), trained_rows=rows)
             on_round(one, recorded, partial(capture, one, strategy, grid))
 
         run_server(server_app(loop, initial, observe, after), grid)
 
 
-def _trained_rows(one: FederatedRound, setting: Setting) -> int | None:
+def _trained_rows(one: FederatedRound, setting: Setting, client: Client) -> int | None:
     """Return how many rows the replies to training are of, as often as each was visited."""
-    if not setting.client.visits_all_rows:
+    if not client.visits_all_rows:
         return None
     sizes = setting.slices.training_sizes[list(one.client_metrics)]
     return setting.training.local_epochs * int(sizes.sum())

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from fedlocal.flower.alone import Alone
 from fedlocal.flower.arrays import ndarrays
-from fedlocal.flower.client_app import as_metrics
 from fedlocal.flower.host import node_of
 from fedlocal.flower.rounds import Arrays, FederatedRound
+from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.federation import federate
-from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained
+from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained, declares
 
 
+@declares(has_clients=True, unused=("strategy", "validation_fraction"), why="has no server")
 def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train one model per actor on the setting's backend."""
     model, alone = setting.new_model(), Alone()

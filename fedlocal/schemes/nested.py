@@ -16,11 +16,12 @@ from fedlocal.actors import usable_cores
 from fedlocal.config import ConfigError
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.backends import Actors, Backend
-from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.backends import PRELOAD, Actors, Backend
+from fedlocal.flower.client_app import client_app
 from fedlocal.flower.clients import Answer, without_proximal_term
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.models import Model
+from fedlocal.models.training_run import NewModel, Training
 from fedlocal.results import Round
 from fedlocal.schemes.batch_parallel import batch_parallel
 from fedlocal.schemes.federated import federated
@@ -82,7 +83,7 @@ class NestedTraining(Training):
         """Train `model` on rows for one round; return the mean loss."""
         if not len(x):
             return float("nan")
-        self.backend.prepare()  # one of Flower's processes has just begun, and has no fork server
+        self.backend.prepare(PRELOAD)  # one of Flower's processes has just begun, and has no fork server
         rounds: list[Round] = []
 
         def note(one: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's

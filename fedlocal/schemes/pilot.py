@@ -35,7 +35,7 @@ from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.client_app import NewModel, Training
+    from fedlocal.models.training_run import NewModel, Training
 
 STRETCH = 0.08  # seconds that an actor of the longest probe trains: long enough to compare workers' speeds
 CYCLES, AT_LEAST = range(16), 3  # how often each probe is measured, after once that does not count

@@ -29,12 +29,13 @@ from fedlocal.results import Checkpoint
 from fedlocal.schemes.exchange import LINE, move, rounded
 from fedlocal.schemes.flow import Plan, Sum, Sums, buffers
 from fedlocal.schemes.passage import Passage
-from fedlocal.schemes.setting import OnRound, Setting, Trained
+from fedlocal.schemes.setting import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
 from fedlocal.schemes.stations import Memory, Stations
 from fedlocal.schemes.tally import Tally
 from fedlocal.schemes.team import Team, coordinate
 
 
+@declares(unused=WITHOUT_CLIENTS, why="has no clients and no server")
 def pipeline(
     setting: Setting,
     on_round: OnRound,

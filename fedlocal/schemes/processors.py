@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import Outcome, SharedArray, Wire
 from fedlocal.data import Shards
 from fedlocal.models import Gather, GradientTree, Model, add_gradients
-
-if TYPE_CHECKING:
-    from fedlocal.flower.client_app import NewModel
+from fedlocal.models.training_run import NewModel
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Memory:
         float32[shares, buffers, at least size]: of each share of a wave, the buffers for its gradients.
     """
 
-    new_model: "NewModel"
+    new_model: NewModel
     shards: Shards
     batch_size: int
     order: SharedArray
@@ -125,7 +123,7 @@ class CopyingProcessors:
         Targets of no row: their type and shape.
     """
 
-    def __init__(self, new_model: "NewModel", inputs: int, target: NDArray[Any]) -> None:
+    def __init__(self, new_model: NewModel, inputs: int, target: NDArray[Any]) -> None:
         self._model, self._inputs, self._target = new_model(), inputs, target
         self._gradient = np.empty(self._model.size, np.float32)
 

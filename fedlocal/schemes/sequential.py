@@ -8,10 +8,10 @@ from typing import Any, cast
 from numpy.typing import NDArray
 
 from fedlocal.actors import threads
-from fedlocal.flower.client_app import as_metrics
 from fedlocal.models import Model
+from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.setting import OnRound, Setting, Trained
+from fedlocal.schemes.setting import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
 
 
 class OverTimeError(Exception):
@@ -117,6 +117,10 @@ def restore_model(model: Model, start: Checkpoint) -> None:
     model.load_optimizer(start.part("optimizer").arrays)
 
 
+@declares(
+    unused=(*WITHOUT_CLIENTS, "actors", "workers", "backend", "round_timeout"),
+    why="is one process without clients",
+)
 def sequential(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train on all rows with one BLAS thread."""
     run = SequentialRun(setting)

@@ -1,9 +1,9 @@
 """What every scheme is given, and what it gives back."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,11 @@ from fedlocal.actors import one_thread
 from fedlocal.availability import Presences, everybody
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
+from fedlocal.models.training_run import NewModel, Training
 from fedlocal.results import Checkpoint, Round
-from fedlocal.schemes.choice import Choice
 
 if TYPE_CHECKING:
     from fedlocal.flower.backends import Backend
-    from fedlocal.flower.client_app import NewModel, Training
     from fedlocal.flower.clients import Client
     from fedlocal.flower.rounds import Strategy
 
@@ -55,10 +54,17 @@ class Trained:
         }
 
 
-def _own() -> "Client":
-    from fedlocal.flower.clients import Own
+class Choice(Protocol):
+    """How the number of actors was chosen."""
 
-    return Own()
+    @property
+    def actors(self) -> int:
+        """The number."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``actors.json`` holds."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,8 @@ class Setting:
         How many rounds.
     evaluate_every : int
         Rounds from one central evaluation to the next; the last round is always evaluated.
-    strategy : Strategy
-        Of the federated scheme.
+    strategy : Strategy, optional
+        Of a scheme with a server.
     backend : Backend
         Where clients run.
     workers : int
@@ -106,17 +112,17 @@ class Setting:
     dataset: Dataset
     partition: Partition
     slices: Slices
-    new_model: "NewModel"
-    training: "Training"
+    new_model: NewModel
+    training: Training
     rounds: int
     evaluate_every: int
-    strategy: "Strategy"
+    strategy: "Strategy | None"
     backend: "Backend"
     workers: int
     min_results: int | None = None
     round_timeout: float | None = None
     journal: Path | None = None
-    client: "Client" = field(default_factory=_own)
+    client: "Client | None" = None
     malicious: tuple[int, ...] = ()
     choice: Choice | None = None
     presences: Presences = everybody
@@ -169,3 +175,35 @@ class Scheme(Protocol):
             bits.
         """
         ...
+
+
+Declaring = TypeVar("Declaring", bound=Callable[..., Trained])
+
+
+def declares(
+    *, has_clients: bool = False, has_server: bool = False, unused: Sequence[str] = (), why: str = ""
+) -> Callable[[Declaring], Declaring]:
+    """Have a scheme say what it can do, in attributes of these names, so that nobody keeps a list of schemes.
+
+    Parameters
+    ----------
+    has_clients : bool
+        Whether its actors are clients, which may be away.
+    has_server : bool
+        Whether a server aggregates with a strategy; malicious clients attack it.
+    unused : sequence of str
+        The options that it makes no use of.
+    why : str
+        Why not, to go on with after the scheme's name.
+    """
+    declared = {"has_clients": has_clients, "has_server": has_server, "unused": tuple(unused), "why": why}
+
+    def declaring(scheme: Declaring) -> Declaring:
+        vars(scheme).update(declared)
+        return scheme
+
+    return declaring
+
+
+WITHOUT_CLIENTS = ("strategy", "client", "partition", "min_results", "validation_fraction")
+"""The options that a scheme without clients makes no use of."""

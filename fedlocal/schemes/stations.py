@@ -7,7 +7,7 @@ names, and never to what it reads, so that a message can be handled again from i
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import Outcome, SharedArray, Wire
 from fedlocal.data import Shards
 from fedlocal.models import MLP, Buffers, Gather, Passes
-
-if TYPE_CHECKING:
-    from fedlocal.flower.client_app import NewModel
+from fedlocal.models.training_run import NewModel
 
 Array = NDArray[Any]
 
@@ -48,7 +46,7 @@ class Memory:
         float32[buffers, at least size]: gradients.
     """
 
-    new_model: "NewModel"
+    new_model: NewModel
     stages: tuple[range, ...]
     shards: Shards
     batch_size: int

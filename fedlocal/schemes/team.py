@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Behaviour, Failure, Reply, Result, System, one_thread
-from fedlocal.flower.client_app import as_metrics
 from fedlocal.models import Model
+from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round
 from fedlocal.schemes.sequential import capture_model, restore_model
 from fedlocal.schemes.setting import OnRound, Setting, Trained

@@ -203,7 +203,7 @@ def _run(
     server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
 ) -> Result:
     from fedlocal.flower.apps import NewHost, find_client, find_server, portable
-    from fedlocal.flower.backends import Actors, Inline
+    from fedlocal.flower.backends import PRELOAD, Actors, Inline
     from fedlocal.flower.legacy import in_node_order
     from fedlocal.flower.listening import listening
     from fedlocal.flower.printing import apps_alone
@@ -216,7 +216,7 @@ def _run(
     backend = known.get(setting.backend, setting.backend)
     if isinstance(backend, str):
         raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
-    backend.prepare()  # also what takes a lost worker's place is there at once
+    backend.prepare(PRELOAD)  # also what takes a lost worker's place is there at once
     with _loading():
         server = find_server(server_app, setting.seed)
         inline = isinstance(backend, Inline)

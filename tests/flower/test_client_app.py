@@ -14,8 +14,9 @@ from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.client_app import client_app
 from fedlocal.models import MLP, train
+from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator
 
 TRAINING = Training(seed=5, batch_size=8)

@@ -13,11 +13,12 @@ from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record
-from fedlocal.flower.client_app import NewModel, Training, client_app
+from fedlocal.flower.client_app import client_app
 from fedlocal.flower.codec import encode_content, encode_request
 from fedlocal.flower.host import ClientActors, Host, node_of
 from fedlocal.flower.together import together
 from fedlocal.models import MLP
+from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator
 
 TRAINING = Training(seed=5, batch_size=4, local_epochs=2)

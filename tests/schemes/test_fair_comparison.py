@@ -102,7 +102,7 @@ def test_the_rows_that_a_users_client_app_trained_are_unknown(
 
 
 def test_rows_of_actors_that_failed_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fedlocal.flower.client_app import Training
+    from fedlocal.models.training_run import Training
 
     train = Training.run
 

@@ -2,12 +2,12 @@
 
 from apps import APPS, SAMPLES, model
 
-from fedlocal.flower.backends import Actors
+from fedlocal.flower.backends import PRELOAD, Actors
 from peers.reports import Marks, asked
 
 
 def main() -> None:
-    Actors().prepare()  # as fedlocal's own command does: workers warm up while the rest is imported
+    Actors().prepare(PRELOAD)  # as fedlocal's own command does: workers warm up while the rest is imported
     from federation import Federation, session
 
     request, marks = asked(), Marks()

@@ -1,0 +1,105 @@
+"""How a run's model is made, trained for a round and reported, in every scheme and whoever owns the rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedlocal.models.making import make
+from fedlocal.models.protocol import Evaluation, Model, ModelFactory
+from fedlocal.models.training import train
+from fedlocal.seeds import Stream, generator
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a client trains.
+
+    Parameters
+    ----------
+    seed : int
+        Of the run.
+    batch_size : int
+        Rows in a batch.
+    local_epochs : int
+        Passes over the partition in a round.
+    accumulate : int
+        Batches whose gradients make one update.
+    keep_optimizer : bool
+        Whether a client's optimiser state lives on from round to round; else it starts anew.
+    """
+
+    seed: int
+    batch_size: int
+    local_epochs: int = 1
+    accumulate: int = 1
+    keep_optimizer: bool = False
+
+    def run(self, model: Model, x: Any, y: Any, *, partition: int, number: int) -> float:
+        """Train `model` on rows for one round; return the mean loss.
+
+        Parameters
+        ----------
+        model : Model
+            Trained in place.
+        x, y : array
+            The rows, and their targets.
+        partition, number : int
+            Whose rows, and the number of the round: they choose the order of the rows.
+        """
+        return train(
+            model,
+            x,
+            y,
+            batch_size=self.batch_size,
+            epochs=self.local_epochs,
+            rng=self.rng(partition, number),
+            accumulate=self.accumulate,
+        )
+
+    def rng(self, partition: int, number: int) -> np.random.Generator:
+        """Return the generator of a partition's orders of rows in one round."""
+        return generator(self.seed, Stream.BATCHES, partition, number)
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """Makes the run's model with its initial parameters, the same in every process.
+
+    Parameters
+    ----------
+    factory : ModelFactory
+        What the configuration chose.
+    inputs, outputs : int
+        Features, and classes or targets.
+    classes : bool
+        Whether targets are class codes.
+    seed : int
+        Of the run.
+    shape : tuple of int, optional
+        Of one example; factories that ask for it are given it. By default (inputs,).
+    """
+
+    factory: ModelFactory
+    inputs: int
+    outputs: int
+    classes: bool
+    seed: int
+    shape: tuple[int, ...] = ()
+
+    def __call__(self) -> Model:
+        """Make the model."""
+        return make(
+            self.factory,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            classes=self.classes,
+            shape=self.shape or (self.inputs,),
+            rng=generator(self.seed, Stream.MODEL),
+        )
+
+
+def as_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Return an evaluation by the names that metrics have, as far as it goes."""
+    named = {"loss": evaluation.loss, "accuracy": evaluation.accuracy, "rmse": evaluation.rmse}
+    return {name: value for name, value in named.items() if value is not None}
