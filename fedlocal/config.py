@@ -20,12 +20,12 @@ from typing import Any, Literal, cast
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from fedlocal.compat.hydra import outside_any_job
 from fedlocal.mistyped import explained, removed_options, unknown_options
 from fedlocal.nearest import nearest
 
@@ -159,15 +159,12 @@ def compose(*overrides: str) -> Config:
     >>> compose("actors=8", "partition=dirichlet").actors
     8
     """
-    with _composing:
-        around, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None  # of the job we may be in
+    with _composing, outside_any_job():
         try:
             with initialize_config_dir(str(folder()), version_base="1.3"):
                 config = hydra_compose("config", overrides=list(overrides))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(explained(error, overrides, folder()) or str(error)) from error
-        finally:
-            GlobalHydra.instance().hydra = around
     if problems := [*removed_options(config, Config), *unknown_options(config, Config)]:
         raise ConfigError("\n".join(problems))
     return cast(Config, config)

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
+from fedlocal.compat.hydra import group_options, share_schemas
 from fedlocal.config import Config, ConfigError, Display, folder, is_ours
 from fedlocal.ending import code_of_signal, end_with_parent
 from fedlocal.mistyped import explained, unknown_options
@@ -97,9 +96,8 @@ class NoteSweep(Callback):
 
 def _unknown(overrides: Iterable[str]) -> list[str]:
     """Find what would be added to the top of all runs though it is no option, nor a group of presets."""
-    loader = GlobalHydra.instance().config_loader()
     added = [match[1] for each in overrides if (match := re.match(r"\+{1,2}(\w+)[.=]", each))]
-    return unknown_options([key for key in added if not loader.get_group_options(key)], Config)
+    return unknown_options([key for key in added if not group_options(key)], Config)
 
 
 def run_jobs(*, resuming: Path | None = None) -> int | str | None:
@@ -158,17 +156,7 @@ def _conclude(code: int | str | None) -> None:
         _say(f"go on with: fedlocal {shlex.quote(f'resume={place}')}")
 
 
-def _itself(store: ConfigStore, memo: object) -> ConfigStore:
-    """Return the store of all schemas in place of a copy: there is but one, and what it hands out are copies.
-
-    Hydra copies its repository, and the store in it, with each look at a group: for `--help`, which looks at
-    all of them, that was more than a third of the time.
-    """
-    del memo
-    return store
-
-
-ConfigStore.__deepcopy__ = _itself  # type: ignore[attr-defined]
+share_schemas()
 
 
 @hydra.main(version_base="1.3", config_path=str(folder()), config_name="config")

@@ -57,13 +57,13 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     TrustError
         If it names code that is to be trusted first.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from omegaconf import OmegaConf
 
+    from fedlocal.compat.hydra import parse_overrides
     from fedlocal.config import compose, restore
     from fedlocal.trust import check_stored
 
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parsed = parse_overrides(overrides)
     may = (*CHANGEABLE, "rounds")
     if refused := [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in may]:
         raise ResumeError(

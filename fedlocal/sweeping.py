@@ -114,15 +114,14 @@ def choices(hydra: Any) -> dict[str, int] | None:
     hydra : DictConfig
         Hydra's own configuration.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import ValueType
+    from fedlocal.compat.hydra import is_glob, parse_overrides
 
     if not str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
         return None
     params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
     found = {}
-    for one in OverridesParser.create().parse_overrides([*params, *hydra.overrides.task]):
-        if one.value_type is ValueType.GLOB_CHOICE_SWEEP:
+    for one in parse_overrides([*params, *hydra.overrides.task]):
+        if is_glob(one):
             return None
         swept = one.is_sweep_override() and one.is_discrete_sweep()
         found[one.get_key_element().lstrip("+~")] = len(list(one.sweep_string_iterator())) if swept else 1

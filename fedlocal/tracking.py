@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from fedlocal.compat import hydra
 from fedlocal.config import Config, ConfigError, build
 from fedlocal.dotted import dotted
 from fedlocal.options import NO_SETTINGS
@@ -99,7 +99,7 @@ def _name(overrides: Sequence[str], folder: Path | None) -> str:
 def _common(path: Path) -> set[str]:
     """Return the keys that were given one value for all runs of a sweep."""
     try:
-        given = OverridesParser.create().parse_overrides(read_yaml(path)["hydra"]["overrides"]["task"])
+        given = hydra.parse_overrides(read_yaml(path)["hydra"]["overrides"]["task"])
     except Exception:  # noqa: BLE001 - whatever it holds, names are longer without it
         return set()
     return {each.key_or_group for each in given if not each.is_sweep_override()}

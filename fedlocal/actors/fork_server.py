@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - multiprocessing offers no other way to any of it
 """The process that workers fork from: without a name in the file system, and never waited for without end.
 
 :mod:`multiprocessing` starts it and asks it for workers over a socket. A socket's name stays behind when its
@@ -8,7 +7,6 @@ ends it at last. That ends its workers as well; others take their places.
 """
 
 import errno
-import multiprocessing
 import os
 import signal
 import sys
@@ -16,18 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import context, process, resource_tracker
-from multiprocessing.process import BaseProcess
 from tempfile import TemporaryDirectory
-from typing import Any
+
+from fedlocal.compat import cpython
+from fedlocal.compat.cpython import BaseProcess
 
 GLANCE = 1.0  # seconds without an answer after which the process is continued, in case that it is stopped
 
-AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()
-if AVAILABLE:
-    from multiprocessing import forkserver
-
-    _server: Any = forkserver._forkserver
+AVAILABLE = cpython.HAS_FORK_SERVER
 _socket = -1  # the descriptor by which it is known
 
 
@@ -44,24 +38,24 @@ def run() -> None:
     if sys.platform == "linux":
         _run_without_a_name()
     else:
-        forkserver.ensure_running()
+        cpython.start_fork_server()
 
 
 def forked(worker: BaseProcess) -> bool:
     """Tell whether a worker comes from the process, which then tells of its end as well."""
-    return AVAILABLE and isinstance(worker, context.ForkServerProcess)
+    return cpython.is_from_fork_server(worker)
 
 
 def disown(worker: BaseProcess) -> None:
     """Forget a worker in a fork of its parent, which would wait for it at its end, and may not."""
-    process._children.discard(worker)  # type: ignore[attr-defined]
+    cpython.forget_child(worker)
 
 
 def wake() -> None:
     """Continue the process if somebody has stopped it, and the one that keeps its books."""
     if not AVAILABLE:
         return
-    for pid in (_server._forkserver_pid, resource_tracker._resource_tracker._pid):  # type: ignore[attr-defined]
+    for pid in (cpython.fork_server_pid(), cpython.resource_tracker_pid()):
         if pid is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGCONT)
@@ -69,9 +63,10 @@ def wake() -> None:
 
 def end() -> None:
     """Kill the process, so that whoever waits for it hears of its end."""
-    if AVAILABLE and _server._forkserver_pid is not None:
+    pid = cpython.fork_server_pid()
+    if pid is not None:
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(_server._forkserver_pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -106,36 +101,27 @@ def _watch(answered: threading.Event, seconds: float | None) -> None:
 
 
 def _runs() -> bool:
-    pid = _server._forkserver_pid
+    pid = cpython.fork_server_pid()
     if pid is None:
         return False
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:  # this process is a fork of its parent, or somebody else waited for it
-        _forget()
+        cpython.forget_fork_server()
         return False
-
-
-def _forget() -> None:
-    os.close(_server._forkserver_alive_fd)
-    _server._forkserver_address = _server._forkserver_alive_fd = _server._forkserver_pid = None
 
 
 def _run_without_a_name() -> None:
     global _socket
-    config = process.current_process()._config  # type: ignore[attr-defined]
-    before = config.get("tempdir")
     with TemporaryDirectory(prefix="fedlocal-") as folder:
         directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-        config["tempdir"] = f"/proc/self/fd/{directory}"  # short, whatever the folder's path is
         try:
-            forkserver.ensure_running()
-            named = os.open(_server._forkserver_address, os.O_PATH)
+            with cpython.sockets_in(f"/proc/self/fd/{directory}"):  # short, whatever the folder's path is
+                cpython.start_fork_server()
+                named = os.open(cpython.fork_server_address(), os.O_PATH)
         finally:
-            config.pop("tempdir")
-            if before is not None:
-                config["tempdir"] = before
             os.close(directory)
     if _socket >= 0:
         os.close(_socket)
-    _socket, _server._forkserver_address = named, f"/proc/self/fd/{named}"
+    _socket = named
+    cpython.set_fork_server_address(f"/proc/self/fd/{named}")

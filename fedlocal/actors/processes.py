@@ -13,15 +13,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
-from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
 from types import ModuleType
 
 from fedlocal.actors import fork_server, worker
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.threads import ONE_THREAD
+from fedlocal.compat import cpython
+from fedlocal.compat.cpython import BaseProcess, ForkServerContext, SpawnContext
 
 START_METHODS = ("forkserver", "spawn")
 DESCRIPTORS = 14  # that a start opens at most, in passing
@@ -150,7 +149,7 @@ def _interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # it would unblock them
+    cpython.start_resource_tracker()  # it would unblock them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is blocked stays so in a child
     try:
         yield

@@ -11,7 +11,6 @@ import mmap
 import os
 import sys
 import tempfile
-from multiprocessing import context, reduction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fedlocal.actors.memory import HAS_MEMFD
+from fedlocal.compat import cpython
 
 
 class SharedArray:
@@ -58,8 +58,8 @@ class SharedArray:
         return np.frombuffer(mapping, self._dtype).reshape(self._shape)
 
     def __getstate__(self) -> dict[str, Any]:
-        context.assert_spawning(self)
-        file = None if self._path else reduction.DupFd(self._file)
+        cpython.check_is_spawning(self)
+        file = None if self._path else cpython.inherited(self._file)
         return {"_shape": self._shape, "_dtype": self._dtype, "_path": self._path, "_file": file}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ replaced, and the message that it handled tried again from the state that its ac
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from multiprocessing.util import Finalize
 from os import PathLike
 from types import TracebackType
 from typing import Self
@@ -24,6 +23,7 @@ from fedlocal.actors.spawned import Spawned
 from fedlocal.actors.spawning import Spawning
 from fedlocal.actors.supervisor import Supervisor
 from fedlocal.actors.threads import usable_cores
+from fedlocal.compat.cpython import Finalize
 
 STUCK = 2.0  # more seconds that the end of a system takes, unless a worker is just being started
 GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop

@@ -25,9 +25,9 @@ ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 
 def usable_cores() -> int:
     """Return the number of cores this process may use, at least 1: affinity and cgroup limits count."""
-    from joblib.externals.loky import cpu_count
+    from fedlocal.compat.joblib import cpu_count
 
-    return int(cpu_count())
+    return cpu_count()
 
 
 def limit_this_process() -> None:

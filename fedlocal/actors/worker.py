@@ -4,7 +4,6 @@ It takes no decision: it handles what the supervisor sends it, in that order, an
 closes. Its process group is its own, so that whatever a client starts can be ended with it.
 """
 
-import atexit
 import gc
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ from fedlocal.actors.messages import Behaviour, Outcome, Request, Stacking, Wire
 from fedlocal.actors.policy import MEBIBYTE, Policy
 from fedlocal.actors.threads import limit_this_process
 from fedlocal.actors.wire import MAX_ARRAYS, Addressed, Frame, Handled, Kind, encode, frames, send
+from fedlocal.compat import cpython
 
 F_SETSIG = 10  # of Linux; Python's fcntl does not name it
 PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
@@ -47,7 +47,7 @@ def main(
     forked = multiprocessing.get_start_method() == "forkserver"
     multiprocessing.set_start_method(method, force=True)
     if forked:  # what the process before has to do at its end is not for this one to do
-        atexit._clear()  # noqa: SLF001 - there is no other way
+        cpython.clear_exit_functions()
     _separate_from_parent()
     _limit_memory(policy)
     worker = _Worker(sock, generation, policy)
@@ -80,8 +80,7 @@ def _end_what_actors_started() -> None:
     Multiprocessing would first remove the semaphores that processes which start just now are to use, and in
     a fork leave out the rest: files would stay behind.
     """
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - runs again, and does nothing then
-    atexit._run_exitfuncs()  # noqa: SLF001
+    cpython.run_exit_functions()
 
 
 def _separate_from_parent() -> None:

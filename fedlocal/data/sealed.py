@@ -10,9 +10,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from multiprocessing import context, reduction
 from pathlib import Path
 from typing import Any, Protocol
+
+from fedlocal.compat import cpython
 
 
 class SealedBytes(Protocol):
@@ -58,8 +59,8 @@ class DescriptorBytes:
             self._descriptor = -1
 
     def __reduce__(self) -> tuple[Callable[..., "DescriptorBytes"], tuple[Any, int]]:
-        context.assert_spawning(self)
-        return _adopt, (reduction.DupFd(self._descriptor), self._size)
+        cpython.check_is_spawning(self)
+        return _adopt, (cpython.inherited(self._descriptor), self._size)
 
 
 class FileBytes:
@@ -97,7 +98,7 @@ class FileBytes:
                 Path(self._path).unlink(missing_ok=True)
 
     def __reduce__(self) -> tuple[type["FileBytes"], tuple[str, int]]:
-        context.assert_spawning(self)
+        cpython.check_is_spawning(self)
         return FileBytes, (self._path, self._size)
 
 

@@ -7,14 +7,18 @@ from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid
-from flwr.serverapp.exception import InconsistentMessageReplies
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
 from numpy.typing import NDArray
 
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.mean import GROUP, weighted_mean
-from fedlocal.flower.private import aggregate_metricrecords, readdressed
+from fedlocal.flower.private import (
+    InconsistentMessageReplies,
+    aggregate_metricrecords,
+    readdressed,
+    valid_replies,
+)
 
 
 class FedAvg(FlowerFedAvg):
@@ -45,7 +49,7 @@ class FedAvg(FlowerFedAvg):
         replies: Iterable[Message],
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Average the arrays of all replies without an error, weighted by ``weighted_by_key``."""
-        valid, _ = self._check_and_log_replies(replies, is_train=True)
+        valid = valid_replies(self, replies)
         if not valid:
             return None, None
         contents = [reply.content for reply in valid]

@@ -1,7 +1,7 @@
 """The few names of Flower's that are not public API, guarded by ``tests/flower/test_private.py``."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -12,6 +12,8 @@ from flwr.common.constant import ErrorCode, SType
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from flwr.proto.recorddict_pb2 import RecordDict as ProtoRecordDict
 from flwr.serverapp import ServerApp
+from flwr.serverapp.exception import InconsistentMessageReplies
+from flwr.serverapp.strategy import FedAvg
 from flwr.serverapp.strategy.strategy_utils import aggregate_metricrecords
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
@@ -25,7 +27,7 @@ NODE_UNAVAILABLE = ErrorCode.NODE_UNAVAILABLE
 MESSAGE_UNAVAILABLE = ErrorCode.MESSAGE_UNAVAILABLE
 ERROR_CODES = frozenset(code for name, code in vars(ErrorCode).items() if name.isupper())
 
-__all__ = ["Run", "aggregate_metricrecords"]
+__all__ = ["InconsistentMessageReplies", "Run", "aggregate_metricrecords"]
 
 Record = TypeVar("Record", ArrayRecord, MetricRecord, ConfigRecord)
 
@@ -45,6 +47,23 @@ def become_server(run_id: int) -> None:
 def set_message_id(message: Message, message_id: str) -> None:
     """Give a message its identifier, which is the grid's to choose."""
     message.metadata.__dict__["_message_id"] = message_id
+
+
+def set_source(reply: Message, node: int) -> None:
+    """Have a reply come from another node."""
+    reply.metadata.__dict__["_src_node_id"] = node
+
+
+def valid_replies(strategy: FedAvg, replies: Iterable[Message]) -> list[Message]:
+    """Return the replies to a training request that are no errors, once Flower has logged and compared all.
+
+    Raises
+    ------
+    InconsistentMessageReplies
+        If they do not have the same records, or lack a number to weigh them by.
+    """
+    valid, _ = strategy._check_and_log_replies(replies, is_train=True)  # noqa: SLF001
+    return valid
 
 
 # Messages and records without the checks of their constructors, which cost more than all else that happens to

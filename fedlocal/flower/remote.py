@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fedlocal.flower.client_app import WHO, partition_told
 from fedlocal.flower.grid import OpenGrid
 from fedlocal.flower.host import node_of, partition_of
-from fedlocal.flower.private import NODE_UNAVAILABLE, Run, readdressed, reply_to
+from fedlocal.flower.private import NODE_UNAVAILABLE, Run, readdressed, reply_to, set_source
 
 PAUSE = 0.5  # seconds between two looks for nodes: an engine tells of none
 
@@ -119,7 +119,7 @@ class RemoteGrid(OpenGrid):
     def _turn_inward(self, reply: Message, asked: Mapping[str, int]) -> None:
         """Have a reply come from our node; an engine answers for nodes that are gone, in its own name."""
         theirs = asked.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
-        reply.metadata.__dict__["_src_node_id"] = self._ours.get(theirs, theirs)
+        set_source(reply, self._ours.get(theirs, theirs))
 
 
 def _nodes_asked(sent: Sequence[Message]) -> dict[str, int]:

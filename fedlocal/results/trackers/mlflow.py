@@ -184,9 +184,9 @@ def _client_class() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if "mlflow" in sys.modules:
-            from mlflow.telemetry import set_telemetry_client
+            from fedlocal.compat.mlflow import read_telemetry_settings
 
-            set_telemetry_client()  # again: it reads what is set above
+            read_telemetry_settings()  # again, for what is set above
         from mlflow.tracking import MlflowClient
     return MlflowClient
 

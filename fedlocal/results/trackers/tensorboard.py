@@ -84,8 +84,7 @@ class TensorBoard:
         file.write(_event(at, step=step, summary=summary))
 
     def _open(self, place: Path) -> Any:
-        from tensorboardX.proto.event_pb2 import SessionLog
-        from tensorboardX.record_writer import RecordWriter
+        from fedlocal.compat.tensorboardx import RecordWriter, SessionLog
 
         place.mkdir(parents=True, exist_ok=True)
         path = place / EVENTS.replace("*", f"{time.time():.0f}.fedlocal")
@@ -101,7 +100,7 @@ class TensorBoard:
 
 
 def _event(at: float | None = None, **content: Any) -> bytes:
-    from tensorboardX.proto.event_pb2 import Event
+    from fedlocal.compat.tensorboardx import Event
 
     return bytes(Event(wall_time=at or time.time(), **content).SerializeToString())
 
@@ -120,20 +119,20 @@ def _folder_name(name: str) -> str:
 
 
 def _scalars(values: Mapping[str, float]) -> Any:
-    from tensorboardX.proto.summary_pb2 import Summary
+    from fedlocal.compat.tensorboardx import Summary
 
     return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
 
 
 def _text(tag: str, rows: Mapping[str, str]) -> Any:
-    from tensorboardX.summary import text
+    from fedlocal.compat.tensorboardx import text
 
     lines = [f"| {name} | {' '.join(value.split()).replace('|', '&#124;')} |" for name, value in rows.items()]
     return text(tag, "\n".join(["| | |", "|---|---|", *lines]))
 
 
 def _image(tag: str, png: bytes) -> Any:
-    from tensorboardX.proto.summary_pb2 import Summary
+    from fedlocal.compat.tensorboardx import Summary
 
     width, height = struct.unpack(">II", png[16:24])  # PNG's first chunk
     image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=png)
@@ -146,7 +145,7 @@ def _session_start(parameters: Mapping[str, Scalar]) -> Any:
     There is no list of them and of metrics: TensorBoard makes one of all runs it looks at, which need not
     have the same.
     """
-    from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionStartInfo
+    from fedlocal.compat.tensorboardx import HParamsPluginData, SessionStartInfo
 
     start = SessionStartInfo(start_time_secs=time.time())
     for name, value in parameters.items():
@@ -160,8 +159,7 @@ def _session_start(parameters: Mapping[str, Scalar]) -> Any:
 
 
 def _session_end(*, failed: bool) -> Any:
-    from tensorboardX.proto.api_pb2 import Status
-    from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionEndInfo
+    from fedlocal.compat.tensorboardx import HParamsPluginData, SessionEndInfo, Status
 
     status = Status.Value("STATUS_FAILURE" if failed else "STATUS_SUCCESS")
     end = SessionEndInfo(status=status, end_time_secs=time.time())
@@ -169,7 +167,7 @@ def _session_end(*, failed: bool) -> Any:
 
 
 def _hparams(tag: str, content: Any) -> Any:
-    from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
+    from fedlocal.compat.tensorboardx import Summary, SummaryMetadata
 
     plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=content.SerializeToString())
     value = Summary.Value(tag=f"_hparams_/{tag}", metadata=SummaryMetadata(plugin_data=plugin))
