@@ -90,10 +90,9 @@ def private_names(tree: ast.AST, ours: set[str]) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             private = [] if _is_ours(node) else [path for path in _modules(node) if not _is_public(path)]
         else:
-            private = [
-                ast.unparse(node) for name in _named(node) if name not in ours or _root(node) in foreign
-            ]
-        yield from ((node.lineno, name) for name in private)
+            theirs = _root(node) in foreign
+            private = [ast.unparse(node) for name in _named(node) if theirs or name not in ours]
+        yield from ((getattr(node, "lineno", 0), name) for name in private)
 
 
 def _named(node: ast.AST) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""Flower's private names that fedlocal needs: if one changes, this fails first and says which."""
+"""Flower's private names that fedlocal needs, each with what depends on it."""
 
 import gc
 import weakref
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -12,6 +13,112 @@ from flwr.serverapp import ServerApp
 from flwr.serverapp.strategy import FedAvg
 
 from fedlocal.flower import private
+from tests.compat.private_names import PrivateName, by_name, located, takes
+
+
+def _keeps(made: Any, *attributes: str) -> bool:
+    return set(attributes) <= set(vars(made))
+
+
+def _metadata() -> Any:
+    return located("flwr.app.metadata", "Metadata")(1, "", 1, 1, "", "", 0.0, 0.0, "train", 0, None)
+
+
+def _message() -> Message:
+    private.become_server(3)
+    return Message(RecordDict(), 9, "train")
+
+
+def _through_protobuf(records: RecordDict) -> Any:
+    message = located("flwr.common.serde", "recorddict_to_proto")(records)
+    parse = located("flwr.proto.recorddict_pb2", "RecordDict").FromString
+    return located("flwr.common.serde", "recorddict_from_proto")(parse(message.SerializeToString()))
+
+
+NAMES = [
+    PrivateName(
+        "flwr.app.metadata.Metadata: _message_id and other attributes",
+        lambda: _keeps(
+            _metadata(),
+            *("_message_id", "_reply_to_message_id", "_message_type", "_created_at", "_ttl", "_group_id"),
+            *("_src_node_id", "_dst_node_id", "_src_task_id", "_dst_task_id"),
+        ),
+        "requests and replies without the checks of their constructors (LocalGrid, RemoteGrid)",
+    ),
+    PrivateName(
+        "flwr.app.Message: _metadata, _content, _error",
+        lambda: vars(_message()).keys() == {"_metadata", "_content", "_error"},
+        "requests and replies without the checks of their constructors (LocalGrid, RemoteGrid)",
+    ),
+    PrivateName(
+        "flwr.app.ArrayRecord, MetricRecord, ConfigRecord: _data",
+        lambda: all(_keeps(kind(), "_data") for kind in (ArrayRecord, MetricRecord, ConfigRecord)),
+        "records without checks, whose arrays are not copied (array_record)",
+    ),
+    PrivateName(
+        "flwr.app.RecordDict: _data, _check_key_fn, _check_value_fn, and its views",
+        lambda: (
+            _keeps(RecordDict(), "_data", "_check_key_fn", "_check_value_fn")
+            and _keeps(RecordDict().array_records, "_data", "_check_key_fn", "_check_value_fn", "recorddict")
+        ),
+        "freeing a reply's shared memory with its last reference (AcyclicRecordDict)",
+    ),
+    PrivateName(
+        "flwr.serverapp.ServerApp: _server_fn, _strategy, _server",
+        lambda: _keeps(ServerApp(), "_server_fn", "_strategy", "_server"),
+        "results in the order of the nodes for strategies of the older API (legacy_strategies)",
+    ),
+    PrivateName(
+        "flwr.serverapp.strategy.FedAvg._check_and_log_replies",
+        lambda: takes(
+            located("flwr.serverapp.strategy", "FedAvg._check_and_log_replies"), "replies", "is_train"
+        ),
+        "choosing the replies that fedlocal's FedAvg averages (valid_replies)",
+    ),
+    PrivateName(
+        "flwr.serverapp.strategy.strategy_utils.aggregate_metricrecords",
+        lambda: callable(located("flwr.serverapp.strategy.strategy_utils", "aggregate_metricrecords")),
+        "telling whether FedAvg is to aggregate metrics in another way than Flower's",
+    ),
+    PrivateName(
+        "flwr.serverapp.exception.InconsistentMessageReplies",
+        lambda: issubclass(located("flwr.serverapp.exception", "InconsistentMessageReplies"), Exception),
+        "refusing replies without a weight (FedAvg)",
+    ),
+    PrivateName(
+        "flwr.common.constant.ErrorCode",
+        lambda: all(
+            isinstance(located("flwr.common.constant", f"ErrorCode.{name}"), int)
+            for name in ("CLIENT_APP_CRASHED", "NODE_UNAVAILABLE", "MESSAGE_UNAVAILABLE")
+        ),
+        "the errors of clients (LocalGrid)",
+    ),
+    PrivateName(
+        "flwr.common.constant.SType.NUMPY",
+        lambda: private.NUMPY == located("flwr.common.constant", "SType.NUMPY") == "numpy.ndarray",
+        "arrays that travel without being serialised (LocalArray)",
+    ),
+    PrivateName(
+        "flwr.common.serde.recorddict_to_proto, recorddict_from_proto, flwr.proto.recorddict_pb2",
+        lambda: _through_protobuf(RecordDict()) == RecordDict(),
+        "metrics and configurations that hold bytes (small_records_to_bytes)",
+    ),
+    PrivateName(
+        "flwr.supercore.run.Run.create_empty",
+        lambda: located("flwr.supercore.run", "Run.create_empty")(5).run_id == 5,
+        "a run without a SuperLink (LocalGrid)",
+    ),
+    PrivateName(
+        "flwr.supercore.task_identity.TaskIdentity",
+        lambda: (_message().metadata.run_id, _message().metadata.src_node_id) == (3, private.SERVER_NODE),
+        "making messages in this process (become_server)",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=by_name)
+def test_a_private_name_of_flower_is_as_before(name: PrivateName) -> None:
+    name.check(f"Flower {version('flwr')}")
 
 
 def test_a_run_can_be_made_without_a_superlink() -> None:
