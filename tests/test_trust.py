@@ -130,7 +130,9 @@ def test_keras_is_given_no_mappings_of_which_it_would_make_objects() -> None:
 
 def test_the_targets_of_the_presets_need_no_trust() -> None:
     for group in (*GROUPS, "tracker"):
-        for path in (presets() / group).glob("*.yaml"):
+        paths = list((presets() / group).glob("*.yaml"))
+        assert paths
+        for path in paths:
             node = OmegaConf.create(
                 path.read_text().replace("${", "")
             )  # Hydra resolves it before it is stored

@@ -15,6 +15,7 @@ import pytest
 from fedlocal.actors import ActorSystem, Envelope, Policy, Reply, Result, fork_server
 from fedlocal.actors.processes import start_worker, warm_up
 from tests.actors.behaviours import Echo
+from tests.actors.faults.trial import gone, until
 
 pytestmark = [
     pytest.mark.usefixtures("no_leaks"),
@@ -81,10 +82,14 @@ def test_a_system_closes_though_the_process_that_workers_fork_from_does_not_answ
     warm_up(())
     with ActorSystem(Echo, workers=1, method="forkserver") as system:
         monkeypatch.setattr(fork_server, "wake", lambda: None)
+        (worker,) = system.processes()
         os.kill(origin(), signal.SIGSTOP)
         system.resize(2)  # a start that is never over
         system.close(grace=0)
+        assert not system._supervisor.thread.is_alive()
     monkeypatch.undo()
+    os.kill(origin(), signal.SIGCONT)
+    assert until(lambda: gone(worker))
 
 
 def run(script: str, folder: Path, **environment: str) -> "subprocess.Popen[str]":

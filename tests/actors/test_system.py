@@ -221,9 +221,12 @@ def test_an_error_on_another_worker_does_not_lose_the_actors_state(tmp_path: Pat
 
 def test_the_last_reference_may_die_with_commands_under_way() -> None:
     system = ActorSystem(Echo, workers=1)
+    assert bodies(system.ask([Envelope(0)])) == [b""]
+    (worker,) = system.processes()
     system.release(system.share(b"", [b"x"]))
     system.post([Envelope(0)])
     del system
+    assert _gone(worker)
 
 
 def test_a_retired_actor_finishes_what_it_handles_and_is_forgotten(tmp_path: Path) -> None:

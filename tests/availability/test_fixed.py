@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedlocal.availability import Always, AvailabilityError, Schedule
+from fedlocal.availability import Always, Availability, AvailabilityError, Schedule
 from tests.availability.draws import draw, presences, there
 
 ACTORS, ROUNDS = 5, 12
 
 
-def test_with_always_every_actor_is_there_in_every_round() -> None:
-    Always()(ACTORS, ROUNDS, draw())
+def test_always_draws_nothing_and_gives_no_presences() -> None:
+    def no_draw(*numbers: int) -> np.random.Generator:
+        pytest.fail(f"a draw for {numbers}")
+
+    availability: Availability = Always()
+    assert availability(ACTORS, ROUNDS, no_draw) is None
 
 
 def test_an_actor_is_away_before_it_joins_and_there_before_it_leaves() -> None:

@@ -116,10 +116,22 @@ def test_bytes_that_are_not_the_array_they_claim_are_refused(data: bytes) -> Non
         ndarrays(ArrayRecord({"w": array}))
 
 
-@given(st.binary(max_size=200), st.booleans())
-def test_any_bytes_are_an_array_or_refused(data: bytes, behind_magic: bool) -> None:
+DAMAGED = st.builds(
+    lambda array, cut, more: npy(array)[: -cut or None] + more,
+    ARRAYS,
+    st.integers(0, 9),
+    st.binary(max_size=9),
+)
+
+
+@given(
+    st.binary(max_size=200) | st.binary(max_size=200).map(lambda data: b"\x93NUMPY\x01\x00" + data) | DAMAGED
+)
+def test_any_bytes_are_an_array_or_refused(content: bytes) -> None:
     with suppress(ArrayError):
-        from_npy(b"\x93NUMPY\x01\x00" + data if behind_magic else data)
+        array = from_npy(content)
+        assert content.endswith(array.tobytes("A"))
+        assert not array.size or np.shares_memory(array, np.frombuffer(content, np.uint8))
 
 
 def test_arrays_of_other_kinds_are_not_unwrapped() -> None:

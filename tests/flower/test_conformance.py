@@ -337,19 +337,18 @@ def test_replies_may_be_kept(grid: Grid) -> None:
 
 
 def test_many_threads_may_send_and_receive(grid: Grid) -> None:
-    nodes, wrong = nodes_of(grid), []
+    nodes, answers = nodes_of(grid), {}
 
     def check(value: int) -> None:
         (reply,) = ask(grid, nodes[value % NODES], "echo", number(value))
-        if told(reply)["i"] != value:
-            wrong.append(value)
+        answers[value] = told(reply)["i"]
 
     threads = [threading.Thread(target=check, args=(value,)) for value in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
+    assert answers == {value: value for value in range(12)}
 
 
 def test_the_local_grid_alone_sends_a_message_again_that_was_sent_before() -> None:

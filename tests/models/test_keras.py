@@ -108,7 +108,7 @@ def test_a_train_step_is_kerass_own_update(digits: Digits, optimizer: str) -> No
         np.testing.assert_allclose(array, np.asarray(value), atol=1e-5)
 
 
-def test_a_model_that_was_used_goes_on_like_a_new_one_after_a_reset(digits: Digits) -> None:
+def test_a_model_that_was_used_goes_on_like_a_new_model_after_a_reset(digits: Digits) -> None:
     new, used = build(optimizer="adam"), build(optimizer="adam")
     start = copies(new.arrays)
     fit(used, digits, seed=5)

@@ -149,9 +149,13 @@ def test_the_network_learns_digits(digits: Any, options: dict[str, Any]) -> None
 
 
 def test_rows_may_be_read_only_and_are_not_changed() -> None:
-    x, y = rows(9)
+    (x, y), read_only, writeable = rows(9), Recorder(), Recorder()
+    train(writeable, x, y, batch_size=4, epochs=1, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(x, rows(9)[0])
+    np.testing.assert_array_equal(y, rows(9)[1])
     x.flags.writeable = y.flags.writeable = False
-    train(Recorder(), x, y, batch_size=4, epochs=1, rng=np.random.default_rng(0))
+    train(read_only, x, y, batch_size=4, epochs=1, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(read_only.vector, writeable.vector)
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,9 @@ def test_no_checkpoint_is_written_between_the_intervals(tmp_path: Path) -> None:
     with Background() as background, CheckpointWriter(background, tmp_path, ABOUT, every=3) as writer:
         for number in range(1, 3):
             writer.keep(Checkpoint(number, ARRAYS))
+        written = threading.Event()
+        background.soon("the end", 2, written.set)
+        assert written.wait(60)
         assert not (tmp_path / "checkpoints").exists()
 
 

@@ -161,6 +161,7 @@ def test_stretches_of_work_have_a_file_of_their_own(tmp_path: Path) -> None:
 
 def test_a_new_history_does_not_leave_an_old_timeline(tmp_path: Path) -> None:
     recorded(tmp_path, THIRD).close()
+    assert (tmp_path / "timeline.csv").exists()
     recorded(tmp_path, FIRST).close()
     assert not (tmp_path / "timeline.csv").exists()
 

@@ -21,7 +21,10 @@ class Gone(io.StringIO):
     def isatty(self) -> bool:
         return True
 
+    attempts = 0
+
     def write(self, _: str) -> int:
+        self.attempts += 1
         raise BrokenPipeError(32, "Broken pipe")
 
     def flush(self) -> None:
@@ -96,9 +99,11 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("mode", ["auto", "plain"])
 def test_a_reader_that_leaves_does_not_end_the_run(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    with progress(3, "federated", mode, Gone()) as show:
+    stream = Gone()
+    with progress(3, "federated", mode, stream) as show:
         for one in rounds([1, 2, 3]):
             show(one)
+    assert stream.attempts == 1  # silent from then on
 
 
 @pytest.mark.parametrize("mode", ["auto", "plain"])
@@ -115,7 +120,9 @@ def test_a_closed_or_absent_stream_does_not_end_the_run(mode: Any, monkeypatch: 
 def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(1, "federated", "plain") as show:
         show(Round(1))
-    assert capsys.readouterr().out == ""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("federated  round 1/1  took ")
 
 
 def test_an_unknown_mode_is_refused() -> None:

@@ -87,7 +87,14 @@ def test_curves_are_a_part_of_any_page() -> None:
 
 
 def test_numbers_that_are_not_finite_leave_a_gap() -> None:
-    ET.fromstring(curves_svg({"federated": history(0.1, float("nan"), float("inf"))}))  # noqa: S314
+    def curves(accuracy: float) -> list[str]:
+        svg = curves_svg({"federated": history(0.1, accuracy, 0.2, 0.3)})
+        ET.fromstring(svg)  # noqa: S314 - our own
+        return re.findall(r'<path d="([^"]+)"[^>]*stroke: #0072b2', svg)
+
+    assert [curve.count("M") for curve in curves(0.15)] == [1, 1]
+    for missing in (float("nan"), float("inf")):
+        assert [curve.count("M") for curve in curves(missing)] == [2, 2]
 
 
 def test_where_nothing_was_evaluated_there_are_no_curves() -> None:

@@ -166,10 +166,11 @@ def test_no_option_of_a_run_shares_its_column_with_a_result() -> None:
 )
 def test_no_cell_of_a_sweep_is_a_formula_or_speaks_to_a_terminal(begun: str) -> None:
     row = SweepRow(begun, "failed", error=begun, overrides={"note": begun, begun: "1"})
-    for record in csv.reader(io.StringIO(comparison_csv([row]), newline="")):
-        for cell in record:
-            assert not cell.lstrip().startswith(("=", "+", "@", "-", "\uff1d"))
-            assert all(character >= " " or character in "\t\n" for character in cell)
+    header, record = csv.reader(io.StringIO(comparison_csv([row]), newline=""))
+    assert len(header) == len(record) > 2
+    for cell in (*header, *record):
+        assert not cell.lstrip().startswith(("=", "+", "@", "-", "\uff1d"))
+        assert all(character >= " " or character in "\t\n" for character in cell)
 
 
 def test_numbers_below_zero_stay_numbers_in_the_files_of_a_sweep() -> None:

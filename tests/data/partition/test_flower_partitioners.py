@@ -167,8 +167,10 @@ def test_an_option_that_the_partitioner_does_not_have_is_found_before_anything_r
 
 def test_a_run_is_configured_with_a_partitioner_of_flower(theirs: Any) -> None:
     target = "partition.partitioner._target_=flwr_datasets.partitioner.DirichletPartitioner"
-    config = compose(
-        *("dataset=digits", "partition=flower_datasets", target, "+partition.partitioner.alpha=0.3"),
-        *("actors=4", "rounds=1", "backend=inline", "baseline=false", "display=off"),
-    )
-    assert run(config).hashes == run(config).hashes
+    options = ("actors=4", "rounds=1", "backend=inline", "baseline=false", "display=off")
+
+    def hashes(alpha: float) -> dict[str, str]:
+        divide = ("partition=flower_datasets", target, f"+partition.partitioner.alpha={alpha}")
+        return run(compose("dataset=digits", *divide, *options)).hashes
+
+    assert hashes(0.3) == hashes(0.3) != hashes(30)

@@ -94,8 +94,12 @@ def test_missing_values_are_filled_in_by_the_training_rows(tmp_path: Path, how: 
 
 def test_groups_are_held_out_whole(tmp_path: Path) -> None:
     dataset = load(write(tmp_path, *ROWS), group="who", hold_out="groups", scale="none")
-    people = {int(age - 20) // 4 for age in dataset.train.x[:, 0]}
-    assert not people & {int(age - 20) // 4 for age in dataset.test.x[:, 0]}
+    people, held_out = (
+        {int(age - 20) // 4 for age in rows.x[:, 0]} for rows in (dataset.train, dataset.test)
+    )
+    assert people
+    assert held_out
+    assert not people & held_out
 
 
 NONSENSE: list[tuple[str, dict[str, Any], str]] = [
