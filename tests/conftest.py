@@ -24,6 +24,8 @@ settings.load_profile("busy")
 
 
 def pytest_sessionstart() -> None:
+    if sys.platform != "win32":  # under nohup it is ignored, and so would workers that tests end by it
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     from tests.forking import share_imports  # loads NumPy
 
     share_imports()
