@@ -17,7 +17,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 import fedlocal
-from fedlocal.config import Config, build
+from fedlocal.config.build import build
+from fedlocal.config.schema import Config
 from fedlocal.data import traits
 from fedlocal.drawing import label_counts
 from fedlocal.seeds import Stream, generator

@@ -30,7 +30,8 @@ from pathlib import Path
 from quiet import quietly
 
 import fedlocal
-from fedlocal.config import Config, check
+from fedlocal.config.schema import Config
+from fedlocal.config.validation import check
 from fedlocal.results import drop_checkpoints, read_run, write_json
 from fedlocal.results.text import duration
 from fedlocal.resuming import differences

@@ -9,7 +9,8 @@ if "numpy" not in sys.modules:  # or it comes too late; actors.threads says what
 
 if TYPE_CHECKING:
     from fedlocal.actors import ActorRef, ActorSystem
-    from fedlocal.config import Config, compose
+    from fedlocal.config.compose import compose
+    from fedlocal.config.schema import Config
     from fedlocal.estimators import FederatedClassifier, FederatedRegressor
     from fedlocal.experiment import Run, run
     from fedlocal.flower.clients import partition
@@ -39,8 +40,8 @@ __all__ = [
 _HOMES = {
     "ActorRef": "fedlocal.actors",
     "ActorSystem": "fedlocal.actors",
-    "Config": "fedlocal.config",
-    "compose": "fedlocal.config",
+    "Config": "fedlocal.config.schema",
+    "compose": "fedlocal.config.compose",
     "FederatedClassifier": "fedlocal.estimators",
     "FederatedRegressor": "fedlocal.estimators",
     "Run": "fedlocal.experiment",

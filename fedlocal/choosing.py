@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.availability import AvailabilityError
-from fedlocal.config import Config, ConfigError, build, sampling_problems, with_actors
+from fedlocal.config.build import build
+from fedlocal.config.compose import with_actors
+from fedlocal.config.schema import Config, ConfigError
+from fedlocal.config.validation import sampling_problems
 from fedlocal.data import PartitionError, PartitionStrategy, held_out_of, traits
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import QuorumError

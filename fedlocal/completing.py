@@ -47,7 +47,9 @@ def words(line: str, verbs: Collection[str]) -> tuple[list[str], bool]:
 
 def _values(key: str, before: Sequence[str]) -> list[str]:
     """Return the values that an option can have, if these are few: Hydra would offer the one that it has."""
-    from fedlocal.config import Config, compose, parameter_types  # imports Hydra
+    from fedlocal.config.compose import compose  # imports Hydra
+    from fedlocal.config.schema import Config
+    from fedlocal.config.validation import parameter_types
 
     group, _, name = key.lstrip("+").rpartition(".")
     types: dict[str, Any] = get_type_hints(Config)

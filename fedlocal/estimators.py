@@ -13,7 +13,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from fedlocal.actors import one_thread
-from fedlocal.config import Config, build, check, compose
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose
+from fedlocal.config.schema import Config
+from fedlocal.config.validation import check
 from fedlocal.data import Dataset, Rows, check_finite
 from fedlocal.data.sources.scaling import scaled, scaling
 from fedlocal.flower.logs import quiet

@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import ArrayLike, NDArray
 from omegaconf import OmegaConf
 
-from fedlocal.config import (
-    AUTO,
-    Config,
-    ConfigError,
-    build,
-    check,
-    model_imports,
-    option,
-    sampling_problems,
-    unneeded_groups,
-    with_actors,
-)
+from fedlocal.config.build import build, model_imports
+from fedlocal.config.compose import option, with_actors
+from fedlocal.config.schema import AUTO, Config, ConfigError
+from fedlocal.config.validation import check, sampling_problems, unneeded_groups
 from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.drawing import PRELOAD
 from fedlocal.flower.attacks import Attack

@@ -20,7 +20,8 @@ from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
 from fedlocal.compat.hydra import group_options, share_schemas
-from fedlocal.config import Config, ConfigError, Display, folder, is_ours
+from fedlocal.config.compose import folder
+from fedlocal.config.schema import Config, ConfigError, Display, is_ours
 from fedlocal.ending import code_of_signal, end_with_parent
 from fedlocal.mistyped import explained, unknown_options
 

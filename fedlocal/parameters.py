@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from fedlocal.config import AUTO, ConfigError, folder
+from fedlocal.config.compose import folder
+from fedlocal.config.schema import AUTO, ConfigError
 from fedlocal.nearest import nearest
 
 if TYPE_CHECKING:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from fedlocal.actors import usable_cores
 from fedlocal.availability import Availability, Presence
-from fedlocal.config import AUTO, Config, ConfigError, OptimizerState, build, unneeded_groups, with_actors
+from fedlocal.config.build import build
+from fedlocal.config.compose import with_actors
+from fedlocal.config.schema import AUTO, Config, ConfigError, OptimizerState
+from fedlocal.config.validation import unneeded_groups
 from fedlocal.data import DataError, Dataset, Partition, Shards, Skew, Slices, traits
 from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 
-from fedlocal.config import Config
+from fedlocal.config.schema import Config
 from fedlocal.data import Fingerprint, changed
 from fedlocal.dividing import division
 from fedlocal.drawing import draw

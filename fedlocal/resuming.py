@@ -11,7 +11,7 @@ from fedlocal.dotted import dotted
 from fedlocal.options import CHANGEABLE, OF_OTHERS
 
 if TYPE_CHECKING:
-    from fedlocal.config import Config
+    from fedlocal.config.schema import Config
     from fedlocal.experiment import Run
 
 
@@ -60,7 +60,7 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     from omegaconf import OmegaConf
 
     from fedlocal.compat.hydra import parse_overrides
-    from fedlocal.config import compose, restore
+    from fedlocal.config.compose import compose, restore
     from fedlocal.trust import check_stored
 
     parsed = parse_overrides(overrides)
@@ -179,7 +179,8 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     ResumeError
         If the stored configuration is damaged.
     """
-    from fedlocal.config import AUTO, compose, with_actors
+    from fedlocal.config.compose import compose, with_actors
+    from fedlocal.config.schema import AUTO
 
     path = folder / "config.yaml"
     stored = {**_plain(compose()), **_stored(path)}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
-from fedlocal.config import AUTO, Config, SweepBaseline
+from fedlocal.config.schema import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
 from fedlocal.options import CHANGEABLE
 from fedlocal.results import SharedBaseline, announce

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from omegaconf import OmegaConf
 
 from fedlocal.compat import hydra
-from fedlocal.config import Config, ConfigError, build
+from fedlocal.config.build import build
+from fedlocal.config.schema import Config, ConfigError
 from fedlocal.dotted import dotted
 from fedlocal.options import NO_SETTINGS
 from fedlocal.results import versions
@@ -118,7 +119,7 @@ def parameters(config: Config) -> dict[str, str | int | float | bool]:
 
     Examples
     --------
-    >>> from fedlocal.config import compose
+    >>> from fedlocal.config.compose import compose
     >>> flat = parameters(compose("actors=8", "model.hidden=[16,16]"))
     >>> flat["actors"], flat["model.hidden"], flat["min_results"]
     (8, '[16, 16]', 'null')

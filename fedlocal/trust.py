@@ -130,7 +130,7 @@ def _known(name: str) -> bool:
 @cache
 def _presets() -> frozenset[str]:
     """Return all that fedlocal's own presets name, but for what is only there to name something else."""
-    from fedlocal.config import folder
+    from fedlocal.config.compose import folder
 
     texts = (path.read_text(encoding="utf-8") for path in folder().rglob("*.yaml"))
     names = frozenset(re.findall(r"_target_: ([\w.]+)", "\n".join(texts)))

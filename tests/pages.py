@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from fedlocal.config import folder
+from fedlocal.config.compose import folder
 
 ROOT = Path(__file__).parent.parent
 HELP = folder() / "hydra" / "help" / "fedlocal.yaml"

@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedlocal import Run, compose, run
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.data import PartitionError
 from fedlocal.flower.rounds import QuorumError
 

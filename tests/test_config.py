@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from fedlocal.config import GROUPS, ConfigError, build, check, compose, folder, with_actors
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose, folder, with_actors
+from fedlocal.config.schema import GROUPS, ConfigError
+from fedlocal.config.validation import check
 from fedlocal.seeds import Stream, generator
 
 PRESETS = {group: sorted(path.stem for path in (folder() / group).glob("*.yaml")) for group in GROUPS}

@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fedlocal
 from fedlocal import FederatedClassifier, FederatedRegressor
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.data import DataError, Dataset, Partition, PartitionError, Rows
 from fedlocal.data.shards import Shards
 from fedlocal.drawing import target_quantiles

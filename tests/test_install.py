@@ -13,7 +13,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
 from fedlocal.cli import main
-from fedlocal.config import folder
+from fedlocal.config.compose import folder
 print(folder())
 main()
 """
@@ -27,7 +27,7 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 def test_an_editable_install_reads_the_checkouts_groups(tmp_path: Path) -> None:
-    where = python("-c", "from fedlocal.config import folder; print(folder())", cwd=tmp_path)
+    where = python("-c", "from fedlocal.config.compose import folder; print(folder())", cwd=tmp_path)
     assert Path(where.strip()) == ROOT / "conf"  # test_cli runs it
 
 

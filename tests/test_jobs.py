@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from fedlocal.config import folder
+from fedlocal.config.compose import folder
 from fedlocal.jobs import LogFile
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from fedlocal.config import ConfigError, check, compose
+from fedlocal.config.compose import compose
+from fedlocal.config.schema import ConfigError
+from fedlocal.config.validation import check
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedlocal import __version__
-from fedlocal.config import check, compose, folder
+from fedlocal.config.compose import compose, folder
+from fedlocal.config.validation import check
 from tests.pages import (
     EXTENDING,
     GUIDES,

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf, open_dict
 
 import fedlocal
 from fedlocal import History, Run, compose, run
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.results import (
     DURATION,
     Checkpoint,

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 
 import fedlocal
 from fedlocal import Run, compose, run
-from fedlocal.config import ConfigError, check
+from fedlocal.config.schema import ConfigError
+from fedlocal.config.validation import check
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results.trackers import Beginning, Ending, Point, following
 from fedlocal.results.trackers.following import numbers

@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 import fedlocal
 from fedlocal import compose, run
 from fedlocal.arguments import understood
-from fedlocal.config import GROUPS, build
-from fedlocal.config import folder as presets
+from fedlocal.config.build import build
+from fedlocal.config.compose import folder as presets
+from fedlocal.config.schema import GROUPS
 from fedlocal.data import DataError
 from fedlocal.inference.command import main as predict
 from fedlocal.resuming import ResumeError, differences

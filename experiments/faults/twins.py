@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from trial import Program, fedlocal_program, flower_program, trial
 
 import fedlocal
-from fedlocal.config import build
+from fedlocal.config.build import build
 from fedlocal.preparing import prepare
 from fedlocal.results import load_arrays
 

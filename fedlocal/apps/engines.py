@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from flwr.serverapp import Grid
 
 from fedlocal.actors import Behaviour, InlineSystem, System
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower.backends import Costs
 from fedlocal.flower.remote import RemoteGrid
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 from omegaconf import OmegaConf
 
 from fedlocal.actors import one_thread
-from fedlocal.config import Config, ConfigError, build, check, compose, restore
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose, restore
+from fedlocal.config.schema import Config, ConfigError
+from fedlocal.config.validation import check
 from fedlocal.flower.backends import Inline
 from fedlocal.preparing import prepare
 

@@ -12,7 +12,9 @@ from hydra.utils import get_object
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from fedlocal.config import Config, build, target_problems
+from fedlocal.config.build import build
+from fedlocal.config.schema import Config
+from fedlocal.config.validation import target_problems
 from fedlocal.data import Column, Dataset, Fingerprint, Scaling
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.serving import NewModel

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         check_output(request.output)
         return _predicted(request)
     except Exception as error:
-        from fedlocal.config import is_ours
+        from fedlocal.config.schema import is_ours
 
         if not is_ours(error):
             raise
@@ -84,7 +84,8 @@ def _own_data(name: str, blueprint: "Blueprint") -> "Dataset":
     """Return what the model was trained on: of its test rows alone it is known how to prepare them."""
     from omegaconf import OmegaConf
 
-    from fedlocal.config import Config, build
+    from fedlocal.config.build import build
+    from fedlocal.config.schema import Config
     from fedlocal.data import changed, fingerprint
     from fedlocal.seeds import Stream, generator
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fedlocal.availability import Always, Availability
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 
 
 def check_attendance(scheme: Any, availability: Availability) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import System
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.results import Checkpoint
 from fedlocal.schemes.exchange import CopiedMessages, Exchange, Queue, SharedGradients, SharedSteps
 from fedlocal.schemes.setting import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares

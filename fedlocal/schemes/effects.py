@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fedlocal.config import GROUPS, Config, is_set, option
+from fedlocal.config.compose import is_set, option
+from fedlocal.config.schema import GROUPS, Config
 from fedlocal.flower.backends import Inline
 
 OF_TRAINING = ("batch_size", "local_epochs", "accumulate", "optimizer_state")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import usable_cores
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.backends import PRELOAD, Actors, Backend

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Envelope, Result, SharedArray, System
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import MLP, stages_of
 from fedlocal.results import Checkpoint

@@ -8,7 +8,7 @@ from flwr.app import Message, MessageType, RecordDict
 from fedlocal import compose, run
 from fedlocal.apps.engines import OnGrid, Ray
 from fedlocal.apps.federation import composed
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower.client_app import WHO
 from fedlocal.flower.remote import EngineError, RemoteGrid
 from fedlocal.flower.rounds import QuorumError

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import fedlocal
-from fedlocal.config import build, check
+from fedlocal.config.build import build
+from fedlocal.config.validation import check
 from fedlocal.seeds import Stream, generator
 from tests.experiments.studies import imported, needed
 

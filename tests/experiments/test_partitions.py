@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fedlocal
-from fedlocal.config import check
+from fedlocal.config.validation import check
 from fedlocal.results import History, Round
 from tests.experiments.studies import EXPERIMENTS, imported, needed
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fedlocal
-from fedlocal.config import check
+from fedlocal.config.validation import check
 from fedlocal.results import History, Round, write_json
 from tests.experiments.studies import imported, needed
 

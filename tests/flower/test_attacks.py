@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as ndarrays_of
 from numpy.typing import NDArray
 
-from fedlocal.config import Config, ConfigError, build, check, compose
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose
+from fedlocal.config.schema import Config, ConfigError
+from fedlocal.config.validation import check
 from fedlocal.data import Rows
 from fedlocal.flower.attacks import (
     Attack,

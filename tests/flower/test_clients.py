@@ -10,7 +10,7 @@ from flwr.app import Context, RecordDict
 
 import fedlocal
 from fedlocal import compose, run
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower.apps import AppError
 from fedlocal.flower.clients import _Provided
 from fedlocal.results import History

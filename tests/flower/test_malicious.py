@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fedlocal import Run, compose, resume, run
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower.attacks import AttackError
 from fedlocal.flower.host import partition_of
 from fedlocal.flower.rounds import QuorumError, RoundLoop

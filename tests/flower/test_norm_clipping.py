@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as ndarrays_of
 from numpy.typing import NDArray
 
-from fedlocal.config import ConfigError, build, compose
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.fedavg import FedAvg

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedlocal import compose, run
-from fedlocal.config import build
+from fedlocal.config.build import build
 from fedlocal.flower.qfedavg import LOSS_BEFORE, QFedAvg
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.preparing import prepare

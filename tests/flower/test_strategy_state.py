@@ -9,7 +9,8 @@ import pytest
 from flwr.serverapp import strategy as flower
 
 from fedlocal.actors import ActorSystem, InlineSystem
-from fedlocal.config import build, compose
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose
 from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import ClientActors, GuestActors

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedlocal import Config, Run
-from fedlocal.config import build
+from fedlocal.config.build import build
 from fedlocal.data import Dataset
 from fedlocal.seeds import Stream, generator
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from fedlocal.config import build, check, compose, model_imports
+from fedlocal.config.build import build, model_imports
+from fedlocal.config.compose import compose
+from fedlocal.config.validation import check
 from fedlocal.models import Keras, ModelError, PyTorch, frameworks
 
 NODE = {"_target_": "builtins.dict"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fedlocal.config import Config
+from fedlocal.config.schema import Config
 from fedlocal.results import SweepRow, collect, sweep_notes, sweep_table, write_sweep
 from fedlocal.results.runs import differing
 from fedlocal.results.sweep import comparison_csv

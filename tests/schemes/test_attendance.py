@@ -9,7 +9,7 @@ import pytest
 import fedlocal
 from fedlocal import History, Run, compose, run
 from fedlocal.availability import AvailabilityError
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower.rounds import QuorumError
 from tests.schemes.test_bits import SMALL, final_hash, trained
 from tests.test_resume import assert_same, killed, reached

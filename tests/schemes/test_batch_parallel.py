@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fedlocal import Run, compose, resume, run
 from fedlocal.actors import audit
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.models import GradientTree, ModelError, Node
 from fedlocal.schemes.exchange import Queue
 from fedlocal.schemes.team import TeamError

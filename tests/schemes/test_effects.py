@@ -2,7 +2,8 @@
 
 import pytest
 
-from fedlocal.config import build, compose
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose
 from fedlocal.schemes.effects import without_effect
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import fedlocal
 from fedlocal import History, Run, compose, run
-from fedlocal.config import Config
+from fedlocal.config.schema import Config
 from fedlocal.results import faster, weights_hash
 from fedlocal.schemes import baselines
 from fedlocal.schemes.sequential import OverTimeError, SequentialRun
@@ -231,7 +231,7 @@ def test_runs_of_a_sweep_take_over_that_all_cores_were_ended(hopeless: str, tmp_
 
 
 def test_training_that_may_take_no_longer_is_ended_between_two_batches() -> None:
-    from fedlocal.config import build
+    from fedlocal.config.build import build
     from fedlocal.preparing import prepare
 
     config = small()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fedlocal import compose
-from fedlocal.config import ConfigError, build
+from fedlocal.config.build import build
+from fedlocal.config.schema import ConfigError
 from fedlocal.flower.clients import Client, Own
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.preparing import prepare

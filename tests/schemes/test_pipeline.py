@@ -7,7 +7,7 @@ import pytest
 
 from fedlocal import Run, compose, resume, run
 from fedlocal.actors import audit
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.models import ModelError
 from fedlocal.schemes.team import TeamError
 from tests.schemes import mortals

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fedlocal.config import build, compose
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose
 from fedlocal.preparing import prepare
 from fedlocal.schemes import Setting, Trained
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fedlocal.config import ConfigError, check, compose
+from fedlocal.config.compose import compose
+from fedlocal.config.schema import ConfigError
+from fedlocal.config.validation import check
 
 NOTED = """
 import os

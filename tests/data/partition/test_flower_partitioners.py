@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedlocal.config import check, compose
+from fedlocal.config.compose import compose
+from fedlocal.config.validation import check
 from fedlocal.data import PartitionError
 from fedlocal.data.partition import FlowerDatasets, Partition, Traits
 from fedlocal.experiment import run

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedlocal.config import compose
+from fedlocal.config.compose import compose
 from fedlocal.data import Column, DataError, Dataset
 from fedlocal.data.sources import huggingface
 from fedlocal.experiment import run

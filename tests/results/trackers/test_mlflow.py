@@ -15,7 +15,7 @@ import pytest
 
 import fedlocal
 from fedlocal import History, Run, compose, run
-from fedlocal.config import ConfigError
+from fedlocal.config.schema import ConfigError
 from fedlocal.results.runs import arm_name
 from fedlocal.results.trackers import following
 from fedlocal.results.trackers.following import numbers

@@ -1,195 +1,20 @@
-"""The configuration: its typed schema, where its groups lie, and how objects are built from it.
+"""All that can be wrong with a configuration is found before data are loaded, and every problem is named."""
 
-Options at the top level are typed by `Config`. The options of a group are typed by the signature of what the
-group's ``_target_`` names, so that there is one place for a parameter, its type and its documentation.
-"""
-
-import copy
 import inspect
 import math
-import threading
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
-from enum import Enum
-from functools import cache, partial
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, cast
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
-from hydra.core.config_store import ConfigStore
-from hydra.errors import HydraException, InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import get_object
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from fedlocal.compat.hydra import outside_any_job
-from fedlocal.mistyped import explained, removed_options, unknown_options
+from fedlocal.config.compose import is_set, option, with_actors
+from fedlocal.config.schema import ANY, AUTO, GROUPS, Config, ConfigError
+from fedlocal.mistyped import removed_options, unknown_options
 from fedlocal.nearest import nearest
-
-AUTO = "auto"
-ANY = 1 << 30  # stands for a number of actors that is not known yet
-
-_composing = threading.Lock()  # Hydra keeps what it composes in one global place
-GROUPS = (
-    "dataset",
-    "partition",
-    "skew",
-    "model",
-    "scheme",
-    "strategy",
-    "client",
-    "attack",
-    "availability",
-    "backend",
-)
-
-
-class ConfigError(ValueError):
-    """The configuration asks for what cannot be; every problem is named."""
-
-
-class OptimizerState(Enum):
-    """What becomes of a client's optimiser state between rounds."""
-
-    reset = "reset"
-    keep = "keep"
-
-
-class Display(Enum):
-    """How a run shows its progress."""
-
-    auto = "auto"
-    plain = "plain"
-    off = "off"
-
-
-class SweepBaseline(Enum):
-    """Which runs of a sweep train a baseline."""
-
-    once = "once"
-    each = "each"
-
-
-@dataclass
-class Sweep:
-    """What the runs of a sweep have to do with one another.
-
-    Parameters
-    ----------
-    baseline : {"once", "each"}
-        Whether runs whose baselines would be the same share the first one's, or each trains its own beside
-        it: for times that are compared.
-    resume : bool
-        Whether to leave alone what has completed, and go on with what was begun.
-    """
-
-    baseline: SweepBaseline = MISSING
-    resume: bool = MISSING
-
-
-@dataclass
-class Config:
-    """The options of a run; ``conf/config.yaml`` holds their defaults and says what they are for."""
-
-    dataset: Any = MISSING
-    partition: Any = MISSING
-    skew: Any = MISSING
-    model: Any = MISSING
-    scheme: Any = MISSING
-    strategy: Any = MISSING
-    client: Any = MISSING
-    attack: Any = MISSING
-    availability: Any = MISSING
-    backend: Any = MISSING
-    tracker: dict[str, Any] = field(default_factory=dict)
-    seed: int = MISSING
-    actors: int | str = MISSING
-    workers: int | str = MISSING
-    rounds: int = MISSING
-    local_epochs: int = MISSING
-    batch_size: int = MISSING
-    accumulate: int = MISSING
-    optimizer_state: OptimizerState = MISSING
-    evaluate_every: int = MISSING
-    checkpoint_every: int | None = MISSING
-    validation_fraction: float = MISSING
-    min_results: int | None = MISSING
-    round_timeout: float | None = MISSING
-    baseline: bool = MISSING
-    sweep: Sweep = MISSING
-    report: bool = MISSING
-    objective: str | None = MISSING
-    display: Display = MISSING
-    trust: bool = MISSING
-    overwrite: bool = MISSING
-
-
-ConfigStore.instance().store(name="schema", node=Config)
-
-
-def folder() -> Path:
-    """Return the folder of the groups: in the package if it came in a wheel, else the checkout's."""
-    package = Path(__file__).resolve().parent
-    return next(place for place in (package / "conf", package.parent / "conf") if place.is_dir())
-
-
-def is_ours(error: BaseException) -> bool:
-    """Tell whether an error is one of fedlocal's own: its message is for people, without a traceback."""
-    return type(error).__module__.startswith("fedlocal.")
-
-
-def compose(*overrides: str) -> Config:
-    """Compose a configuration as the command line does.
-
-    Parameters
-    ----------
-    *overrides : str
-        As on the command line: ``"dataset=digits"``, ``"partition.alpha=0.1"``.
-
-    Raises
-    ------
-    ConfigError
-        If an override names what does not exist, or gives a value of a wrong type.
-
-    Examples
-    --------
-    >>> compose("actors=8", "partition=dirichlet").actors
-    8
-    """
-    with _composing, outside_any_job():
-        try:
-            with initialize_config_dir(str(folder()), version_base="1.3"):
-                config = hydra_compose("config", overrides=list(overrides))
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise ConfigError(explained(error, overrides, folder()) or str(error)) from error
-    if problems := [*removed_options(config, Config), *unknown_options(config, Config)]:
-        raise ConfigError("\n".join(problems))
-    return cast(Config, config)
-
-
-def option(config: Config, key: str) -> Any:
-    """Return an option by its dotted key, None where there is none.
-
-    ``DictConfig.get`` of a missing key keeps its callers' frames, and the data in them, until a garbage
-    collection.
-    """
-    return OmegaConf.select(cast(Any, config), key)
-
-
-def restore(config: Config, stored: Mapping[str, Any]) -> None:
-    """Give a configuration options that were stored, in place of its own.
-
-    Raises
-    ------
-    omegaconf.errors.OmegaConfBaseException
-        If there is no such option, or its value is of a wrong type.
-    """
-    for key, value in stored.items():
-        typed = is_dataclass(OmegaConf.get_type(config, key))
-        config[key] = OmegaConf.merge(config[key], value) if typed else value  # type: ignore[index]
 
 
 def check(config: Config) -> None:
@@ -217,26 +42,6 @@ def check(config: Config) -> None:
         raise ConfigError("\n".join(problems))
 
 
-def is_set(config: Config, key: str) -> bool:
-    """Tell whether an option has another value than its default, a group another preset or other options."""
-    value, default = config[key], _defaults()[key]  # type: ignore[index]
-    if key in GROUPS:
-        value = OmegaConf.to_container(value, resolve=False)
-    return bool(getattr(value, "name", value) != default)
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    stored = _stored("config.yaml")
-    lines = [line for line in stored["defaults"] if isinstance(line, dict)]
-    chosen = {key: name for line in lines for key, name in line.items()}
-    return {**stored, **{group: _stored(f"{group}/{chosen[group]}.yaml") for group in GROUPS}}
-
-
-def _stored(name: str) -> Any:
-    return OmegaConf.to_container(OmegaConf.load(folder() / name), resolve=False)
-
-
 def unneeded_groups(config: Config) -> list[str]:
     """Return the groups that a scheme makes no use of and nobody has set.
 
@@ -250,13 +55,6 @@ def unneeded_groups(config: Config) -> list[str]:
     if "strategy" in unneeded and option(config, "strategy.fraction_evaluate"):  # rows are held out then
         unneeded.remove("strategy")
     return unneeded
-
-
-def with_actors(config: Config, actors: int) -> Config:
-    """Return a copy of a configuration with this number of actors, and what refers to it."""
-    changed = copy.deepcopy(config)
-    changed.actors = actors
-    return changed
 
 
 def _number_problems(config: Config) -> list[str]:
@@ -397,40 +195,3 @@ def _list_problem(value: Any, hint: Any) -> str | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
-
-
-def model_imports(config: Config) -> tuple[str, ...]:
-    """Return the modules that every process with a model will import: a framework's import takes seconds."""
-    return tuple(getattr(get_object(config.model["_target_"]), "preload", ()))
-
-
-def build(config: Config, group: str, **given: Any) -> Any:
-    """Build what a group of the configuration describes.
-
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-    group : str
-        One of `GROUPS`, or ``tracker``: then what is built are several, by name.
-    **given
-        Arguments that the configuration cannot know.
-
-    Raises
-    ------
-    ConfigError
-        If the target is another library's and refuses its options.
-    Exception
-        Whatever a target of ours raises, unwrapped, with the group's name as a note.
-    """
-    try:
-        built = instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, ValueError | TypeError) and not is_ours(cause):
-            raise ConfigError(f"{group}: {cause}") from cause
-        cause.add_note(f"while building {group}")
-        raise cause from None
-    if isinstance(built, partial):  # Hydra's own kind of partial would have every worker import Hydra
-        return partial(built.func, *built.args, **built.keywords)
-    return built
