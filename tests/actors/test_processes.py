@@ -31,7 +31,7 @@ def origin() -> int:
 
 
 def bodies(results: list[Result]) -> list[bytes]:
-    return [bytes(one.wire.body) for one in results if isinstance(one, Reply)]
+    return [bytes(result.wire.body) for result in results if isinstance(result, Reply)]
 
 
 @pytest.fixture

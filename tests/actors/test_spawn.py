@@ -522,7 +522,7 @@ def test_whoever_waits_for_an_answer_hears_that_the_system_closed(
 def test_actors_run_in_workers_and_move_between_them_with_their_state() -> None:
     with ActorSystem(workers=2) as system:
         places = system.spawn(where), system.spawn(where)
-        pids = {place.ask(None).result(SECONDS) for _ in range(20) for place in places}
+        pids = {actor.ask(None).result(SECONDS) for _ in range(20) for actor in places}
         assert len(pids) <= 2
         counters = [system.spawn(Counter) for _ in range(10)]
         last = [[counter.ask(1) for counter in counters] for _ in range(20)][-1]
@@ -558,7 +558,7 @@ def test_an_actor_outlives_its_worker_and_its_actions_take_effect_once(tmp_path:
         assert failure(answers[2]).cause == "crash"
         assert answers[3].result(SECONDS) == 3
         seen = [message for _, message in eventually(log, 3)]
-        assert [told for told, _ in seen] == ["first", "once", "last"]
+        assert [message for message, _ in seen] == ["first", "once", "last"]
         assert [child.ask(0).result(SECONDS) for _, child in seen] == [1, 2, 3]
 
 

@@ -37,10 +37,10 @@ def test_a_message_that_is_handled_again_elsewhere_has_the_same_outcome() -> Non
 
 def test_the_state_counts_and_not_the_memory_of_a_worker() -> None:
     here, elsewhere = Spawned(), Spawned()
-    _, one = here.handle(1, message(COUNTER, 1), b"")
-    _, two = elsewhere.handle(1, message(COUNTER, 1), one)
+    _, state = here.handle(1, message(COUNTER, 1), b"")
+    _, two = elsewhere.handle(1, message(COUNTER, 1), state)
     assert here.handle(1, message(COUNTER, 0), two)[0].body == b"7"
-    assert here.handle(1, message(COUNTER, 0), one)[0].body == b"6"  # as after a death that lost `two`
+    assert here.handle(1, message(COUNTER, 0), state)[0].body == b"6"  # as after a death that lost `two`
 
 
 def test_attributes_that_an_actor_deleted_stay_deleted_wherever_it_runs() -> None:

@@ -71,8 +71,8 @@ def test_one_steady_neighbour_does_not_make_a_worker_come_and_go(wanted: float) 
     """Two workers and a neighbour that wants so much of a core, on two cores that are shared out fairly."""
     theirs = min(wanted, 2 / 3)
     two = Usage(seconds=1, busy=2, had=2 - theirs, waited=theirs, others=theirs)
-    one = Usage(seconds=1, busy=1, had=1, others=wanted, idle=1 - wanted)
-    assert not (two.advice(2)[0] == -1 and one.advice(1)[0] == 1)
+    alone = Usage(seconds=1, busy=1, had=1, others=wanted, idle=1 - wanted)
+    assert not (two.advice(2)[0] == -1 and alone.advice(1)[0] == 1)
 
 
 @given(st.builds(Usage, *[st.floats(0, 100)] * 6), st.integers(1, 64))
@@ -115,11 +115,11 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[Load]:
     return seen
 
 
-def pair(idle: float, workers: dict[int, Share], own: float = 0.0) -> list[Load]:
+def pair(idle: float, workers: dict[int, Share], seconds: float = 0.0) -> list[Load]:
     """Return looks at two cores, `ENOUGH` seconds apart, given the seconds of each in between."""
     before = Load(100, 50, 7, dict.fromkeys(workers, Share(3, 1)))
     later = {process: Share(3 + had, 1 + waited) for process, (had, waited) in workers.items()}
-    return [before, Load(100 + 2 * ENOUGH, 50 + idle, 7 + own, later)]
+    return [before, Load(100 + 2 * ENOUGH, 50 + idle, 7 + seconds, later)]
 
 
 SLEEPING = Share(0.1 * ENOUGH, 0.0)
@@ -149,7 +149,7 @@ def test_the_load_is_judged_after_enough_time(loads: list[Load]) -> None:
 def test_work_of_this_process_does_not_count_as_that_of_other_processes(loads: list[Load]) -> None:
     system = System(2)
     policy = Staffing(system, 1, 2)
-    loads += pair(0.0, {1: SQUEEZED, 2: SQUEEZED}, own=0.7 * ENOUGH)
+    loads += pair(0.0, {1: SQUEEZED, 2: SQUEEZED}, seconds=0.7 * ENOUGH)
     policy.begin()
     policy.end(8, ENOUGH, 2 * ENOUGH)
     assert system.workers == 2
@@ -228,9 +228,9 @@ def test_a_process_that_is_gone_or_another_process_makes_the_load_unknown() -> N
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     assert Load.now([process.pid]) is None
-    known = Load.now([os.getpid()])
-    assert known
-    assert known.since(Load(0, 0, 0, {})) is None
+    load = Load.now([os.getpid()])
+    assert load
+    assert load.since(Load(0, 0, 0, {})) is None
 
 
 def test_without_linux_the_load_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,21 +45,21 @@ plain = st.recursive(
 )
 
 
-def equal(one: Any, other: Any) -> bool:
+def equal(first: Any, other: Any) -> bool:
     """Equal in value, type, dtype and shape; NaN is equal to NaN, 0.0 is not to -0.0."""
-    if type(one) is not type(other):
+    if type(first) is not type(other):
         return False
-    if isinstance(one, np.ndarray | np.generic):
-        return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if isinstance(one, dict):
-        return equal(list(one), list(other)) and equal(list(one.values()), list(other.values()))
-    if isinstance(one, set | frozenset):
-        return len(one) == len(other) and all(any(equal(a, b) for b in other) for a in one)
-    if isinstance(one, ActorRef):
-        return (one.address, one.name) == (other.address, other.name)
-    return repr(one) == repr(other)
+    if isinstance(first, np.ndarray | np.generic):
+        return (first.dtype, first.shape, first.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    if isinstance(first, list | tuple):
+        return len(first) == len(other) and all(map(equal, first, other))
+    if isinstance(first, dict):
+        return equal(list(first), list(other)) and equal(list(first.values()), list(other.values()))
+    if isinstance(first, set | frozenset):
+        return len(first) == len(other) and all(any(equal(a, b) for b in other) for a in first)
+    if isinstance(first, ActorRef):
+        return (first.address, first.name) == (other.address, other.name)
+    return repr(first) == repr(other)
 
 
 @given(plain)
@@ -68,10 +68,10 @@ def test_a_plain_value_comes_back_as_it_was(value: Any) -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5), st.lists(st.binary(max_size=40), max_size=5))
-def test_parts_are_the_same_only_if_all_their_bytes_are(some: list[Buffer], others: list[Buffer]) -> None:
+def test_parts_are_the_same_only_if_all_their_bytes_are(some: list[Buffer], changed: list[Buffer]) -> None:
     assert [bytes(part) for part in unpack(pack(some))] == some
     assert same(some, unpack(pack(some)))
-    assert same(some, others) == (some == others)
+    assert same(some, changed) == (some == changed)
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 4097, 10_000, 10_001])
@@ -80,8 +80,8 @@ def test_one_bit_makes_parts_differ(size: int) -> None:
     assert same([some], [bytearray(size)])
     assert not same([some], [some, b""])
     assert not same([some], [bytes(size + 1)])
-    for place in range(0, size, 97):
-        assert not same([some], [some[:place] + b"\x80" + some[place + 1 :]])
+    for index in range(0, size, 97):
+        assert not same([some], [some[:index] + b"\x80" + some[index + 1 :]])
 
 
 def test_scalars_of_numpy_stay_scalars() -> None:

@@ -11,7 +11,7 @@ from fedlocal.actors.wire import MAGIC, PREFIX, Frame, FrameReader, Kind, Protoc
 
 
 def read(data: bytes, chunk: int = 1 << 16) -> list[Frame]:
-    reader, found = FrameReader(), []
+    reader, frames = FrameReader(), []
     start = 0
     while start < len(data):
         wanted = reader.wanted
@@ -19,8 +19,8 @@ def read(data: bytes, chunk: int = 1 << 16) -> list[Frame]:
         wanted[: len(piece)] = piece
         start += len(piece)
         if (frame := reader.received(len(piece))) is not None:
-            found.append(frame)
-    return found
+            frames.append(frame)
+    return frames
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5), st.integers(1, 300), st.integers(0, 2**32 - 1))
@@ -38,10 +38,10 @@ def test_frames_survive_any_way_of_cutting_the_stream(
 @given(st.lists(st.binary(max_size=200), max_size=5), st.integers(1, 300))
 def test_frames_survive_however_the_bytes_arrive(parts: list[bytes], chunk: int) -> None:
     data, reader = b"".join(encode(Kind.REPLIES, 1, {"actor": 3}, parts)) * 3, FrameReader()
-    found = [
+    frames = [
         frame for start in range(0, len(data), chunk) for frame in reader.feed(data[start : start + chunk])
     ]
-    assert [[bytes(part) for part in frame.parts] for frame in found] == [parts] * 3
+    assert [[bytes(part) for part in frame.parts] for frame in frames] == [parts] * 3
 
 
 def test_a_large_frame_crosses_a_socket() -> None:

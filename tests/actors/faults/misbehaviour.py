@@ -144,7 +144,7 @@ class Wild(Faulty):
 
     def __init__(self) -> None:
         super().__init__()
-        (self.worker,) = (one for one in gc.get_objects() if isinstance(one, _Worker))
+        (self.worker,) = (thing for thing in gc.get_objects() if isinstance(thing, _Worker))
 
     def write(self, data: bytes) -> None:
         self.worker._sock.sendall(data)

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @everywhere
 def test_01_a_worker_killed_while_idle_is_replaced_and_nobody_sees_an_error(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1)
-    (pid,) = bodies([trial.one(0, order("pid"))])
+    (pid,) = bodies([trial.ask_actor(0, order("pid"))])
     os.kill(int(pid), signal.SIGKILL)
-    assert bodies([trial.one(0)]) == [b"2"]
+    assert bodies([trial.ask_actor(0)]) == [b"2"]
     assert (trial.causes, trial.close().restarted, trial.handled()) == (["killed"], 1, [1, 2])
 
 
@@ -39,14 +39,14 @@ def test_01_signals_to_workers_that_start_do_not_end_a_system_that_could(
     open_trial: Open, tmp_path: Path
 ) -> None:
     trial = open_trial(starting("hang:0.5"), workers=1, max_starts=1)
-    assert bodies([trial.one(0)]) == [b"1"]
+    assert bodies([trial.ask_actor(0)]) == [b"1"]
     killed = set[int]()
     for _ in range(3):
         assert until(lambda: {*trial.pids()} - killed, seconds=30)
         (pid,) = trial.pids()
         killed.add(pid)
         os.kill(pid, signal.SIGHUP)
-    assert bodies([trial.one(0)]) == [b"2"]
+    assert bodies([trial.ask_actor(0)]) == [b"2"]
     assert trial.causes == ["signal"] * 3
 
 
@@ -60,9 +60,9 @@ def test_02_sigkill_in_mid_handle_is_retried_from_the_prior_state(
     sent = [Envelope(0), Envelope(1), Envelope(0, fatal), Envelope(1), Envelope(0)]
     assert bodies(trial.ask(sent)) == [b"1", b"1", b"2", b"2", b"3"]
     assert trial.system.states() == {0: b"3", 1: b"2"}
-    found = trial.close()
+    summary = trial.close()
     assert [(death.cause, death.actors) for death in trial.deaths] == [("killed", (0,))]
-    assert (found.failed, found.stale) == (0, 0)
+    assert (summary.failed, summary.stale) == (0, 0)
     assert trial.handled() == [1, 2, 3, 3, 4, 5]
 
 
@@ -71,26 +71,26 @@ def test_03_a_message_that_brings_down_each_worker_fails_after_two_and_spares_it
     open_trial: Open,
 ) -> None:
     trial = open_trial(Faulty)
-    poison, *others = trial.ask(
+    poison, *replies = trial.ask(
         [Envelope(0, order("kill:6")), *[Envelope(actor) for actor in (1, 2, 3) for _ in range(5)]]
     )
     assert isinstance(poison, Failure)
     assert (poison.actor, poison.cause) == (0, "crash")
     assert "SIGABRT" in poison.reason
     assert "second time" in poison.reason
-    assert bodies(others) == [str(count).encode() for _ in range(3) for count in range(1, 6)]
-    assert bodies([trial.one(0)]) == [b"1"]  # the actor lives on, with its prior state
+    assert bodies(replies) == [str(count).encode() for _ in range(3) for count in range(1, 6)]
+    assert bodies([trial.ask_actor(0)]) == [b"1"]  # the actor lives on, with its prior state
     assert (trial.causes, trial.close().failed) == (["signal"] * 2, 1)
 
 
 @everywhere
 def test_03_a_message_whose_mere_arrival_brings_down_each_worker_fails_too(open_trial: Open) -> None:
     trial = open_trial(Fragile)
-    poison, *others = trial.ask([Envelope(0, b"unreadable"), *[Envelope(1)] * 20])
+    poison, *replies = trial.ask([Envelope(0, b"unreadable"), *[Envelope(1)] * 20])
     assert isinstance(poison, Failure)
     assert poison.cause == "crash"
-    assert len(bodies(others)) == 20
-    assert bodies([trial.one(0)]) == [b"1"]
+    assert len(bodies(replies)) == 20
+    assert bodies([trial.ask_actor(0)]) == [b"1"]
     assert trial.causes == ["exit"] * 2
 
 
@@ -135,15 +135,15 @@ def test_06_half_a_reply_is_thrown_away_and_the_message_tried_again(
     trial = open_trial(Wild)
     results = trial.ask([Envelope(0, order(f"then:{ending}", tmp_path / "once")), Envelope(1)])
     assert bodies(results) == [b"1", b"1"]
-    found = trial.close()
-    assert (trial.causes, found.retried, found.stale) == (["exit"], 1, 0)
+    summary = trial.close()
+    assert (trial.causes, summary.retried, summary.stale) == (["exit"], 1, 0)
     assert trial.handled() == [1, 1, 2]
 
 
 @everywhere
 def test_07_a_reply_whose_worker_was_killed_after_it_counts_once(open_trial: Open, tmp_path: Path) -> None:
     trial = open_trial(Wild)
-    first = trial.one(0, order("then:all and kill", tmp_path / "once"), reply_bytes=1 << 20)
+    first = trial.ask_actor(0, order("then:all and kill", tmp_path / "once"), reply_bytes=1 << 20)
     assert bodies([first, *trial.ask([Envelope(0), Envelope(1)])]) == [b"1", b"2", b"1"]
     assert (trial.causes, trial.handled()) == (["killed"], [1, 2, 3])
 
@@ -212,9 +212,9 @@ def test_12_when_no_worker_can_start_again_all_that_waits_is_answered(
     gate.touch()
     both = [Envelope(actor, order("kill")) for actor in range(2)]
     results = trial.ask([*both, *[Envelope(actor) for actor in range(20)]])
-    unavailable = [one for one in results if isinstance(one, Failure)]
+    unavailable = [result for result in results if isinstance(result, Failure)]
     assert unavailable
-    assert {one.cause for one in unavailable} == {"unavailable"}
+    assert {failure.cause for failure in unavailable} == {"unavailable"}
     assert "the gate is shut" in unavailable[0].reason
     (refused,) = trial.ask([Envelope(0)])
     assert isinstance(refused, Failure)
@@ -223,7 +223,7 @@ def test_12_when_no_worker_can_start_again_all_that_waits_is_answered(
 
 def test_12_while_one_worker_can_start_the_work_goes_on(open_trial: Open, tmp_path: Path) -> None:
     trial = open_trial(starts_until(tmp_path / "gate"), workers=2, max_starts=2)
-    pid = int(bodies([trial.one(0, order("pid"))])[0])
+    pid = int(bodies([trial.ask_actor(0, order("pid"))])[0])
     (tmp_path / "gate").touch()
     os.kill(pid, signal.SIGKILL)
     assert bodies(trial.ask([Envelope(1)] * 30)) == [str(count).encode() for count in range(1, 31)]
@@ -253,5 +253,5 @@ def test_15_an_actor_that_leaks_has_its_worker_replaced_between_messages(open_tr
 def test_15_the_state_of_an_actor_survives_the_replacement(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1, memory_watermark=1)  # any worker is larger: one message each
     assert bodies(trial.ask([Envelope(0) for _ in range(4)])) == [b"1", b"2", b"3", b"4"]
-    assert isinstance(trial.one(0), Reply)
+    assert isinstance(trial.ask_actor(0), Reply)
     assert set(trial.causes) == {"watermark"}

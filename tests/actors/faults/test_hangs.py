@@ -33,7 +33,7 @@ def test_16_17_18_an_actor_that_does_not_answer_in_time_is_ended_and_its_message
     assert hung.cause == "deadline"
     assert "did not answer within 600 s" in hung.reason
     assert bodies(fine) == [b"1", b"2", b"3", b"4", b"5"]
-    assert bodies([trial.one(0)]) == [b"1"]
+    assert bodies([trial.ask_actor(0)]) == [b"1"]
     assert trial.causes == ["deadline"] * 2
 
 
@@ -52,7 +52,7 @@ def test_16_17_18_an_actor_that_hangs_once_is_retried_from_its_prior_state(
 
 def test_18_the_next_message_exposes_a_worker_stopped_while_idle(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1)
-    assert bodies([trial.one(0)]) == [b"1"]
+    assert bodies([trial.ask_actor(0)]) == [b"1"]
     os.kill(trial.pids()[0], signal.SIGSTOP)
     batch = trial.system.post([Envelope(0)])
     trial.run_out(lambda link: link.in_flight)
@@ -117,7 +117,7 @@ def test_19_the_late_reply_of_a_straggler_that_was_given_up_does_not_count(
     (late,) = held.results()
     assert isinstance(late, Failure)
     assert (late.cause, late.reason) == ("timeout", "the round is over")
-    assert bodies([trial.one(1)]) == [b"1"]  # what it did late left no trace in its state
+    assert bodies([trial.ask_actor(1)]) == [b"1"]  # what it did late left no trace in its state
     assert (trial.close().stale, trial.causes) == (1, [])
 
 
@@ -134,9 +134,11 @@ def test_19_what_a_slow_worker_holds_in_advance_goes_to_an_idle_one(open_trial: 
     assert bodies(batch.results()) == [b"2"] * 6
     assert bodies(trial.ask(held * 3)) == [str(count).encode() for count in (3, 4, 5) for _ in range(5)]
     trial.system.release(content)
-    found = trial.close()
-    assert (trial.causes, found.stale, found.failed) == ([], 0, 0)
-    assert trial.handled() == list(range(1, found.posted + 1))  # each once: the slow one skipped what it held
+    summary = trial.close()
+    assert (trial.causes, summary.stale, summary.failed) == ([], 0, 0)
+    assert trial.handled() == list(
+        range(1, summary.posted + 1)
+    )  # each once: the slow one skipped what it held
 
 
 @linux
@@ -147,10 +149,10 @@ def test_19_a_time_out_costs_the_reply_and_the_state_of_slow_actors_alone(open_t
     batch = trial.system.post([Envelope(0, order("hang"), content), *sent])
     assert until(lambda: len(batch.missing()) == 1, seconds=30)  # though its worker held others in advance
     trial.system.withdraw(batch, "the round is over")
-    slow, *others = batch.results()
+    slow, *replies = batch.results()
     assert isinstance(slow, Failure)
     assert slow.cause == "timeout"
-    assert bodies(others) == [b"1"] * 4
+    assert bodies(replies) == [b"1"] * 4
     assert bodies(trial.ask(sent)) == [b"2"] * 4
     trial.system.release(content)
     assert trial.causes == ["withdrawn"]
@@ -183,10 +185,10 @@ def test_21_the_deadline_is_for_the_whole_reply_however_slowly_it_comes(
 def test_22_a_round_that_ends_while_messages_wait_leaves_no_message_behind(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1)
     results = trial.ask([Envelope(0, order("hang")), *[Envelope(actor) for actor in range(5)]], timeout=0.3)
-    assert [one.cause for one in results if isinstance(one, Failure)] == ["timeout"] * 6
+    assert [result.cause for result in results if isinstance(result, Failure)] == ["timeout"] * 6
     assert bodies(trial.ask([Envelope(actor) for actor in range(5)])) == [b"1"] * 5  # the next round is clean
-    found = trial.close()
-    assert (trial.causes, found.failed, found.replied) == (["withdrawn"], 6, 5)
+    summary = trial.close()
+    assert (trial.causes, summary.failed, summary.replied) == (["withdrawn"], 6, 5)
 
 
 def test_22_a_dismissed_worker_is_ended_with_its_round(open_trial: Open, tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_22_a_dismissed_worker_is_ended_with_its_round(open_trial: Open, tmp_pat
     trial.system.resize(1)
     trial.system.withdraw(batch, "the round is over")
     assert until(lambda: len(trial.pids()) == 1)
-    assert bodies([trial.one(1)]) == [b"1"]
+    assert bodies([trial.ask_actor(1)]) == [b"1"]
 
 
 def test_23_a_clock_that_jumps_by_an_hour_changes_nothing(

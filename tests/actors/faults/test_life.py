@@ -132,10 +132,10 @@ def test_60_a_busy_actor_that_is_retired_finishes_and_the_rest_is_answered(
     trial.system.retire(0)
     gate.touch()
     assert batch.wait(PATIENCE)
-    first, *others = batch.results()
+    first, *results = batch.results()
     assert trial.system.states() == {}
     assert bodies([first]) == [b"1"]
-    assert [one.cause for one in others if isinstance(one, Failure)] == ["stopped"] * 2
+    assert [result.cause for result in results if isinstance(result, Failure)] == ["stopped"] * 2
 
 
 # Ends
@@ -179,8 +179,8 @@ def test_49_neither_workers_nor_what_they_started_outlive_a_killed_supervisor(
 @linux
 def test_02_what_an_actor_started_dies_with_its_worker(open_trial: Open, tmp_path: Path) -> None:
     trial, note = open_trial(Faulty, workers=1), tmp_path / "child"
-    trial.one(0, order(f"grandchild:{note}"))
-    trial.one(0, order("kill", tmp_path / "once"))
+    trial.ask_actor(0, order(f"grandchild:{note}"))
+    trial.ask_actor(0, order("kill", tmp_path / "once"))
     assert until(lambda: gone(int(note.read_text())))
 
 

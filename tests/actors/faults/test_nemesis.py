@@ -15,7 +15,10 @@ pytestmark = [
 
 @pytest.mark.parametrize(
     ("rounds", "kills", "workers", "restless"),
-    [(4, 10, 2, ""), *[pytest.param(6, 40, each, "restless", marks=pytest.mark.slow) for each in (1, 2, 3)]],
+    [
+        (4, 10, 2, ""),
+        *[pytest.param(6, 40, workers, "restless", marks=pytest.mark.slow) for workers in (1, 2, 3)],
+    ],
 )
 def test_13_61_the_hash_is_the_same_for_any_number_of_workers_with_and_without_nemesis(
     tmp_path: Path, rounds: int, kills: int, workers: int, restless: str

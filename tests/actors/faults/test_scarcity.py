@@ -123,9 +123,9 @@ def test_54_without_descriptors_arrays_go_over_the_sockets(no_leaks: None) -> No
 @linux
 def test_54_a_worker_without_descriptors_is_replaced_and_never_misses_an_array(open_trial: Open) -> None:
     trial = open_trial(Faulty, workers=1)
-    assert bodies([trial.one(0, order("use_up_descriptors"))]) == [b"1"]
+    assert bodies([trial.ask_actor(0, order("use_up_descriptors"))]) == [b"1"]
     content = trial.system.share(b"", [bytes(1 << 20)])
-    assert bodies([trial.one(0, order("sum_of_lengths"), content=content)]) == [str(1 << 20).encode()]
+    assert bodies([trial.ask_actor(0, order("sum_of_lengths"), content=content)]) == [str(1 << 20).encode()]
     assert trial.causes == ["exit"]
     trial.system.release(content)
 

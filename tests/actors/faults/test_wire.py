@@ -79,8 +79,8 @@ def test_28_a_second_reply_to_the_same_message_is_dropped_and_counted(open_trial
     trial = open_trial(Wild, workers=1)
     assert bodies(trial.ask([Envelope(0, order("then:twice"))])) == [b"1"]
     assert bodies(trial.ask([Envelope(0), Envelope(1)])) == [b"2", b"1"]
-    found = trial.close()
-    assert (found.replied, found.stale, trial.causes) == (3, 3, [])
+    summary = trial.close()
+    assert (summary.replied, summary.stale, trial.causes) == (3, 3, [])
 
 
 @everywhere
@@ -88,8 +88,8 @@ def test_29_a_reply_to_another_message_is_dropped_and_counted(open_trial: Open) 
     trial = open_trial(Wild)
     assert bodies(trial.ask([Envelope(0), Envelope(0, order("stale:1"))])) == [b"1", b"2"]  # of the past
     assert bodies(trial.ask([Envelope(1, order("stale:900")), Envelope(0)])) == [b"1", b"3"]  # never posted
-    found = trial.close()
-    assert (found.stale, trial.causes) == (2, [])
+    summary = trial.close()
+    assert (summary.stale, trial.causes) == (2, [])
 
 
 @everywhere
@@ -99,7 +99,7 @@ def test_29_a_reply_to_a_message_that_another_worker_holds_is_dropped(
     gate = tmp_path / "gate"
     trial = open_trial(Wild)
     held = trial.system.post([Envelope(0, order(f"wait_for:{gate}"))])
-    assert bodies([trial.one(1, order("stale:1"))]) == [b"1"]
+    assert bodies([trial.ask_actor(1, order("stale:1"))]) == [b"1"]
     assert not held.done
     gate.touch()
     assert held.wait(PATIENCE)
@@ -131,7 +131,7 @@ def test_31_messages_of_any_size_make_an_exact_round_trip(open_trial: Open, size
 @everywhere
 def test_31_a_reply_that_comes_byte_by_byte_is_a_reply(open_trial: Open) -> None:
     trial = open_trial(Wild)
-    assert bodies([trial.one(0, order("then:byte by byte")), trial.one(0)]) == [b"1", b"2"]
+    assert bodies([trial.ask_actor(0, order("then:byte by byte")), trial.ask_actor(0)]) == [b"1", b"2"]
     assert trial.causes == []
 
 
@@ -192,12 +192,12 @@ def test_24_arbitrary_fields_under_a_right_checksum_are_a_frame_or_refused(
 def test_24_whatever_stands_for_replies_is_replies_or_refused(replies: object, parts: list[bytes]) -> None:
     data = b"".join(encode(Kind.REPLIES, 1, {"replies": replies}, parts))
     try:
-        found = [pair for frame in _decoded(data) for pair in replies_of(frame)]
+        pairs = [pair for frame in _decoded(data) for pair in replies_of(frame)]
     except ProtocolError:
         return
-    for handled, own in found:
+    for handled, reply_parts in pairs:
         assert type(handled.message) is int
-        assert handled.in_slot or [part.nbytes for part in own[3:]] == handled.lengths
+        assert handled.in_slot or [part.nbytes for part in reply_parts[3:]] == handled.lengths
 
 
 def test_24_a_frame_before_garbage_is_read() -> None:

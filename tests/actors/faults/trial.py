@@ -47,7 +47,7 @@ class Trial:
         """Send messages and wait; none may be left waiting."""
         return self.system.ask(envelopes, timeout)
 
-    def one(self, actor: int, body: bytes = b"", **fields: Any) -> Result:
+    def ask_actor(self, actor: int, body: bytes = b"", **fields: Any) -> Result:
         """Send one message and wait."""
         return self.ask([Envelope(actor, body, **fields)])[0]
 
@@ -74,10 +74,10 @@ class Trial:
         supervisor, late = self.system._supervisor, list[Link]()
 
         def backdate() -> None:  # in the supervisor's thread, which looks at the clock next
-            found = [] if late else [link for link in supervisor._crew.links if concerns(link)]
-            for link in found:
+            links = [] if late else [link for link in supervisor._crew.links if concerns(link)]
+            for link in links:
                 link.progress.since -= supervisor._policy.deadline or 0.0
-            late.extend(found)
+            late.extend(links)
 
         assert until(lambda: late or not supervisor.call(backdate))
 
@@ -90,9 +90,9 @@ class Trial:
         if self.closed is None:
             self.system.close(grace=1)
             self.closed = audit(self.path)
-            found = self.closed
-            assert found.sound, found
-            assert (found.lost, found.duplicated, found.unexpected, found.interrupted) == (0, 0, 0, 0)
+            summary = self.closed
+            assert summary.sound, summary
+            assert (summary.lost, summary.duplicated, summary.unexpected, summary.interrupted) == (0, 0, 0, 0)
         return self.closed
 
     def handled(self) -> list[int]:

@@ -46,13 +46,13 @@ class Restless(Actors):
 
 def _workers() -> list[int]:
     """Return the workers of this process: children of its fork server that lead a session."""
-    server, found = str(multiprocessing.forkserver._forkserver._forkserver_pid), []  # type: ignore[attr-defined]
+    server, workers = str(multiprocessing.forkserver._forkserver._forkserver_pid), []  # type: ignore[attr-defined]
     for process in Path("/proc").iterdir():
         with suppress(OSError, IndexError):
             fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
             if fields[1] == server and fields[3] == process.name:
-                found.append(int(process.name))
-    return found
+                workers.append(int(process.name))
+    return workers
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def trained(folder: Path, *options: str) -> dict[str, Any]:
     """Train; return the hashes of the weights and what the journal says."""
     folder.mkdir()
     run = fedlocal.run(fedlocal.compose(*OPTIONS, *options), folder)
-    found = audit(folder / "journal.jsonl")
-    return {**vars(found), "sound": found.sound, "hashes": str(run.hashes)}
+    events = audit(folder / "journal.jsonl")
+    return {**vars(events), "sound": events.sound, "hashes": str(run.hashes)}
 
 
 def main(folder: Path, rounds: str, kills: str, workers: str, restless: str = "") -> None:
