@@ -17,9 +17,9 @@ def write_certificates(folder: Path) -> None:
     """Write ``ca.crt``, and ``server.pem`` with ``server.key`` for this machine's loopback addresses."""
     authority, server = _key(), _key()
     ca = _certificate("authority", authority, authority, authority=True)
-    own = _certificate("localhost", server, authority, authority=False)
+    certificate = _certificate("localhost", server, authority, authority=False)
     (folder / "ca.crt").write_bytes(ca.public_bytes(forms.Encoding.PEM))
-    (folder / "server.pem").write_bytes(own.public_bytes(forms.Encoding.PEM))
+    (folder / "server.pem").write_bytes(certificate.public_bytes(forms.Encoding.PEM))
     (folder / "server.key").write_bytes(_private(server, forms.PrivateFormat.PKCS8))
 
 

@@ -82,10 +82,10 @@ class Engine(Grid):
         replies = []
         for reply in self.inner.send_and_receive(asked, timeout=timeout):
             content = reply.content if reply.has_content() else None
-            own = instead(reply, content, reply.error if reply.has_error() else None)
-            own.metadata.__dict__["_src_node_id"] = theirs[reply.metadata.src_node_id]
-            set_message_id(own, "an engine's own")
-            replies.append(own)
+            changed = instead(reply, content, reply.error if reply.has_error() else None)
+            changed.metadata.__dict__["_src_node_id"] = theirs[reply.metadata.src_node_id]
+            set_message_id(changed, "an engine's own")
+            replies.append(changed)
         for message, partition in partitions:
             if partition in lost & self.gone:
                 set_message_id(message, f"to {partition}")

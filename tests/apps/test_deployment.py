@@ -35,11 +35,11 @@ class Deployment:
         Of certificates, keys, logs and results.
     """
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, folder: Path) -> None:
+        self.place = folder
         self._environment = {
             **os.environ,
-            "FLWR_HOME": str(place / "flwr"),
+            "FLWR_HOME": str(folder / "flwr"),
             "FLWR_TELEMETRY_ENABLED": "0",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }
@@ -141,8 +141,8 @@ def free_port() -> int:
 
 
 def test_flwr_run_on_a_superlink_gives_the_bits_of_local_actors(deployment: Deployment) -> None:
-    told = deployment.flwr("run", ".", "here", "--stream", "-c", f"overrides='{LINE}'", cwd=ROOT)
+    started = deployment.flwr("run", ".", "here", "--stream", "-c", f"overrides='{LINE}'", cwd=ROOT)
     here = run(compose(*LINE.split(), "backend=inline"))
-    assert f"weights {here.hashes['federated']}" in told
+    assert f"weights {here.hashes['federated']}" in started
     (history,) = deployment.place.glob("outputs/*/*/history.json")
     assert history.with_name("model.npz").exists()
