@@ -16,11 +16,11 @@ def draw(seed: int = 0) -> Draw:
 
 
 def presences(availability: Availability, actors: int, rounds: int, seed: int = 0) -> Iterator[Presence]:
-    found = availability(actors, rounds, draw(seed))
-    assert found is not None
-    return islice(found, rounds)
+    rounds_ = availability(actors, rounds, draw(seed))
+    assert rounds_ is not None
+    return islice(rounds_, rounds)
 
 
 def there(availability: Availability, actors: int, rounds: int, seed: int = 0) -> NDArray[np.bool_]:
     """Return who is there: bool, shape (rounds, actors)."""
-    return np.array([one.there for one in presences(availability, actors, rounds, seed)])
+    return np.array([presence.there for presence in presences(availability, actors, rounds, seed)])

@@ -19,10 +19,10 @@ by_chance = st.one_of(
 def test_the_presence_of_an_actor_depends_on_seed_actor_and_round_alone(
     availability: Availability, seed: int, actors: int, rounds: int, more: int
 ) -> None:
-    found = there(availability, actors, rounds, seed)
-    np.testing.assert_array_equal(there(availability, actors, rounds, seed), found)
+    smaller = there(availability, actors, rounds, seed)
+    np.testing.assert_array_equal(there(availability, actors, rounds, seed), smaller)
     larger = there(availability, actors + more, rounds + more, seed)
-    np.testing.assert_array_equal(larger[:rounds, :actors], found)
+    np.testing.assert_array_equal(larger[:rounds, :actors], smaller)
 
 
 @given(by_chance, seeds)
@@ -46,20 +46,20 @@ def test_no_actor_is_away_with_probability_zero() -> None:
 @given(st.floats(0, 0.9), seeds)
 def test_with_mid_round_the_actors_that_would_be_away_are_lost(p: float, seed: int) -> None:
     away = ~there(Dropout(p), 20, 10, seed)
-    for one, missing in zip(presences(Dropout(p, mid_round=True), 20, 10, seed), away, strict=True):
-        assert one.there.all()
-        np.testing.assert_array_equal(one.lost, missing)
-        np.testing.assert_array_equal(one.to_the_end, ~missing)
+    for presence, missing in zip(presences(Dropout(p, mid_round=True), 20, 10, seed), away, strict=True):
+        assert presence.there.all()
+        np.testing.assert_array_equal(presence.lost, missing)
+        np.testing.assert_array_equal(presence.to_the_end, ~missing)
 
 
 @pytest.mark.parametrize(("present", "away"), [(8, 2), (1, 1), (3, 12), (20, 1)])
 def test_sessions_last_as_long_as_they_should(present: float, away: float) -> None:
-    found = there(Sessions(present, away), 400, 400)
-    assert found.mean() == pytest.approx(present / (present + away), abs=0.02)
-    assert found[0].mean() == pytest.approx(present / (present + away), abs=0.1)  # from the start
-    leaves, comes = found[:-1] & ~found[1:], ~found[:-1] & found[1:]
-    assert leaves.sum() / found[:-1].sum() == pytest.approx(1 / present, rel=0.05)
-    assert comes.sum() / (~found[:-1]).sum() == pytest.approx(1 / away, rel=0.05)
+    present_ = there(Sessions(present, away), 400, 400)
+    assert present_.mean() == pytest.approx(present / (present + away), abs=0.02)
+    assert present_[0].mean() == pytest.approx(present / (present + away), abs=0.1)  # from the start
+    leaves, comes = present_[:-1] & ~present_[1:], ~present_[:-1] & present_[1:]
+    assert leaves.sum() / present_[:-1].sum() == pytest.approx(1 / present, rel=0.05)
+    assert comes.sum() / (~present_[:-1]).sum() == pytest.approx(1 / away, rel=0.05)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, 2.0, float("nan")])

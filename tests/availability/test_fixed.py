@@ -22,15 +22,15 @@ def test_always_draws_nothing_and_gives_no_presences() -> None:
 
 
 def test_an_actor_is_away_before_it_joins_and_there_before_it_leaves() -> None:
-    found = there(Schedule(join={3: [1, 2]}, leave={5: [2, 4]}), ACTORS, 6).astype(int)
-    np.testing.assert_array_equal(found[:, 0], [1, 1, 1, 1, 1, 1])
-    np.testing.assert_array_equal(found[:, 1], [0, 0, 1, 1, 1, 1])
-    np.testing.assert_array_equal(found[:, 2], [0, 0, 1, 1, 0, 0])
-    np.testing.assert_array_equal(found[:, 4], [1, 1, 1, 1, 0, 0])
+    presence = there(Schedule(join={3: [1, 2]}, leave={5: [2, 4]}), ACTORS, 6).astype(int)
+    np.testing.assert_array_equal(presence[:, 0], [1, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(presence[:, 1], [0, 0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(presence[:, 2], [0, 0, 1, 1, 0, 0])
+    np.testing.assert_array_equal(presence[:, 4], [1, 1, 1, 1, 0, 0])
 
 
 def test_a_schedule_loses_no_actor_in_mid_round() -> None:
-    assert not any(one.lost.any() for one in presences(Schedule(leave={2: [0]}), ACTORS, ROUNDS))
+    assert not any(presence.lost.any() for presence in presences(Schedule(leave={2: [0]}), ACTORS, ROUNDS))
 
 
 @settings(max_examples=50)
@@ -41,13 +41,13 @@ def test_a_schedule_follows_its_timetable(turns: dict[int, list[int]]) -> None:
     for actor, rounds in turns.items():
         for at, number in enumerate(sorted(rounds)):
             timetable[(at + actor) % 2 == 0].setdefault(number, []).append(actor)
-    found = there(Schedule(timetable[True], timetable[False]), ACTORS, ROUNDS)
+    presence = there(Schedule(timetable[True], timetable[False]), ACTORS, ROUNDS)
     for actor in range(ACTORS):
         rounds = sorted(turns.get(actor, []))
         for number in range(1, ROUNDS + 1):
-            passed = sum(each <= number for each in rounds)
+            passed = sum(round_ <= number for round_ in rounds)
             expected = (passed + actor) % 2 == 1 if rounds else True
-            assert found[number - 1, actor] == expected
+            assert presence[number - 1, actor] == expected
 
 
 @pytest.mark.parametrize(
