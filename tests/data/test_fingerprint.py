@@ -90,8 +90,8 @@ def slices(seed: int, actors: int = 4, held_out: float = 0.0) -> tuple[Any, Slic
 
 def test_a_division_is_who_owns_and_holds_out_which_rows() -> None:
     made = [slices(0), slices(1), slices(0, actors=5), slices(0, held_out=0.4)]
-    assert len({division_of(*each)["division"] for each in made}) == len(made)
+    assert len({division_of(*division)["division"] for division in made}) == len(made)
     made.append(slices(0))
     assert division_of(*made[-1]) == division_of(*made[0])
-    for _, each in made:
-        each.shards.close()
+    for _, divided in made:
+        divided.shards.close()

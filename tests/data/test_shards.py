@@ -51,10 +51,10 @@ def test_a_slice_is_its_part_of_the_rows(n: int, actors: int, targets: int | Non
         assert shards.sizes.tolist() == partition.sizes.tolist()
         assert len(shards) == len(partition)
         for actor in range(len(partition)):
-            own, expected = shards.open(actor), partition.indices(actor)
-            assert np.array_equal(own.x, rows.x[expected])
-            assert np.array_equal(own.y, rows.y[expected])
-            assert own.y.dtype == rows.y.dtype
+            part, expected = shards.open(actor), partition.indices(actor)
+            assert np.array_equal(part.x, rows.x[expected])
+            assert np.array_equal(part.y, rows.y[expected])
+            assert part.y.dtype == rows.y.dtype
 
 
 def test_slices_are_views_of_one_copy() -> None:
@@ -75,8 +75,8 @@ def test_an_empty_slice_is_empty() -> None:
 def test_slices_cannot_be_written_to() -> None:
     rows = some_rows(20)
     with Shards.create(rows, parts_of(rows, 2)) as shards:
-        own = shards.open(0)
-        for array in (own.x, own.y):
+        part = shards.open(0)
+        for array in (part.x, part.y):
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = 1
             with pytest.raises(ValueError, match="WRITEABLE"):
@@ -99,7 +99,7 @@ def test_a_child_process_reads_the_same_bytes(child: Any, method: str) -> None:
     rows = some_rows(50)
     context = multiprocessing.get_context(method)
     with Shards.create(rows, parts_of(rows, 4)) as shards:
-        assert told(child, context, shards) == (digest(shards.open(2)), 2, 2 if child.descriptors() else 0)
+        assert answer(child, context, shards) == (digest(shards.open(2)), 2, 2 if child.descriptors() else 0)
 
 
 @pytest.mark.usefixtures("without_memfd")
@@ -107,7 +107,7 @@ def test_a_child_process_reads_the_same_bytes(child: Any, method: str) -> None:
 def test_without_memfd_a_child_process_reads_the_same_bytes(child: Any, method: str) -> None:
     rows = some_rows(50)
     with Shards.create(rows, parts_of(rows, 4)) as shards:
-        seen, refused, _ = told(child, multiprocessing.get_context(method), shards)
+        seen, refused, _ = answer(child, multiprocessing.get_context(method), shards)
         assert (seen, refused) == (digest(shards.open(2)), 2)
 
 
@@ -122,13 +122,13 @@ def test_a_file_travels_where_descriptors_do_not(
         assert len(list(tmp_path.iterdir())) == 1
         monkeypatch.undo()
         monkeypatch.syspath_prepend(Path(__file__).parent)
-        seen, refused, _ = told(child, multiprocessing.get_context("spawn"), shards)
+        seen, refused, _ = answer(child, multiprocessing.get_context("spawn"), shards)
         assert (seen, refused) == (digest(shards.open(2)), 2)
         assert len(list(tmp_path.iterdir())) == 1  # the child closed its shards, the file is not its own
     assert list(tmp_path.iterdir()) == []
 
 
-def told(child: Any, context: Any, shards: Shards) -> Any:
+def answer(child: Any, context: Any, shards: Shards) -> Any:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=child.report, args=(shards, 2, sender))
     process.start()
@@ -162,11 +162,11 @@ def test_the_pickled_state_does_not_grow_with_the_actors() -> None:
 def test_a_slice_outlives_its_shards() -> None:
     rows = some_rows(30)
     shards = Shards.create(rows, parts_of(rows, 2))
-    own = shards.open(1)
-    before = own.x.copy()
+    part = shards.open(1)
+    before = part.x.copy()
     shards.close()
     gc.collect()
-    assert np.array_equal(own.x, before)
+    assert np.array_equal(part.x, before)
 
 
 @pytest.mark.parametrize("memfd", [True, False])

@@ -53,10 +53,10 @@ def test_one_row_always_stays_to_train_on() -> None:
 def test_positions_and_sizes_are_those_of_the_rows(shards: Shards) -> None:
     cut, whole = slices(shards, GaussianNoise(1.0), 0.4), slices(shards, GaussianNoise(1.0))
     for partition in range(3):
-        own, positions = cut.open(partition), cut.held_out_positions(partition)
-        np.testing.assert_array_equal(own.held_out.x, whole.features(partition)[positions])
-        np.testing.assert_array_equal(own.training.x, np.delete(whole.features(partition), positions, 0))
-        assert (len(own.training), len(own.held_out)) == (
+        part, positions = cut.open(partition), cut.held_out_positions(partition)
+        np.testing.assert_array_equal(part.held_out.x, whole.features(partition)[positions])
+        np.testing.assert_array_equal(part.training.x, np.delete(whole.features(partition), positions, 0))
+        assert (len(part.training), len(part.held_out)) == (
             cut.training_sizes[partition],
             cut.held_out_sizes[partition],
         )
@@ -66,33 +66,33 @@ def test_positions_and_sizes_are_those_of_the_rows(shards: Shards) -> None:
 def test_sizes_are_known_without_opening(size: int, share: float) -> None:
     rows = Rows(np.ones((size + 1, 1), np.float32), np.zeros(size + 1, np.int64))
     with Shards.create(rows, Partition.from_owner(1 * (np.arange(size + 1) == size), 2)) as shards:
-        one = slices(shards, NoSkew(), share)
-        opened = [one.open(partition) for partition in range(2)]
-        assert one.held_out_sizes.tolist() == [len(own.held_out) for own in opened]
-        assert one.training_sizes.tolist() == [len(own.training) for own in opened]
+        whole = slices(shards, NoSkew(), share)
+        opened = [whole.open(partition) for partition in range(2)]
+        assert whole.held_out_sizes.tolist() == [len(part.held_out) for part in opened]
+        assert whole.training_sizes.tolist() == [len(part.training) for part in opened]
 
 
 def test_a_skew_is_drawn_once_for_each_partition(shards: Shards) -> None:
-    one = slices(shards, GaussianNoise(1.0))
-    assert one.open(2) is one.open(2)
+    noisy = slices(shards, GaussianNoise(1.0))
+    assert noisy.open(2) is noisy.open(2)
     np.testing.assert_array_equal(
-        one.open(2).training.x, slices(shards, GaussianNoise(1.0)).open(2).training.x
+        noisy.open(2).training.x, slices(shards, GaussianNoise(1.0)).open(2).training.x
     )
-    assert not np.array_equal(one.open(2).training.x, shards.open(2).x)
+    assert not np.array_equal(noisy.open(2).training.x, shards.open(2).x)
 
 
 def test_only_the_slices_opened_last_are_kept(shards: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedlocal.data.slices.KEPT", 2)
-    one = slices(shards, GaussianNoise(1.0))
-    first, *_, last = (one.open(partition) for partition in range(3))
-    assert one.open(2) is last
-    assert one.open(0) is not first
-    np.testing.assert_array_equal(one.open(0).training.x, first.training.x)
+    noisy = slices(shards, GaussianNoise(1.0))
+    first, *_, last = (noisy.open(partition) for partition in range(3))
+    assert noisy.open(2) is last
+    assert noisy.open(0) is not first
+    np.testing.assert_array_equal(noisy.open(0).training.x, first.training.x)
 
 
 def test_opened_slices_do_not_travel(shards: Shards) -> None:
-    one = slices(shards, GaussianNoise(1.0))
-    one.open(0)
-    assert one.__getstate__()["_opened"] == {}
+    noisy = slices(shards, GaussianNoise(1.0))
+    noisy.open(0)
+    assert noisy.__getstate__()["_opened"] == {}
     with pytest.raises(RuntimeError):
-        pickle.dumps(one)  # only to a process that starts
+        pickle.dumps(noisy)  # only to a process that starts

@@ -61,13 +61,13 @@ def test_each_partitioner_divides_all_rows_the_same_way_from_the_same_seed(their
         FlowerDatasets(partial(getattr(theirs, name), **PARTITIONERS[name])),
         ACTORS.get(name, 4),
     )
-    one, again, other = (divided(strategy, actors, seed) for seed in (1, 1, 2))
-    assert len(one) == actors
-    assert one.sizes.sum() == N  # what a Partition is besides, it checks itself
-    assert np.array_equal(one.order, again.order)
-    assert np.array_equal(one.offsets, again.offsets)
+    first, again, other = (divided(strategy, actors, seed) for seed in (1, 1, 2))
+    assert len(first) == actors
+    assert first.sizes.sum() == N  # what a Partition is besides, it checks itself
+    assert np.array_equal(first.order, again.order)
+    assert np.array_equal(first.offsets, again.offsets)
     if name != "NaturalIdPartitioner":
-        assert not np.array_equal(one.order, other.order)
+        assert not np.array_equal(first.order, other.order)
 
 
 def test_rows_are_shuffled_first_unless_shuffle_is_off(theirs: Any) -> None:
@@ -92,8 +92,8 @@ def test_groups_stay_together(theirs: Any) -> None:
 
 def test_a_seed_that_is_set_stays(theirs: Any) -> None:
     drawn = [FlowerDatasets(partial(theirs.DirichletPartitioner, alpha=1.0, seed=7), shuffle=False)] * 2
-    one, other = (divided(strategy, seed=seed) for seed, strategy in enumerate(drawn))
-    assert np.array_equal(one.order, other.order)
+    first, other = (divided(strategy, seed=seed) for seed, strategy in enumerate(drawn))
+    assert np.array_equal(first.order, other.order)
 
 
 def test_rows_in_no_partition_are_refused_or_go_to_the_smallest_partitions(theirs: Any) -> None:

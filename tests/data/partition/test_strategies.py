@@ -176,15 +176,15 @@ def test_orthogonal_classes_are_whole_if_there_are_enough(case: Case) -> None:
 def test_groups_stay_whole_if_there_are_enough(merge: str, case: Case) -> None:
     strategy = Group(merge)  # type: ignore[arg-type]
     assert case.traits.groups is not None
-    found = np.unique(case.traits.groups)
-    if 1 < case.actors > len(found):
-        with pytest.raises(PartitionError, match=f"{len(found)} groups for {case.actors} actors"):
+    names = np.unique(case.traits.groups)
+    if 1 < case.actors > len(names):
+        with pytest.raises(PartitionError, match=f"{len(names)} groups for {case.actors} actors"):
             case.run(strategy)
         return
     partition = case.run(strategy)
     sound(case, partition, 1)
     groups = case.traits.groups
-    assert sum(len(np.unique(groups[partition.indices(a)])) for a in range(case.actors)) == len(found)
+    assert sum(len(np.unique(groups[partition.indices(a)])) for a in range(case.actors)) == len(names)
 
 
 @given(case=cases(), data=st.data())

@@ -33,10 +33,10 @@ def build(x: Any, y: Any, test: Raw | None = None, **options: Any) -> Dataset:
 )
 def test_labels_of_any_type_become_codes(labels: Any, classes: list[Any]) -> None:
     labels = np.asarray(labels)
-    found, (codes,) = encode("mine", labels)
-    assert found.tolist() == classes
+    encoded, (codes,) = encode("mine", labels)
+    assert encoded.tolist() == classes
     assert codes.dtype == np.int64
-    assert found[codes].tolist() == labels.tolist()
+    assert encoded[codes].tolist() == labels.tolist()
 
 
 def test_codes_are_common_to_training_and_test_rows() -> None:

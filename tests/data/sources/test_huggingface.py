@@ -65,8 +65,8 @@ def test_pictures_keep_their_shape_and_classes_their_names_and_order(hf: Any, tm
     pixels = RNG.integers(0, 256, (12, 5, 4), np.uint8)
     data = hf.DatasetDict(
         {
-            "train": pictures(hf, [png(one) for one in pixels[:9]]),
-            "test": pictures(hf, [png(one) for one in pixels[9:]]),
+            "train": pictures(hf, [png(pixel) for pixel in pixels[:9]]),
+            "test": pictures(hf, [png(pixel) for pixel in pixels[9:]]),
         }
     )
     dataset = load(saved(data, tmp_path))
@@ -81,11 +81,11 @@ def test_pictures_keep_their_shape_and_classes_their_names_and_order(hf: Any, tm
 def test_a_picture_of_a_palette_is_rgb_and_a_bilevel_picture_grey(hf: Any, tmp_path: Path) -> None:
     coloured = RNG.integers(0, 256, (6, 4, 4, 3), np.uint8)
     palette = load(
-        saved(pictures(hf, [png(one, "P") for one in coloured]), tmp_path / "p"), test_fraction=0.5
+        saved(pictures(hf, [png(picture, "P") for picture in coloured]), tmp_path / "p"), test_fraction=0.5
     )
     assert palette.shape == (4, 4, 3)
     bilevel = load(
-        saved(pictures(hf, [png(one, "1") for one in coloured]), tmp_path / "b"), test_fraction=0.5
+        saved(pictures(hf, [png(picture, "1") for picture in coloured]), tmp_path / "b"), test_fraction=0.5
     )
     assert bilevel.shape == (4, 4)
     assert set(np.unique(bilevel.train.x)) == {0.0, 1.0}
@@ -300,10 +300,10 @@ def fresh(code: str, *arguments: str, **environment: str) -> "subprocess.Complet
 
 
 def test_no_library_reports_its_use() -> None:
-    told = "import datasets, huggingface_hub.constants as hub, flwr_datasets.common.telemetry as flower; "
-    told += "print(hub.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, "
-    found = fresh(f"import fedlocal.data; {told} flower.FLWR_TELEMETRY_ENABLED)")
-    assert found.stdout.split() == ["True", "False", "0"], found.stderr
+    settings = "import datasets, huggingface_hub.constants as hub, flwr_datasets.common.telemetry as flower; "
+    settings += "print(hub.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, "
+    process = fresh(f"import fedlocal.data; {settings} flower.FLWR_TELEMETRY_ENABLED)")
+    assert process.stdout.split() == ["True", "False", "0"], process.stderr
 
 
 def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None:
@@ -311,8 +311,8 @@ def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None
     options = ["dataset=huggingface", "dataset.path=ylecun/mnist", f"hydra.run.dir={tmp_path}"]
     ended = fresh("from fedlocal.cli import main; main()", *options, **offline)
     assert ended.returncode == 1
-    told = ended.stderr.strip()
-    assert "ylecun/mnist" in told
-    assert "keep it with save_to_disk; then set dataset.path=FOLDER" in told
-    assert "Traceback" not in told
-    assert len(told.splitlines()) < 5
+    message = ended.stderr.strip()
+    assert "ylecun/mnist" in message
+    assert "keep it with save_to_disk; then set dataset.path=FOLDER" in message
+    assert "Traceback" not in message
+    assert len(message.splitlines()) < 5

@@ -136,13 +136,13 @@ def test_files_that_no_savez_wrote_are_refused_in_one_line(tmp_path: Path) -> No
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("x.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header.encode())
 
-    for damage, told in [
+    for damage, reason in [
         (encrypted, "encrypted"),
         (foreign, r"its member 'notes\.txt' is no array"),
         (enormous, r"announces 160000000000000 bytes, shape \(10000000000000, 2\), but holds 0"),
     ]:
         path.write_bytes(good)
         damage()
-        with pytest.raises(DataError, match=told) as caught:
+        with pytest.raises(DataError, match=reason) as caught:
             load(path)
         assert "\n" not in str(caught.value)

@@ -83,9 +83,9 @@ def test_missing_values_are_filled_in_by_the_training_rows(tmp_path: Path, how: 
     number, city = dataset.columns
     assert city.fill == 0
     assert number.fill is not None
-    known = np.array([row for row in dataset.train.x[:, 0] if round(float(row) ** 0.5) ** 2 == row])
+    squares = np.array([row for row in dataset.train.x[:, 0] if round(float(row) ** 0.5) ** 2 == row])
     if how == "mean":
-        assert number.fill == pytest.approx(known.mean(), rel=0.01)
+        assert number.fill == pytest.approx(squares.mean(), rel=0.01)
     together = np.concatenate([dataset.train.x, dataset.test.x])
     standing = np.isclose(together[:, 0], number.fill, rtol=1e-6)
     assert standing.sum() >= 4
@@ -131,12 +131,12 @@ NONSENSE: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "options", "told"), NONSENSE)
+@pytest.mark.parametrize(("text", "options", "reason"), NONSENSE)
 def test_tables_that_make_no_data_set_are_refused(
-    tmp_path: Path, text: str, options: dict[str, Any], told: str
+    tmp_path: Path, text: str, options: dict[str, Any], reason: str
 ) -> None:
     (tmp_path / "people.csv").write_text(text)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=reason):
         load(tmp_path / "people.csv", **options)
 
 
