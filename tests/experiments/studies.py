@@ -19,7 +19,7 @@ needed = pytest.mark.skipif(
 @contextmanager
 def imported(study: str, *names: str) -> Iterator[Any]:
     """Give modules of a study, or of what all studies share; when the block ends, none of them is known."""
-    path, known = list(sys.path), set(sys.modules)
+    path, loaded = list(sys.path), set(sys.modules)
     sys.path[:0] = [str(EXPERIMENTS / study), str(EXPERIMENTS)]
     try:
         modules = {name: import_module(name) for name in names}
@@ -28,6 +28,6 @@ def imported(study: str, *names: str) -> Iterator[Any]:
         yield SimpleNamespace(**modules)
     finally:
         sys.path[:] = path
-        for name in set(sys.modules) - known:
+        for name in set(sys.modules) - loaded:
             if EXPERIMENTS in Path(getattr(sys.modules[name], "__file__", None) or "").parents:
                 del sys.modules[name]

@@ -34,7 +34,7 @@ def test_an_arm_of_each_part_can_be_run_and_has_two_malicious_actors(study: Any)
     for part in (*study.study.studies(False), *study.study.studies(True)):
         for config in composed(study, part, part.arms[-1:]):
             check(config)
-            whom = {one.name: one.malicious for one in study.arms.PARTS}[part.name]
+            whom = {part_.name: part_.malicious for part_ in study.arms.PARTS}[part.name]
             malicious = build(config, "attack").malicious(int(config.actors), generator(0, Stream.ATTACK))
             assert len(malicious) == whom
 
@@ -70,6 +70,6 @@ def test_the_report_says_what_the_trials_say(study: Any, tmp_path: Path) -> None
 
 
 def test_a_report_of_one_part_has_one_table(study: Any, tmp_path: Path) -> None:
-    study.study.report([one for one in made_up(study, tmp_path) if one.study == "dirichlet"], tmp_path)
+    study.study.report([trial for trial in made_up(study, tmp_path) if trial.study == "dirichlet"], tmp_path)
     assert (tmp_path / "results.md").read_text().count("median of 3 trials") == 1
     assert (tmp_path / "accuracy.png").exists()

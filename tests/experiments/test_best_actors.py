@@ -37,10 +37,10 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 def sweep(study: dict[str, Any], choices: list[int]) -> Any:
     seconds = {1: [2.0, 2.2, 2.1], 2: [1.0, 1.1, 1.0], 4: [1.05, 1.1, 1.04]}
     return study["sweeps"].Sweep(
-        {actors: dict(enumerate(found)) for actors, found in seconds.items()},
+        {actors: dict(enumerate(trials)) for actors, trials in seconds.items()},
         {at: 1.1 * seconds[actors][at] for at, actors in enumerate(choices)},
         dict(enumerate(choices)),
-        {actors: found[:2] for actors, found in seconds.items()},
+        {actors: trials[:2] for actors, trials in seconds.items()},
     )
 
 
@@ -57,15 +57,15 @@ def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> N
 
 def test_few_scattered_trials_do_not_show_that_a_choice_is_as_good(study: dict[str, Any]) -> None:
     seconds = {1: [1.0, 2.0, 1.5], 2: [1.3, 1.6, 1.4]}
-    found = study["sweeps"].Sweep(
-        {actors: dict(enumerate(each)) for actors, each in seconds.items()},
+    sweep = study["sweeps"].Sweep(
+        {actors: dict(enumerate(trials)) for actors, trials in seconds.items()},
         dict.fromkeys(range(3), 1.0),
         dict.fromkeys(range(3), 1),
         {},
     )
-    assert found.best == 2
-    assert found.over_best.low < 1 < found.over_best.high  # which does not make it as good
-    assert (found.as_good.verdict, found.passing) == ("not shown", [2])
+    assert sweep.best == 2
+    assert sweep.over_best.low < 1 < sweep.over_best.high  # which does not make it as good
+    assert (sweep.as_good.verdict, sweep.passing) == ("not shown", [2])
 
 
 @pytest.mark.slow
@@ -79,23 +79,23 @@ def test_the_report_reads_the_runs_alone_and_goes_on_where_it_stopped(
     capsys.readouterr()
     assert trials.run(tiny, folder) == 0
     assert capsys.readouterr().out == ""  # what was chosen is no other configuration
-    found = study["sweeps"].sweep_of(study["outcomes"].load(folder))
-    assert list(found.seconds) == [1, 2]
-    assert set(found.choices) == set(found.chosen) == {0, 1}
-    assert sorted(found.predictions) == [1, 2, 3, 4]
-    text = study["sweeps"].as_markdown([(setting, found)])
+    sweep = study["sweeps"].sweep_of(study["outcomes"].load(folder))
+    assert list(sweep.seconds) == [1, 2]
+    assert set(sweep.choices) == set(sweep.chosen) == {0, 1}
+    assert sorted(sweep.predictions) == [1, 2, 3, 4]
+    text = study["sweeps"].as_markdown([(setting, sweep)])
     assert setting.title in text
     assert "| 2 |" in text
-    study["figures"].sweeps([(setting, found)], tmp_path / "sweeps.png")
+    study["figures"].sweeps([(setting, sweep)], tmp_path / "sweeps.png")
     assert (tmp_path / "sweeps.png").stat().st_size > 10_000
 
 
 def test_a_sweep_is_over_the_numbers_that_can_be_chosen(study: dict[str, Any]) -> None:
     assert study["settings"].SERIES == SERIES
     for quick in (True, False):
-        for one in study["study"].studies(quick):
-            assert one.arms[-1].overrides == ("actors=auto",)
-            assert len(one.arms) >= 4
+        for settings in study["study"].studies(quick):
+            assert settings.arms[-1].overrides == ("actors=auto",)
+            assert len(settings.arms) >= 4
 
 
 def test_without_runs_there_is_no_sweep(study: dict[str, Any]) -> None:

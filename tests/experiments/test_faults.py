@@ -45,8 +45,14 @@ def evidence(study: dict[str, Any], folder: Path, events: list[dict[str, Any]], 
     journal = folder / "journal.jsonl"
     lines = [{"event": "opened", "time": 0.0, "version": 1}, *events]
     journal.write_text("".join(json.dumps({"at": 0.0, **line}) + "\n" for line in lines))
-    known = {"code": 0, "seconds": 1.0, "tried": Counter(kill=3), "report": {"hash": "a"}, "journal": journal}
-    return study["judge"].Evidence(**(known | changed))
+    fields = {
+        "code": 0,
+        "seconds": 1.0,
+        "tried": Counter(kill=3),
+        "report": {"hash": "a"},
+        "journal": journal,
+    }
+    return study["judge"].Evidence(**(fields | changed))
 
 
 FAILED = [{"event": "failed", "message": 2, "cause": "crash", "reason": ""}]
@@ -129,11 +135,11 @@ def test_the_table_counts_runs_with_errors_apart(study: dict[str, Any], tmp_path
         row(study, 1, outcome="error", faults="kill 8, crash 2"),
         row(study, 2, outcome="unsound", lost=1),
     ]
-    for one in written:
-        rows.append(tmp_path / "results.csv", [one])
+    for entry in written:
+        rows.append(tmp_path / "results.csv", [entry])
     rows.append(tmp_path / "recoveries.csv", [rows.Recovery(*written[0].arm, 0, "killed", 0.5)])
     read, recovered = rows.trials(tmp_path / "results.csv"), rows.recoveries(tmp_path / "recoveries.csv")
-    assert [one.outcome for one in read] == ["equal", "error", "unsound"]
+    assert [row.outcome for row in read] == ["equal", "error", "unsound"]
     assert read[0].retried == 7
     assert not row(study, 3, outcome="error").survived  # a kill is nobody's fault
     line = rows.as_markdown(read, recovered).splitlines()[2]
@@ -158,20 +164,20 @@ def test_the_table_counts_runs_with_errors_apart(study: dict[str, Any], tmp_path
 
 
 def test_the_figure_shows_the_recoveries(study: dict[str, Any], tmp_path: Path) -> None:
-    found = [study["rows"].Recovery("a", "b", "c", 0, "killed", 0.1 * number) for number in range(1, 9)]
-    assert study["figures"].draw(found, tmp_path / "recovery.png")
+    recoveries = [study["rows"].Recovery("a", "b", "c", 0, "killed", 0.1 * number) for number in range(1, 9)]
+    assert study["figures"].draw(recoveries, tmp_path / "recovery.png")
     assert (tmp_path / "recovery.png").stat().st_size > 10_000
     assert not study["figures"].draw([], tmp_path / "none.png")
 
 
 def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) -> None:
     processes, nemesis = study["processes"], study["nemesis"]
-    ours, others = f"ours-{os.getpid()}", f"others-{os.getpid()}"
+    ours, theirs = f"ours-{os.getpid()}", f"others-{os.getpid()}"
     sleep = [sys.executable, "-c", "import time; print(flush=True); time.sleep(3600)"]
     marked = {**os.environ, processes.MARK: ours}
     prey, bystander = (
         subprocess.Popen(sleep, env=environment, stdout=subprocess.PIPE)
-        for environment in (marked, {**os.environ, processes.MARK: others})
+        for environment in (marked, {**os.environ, processes.MARK: theirs})
     )
     for process in (prey, bystander):
         assert process.stdout is not None
@@ -188,14 +194,14 @@ def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) 
         hunter.end()
         assert hunter.tried["kill"] >= 1
         assert bystander.poll() is None
-        assert [one.pid for one in processes.of_run(others)] == [bystander.pid]
-        (other,) = processes.of_run(others)
+        assert [process.pid for process in processes.of_run(theirs)] == [bystander.pid]
+        (other,) = processes.of_run(theirs)
         assert not processes.strike(other, signal.SIGKILL, ours)
     finally:
         for process in (prey, bystander):
             process.kill()
             process.communicate()
-    assert processes.left_over(others, 0.0) == []
+    assert processes.left_over(theirs, 0.0) == []
 
 
 def test_files_in_shared_memory_that_other_processes_use_are_not_left_of_a_run(

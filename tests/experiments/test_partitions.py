@@ -71,13 +71,13 @@ def made_up(study: Any, folder: Path) -> list[Any]:
         for accuracy in [0.8 + 0.01 * number - LOST.get(arm.name.partition("_")[2], 0.1)]
     ]
     for number, arm in enumerate(study.arms.timing()):
-        place = folder / arm.name
-        place.mkdir(parents=True)
+        runs = folder / arm.name
+        runs.mkdir(parents=True)
         actors = {0: {"num-examples": 600, "seconds": 3.0 + number}, 1: {"num-examples": 200, "seconds": 1.0}}
-        with History(place) as history:
+        with History(runs) as history:
             history.record(Round(0))
             history.record(Round(1, {"training": 3.0}, actors=actors))
-        trials.append(study.outcomes.Trial("idle", arm.name, 0, 6, 1.0, 1.0, 0.8, 0.5, 0.25, "a", place))
+        trials.append(study.outcomes.Trial("idle", arm.name, 0, 6, 1.0, 1.0, 0.8, 0.5, 0.25, "a", runs))
     return trials
 
 
@@ -98,14 +98,14 @@ def test_the_report_says_what_the_trials_say(study: Any, tmp_path: Path) -> None
     assert losses["shards 2"][-1] == "no"
     assert (tmp_path / "accuracy.png").stat().st_size > 10_000
     assert (tmp_path / "idle.png").stat().st_size > 10_000
-    found = study.measures.idle([one for one in trials if one.study == "idle"], study.arms.TIMED[0])
-    assert (found.largest, found.measured.estimate) == (75.0, 25.0)
-    assert found.apart.estimate == pytest.approx(100 - 100 * 4 / 6)
-    assert found.least == pytest.approx(100 / 3)
+    idle = study.measures.idle([trial for trial in trials if trial.study == "idle"], study.arms.TIMED[0])
+    assert (idle.largest, idle.measured.estimate) == (75.0, 25.0)
+    assert idle.apart.estimate == pytest.approx(100 - 100 * 4 / 6)
+    assert idle.least == pytest.approx(100 / 3)
 
 
 def test_a_report_of_one_part_has_one_table(study: Any, tmp_path: Path) -> None:
-    trials = [one for one in made_up(study, tmp_path / "runs") if one.study == "idle"]
+    trials = [trial for trial in made_up(study, tmp_path / "runs") if trial.study == "idle"]
     study.study.report(trials, tmp_path)
     assert (tmp_path / "results.md").read_text().startswith("Idle time")
     assert not (tmp_path / "accuracy.png").exists()

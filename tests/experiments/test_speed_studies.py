@@ -48,7 +48,7 @@ def test_every_arm_can_be_run(program: Any) -> None:
 
 def made_up(program: Any, seconds: Callable[[int], float]) -> list[Any]:
     """Return three trials of each arm, in which the seconds of an arm with n actors are given."""
-    outcomes, found = sys.modules["outcomes"], []
+    outcomes, trials = sys.modules["outcomes"], []
     for study in program.studies(False):
         for arm in study.arms:
             actors = int(arm.name.partition("-")[2].partition("x")[0] or 1)
@@ -56,8 +56,8 @@ def made_up(program: Any, seconds: Callable[[int], float]) -> list[Any]:
             for number in range(3):
                 accuracy = 0.8 + 0.001 * number - (0.05 if parallel and actors == 8 else 0)
                 measured = (2, took * (1 + 0.1 * number), 9.0, accuracy, 0.5, 0.25, "a")
-                found.append(outcomes.Trial(study.name, arm.name, number, *measured, Path()))
-    return found
+                trials.append(outcomes.Trial(study.name, arm.name, number, *measured, Path()))
+    return trials
 
 
 def cells(table: str, first: str) -> Sequence[str]:
@@ -126,10 +126,10 @@ def test_a_pipeline_has_a_plain_step_of_the_same_update_as_a_partner(program: An
         assert (plain.batch_size, plain.accumulate) == (summed.batch_size * summed.accumulate, 1)
     trials = made_up(program, lambda _: 4.0)
     faster = [replace(trial, seconds=trial.seconds / 2) for trial in trials if trial.arm.startswith("plain")]
-    others = [trial for trial in trials if not trial.arm.startswith("plain")]
-    program.report([*others, *faster], tmp_path)
+    rest = [trial for trial in trials if not trial.arm.startswith("plain")]
+    program.report([*rest, *faster], tmp_path)
     over_plain, over_sums = (tmp_path / "results.md").read_text(encoding="utf-8").split("\n## ")
     assert cells(over_plain, "32")[1] == "0.50 (0.50 to 0.50)"
     assert cells(over_sums, "32")[1] == "1.00 (1.00 to 1.00)"
-    program.report(others, tmp_path)
+    program.report(rest, tmp_path)
     assert (tmp_path / "results.md").read_text(encoding="utf-8").startswith("## Over one process that sums")

@@ -48,17 +48,17 @@ def test_a_target_is_reached_no_later_than_it_is_seen(
 ) -> None:
     reaching = study.reaching
     course = [reaching.Moment(2.0 * at, at, accuracy) for at, accuracy in enumerate(accuracies)]
-    found = reaching.reached(course, target)
-    seen = next((each for each in course if each.accuracy >= target), None)
-    assert (found is None) == (seen is None)
-    if found and seen:
-        assert seen.passes - 1 <= found.passes <= seen.passes
-        assert found.seconds == pytest.approx(2 * found.passes)
+    reached = reaching.reached(course, target)
+    seen = next((moment for moment in course if moment.accuracy >= target), None)
+    assert (reached is None) == (seen is None)
+    if reached and seen:
+        assert seen.passes - 1 <= reached.passes <= seen.passes
+        assert reached.seconds == pytest.approx(2 * reached.passes)
 
 
 def test_the_best_rate_is_the_soonest_at_the_hardest_target(study: Any) -> None:
     def course(*accuracies: float) -> list[Any]:
-        return [study.reaching.Moment(at, at, each) for at, each in enumerate((0.1, *accuracies))]
+        return [study.reaching.Moment(at, at, accuracy) for at, accuracy in enumerate((0.1, *accuracies))]
 
     ascending = [
         course(0.5, 0.6, 0.6),
@@ -68,7 +68,7 @@ def test_the_best_rate_is_the_soonest_at_the_hardest_target(study: Any) -> None:
         course(0.7, 0.8, 0.9),
         course(0.5, 0.9, 0.6),
     ]
-    merits = [study.tables.merit(each) for each in ascending]
+    merits = [study.tables.merit(rate) for rate in ascending]
     assert merits == sorted(merits)
     assert len(set(merits)) == len(merits)
 
@@ -84,16 +84,16 @@ def test_every_arm_is_a_configuration_of_as_many_passes(study: Any) -> None:
 
 
 def write_trial(folder: Path, study: str, arm: str, number: int, accuracies: list[float]) -> None:
-    place = folder / "runs" / study / arm / f"trial-{number:02d}"
-    place.mkdir(parents=True)
-    with History(place) as history:
+    run = folder / "runs" / study / arm / f"trial-{number:02d}"
+    run.mkdir(parents=True)
+    with History(run) as history:
         for at, accuracy in enumerate(accuracies):
             seconds = {"training": 1.0 + 0.1 * number} if at else {}
             history.record(Round(at, seconds, {"accuracy": accuracy}))
     arms = [{"name": "x", "accuracy": accuracies[-1], "loss": 0.1, "seconds": history.seconds}]
     summary = {"status": "completed", "error": None, "overrides": [], "arms": arms, "hash": "ab", "rounds": 2}
-    write_json(place / "summary.json", {**summary, "duration": 5.0})
-    write_json(place / "environment.json", {})
+    write_json(run / "summary.json", {**summary, "duration": 5.0})
+    write_json(run / "environment.json", {})
 
 
 def test_the_report_is_made_from_the_folders_alone(

@@ -59,8 +59,8 @@ def study(runner: Any) -> Any:
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, int]]:
     """Return the arm and the number of each run that was reported since the last call."""
-    told = [line.split(": ", 1)[1].split(", ") for line in capsys.readouterr().out.splitlines()]
-    return [(arm, int(trial.removeprefix("trial "))) for arm, trial, *_ in told]
+    words = [line.split(": ", 1)[1].split(", ") for line in capsys.readouterr().out.splitlines()]
+    return [(arm, int(trial.removeprefix("trial "))) for arm, trial, *_ in words]
 
 
 def test_a_study_makes_every_trial_of_every_arm_and_then_nothing_more(
@@ -79,8 +79,8 @@ def test_a_study_makes_every_trial_of_every_arm_and_then_nothing_more(
 
 def test_the_order_of_the_arms_is_drawn_for_each_trial(runner: Any, study: Any, tmp_path: Path) -> None:
     many = replace(study, trials=20)
-    planned = [(each.number, each.arm) for each in runner.trials._plan(many, tmp_path)]
-    assert planned == [(each.number, each.arm) for each in runner.trials._plan(many, tmp_path)]
+    planned = [(trial.number, trial.arm) for trial in runner.trials._plan(many, tmp_path)]
+    assert planned == [(trial.number, trial.arm) for trial in runner.trials._plan(many, tmp_path)]
     assert {arm for _, arm in planned[::2]} == {"alone", "two"}
     assert all(planned[at][0] == planned[at + 1][0] == at // 2 for at in range(0, 40, 2))
 
@@ -107,10 +107,10 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, run: int, number: int) -> None:
     """Have Ctrl-C pressed as a round of the given run is recorded."""
     seen, record = [0], History.record
 
-    def pressed(self: History, one: Round) -> None:
-        record(self, one)
-        seen[0] += one.number == 0
-        if (seen[0], one.number) == (run, number):
+    def pressed(self: History, round_: Round) -> None:
+        record(self, round_)
+        seen[0] += round_.number == 0
+        if (seen[0], round_.number) == (run, number):
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(History, "record", pressed)
@@ -140,7 +140,7 @@ def test_a_study_that_was_interrupted_goes_on(
     assert len(lines(capsys)) == 3
     whole, halves = (runner.outcomes.load(tmp_path / name) for name in ("whole", "halves"))
     assert [trial.hash for trial in halves] == [trial.hash for trial in whole]
-    assert all([one.number for one in trial.history().rounds] == [0, 1, 2, 3] for trial in halves)
+    assert all([round_.number for round_ in trial.history().rounds] == [0, 1, 2, 3] for trial in halves)
 
 
 def test_a_run_with_another_configuration_is_an_error_before_anything_runs(
@@ -194,9 +194,9 @@ def test_a_timed_run_is_made_anew_if_other_processes_had_the_cores(
 def test_a_study_compares_times_row_for_row(runner: Any) -> None:
     quarter = [trial(runner, "a", number, seconds=1.0 + number, trained_rows=250) for number in (0, 1)]
     whole = [trial(runner, "b", number, seconds=8.0 + 8 * number, trained_rows=1000) for number in (0, 1)]
-    found = runner.outcomes.speed_up([*quarter, *whole], "a", "b")
-    assert (found.estimate, found.trials) == (pytest.approx(2.0), 2)
-    unknown = [replace(each, trained_rows=None) for each in quarter]
+    speed_up = runner.outcomes.speed_up([*quarter, *whole], "a", "b")
+    assert (speed_up.estimate, speed_up.trials) == (pytest.approx(2.0), 2)
+    unknown = [replace(trial, trained_rows=None) for trial in quarter]
     assert runner.outcomes.speed_up([*unknown, *whole], "a", "b").estimate == pytest.approx(8.0)
 
 
@@ -235,12 +235,12 @@ def test_the_report_is_rebuilt_from_the_folders_alone(runner: Any, study: Any, t
 def test_the_baselines_of_a_run_are_trials_too(runner: Any, study: Any, tmp_path: Path) -> None:
     beside = replace(study, arms=(runner.trials.Arm("two", ("actors=2", "baseline=true")),), trials=1)
     runner.trials.run(beside, tmp_path / "tiny")
-    own, *others = runner.outcomes.load(tmp_path / "tiny")
-    assert (own.arm, own.idle_share is not None) == ("two", True)
-    assert others[0].arm == "two, sequential, 1 thread"
-    assert others[0].history().seconds == others[0].seconds > 0
-    assert others[0].hash != own.hash
-    runner.outcomes.write_environment(tmp_path / "environment.json", [own, *others])
+    main, *baselines = runner.outcomes.load(tmp_path / "tiny")
+    assert (main.arm, main.idle_share is not None) == ("two", True)
+    assert baselines[0].arm == "two, sequential, 1 thread"
+    assert baselines[0].history().seconds == baselines[0].seconds > 0
+    assert baselines[0].hash != main.hash
+    runner.outcomes.write_environment(tmp_path / "environment.json", [main, *baselines])
     assert json.loads((tmp_path / "environment.json").read_text())["workers"] >= 1
 
 
@@ -254,8 +254,8 @@ def test_a_report_without_a_completed_run_is_refused(
 
 
 def trial(runner: Any, arm: str, number: int, **measured: float | None) -> Any:
-    known = {"seconds": 1.0, "whole": 2.0, "accuracy": None, "loss": 0.5, "idle_share": None}
-    return runner.outcomes.Trial("tiny", arm, number, 3, **(known | measured), hash="", folder=Path())
+    fields = {"seconds": 1.0, "whole": 2.0, "accuracy": None, "loss": 0.5, "idle_share": None}
+    return runner.outcomes.Trial("tiny", arm, number, 3, **(fields | measured), hash="", folder=Path())
 
 
 def test_arms_are_paired_by_trial(runner: Any) -> None:
@@ -266,10 +266,10 @@ def test_arms_are_paired_by_trial(runner: Any) -> None:
 
 
 def test_a_mean_has_the_interval_of_students_t(runner: Any) -> None:
-    found = runner.intervals.mean([1.0, 2.0, 3.0])
+    interval = runner.intervals.mean([1.0, 2.0, 3.0])
     # t(0.975, 2) = 4.302653, the standard error is 1 / sqrt(3)
-    assert (found.estimate, found.trials) == (2.0, 3)
-    assert (found.low, found.high) == pytest.approx((-0.484138, 4.484138), abs=1e-6)
+    assert (interval.estimate, interval.trials) == (2.0, 3)
+    assert (interval.low, interval.high) == pytest.approx((-0.484138, 4.484138), abs=1e-6)
     alone, none = runner.intervals.mean([2.0]), runner.intervals.mean([])
     assert alone.estimate == 2.0
     assert math.isnan(alone.low)
@@ -277,13 +277,13 @@ def test_a_mean_has_the_interval_of_students_t(runner: Any) -> None:
 
 
 def test_the_ratio_is_that_of_the_trials(runner: Any) -> None:
-    found = runner.intervals.ratio([2.0, 8.0, 4.0], [1.0, 1.0, 1.0])
-    assert found.estimate == pytest.approx(4.0)
+    interval = runner.intervals.ratio([2.0, 8.0, 4.0], [1.0, 1.0, 1.0])
+    assert interval.estimate == pytest.approx(4.0)
     half = 4.302653 * math.log(2) / math.sqrt(3)
-    assert (found.low, found.high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)), rel=1e-6)
+    assert (interval.low, interval.high) == pytest.approx((4 * math.exp(-half), 4 * math.exp(half)), rel=1e-6)
     inverse = runner.intervals.ratio([1.0, 1.0, 1.0], [2.0, 8.0, 4.0])
     ends = (inverse.low, inverse.estimate, inverse.high)
-    assert ends == pytest.approx((1 / found.high, 1 / found.estimate, 1 / found.low))
+    assert ends == pytest.approx((1 / interval.high, 1 / interval.estimate, 1 / interval.low))
     for of, over in (([1.0], [1.0, 2.0]), ([1.0], [0.0])):
         with pytest.raises(ValueError, match="as many positive values"):
             runner.intervals.ratio(of, over)
@@ -291,8 +291,8 @@ def test_the_ratio_is_that_of_the_trials(runner: Any) -> None:
 
 def test_an_effect_on_both_arms_of_a_trial_does_not_widen_the_interval(runner: Any) -> None:
     slow = np.array([1.0, 3.0, 2.0, 5.0])
-    found = runner.intervals.ratio(list(2 * slow), list(slow))
-    assert (found.low, found.high) == pytest.approx((2.0, 2.0))
+    interval = runner.intervals.ratio(list(2 * slow), list(slow))
+    assert (interval.low, interval.high) == pytest.approx((2.0, 2.0))
 
 
 @given(
@@ -300,14 +300,14 @@ def test_an_effect_on_both_arms_of_a_trial_does_not_widen_the_interval(runner: A
     st.sampled_from([0.003, 0.0051, 0.02]),
 )
 def test_equivalence_is_two_one_sided_tests(runner: Any, differences: list[float], margin: float) -> None:
-    found = runner.intervals.equivalence(differences, [0.0] * len(differences), margin)
-    within = -margin < found.difference.low and found.difference.high < margin
-    assert found.shown == within
-    assert not (found.shown and found.refuted)
+    test = runner.intervals.equivalence(differences, [0.0] * len(differences), margin)
+    within = -margin < test.difference.low and test.difference.high < margin
+    assert test.shown == within
+    assert not (test.shown and test.refuted)
     if np.ptp(differences) > 1e-3:  # the textbook's way needs differences that differ
         above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
         below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
-        assert found.p == pytest.approx(max(above, below), abs=1e-9)
+        assert test.p == pytest.approx(max(above, below), abs=1e-9)
 
 
 def test_equal_accuracies_are_equivalent_and_too_few_trials_show_nothing(runner: Any) -> None:
