@@ -61,9 +61,9 @@ def count(message: Message, context: Context) -> Message:
 def array(message: Message, context: Context) -> Message:
     """Send an array, and tell of the one that was sent."""
     name = str(message.content.config_records["c"]["name"])
-    (found,) = message.content.array_records["a"].values()
-    told = ConfigRecord({"seen": looks(found.numpy())})
-    return Message(RecordDict({"c": told, "a": ArrayRecord({"x": Array(ARRAYS[name])})}), reply_to=message)
+    (array,) = message.content.array_records["a"].values()
+    answer = ConfigRecord({"seen": looks(array.numpy())})
+    return Message(RecordDict({"c": answer, "a": ArrayRecord({"x": Array(ARRAYS[name])})}), reply_to=message)
 
 
 @app.query("raw")
@@ -85,7 +85,7 @@ def change(message: Message, context: Context) -> Message:
 @app.query("metadata")
 def metadata(message: Message, context: Context) -> Message:
     seen = message.metadata
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "type": seen.message_type,
         "group": seen.group_id,
         "source": seen.src_node_id,
@@ -97,13 +97,13 @@ def metadata(message: Message, context: Context) -> Message:
         "nodes": int(context.node_config["num-partitions"]),
         "configuration": json.dumps(dict(context.run_config)),
     }
-    return Message(RecordDict({"c": ConfigRecord(told)}), reply_to=message)
+    return Message(RecordDict({"c": ConfigRecord(answer)}), reply_to=message)
 
 
 @app.query("who")
 def who(message: Message, context: Context) -> Message:
-    told = MetricRecord({"partition": int(context.node_config["partition-id"])})
-    return Message(RecordDict({"m": told}), reply_to=message)
+    answer = MetricRecord({"partition": int(context.node_config["partition-id"])})
+    return Message(RecordDict({"m": answer}), reply_to=message)
 
 
 def looks(values: NDArray[Any]) -> str:

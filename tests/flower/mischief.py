@@ -35,7 +35,7 @@ def array(name: str, change: Callable[[NDArray[Any]], Any]) -> Mischief:
     return lambda arrays, metrics: reply_of({**arrays, name: np.asarray(change(arrays[name]))}, metrics)
 
 
-def one(value: float) -> Mischief:
+def with_value(value: float) -> Mischief:
     """Change one weight."""
 
     def changed(weights: NDArray[Any]) -> NDArray[Any]:
@@ -79,8 +79,8 @@ def flowers(stype: str, data: Callable[[NDArray[Any]], bytes]) -> Mischief:
 
     def changed(arrays: Arrays, metrics: Metrics) -> RecordDict:
         content, weights = reply_of(arrays, metrics), arrays["w"]
-        own = Array(str(weights.dtype), weights.shape, stype, data(weights))
-        cast(ArrayRecord, content["arrays"])["w"] = own
+        array = Array(str(weights.dtype), weights.shape, stype, data(weights))
+        cast(ArrayRecord, content["arrays"])["w"] = array
         return content
 
     return changed
@@ -132,9 +132,9 @@ NAMES = "expected arrays ['w', 'b'], got "
 
 # What is in the content of a reply, and what is said of it.
 CONTENTS: dict[str, tuple[Mischief, str]] = {
-    "nan": (one(np.nan), "w is not finite"),
-    "inf": (one(np.inf), "w is not finite"),
-    "minus inf": (one(-np.inf), "w is not finite"),
+    "nan": (with_value(np.nan), "w is not finite"),
+    "inf": (with_value(np.inf), "w is not finite"),
+    "minus inf": (with_value(-np.inf), "w is not finite"),
     "no dimension": (array("w", lambda _: np.float32(1)), "w must be float32(3, 2), got float32()"),
     "broadcasts": (array("w", lambda w: w[:1]), "w must be float32(3, 2), got float32(1, 2)"),
     "transposed": (array("w", lambda w: w.T), "got float32(2, 3)"),
@@ -324,7 +324,7 @@ def trained(message: Message, context: Context) -> tuple[Arrays, Metrics]:
     return moved, metrics
 
 
-def told(message: Message, context: Context) -> str:
+def asked_of(message: Message, context: Context) -> str:
     """Return what this client is to do now."""
     config = cast(ConfigRecord, message.content["config"])
     bad = int(context.node_config["partition-id"]) == BAD
@@ -333,7 +333,7 @@ def told(message: Message, context: Context) -> str:
 
 @app.train()
 def train(message: Message, context: Context) -> Any:
-    mischief, (arrays, metrics) = told(message, context), trained(message, context)
+    mischief, (arrays, metrics) = asked_of(message, context), trained(message, context)
     if mischief == REMEMBER:
         context.state["kept"] = ConfigRecord({"n": 1})
     if mischief in ANSWERS:
@@ -347,7 +347,7 @@ def train(message: Message, context: Context) -> Any:
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
-    mischief, partition = told(message, context), int(context.node_config["partition-id"])
+    mischief, partition = asked_of(message, context), int(context.node_config["partition-id"])
     metrics = {"num-examples": partition % 4 + 1, "loss": float(partition), "extra": 1.0}
     content = reply_of({}, metrics)
     del content["arrays"]

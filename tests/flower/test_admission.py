@@ -20,9 +20,9 @@ GOOD: dict[str, NDArray[Any]] = {"w": np.ones((3, 2), dtype=np.float32), "b": np
 def reply(arrays: dict[str, NDArray[Any]], metrics: dict[str, Any] | None = None, **records: Any) -> Message:
     private.become_server(1)
     request = Message(RecordDict({"arrays": array_record(SENT)}), node_of(1), "train")
-    found = MetricRecord(metrics if metrics is not None else {"num-examples": 5})
+    record = MetricRecord(metrics if metrics is not None else {"num-examples": 5})
     return Message(
-        RecordDict({"arrays": array_record(arrays), "metrics": found, **records}), reply_to=request
+        RecordDict({"arrays": array_record(arrays), "metrics": record, **records}), reply_to=request
     )
 
 
@@ -133,7 +133,9 @@ def evaluated(metrics: dict[str, Any], **records: Any) -> Message:
 
 def test_replies_to_evaluation_weigh_as_much_as_is_held_out() -> None:
     bounded, unbounded = Strict([10, 5], [3, 2]), Strict([10, 5])
-    assert not any(one.has_error() for one in bounded.evaluation([evaluated({"num-examples": 2, "loss": 1})]))
+    assert not any(
+        reply_.has_error() for reply_ in bounded.evaluation([evaluated({"num-examples": 2, "loss": 1})])
+    )
     (refused,) = bounded.evaluation([evaluated({"num-examples": 3})])
     assert "num-examples must be above 0 and at most 2" in (refused.error.reason or "")
     (refused,) = bounded.evaluation([evaluated({"num-examples": 0})])
@@ -174,10 +176,10 @@ def test_structural_admits_the_replies_of_any_app() -> None:
     ],
 )
 def test_structural_keeps_replies_within_budgets(policy: Structural, reason: str) -> None:
-    own = ArrayRecord({"trees": Array("", (), "xgboost", b"123")})
+    trees = ArrayRecord({"trees": Array("", (), "xgboost", b"123")})
     config = ConfigRecord({"text": "abcd", "bytes": b"1"})
     arrays = {"w": np.ones((3, 2), dtype=np.float32), "b": np.ones(2, dtype=np.float32)}
-    message = reply(arrays, {"x": 1, "y": [1, 2]}, trees=own, config=config)
+    message = reply(arrays, {"x": 1, "y": [1, 2]}, trees=trees, config=config)
     (refused,) = policy.structure([message], array_record(SENT))
     assert refused.error.reason == f"client 1: {reason}"
     assert refused.metadata.src_node_id == node_of(1)

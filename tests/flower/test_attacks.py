@@ -36,7 +36,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def reply(attack: Attack, sent: NDArray[Any], *trained: NDArray[Any]) -> NDArray[Any]:
-    return attack.arrays({"w": sent}, [{"w": own} for own in trained], rng())["w"]
+    return attack.arrays({"w": sent}, [{"w": weights} for weights in trained], rng())["w"]
 
 
 @given(VECTORS, VECTORS, st.integers(1, 50))
@@ -69,11 +69,11 @@ def test_the_nan_attack_sends_nothing_but_nan(sent: NDArray[Any]) -> None:
 def test_colluders_keep_as_far_from_their_mean_as_was_asked_for(
     trained: list[NDArray[Any]], deviations: float
 ) -> None:
-    found = reply(Colluding(deviations=deviations), trained[0], *trained)
+    sent_ = reply(Colluding(deviations=deviations), trained[0], *trained)
     expected = np.mean(trained, axis=0) + deviations * np.std(trained, axis=0)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(sent_, expected, rtol=1e-4, atol=1e-2)
     for at in range(len(trained)):  # from whichever model they set out, all send the same
-        assert np.array_equal(found, reply(Colluding(deviations=deviations), trained[at], *trained))
+        assert np.array_equal(sent_, reply(Colluding(deviations=deviations), trained[at], *trained))
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: type(attack).__name__)
@@ -96,9 +96,9 @@ def test_replies_have_the_dtypes_and_shapes_that_were_trained_and_counters_stay(
 def test_labels_are_all_flipped_or_one_label_into_another(y: NDArray[np.int64]) -> None:
     rows = Rows(np.ones((20, 2), np.float32), y)
     assert np.array_equal(LabelFlip().rows(rows, 10).y, 9 - y)
-    one = LabelFlip(source=7, target=1).rows(rows, 10)
-    assert np.array_equal(one.y, [1 if label == 7 else label for label in y])
-    assert one.x is rows.x
+    flipped = LabelFlip(source=7, target=1).rows(rows, 10)
+    assert np.array_equal(flipped.y, [1 if label == 7 else label for label in y])
+    assert flipped.x is rows.x
     assert np.array_equal(Scaling().rows(rows, 10).y, 9 - y)
     for honest in (Scaling(flip=False), SignFlip(), Attack()):
         assert honest.rows(rows, 10) is rows
@@ -184,5 +184,5 @@ def test_presets_say_what_the_classes_have_as_defaults() -> None:
             type(attack).__name__,
             "".join(f"_{c.lower()}" if c.isupper() else c for c in type(attack).__name__),
         )
-        found = build(compose(f"attack={name.strip('_')}"), "attack")
-        assert vars(found) == {**vars(attack), "share": 0.2}
+        attack_ = build(compose(f"attack={name.strip('_')}"), "attack")
+        assert vars(attack_) == {**vars(attack), "share": 0.2}

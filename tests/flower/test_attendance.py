@@ -50,7 +50,7 @@ def run(
 
 
 def trained(rounds: list[FederatedRound]) -> list[list[int]]:
-    return [sorted(one.client_metrics) for one in rounds[1:]]
+    return [sorted(round_.client_metrics) for round_ in rounds[1:]]
 
 
 CENTRAL: dict[str, Any] = {**ALL, "fraction_evaluate": 0.0}
@@ -64,15 +64,15 @@ STRATEGIES = [
 def test_only_clients_that_are_there_are_asked(grid: LocalGrid, make: Any) -> None:
     rounds = run(grid, make(), rounds_of([0, 1, 2, 3, 4], [1, 3], [0, 4]))
     assert trained(rounds) == [[0, 1, 2, 3, 4], [1, 3], [0, 4]]
-    assert [one.presence.there.sum() for one in rounds[1:] if one.presence] == [5, 2, 2]
+    assert [round_.presence.there.sum() for round_ in rounds[1:] if round_.presence] == [5, 2, 2]
 
 
 def test_the_fraction_is_of_the_clients_that_are_there(grid: LocalGrid) -> None:
     strategy = FedAvg(**CENTRAL, fraction_train=0.5)
-    found = trained(run(grid, strategy, rounds_of([0, 1, 2, 3], [1, 3], [2])))
-    assert [len(actors) for actors in found] == [2, 1, 1]
-    assert set(found[1]) <= {1, 3}
-    assert found[2] == [2]
+    asked = trained(run(grid, strategy, rounds_of([0, 1, 2, 3], [1, 3], [2])))
+    assert [len(actors) for actors in asked] == [2, 1, 1]
+    assert set(asked[1]) <= {1, 3}
+    assert asked[2] == [2]
 
 
 @pytest.mark.parametrize("make", STRATEGIES)
@@ -110,9 +110,9 @@ def test_a_strategy_that_wraps_another_does_not_wait_either(grid: LocalGrid) -> 
 
 def test_an_evaluation_with_too_few_clients_is_left_out(grid: LocalGrid) -> None:
     strategy = FedAvg(**{**ALL, "min_evaluate_nodes": 3})
-    one, two, _ = run(grid, strategy, rounds_of([0, 1], [0, 1, 2], [0]))[1:]
-    assert one.train_metrics
-    assert not one.evaluate_metrics
+    first, two, _ = run(grid, strategy, rounds_of([0, 1], [0, 1, 2], [0]))[1:]
+    assert first.train_metrics
+    assert not first.evaluate_metrics
     assert two.evaluate_metrics
 
 
@@ -123,7 +123,7 @@ def test_work_of_clients_that_leave_in_mid_round_is_lost_and_no_error(grid: Loca
         grid, make(fraction_evaluate=1.0), rounds_of(everybody, everybody, everybody, lost=[[], [1, 4]])
     )
     assert trained(leaving) == [[0, 1, 2, 3, 4], [0, 2, 3], [0, 1, 2, 3, 4]]
-    assert not any(one.errors for one in leaving)
+    assert not any(round_.errors for round_ in leaving)
     away = run(grid, make(fraction_evaluate=1.0), rounds_of(everybody, [0, 2, 3], everybody))
     for name, array in away[-1].arrays.items():
         assert leaving[-1].arrays[name].tobytes() == array.tobytes()
@@ -165,8 +165,8 @@ class Clinging(flower.FedAvg):
 
 
 def test_a_client_that_is_asked_and_not_there_does_not_answer(grid: LocalGrid) -> None:
-    found = trained(run(grid, Clinging(**CENTRAL), rounds_of([0, 1, 2], [1, 3], [2])))
-    assert found == [[0, 1, 2], [1], [2]]
+    asked = trained(run(grid, Clinging(**CENTRAL), rounds_of([0, 1, 2], [1, 3], [2])))
+    assert asked == [[0, 1, 2], [1], [2]]
 
 
 class Counting(flower.FedAvg):
@@ -183,7 +183,7 @@ class Counting(flower.FedAvg):
         return messages
 
     def aggregate_train(self, server_round: int, replies: Any) -> Any:
-        said = {partition_of(each.metadata.src_node_id): each.content.metric_records for each in replies}
+        said = {partition_of(reply.metadata.src_node_id): reply.content.metric_records for reply in replies}
         self.counted.append({partition: records["metrics"]["n"] for partition, records in said.items()})
         return array_record(INITIAL), None
 
@@ -198,7 +198,7 @@ def test_a_run_goes_on_with_the_presences_of_the_rounds_that_are_left(grid: Loca
     presences = rounds_of([0], [1], [2], [3])
     settings: dict[str, Any] = {"rounds": 4, "presences": presences}
     rest = list(loop(FedAvg(**CENTRAL), **settings).run(grid, INITIAL, after=2))
-    assert [(one.number, sorted(one.client_metrics)) for one in rest] == [(3, [2]), (4, [3])]
+    assert [(round_.number, sorted(round_.client_metrics)) for round_ in rest] == [(3, [2]), (4, [3])]
 
 
 def test_a_grid_that_cannot_hide_nodes_is_refused() -> None:

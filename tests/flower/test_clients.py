@@ -39,16 +39,16 @@ def test_no_two_phases_share_a_metric_whatever_an_app_calls_it(tmp_path: Path) -
     reference = "client.reference=tests.flower.own_app:app"
     rare = ("evaluate_every=3", "rounds=4", "backend=inline", "strategy.fraction_evaluate=1.0")
     outcome = run(compose(*OPTIONS, reference, *rare), tmp_path)
-    known = outcome.histories["federated"]
-    assert known.series("accuracy")[0] == [0, 3, 4]
-    assert 0.999 not in known.series("accuracy")[1]
+    history = outcome.histories["federated"]
+    assert history.series("accuracy")[0] == [0, 3, 4]
+    assert 0.999 not in history.series("accuracy")[1]
     for name, value in {"train-accuracy": 0.999, "client-accuracy": 0.001}.items():
-        rounds, values = known.series(name)
+        rounds, values = history.series(name)
         assert rounds == [1, 2, 3, 4]
         assert values == pytest.approx([value] * 4)
-    assert known.series("client-eval_acc")[1] == pytest.approx([0.25] * 4)
-    assert {name for name in known.rounds[1].actors[0] if "loss" in name} == {"train-loss", "client-loss"}
-    assert outcome.arms[0].accuracy == known.final("accuracy")
+    assert history.series("client-eval_acc")[1] == pytest.approx([0.25] * 4)
+    assert {name for name in history.rounds[1].actors[0] if "loss" in name} == {"train-loss", "client-loss"}
+    assert outcome.arms[0].accuracy == history.final("accuracy")
     assert json.loads((tmp_path / "best.json").read_text())["round"] >= 3
     with (tmp_path / "metrics.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -56,7 +56,7 @@ def test_no_two_phases_share_a_metric_whatever_an_app_calls_it(tmp_path: Path) -
     assert {row["phase"] for row in rows if row["metric"].startswith("client-")} == {"evaluate-clients"}
     evaluated = [row["round"] for row in rows if (row["phase"], row["metric"]) == ("evaluate", "loss")]
     assert evaluated == ["0", "3", "4"]
-    assert History.load(tmp_path).rounds == known.rounds
+    assert History.load(tmp_path).rounds == history.rounds
 
 
 def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,8 +64,8 @@ def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[s
         "tests.flower.own_app:train": (AppError, "not a ClientApp but function"),
         "nowhere:app": (AppError, "no module 'nowhere'"),
     }
-    for reference, (error, told) in wrong.items():
-        with pytest.raises(error, match=told):
+    for reference, (error, reason) in wrong.items():
+        with pytest.raises(error, match=reason):
             run(compose(*OPTIONS, f"client.reference={reference}", "backend=inline"))
     with pytest.raises(ConfigError, match=r"client\.reference: must be given"):
         run(compose(*OPTIONS))
@@ -74,9 +74,9 @@ def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[s
 
 
 def test_partitions_exist_in_experiments_alone() -> None:
-    own: Any = {"partition-id": 0, "num-partitions": 1}
+    node_config: Any = {"partition-id": 0, "num-partitions": 1}
     with pytest.raises(AppError, match="no experiment runs here"):
-        fedlocal.partition(Context(1, 1, own, RecordDict(), {}))
+        fedlocal.partition(Context(1, 1, node_config, RecordDict(), {}))
 
 
 @pytest.mark.slow

@@ -125,8 +125,8 @@ def test_requests_with_one_content_share_its_memory_and_nothing_else() -> None:
     contents, wire = Contents(), Wire(header, b"", buffers)
     first, second = contents.decode(wire), contents.decode(wire)
     assert first == second
-    one, other = (ndarrays(decoded.array_records["arrays"])["w"] for decoded in (first, second))
-    assert np.shares_memory(one, other)
+    array, other = (ndarrays(decoded.array_records["arrays"])["w"] for decoded in (first, second))
+    assert np.shares_memory(array, other)
     first.config_records["config"]["server-round"] = 9
     first.array_records["arrays"]["w"].shape = (1, 3)
     del first["metrics"]

@@ -119,11 +119,11 @@ def patient(grid: Grid) -> Grid:
 def nodes_of(grid: Grid) -> list[int]:
     """Return the nodes by their partitions."""
     messages = [Message(RecordDict(), node, "query.who") for node in grid.get_node_ids()]
-    replies = sorted(grid.send_and_receive(messages), key=lambda reply: told(reply)["partition"])
+    replies = sorted(grid.send_and_receive(messages), key=lambda reply: answer_of(reply)["partition"])
     return [reply.metadata.src_node_id for reply in replies]
 
 
-def told(reply: Message) -> dict[str, Any]:
+def answer_of(reply: Message) -> dict[str, Any]:
     """Return the metrics of a reply."""
     return dict(reply.content.metric_records["m"])
 
@@ -196,7 +196,7 @@ def test_replies_name_the_messages_that_they_answer(grid: Grid) -> None:
     sent = {message.metadata.message_id: index for index, message in enumerate(messages)}
     assert len(sent) == 3
     assert sorted(sent) == sorted(reply.metadata.reply_to_message_id for reply in replies)
-    assert all(told(reply)["i"] == sent[reply.metadata.reply_to_message_id] for reply in replies)
+    assert all(answer_of(reply)["i"] == sent[reply.metadata.reply_to_message_id] for reply in replies)
 
 
 def test_a_client_sees_the_metadata_of_its_message(grid: Grid) -> None:
@@ -245,9 +245,9 @@ def test_a_client_that_does_not_answer_in_time_has_no_reply(patient: Grid) -> No
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_a_call_without_time_does_not_wait_and_its_messages_are_handled(grid: Grid, timeout: int) -> None:
     node = nodes_of(grid)[0]
-    before = told(ask(grid, node, "count")[0])["n"]
+    before = answer_of(ask(grid, node, "count")[0])["n"]
     assert ask(grid, node, "count", timeout=timeout) == []
-    assert told(ask(grid, node, "count")[0])["n"] == before + 2
+    assert answer_of(ask(grid, node, "count")[0])["n"] == before + 2
 
 
 def test_a_message_whose_time_to_live_is_over_is_an_error_of_code_3(patient: Grid) -> None:
@@ -262,7 +262,7 @@ def test_a_message_whose_time_to_live_is_over_is_an_error_of_code_3(patient: Gri
 def test_a_reply_is_pulled_once(grid: Grid) -> None:
     (identifier,) = grid.push_messages([Message(number(5), nodes_of(grid)[0], "query.echo")])
     (reply,) = pulled(grid, [identifier])
-    assert (told(reply)["i"], reply.metadata.reply_to_message_id) == (5, identifier)
+    assert (answer_of(reply)["i"], reply.metadata.reply_to_message_id) == (5, identifier)
     assert codes(grid.pull_messages([identifier])) == [3]
 
 
@@ -314,7 +314,7 @@ def test_a_clients_change_of_a_copy_leaves_the_sent_message_alone(grid: Grid) ->
     messages = [Message(RecordDict({"a": record}), node, "query.change") for node in nodes_of(grid)]
     for _ in range(2):
         for reply in grid.send_and_receive(messages):
-            assert told(reply) == {"first": 4.0, "again": 4.0}
+            assert answer_of(reply) == {"first": 4.0, "again": 4.0}
         messages = [Message(RecordDict({"a": record}), node, "query.change") for node in nodes_of(grid)]
 
 
@@ -341,7 +341,7 @@ def test_many_threads_may_send_and_receive(grid: Grid) -> None:
 
     def check(value: int) -> None:
         (reply,) = ask(grid, nodes[value % NODES], "echo", number(value))
-        answers[value] = told(reply)["i"]
+        answers[value] = answer_of(reply)["i"]
 
     threads = [threading.Thread(target=check, args=(value,)) for value in range(12)]
     for thread in threads:
@@ -356,7 +356,7 @@ def test_the_local_grid_alone_sends_a_message_again_that_was_sent_before() -> No
         message = Message(RecordDict(), nodes_of(grid)[0], "query.count")
         first, second = [name for _ in range(2) for name in grid.push_messages([message])]
         replies = grid.pull_messages([second, first])
-        assert {reply.metadata.reply_to_message_id: told(reply)["n"] for reply in replies} == {
+        assert {reply.metadata.reply_to_message_id: answer_of(reply)["n"] for reply in replies} == {
             first: 1,
             second: 2,
         }

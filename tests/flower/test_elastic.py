@@ -20,20 +20,20 @@ pytestmark = pytest.mark.usefixtures("no_leaks")
 class Told(Staffing):
     """Has as many workers as it was told to have after each set of messages."""
 
-    told: Iterator[int]
+    numbers: Iterator[int]
 
     def begin(self) -> None:
         pass
 
     def end(self, messages: int, seconds: float, busy: float) -> None:
         assert 0 <= busy <= seconds * self.system.workers
-        self.system.resize(next(self.told))
+        self.system.resize(next(self.numbers))
 
 
 def test_an_exchange_has_the_workers_that_there_were() -> None:
     system = ActorSystem(partial(ClientActors, start), workers=2)
     staffing = Told(system, 1, 3)
-    staffing.told = iter([1, 3, 2])
+    staffing.numbers = iter([1, 3, 2])
     with LocalGrid(system, [1.0] * 5, staffing) as grid:
         for count, workers in enumerate([2, 1, 3], 1):
             replies = grid.send_and_receive(messages("train.count"))
@@ -76,6 +76,6 @@ def _history(*overrides: str) -> History:
 def test_the_history_says_how_many_workers_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedlocal.flower.backends.usable_cores", lambda: 2)
     history = _history("backend=elastic", "workers=2", "strategy.fraction_train=0.25")
-    workers = [one.workers for one in history.rounds[1:]]
+    workers = [round_.workers for round_ in history.rounds[1:]]
     assert workers[0] == pytest.approx(2)
     assert workers[-1] == pytest.approx(1)  # one client a round needs no more

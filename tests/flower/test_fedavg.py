@@ -50,8 +50,8 @@ def test_metrics_have_the_bits_of_flowers_fedavg(values: list[tuple[int, float, 
 def test_lists_of_metrics_are_aggregated_and_a_users_function_is_used() -> None:
     some = replies([{"num-examples": 1, "curve": [1.0, 2.0]}, {"num-examples": 3, "curve": [5.0, 6.0]}])
     assert FedAvg().aggregate_train(1, some)[1] == MetricRecord({"curve": [4.0, 5.0]})
-    own = FedAvg(train_metrics_aggr_fn=lambda contents, _: MetricRecord({"replies": len(contents)}))
-    assert own.aggregate_train(1, some)[1] == MetricRecord({"replies": 2})
+    counting = FedAvg(train_metrics_aggr_fn=lambda contents, _: MetricRecord({"replies": len(contents)}))
+    assert counting.aggregate_train(1, some)[1] == MetricRecord({"replies": 2})
 
 
 def test_a_key_that_is_not_there_is_named() -> None:
@@ -83,7 +83,9 @@ def test_fedavg_asks_the_clients_that_flowers_fedavg_would_ask(options: dict[str
             random.seed(3)
             arrays = array_record({"w": np.zeros(3, np.float32)})
             messages = list(strategy.configure_train(2, arrays, ConfigRecord({"lr": 0.1}), grid))
-            asked.append([(vars(one.metadata) | {"_created_at": 0}, one.content) for one in messages])
+            asked.append(
+                [(vars(message.metadata) | {"_created_at": 0}, message.content) for message in messages]
+            )
     assert asked[0] == asked[1]
 
 

@@ -101,11 +101,11 @@ def test_an_action_that_the_app_does_not_have_is_the_clients_error(grid: LocalGr
 def test_pushed_messages_can_be_pulled_once(grid: LocalGrid) -> None:
     pushed = set(grid.push_messages(messages("train.count", [2, 0])))
     assert len(pushed) == 2
-    waiting, found = set(pushed), list[Message]()
+    waiting, replies = set(pushed), list[Message]()
     while waiting:
-        found += grid.pull_messages(waiting)
-        waiting -= {reply.metadata.reply_to_message_id for reply in found}
-    assert sorted(sources(found)) == [0, 2]
+        replies += grid.pull_messages(waiting)
+        waiting -= {reply.metadata.reply_to_message_id for reply in replies}
+    assert sorted(sources(replies)) == [0, 2]
     assert [reply.error.code for reply in grid.pull_messages(pushed)] == [3, 3]
 
 

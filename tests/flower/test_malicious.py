@@ -72,10 +72,10 @@ def test_clients_that_train_alone_have_the_bits_of_those_that_train_together() -
 
 def test_one_malicious_actor_alone_sends_what_its_attack_says() -> None:
     """With all rows in the hands of one actor, the model is what that actor sends."""
-    one = ("actors=1", "rounds=1", "attack.actors=[0]")
+    alone = ("actors=1", "rounds=1", "attack.actors=[0]")
     start, honest = weights("actors=1", "rounds=1", "model.learning_rate=0"), weights("actors=1", "rounds=1")
-    flipped = weights(*one, "attack=sign_flip", "attack.scale=2")
-    noisy = weights(*one, "attack=noise", "attack.deviation=100")
+    flipped = weights(*alone, "attack=sign_flip", "attack.scale=2")
+    noisy = weights(*alone, "attack=noise", "attack.deviation=100")
     for name, initial in start.items():
         np.testing.assert_allclose(flipped[name] - initial, -2 * (honest[name] - initial), atol=1e-5)
     assert np.std(noisy["layer0.weight"] - honest["layer0.weight"]) == pytest.approx(100, rel=0.2)
@@ -95,10 +95,10 @@ def test_colluders_all_send_the_same_update_and_honest_clients_do_not(
 ) -> None:
     aggregated, seen = RoundLoop._aggregated, list[dict[int, Any]]()
 
-    def watch(self: RoundLoop, number: int, trained: Any, *others: Any) -> Any:
+    def watch(self: RoundLoop, number: int, trained: Any, *rest: Any) -> Any:
         replies = {partition_of(reply.metadata.src_node_id): reply for reply in trained.replies}
         seen.append({at: reply.content["arrays"]["layer0.weight"].numpy() for at, reply in replies.items()})
-        return aggregated(self, number, trained, *others)
+        return aggregated(self, number, trained, *rest)
 
     monkeypatch.setattr(RoundLoop, "_aggregated", watch)
     options = ("attack=colluding", "attack.actors=[1,2,4]", "model.momentum=0.9", "optimizer_state=keep")
@@ -113,9 +113,9 @@ def test_colluders_all_send_the_same_update_and_honest_clients_do_not(
 
 def test_an_update_of_nan_is_its_senders_error_and_the_run_goes_on() -> None:
     outcome = ran("backend=inline", "attack=nans", "attack.actors=[1,3]")
-    for one in outcome.histories["federated"].rounds[1:]:
-        assert [error.actor for error in one.errors] == [1, 3]
-        assert "not finite" in one.errors[0].reason
+    for round_ in outcome.histories["federated"].rounds[1:]:
+        assert [error.actor for error in round_.errors] == [1, 3]
+        assert "not finite" in round_.errors[0].reason
     honest = ran("backend=inline", "attack=nans", "attack.actors=[3,1]", "strategy=fedmedian")
     assert np.isfinite(honest.models["model"]["layer0.weight"]).all()
     with pytest.raises(QuorumError, match=r"2 of 5 clients failed, 5 must reply \(min_results\)"):
@@ -181,9 +181,9 @@ SHORT = ("backend=inline", "actors=5", "rounds=3", "baseline=false", "display=of
 
 
 def accuracy(*overrides: str) -> float:
-    found = run(compose(*SHORT, *overrides)).arms[0].accuracy
-    assert found is not None
-    return found
+    accuracy = run(compose(*SHORT, *overrides)).arms[0].accuracy
+    assert accuracy is not None
+    return accuracy
 
 
 @pytest.mark.parametrize("strategy", ROBUST)

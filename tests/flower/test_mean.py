@@ -25,7 +25,7 @@ def test_the_weighted_mean_is_that_of_numpy(count: int, size: int) -> None:
     given_, weights = replies(count, size), list(range(1, count + 1))
     mean = weighted_mean(given_, weights)
     for name in ("w", "b"):
-        exact = np.average([one[name].astype(np.float64) for one in given_], axis=0, weights=weights)
+        exact = np.average([reply[name].astype(np.float64) for reply in given_], axis=0, weights=weights)
         np.testing.assert_allclose(mean[name], exact, rtol=1e-5, atol=1e-6)
         assert mean[name].dtype == np.float32
         assert mean[name].shape == given_[0][name].shape
@@ -35,19 +35,19 @@ def test_the_weighted_mean_is_that_of_numpy(count: int, size: int) -> None:
 def test_the_bits_do_not_depend_on_where_the_arrays_lie(count: int, offset: int, seed: int) -> None:
     given_, weights = replies(count, SHARD + 100, seed=seed), list(range(1, count + 1))
     moved = []
-    for one in given_:
-        memory = np.empty(one["w"].size + offset + 1, dtype=np.float32)
-        memory[offset : offset + one["w"].size] = one["w"]
-        moved.append({**one, "w": memory[offset : offset + one["w"].size]})
+    for reply in given_:
+        memory = np.empty(reply["w"].size + offset + 1, dtype=np.float32)
+        memory[offset : offset + reply["w"].size] = reply["w"]
+        moved.append({**reply, "w": memory[offset : offset + reply["w"].size]})
     assert weighted_mean(given_, weights)["w"].tobytes() == weighted_mean(moved, weights)["w"].tobytes()
 
 
 def test_a_single_reply_is_copied_bit_for_bit() -> None:
-    (one,) = replies(1, 10)
-    one["w"][0] = -0.0
-    mean = weighted_mean([one], [3])
-    assert mean["w"].tobytes() == one["w"].tobytes()
-    assert mean["w"] is not one["w"]
+    (single,) = replies(1, 10)
+    single["w"][0] = -0.0
+    mean = weighted_mean([single], [3])
+    assert mean["w"].tobytes() == single["w"].tobytes()
+    assert mean["w"] is not single["w"]
 
 
 def test_integers_stay_integers() -> None:

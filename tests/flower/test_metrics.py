@@ -60,12 +60,12 @@ METRICS = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3) | st.lists(s
 def test_the_order_of_replies_makes_no_difference(all_metrics: list[dict[str, Any]], rng: Any) -> None:
     replies = [reply(partition, metrics) for partition, metrics in enumerate(all_metrics)]
     shuffled = rng.sample(replies, len(replies))
-    found, again = (
+    forwards, again = (
         {
             message.metadata.src_node_id: dict(message.content["metrics"])
             for message in with_common_metrics(some)
         }
         for some in (replies, shuffled)
     )
-    assert found == again
-    assert len({tuple(sorted(metrics)) for metrics in found.values()}) == 1
+    assert forwards == again
+    assert len({tuple(sorted(metrics)) for metrics in forwards.values()}) == 1

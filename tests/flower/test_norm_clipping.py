@@ -75,34 +75,34 @@ def test_an_update_keeps_its_direction_and_has_the_share_asked_for(
 
 @given(st.lists(VECTORS, min_size=2, max_size=6), st.floats(0.1, 100))
 def test_the_mean_is_that_of_updates_within_the_bound(updates: list[NDArray[Any]], bound: float) -> None:
-    found = aggregated(NormClipping(norm=bound), updates)
+    mean = aggregated(NormClipping(norm=bound), updates)
     factors = [min(1.0, bound / max(norm_of(SENT, named(update)), 1e-9)) for update in updates]
     expected = named(np.mean([f * update for f, update in zip(factors, updates, strict=True)], axis=0))
-    for name, array in found.items():
+    for name, array in mean.items():
         assert array.dtype == np.float32
         np.testing.assert_allclose(array, expected[name], atol=2e-3)
-    assert norm_of(SENT, found) <= bound * 1.001 + 1e-3
+    assert norm_of(SENT, mean) <= bound * 1.001 + 1e-3
 
 
 @given(st.lists(VECTORS, min_size=2, max_size=6))
 def test_a_bound_that_no_update_reaches_leaves_the_bits_of_fedavg(updates: list[NDArray[Any]]) -> None:
-    plain, found = aggregated(FedAvg(), updates), aggregated(NormClipping(norm=1e6), updates)
+    plain, clipped_mean = aggregated(FedAvg(), updates), aggregated(NormClipping(norm=1e6), updates)
     for name, array in plain.items():
-        assert np.array_equal(array, found[name])
+        assert np.array_equal(array, clipped_mean[name])
 
 
 def test_the_median_is_the_bound_by_default_and_few_cannot_move_it() -> None:
     honest = [np.array([0, 0, 0, 0, 0, length], np.float32) for length in (1, 2, 3)]
     huge = np.array([1e30, 0, 0, 0, 0, 0], np.float32)
-    found = aggregated(NormClipping(), [*honest, huge, huge], failed=2)
-    assert norm_of(SENT, found) <= 3.001
-    assert found["w"][0, 0] == pytest.approx(2 * 3 / 5)  # both as long as the third
-    assert found["b"][1] == pytest.approx(1 + (1 + 2 + 3) / 5)
+    mean = aggregated(NormClipping(), [*honest, huge, huge], failed=2)
+    assert norm_of(SENT, mean) <= 3.001
+    assert mean["w"][0, 0] == pytest.approx(2 * 3 / 5)  # both as long as the third
+    assert mean["b"][1] == pytest.approx(1 + (1 + 2 + 3) / 5)
 
 
 def test_clients_that_all_stay_where_they_are_have_no_norm_to_clip() -> None:
-    found = aggregated(NormClipping(), [np.zeros(6, np.float32)] * 3)
-    assert norm_of(SENT, found) == 0
+    mean = aggregated(NormClipping(), [np.zeros(6, np.float32)] * 3)
+    assert norm_of(SENT, mean) == 0
 
 
 def test_numbers_that_are_not_real_are_left_as_they_are() -> None:

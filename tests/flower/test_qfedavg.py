@@ -25,8 +25,8 @@ def test_a_round_is_the_paper_s_update_with_the_loss_before_training() -> None:
         loss, update = partition + 2.0, (before - (before + partition) / 2) / rate
         steps += loss**q * update
         heights += q * loss ** (q - 1) * (update @ update) + loss**q / rate
-    found = np.concatenate([last.arrays[name].reshape(-1) for name in INITIAL])
-    np.testing.assert_allclose(found, before - steps / heights, rtol=1e-4)
+    vector = np.concatenate([last.arrays[name].reshape(-1) for name in INITIAL])
+    np.testing.assert_allclose(vector, before - steps / heights, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -43,6 +43,6 @@ def test_clients_report_the_loss_of_their_rows_at_the_model_they_received() -> N
 
 
 def test_an_app_that_does_not_report_the_loss_before_training_is_refused() -> None:
-    own = ("client=app", "client.reference=tests.flower.own_app:app")
+    app = ("client=app", "client.reference=tests.flower.own_app:app")
     with pytest.raises(QuorumError, match="train-loss-before must be finite and at least 0, got None"):
-        run(compose(*OPTIONS, *own))
+        run(compose(*OPTIONS, *app))

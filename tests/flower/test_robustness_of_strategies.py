@@ -46,9 +46,9 @@ def built(kind: Any, **options: Any) -> Any:
 def test_a_strategy_that_withstands_nobody_is_named_with_the_number_that_would(
     kind: Any, options: dict[str, Any], replies: int, said: str
 ) -> None:
-    found = weakness(built(kind, **options), everybody, replies, 3, 0)
-    assert said in found
-    assert bool(said) == bool(found)
+    warning = weakness(built(kind, **options), everybody, replies, 3, 0)
+    assert said in warning
+    assert bool(said) == bool(warning)
 
 
 def test_strategies_are_judged_by_the_malicious_actors_that_there_are() -> None:
@@ -82,8 +82,8 @@ def test_sampling_and_absence_leave_fewer_replies() -> None:
     )
     everyone, nobody = np.ones(6, bool), np.zeros(6, bool)
     leaving = Presence(everyone, np.arange(6) > 0)  # one of them stays to the end
-    found = weakness(built(flower.FedMedian), lambda: iter([only(everyone), leaving]), 6, 2, 0)
-    assert "with 1 reply in round 2" in found
+    warning = weakness(built(flower.FedMedian), lambda: iter([only(everyone), leaving]), 6, 2, 0)
+    assert "with 1 reply in round 2" in warning
     left_out = only(nobody)  # a round in which nobody is there leaves the model as it was
     assert not weakness(built(flower.FedMedian), lambda: iter([only(everyone), left_out]), 6, 2, 0)
 

@@ -80,11 +80,11 @@ def test_the_round_loop_ends_with_the_bits_and_metrics_of_strategy_start(grid: L
     ours = list(loop(make()).run(grid, INITIAL))
     for name, array in ndarrays(expected.arrays).items():
         assert ours[-1].arrays[name].tobytes() == array.astype(np.float32).tobytes(), name
-    for one in ours:
-        assert dict(one.server_metrics) == dict(expected.evaluate_metrics_serverapp[one.number])
-    for one in ours[1:]:
-        assert dict(one.train_metrics) == dict(expected.train_metrics_clientapp[one.number])
-        assert dict(one.evaluate_metrics) == dict(expected.evaluate_metrics_clientapp[one.number])
+    for round_ in ours:
+        assert dict(round_.server_metrics) == dict(expected.evaluate_metrics_serverapp[round_.number])
+    for round_ in ours[1:]:
+        assert dict(round_.train_metrics) == dict(expected.train_metrics_clientapp[round_.number])
+        assert dict(round_.evaluate_metrics) == dict(expected.evaluate_metrics_clientapp[round_.number])
 
 
 def test_round_0_is_the_initial_model(grid: LocalGrid) -> None:
@@ -118,7 +118,9 @@ def test_the_dtype_of_the_model_is_kept_where_a_strategy_computes_in_float64(
 
 def _sampled(grid: LocalGrid, seed: int) -> list[list[int]]:
     strategy = FedAvg(**ALL, fraction_train=0.4, fraction_evaluate=0.0)
-    return [sorted(one.client_metrics) for one in loop(strategy, seed=seed, rounds=8).run(grid, INITIAL)][1:]
+    return [
+        sorted(round_.client_metrics) for round_ in loop(strategy, seed=seed, rounds=8).run(grid, INITIAL)
+    ][1:]
 
 
 def test_the_seed_chooses_the_clients_and_nothing_else_does(grid: LocalGrid) -> None:
@@ -172,7 +174,7 @@ class FailingEachThird(Failing):
 def test_a_client_that_raises_now_and_then_is_asked_again_and_not_twice(grid: LocalGrid) -> None:
     settings = replace(loop(FailingEachThird(**ALL, fraction_evaluate=0.0), min_results=3), rounds=7)
     _, *rounds = settings.run(grid, INITIAL)
-    assert [sorted(one.errors) for one in rounds] == [[], [], [1, 3], [], [], [1, 3], []]
+    assert [sorted(round_.errors) for round_ in rounds] == [[], [], [1, 3], [], [], [1, 3], []]
     assert "Traceback" in rounds[2].errors[1]
 
 
@@ -187,9 +189,11 @@ class FailingToEvaluate(flower.FedAvg):
 
 
 def test_clients_that_fail_to_evaluate_end_the_run_as_clients_that_fail_to_train_do(grid: LocalGrid) -> None:
-    with pytest.raises(QuorumError, match="round 1: 2 of 5 clients failed to evaluate, 5 must reply") as told:
+    with pytest.raises(
+        QuorumError, match="round 1: 2 of 5 clients failed to evaluate, 5 must reply"
+    ) as caught:
         list(loop(FailingToEvaluate(**ALL)).run(grid, INITIAL))
-    assert "client 1: RuntimeError: odd partitions fail" in str(told.value)
+    assert "client 1: RuntimeError: odd partitions fail" in str(caught.value)
     with pytest.raises(QuorumError, match="failed to evaluate, 4 must reply"):
         list(loop(FailingToEvaluate(**ALL), min_results=4).run(grid, INITIAL))
     *_, last = loop(FailingToEvaluate(**ALL), min_results=3).run(grid, INITIAL)

@@ -57,7 +57,7 @@ def test_a_restored_strategy_goes_on_with_the_same_bits(preset: str, tmp_path: P
     later = built(preset)
     restore(later, read_checkpoint(tmp_path / "checkpoints" / "round-000002.ckpt", {}).arrays)
     resumed = rounds(later, 4, second.arrays, after=2)
-    assert [one.number for one in resumed] == [3, 4]
+    assert [round_.number for round_ in resumed] == [3, 4]
     for name, array in whole[-1].arrays.items():
         assert resumed[-1].arrays[name].tobytes() == array.tobytes(), name
 

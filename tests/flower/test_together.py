@@ -64,7 +64,7 @@ def as_bytes(outcome: Outcome) -> tuple[bytes, bytes, list[bytes], bytes]:
 def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(slices: Slices) -> None:
     behaviour, some = actors(slices), requests()[:4]
     assert behaviour.together(requests()) == 4  # the fifth has other rows
-    alone = [as_bytes(behaviour.handle(one.actor, one.message, one.state)) for one in some]
+    alone = [as_bytes(behaviour.handle(request.actor, request.message, request.state)) for request in some]
     assert [as_bytes(outcome) for outcome in behaviour.handle_together(some)] == alone
 
 

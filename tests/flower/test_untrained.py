@@ -30,14 +30,14 @@ def trained(preset: str, arrays: dict[str, NDArray[Any]], rounds: int, *untraine
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_counters_and_truths_are_as_all_clients_have_them(preset: str) -> None:
-    found = trained(preset, {**INITIAL, **COUNTERS}, 1)
-    assert found["batches"].dtype == np.int64
-    assert found["batches"] == 190
-    assert all(type(array) is np.ndarray for array in found.values())  # no scalars: Flower refuses them
-    np.testing.assert_array_equal(found["mask"], [False, True])
+    model = trained(preset, {**INITIAL, **COUNTERS}, 1)
+    assert model["batches"].dtype == np.int64
+    assert model["batches"] == 190
+    assert all(type(array) is np.ndarray for array in model.values())  # no scalars: Flower refuses them
+    np.testing.assert_array_equal(model["mask"], [False, True])
     alone = trained(preset, dict(INITIAL), 1)  # and they have no say in what is trained
     for name, array in alone.items():
-        assert found[name].tobytes() == array.tobytes()
+        assert model[name].tobytes() == array.tobytes()
 
 
 @pytest.mark.parametrize("preset", STEPPING)
@@ -63,6 +63,6 @@ def test_batch_norm_s_variances_stay_variances(strategy: str) -> None:
     options = ["model=torch", "model.module._target_=tests.models.torch_modules.normalised", "actors=5"]
     options += [f"strategy={strategy}", "partition=linear", "rounds=6", "baseline=false", "display=off"]
     rate = ["strategy.client_learning_rate=0.1"] if strategy == "qfedavg" else []
-    found = run(compose(*options, *rate, "backend=inline")).models["model"]
-    assert found["2.running_var"].min() >= 0
-    assert found["2.num_batches_tracked"] > 0
+    model = run(compose(*options, *rate, "backend=inline")).models["model"]
+    assert model["2.running_var"].min() >= 0
+    assert model["2.num_batches_tracked"] > 0
