@@ -15,8 +15,8 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
     @cache
     def trained(*overrides: str) -> Trained:
-        given = [] if any(each.startswith("dataset=") for each in overrides) else SYNTHETIC
-        hidden = [] if any(each.startswith("model=") for each in overrides) else ["model.hidden=[8]"]
+        given = [] if any(override.startswith("dataset=") for override in overrides) else SYNTHETIC
+        hidden = [] if any(override.startswith("model=") for override in overrides) else ["model.hidden=[8]"]
         config = compose(*SMALL, *given, *hidden, *overrides)
         folder = tmp_path_factory.mktemp("run")
         with pytest.MonkeyPatch.context() as patch:

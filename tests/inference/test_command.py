@@ -37,9 +37,9 @@ def test_a_table_of_rows_becomes_a_table_of_predictions(train: Train, capsys: Ca
     assert list(rows[0]) == ["prediction", *(f"p({digit})" for digit in range(10))]
     assert [int(row["prediction"]) for row in rows] == trained.run.predict(pixels).tolist()
     assert sum(float(rows[0][f"p({digit})"]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines()[-1].startswith(f"{len(pixels)} rows in ")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith(f"{len(pixels)} rows in ")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -82,19 +82,19 @@ def test_the_test_rows_of_changed_data_are_refused(
     np.savez(path, x=other[0], y=other[1])
     capsys.readouterr()
     assert main([f"model={trained.folder}", "input=test"]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert f"has changed since training ({named}" in told.err
-    assert told.err.count("\n") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"has changed since training ({named}" in captured.err
+    assert captured.err.count("\n") == 1
 
 
 def test_the_best_round_is_served_where_it_is_asked_for(train: Train, capsys: Capture) -> None:
     trained = train()
     best = trained.run.histories["federated"].best("accuracy")
     assert main([f"model={trained.folder}", "input=test", "which=best", "output=said.csv"]) == 0
-    told = capsys.readouterr()
-    assert told.out.startswith(f"accuracy {best:.4f} ")
-    assert "note: this round was chosen since it did best on these rows" in told.err
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"accuracy {best:.4f} ")
+    assert "note: this round was chosen since it did best on these rows" in captured.err
     assert Path("said.csv").read_text().count("\n") == 51
     assert main([f"model={trained.folder}", "input=test"]) == 0
     assert "chosen" not in capsys.readouterr().err
@@ -123,8 +123,10 @@ NONSENSE = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "told"), NONSENSE)
-def test_nonsense_is_one_clear_error(train: Train, capsys: Capture, arguments: list[str], told: str) -> None:
+@pytest.mark.parametrize(("arguments", "reason"), NONSENSE)
+def test_nonsense_is_one_clear_error(
+    train: Train, capsys: Capture, arguments: list[str], reason: str
+) -> None:
     Path("few.csv").write_text("1,2\n")
     np.savez("few.npz", x=np.zeros((3, 2)))
     folder = str(train().folder)
@@ -132,7 +134,7 @@ def test_nonsense_is_one_clear_error(train: Train, capsys: Capture, arguments: l
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: ")
-    assert re.search(told, err)
+    assert re.search(reason, err)
     assert sorted(path.name for path in Path().iterdir()) == ["few.csv", "few.npz"]
 
 
@@ -211,9 +213,9 @@ def test_the_command_prints_the_error_on_test_rows_in_the_units_of_real_targets(
     assert main([f"model={trained.folder}", "input=test"]) == 0
     rmse = trained.run.arms[0].rmse
     assert rmse is not None
-    told = re.fullmatch(r"mean squared error (\S+) of 12 test rows of mine\n", capsys.readouterr().out)
-    assert told
-    assert float(told[1]) == pytest.approx(rmse**2, rel=0.01)
+    printed = re.fullmatch(r"mean squared error (\S+) of 12 test rows of mine\n", capsys.readouterr().out)
+    assert printed
+    assert float(printed[1]) == pytest.approx(rmse**2, rel=0.01)
 
 
 def test_a_table_that_lacks_values_is_filled_in_as_the_training_rows_were(

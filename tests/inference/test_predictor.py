@@ -147,8 +147,8 @@ def test_the_bits_do_not_depend_on_the_process_that_computes(
     with load_model(trained.folder, batch_size=32) as model:
         outputs["auto"] = model.outputs(x)
         assert model._pool
-    for one in outputs.values():
-        np.testing.assert_array_equal(one, outputs[1])
+    for output in outputs.values():
+        np.testing.assert_array_equal(output, outputs[1])
 
 
 def test_outputs_are_those_of_the_model_itself(many: tuple[Trained, Any]) -> None:
@@ -177,12 +177,12 @@ def test_a_model_that_fails_is_told_with_its_traceback_and_can_be_asked_again(tr
     trained = train("model._target_=tests.inference.mortals.Broken")
     with load_model(trained.folder, workers=2, batch_size=8, trust=True) as model:
         for _ in range(2):
-            with pytest.raises(InferenceError, match="no answer today") as told:
+            with pytest.raises(InferenceError, match="no answer today") as caught:
                 model.predict(trained.data.test.x)
-        assert "mortals.py" in told.value.__notes__[0]
+        assert "mortals.py" in caught.value.__notes__[0]
     with pytest.raises(InferenceError, match="the model failed: ArithmeticError: no answer today"):
         load_model(trained.folder, trust=True).predict(trained.data.test.x)
-    del told
+    del caught
     gc.collect()  # an error knows the frames it came through, and they the workers' memory
 
 
@@ -210,10 +210,10 @@ def test_an_interrupt_leaves_nothing_behind(many: tuple[Trained, Any]) -> None:
 def test_progress_tells_how_many_rows_are_done(many: tuple[Trained, Any]) -> None:
     trained, x = many
     for workers in (1, 2):
-        told: list[int] = []
+        counts: list[int] = []
         with load_model(trained.folder, workers=workers, batch_size=100) as model:
-            model.outputs(x, show=told.append)
-        assert told == [100, 200, 300, 400, 500]
+            model.outputs(x, show=counts.append)
+        assert counts == [100, 200, 300, 400, 500]
 
 
 def test_no_rows_have_no_predictions(train: Train) -> None:

@@ -27,10 +27,10 @@ def blueprint(inputs: int = 3, columns: tuple[Column, ...] = ()) -> Blueprint:
 
 
 def read(
-    folder: Path, text: str, known: Blueprint, *, header: bool | None = None
+    folder: Path, text: str, model: Blueprint, *, header: bool | None = None
 ) -> tuple[list[list[float]], list[str]]:
     (folder / "rows.csv").write_bytes(text.encode())
-    rows, notes = read_rows(folder / "rows.csv", known, header=header)
+    rows, notes = read_rows(folder / "rows.csv", model, header=header)
     return rows.tolist(), notes
 
 
@@ -41,8 +41,8 @@ def read(
 def test_columns_without_names_are_taken_in_their_order(tmp_path: Path, text: str) -> None:
     rows, notes = read(tmp_path, text, blueprint())
     assert rows == [[1, 2, 3], [4, 5, 6]]
-    told = ["the model knows no names of its features: columns are taken in their order"]
-    assert notes == (told if "a" in text else [])
+    note = ["the model knows no names of its features: columns are taken in their order"]
+    assert notes == (note if "a" in text else [])
 
 
 LEFT_OUT = "columns that the model does not know are left out: happy"
@@ -63,13 +63,13 @@ def test_permuted_names_in_capitals_are_matched_with_a_note(tmp_path: Path) -> N
 
 
 def test_names_that_differ_in_case_alone_are_not_guessed(tmp_path: Path) -> None:
-    known = blueprint(2, (Column("a"), Column("b")))
+    model = blueprint(2, (Column("a"), Column("b")))
     with pytest.raises(DataError, match="lacks b; its columns are a, B, B, the model was trained on a, b"):
-        read(tmp_path, "a,B,B\n1,2,3\n", known)
-    known = blueprint(2, (Column("b"), Column("B")))
-    assert read(tmp_path, "B,b\n1,2\n", known)[0] == [[2, 1]]
+        read(tmp_path, "a,B,B\n1,2,3\n", model)
+    model = blueprint(2, (Column("b"), Column("B")))
+    assert read(tmp_path, "B,b\n1,2\n", model)[0] == [[2, 1]]
     with pytest.raises(DataError, match="lacks B"):
-        read(tmp_path, "b,c\n1,2\n", known)
+        read(tmp_path, "b,c\n1,2\n", model)
 
 
 def test_permuted_numbers_of_columns_are_found(tmp_path: Path) -> None:
@@ -80,14 +80,14 @@ NOMINAL = (Column("kind", ("kind", "unkind")),)
 
 
 @pytest.mark.parametrize(
-    ("text", "known"),
+    ("text", "model"),
     [("0\n1\n", blueprint(1)), ("0,1\n2,3\n", blueprint(2)), ("kind\nunkind\n", blueprint(2, NOMINAL))],
 )
-def test_a_first_line_that_may_be_a_row_is_not_eaten(tmp_path: Path, text: str, known: Blueprint) -> None:
+def test_a_first_line_that_may_be_a_row_is_not_eaten(tmp_path: Path, text: str, model: Blueprint) -> None:
     with pytest.raises(DataError, match="may be names or a row: say header=true or header=false"):
-        read(tmp_path, text, known)
-    assert len(read(tmp_path, text, known, header=True)[0]) == 1
-    assert len(read(tmp_path, text, known, header=False)[0]) == 2
+        read(tmp_path, text, model)
+    assert len(read(tmp_path, text, model, header=True)[0]) == 1
+    assert len(read(tmp_path, text, model, header=False)[0]) == 2
 
 
 @pytest.mark.parametrize("text", ["Bonn,S\nKiel,M\n", "town,length\nKiel,M\n"])
@@ -184,14 +184,14 @@ def test_arrays_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_arrays_with_named_columns_are_matched_by_name(tmp_path: Path) -> None:
-    known = blueprint(2, (Column("a"), Column("b")))
+    model = blueprint(2, (Column("a"), Column("b")))
     np.savez(tmp_path / "rows.npz", x=np.array([[1, 2, 3]]), columns=np.array(["b", "c", "a"]))
-    rows, notes = read_rows(tmp_path / "rows.npz", known)
+    rows, notes = read_rows(tmp_path / "rows.npz", model)
     assert rows.tolist() == [[3, 1]]
     assert notes == ["columns that the model does not know are left out: c"]
     np.savez(tmp_path / "rows.npz", x=np.array([[1, 2]]), columns=np.array(["b", "c"]))
     with pytest.raises(DataError, match="lacks a; its columns are b, c, the model was trained on a, b"):
-        read_rows(tmp_path / "rows.npz", known)
+        read_rows(tmp_path / "rows.npz", model)
 
 
 class Frame(dict[str, Any]):
@@ -209,12 +209,12 @@ def test_columns_of_a_data_frame_are_matched_by_their_names() -> None:
     filled = (Column("age", fill=33), Column("city", ("Bonn", "Kiel"), fill=1))
     lacking = Frame(city=["Bonn", None, "nan"], age=[30, np.nan, 40])
     assert checked_rows(lacking, blueprint(3, filled)).tolist() == [[30, 1, 0], [33, 0, 1], [40, 0, 1]]  # type: ignore[arg-type]
-    for wrong, told in [
+    for wrong, reason in [
         (Frame(size=["M"], town=["Kiel"], age=[30]), "x: lacks city; its columns are size, town, age"),
         (Frame(size=["L"], city=["Kiel"], age=[30]), "x, column size: 'L' is not one of S, M"),
         (Frame(size=["M"], city=["Kiel"], age=["old"]), "x, column age: could not convert"),
     ]:
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=reason):
             checked_rows(wrong, blueprint(4, PEOPLE))  # type: ignore[arg-type]
 
 
