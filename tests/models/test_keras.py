@@ -56,21 +56,23 @@ def copies(arrays: Any) -> dict[str, Any]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def assert_same(one: Any, other: Any) -> None:
-    assert list(one) == list(other)
-    for name, array in one.items():
+def assert_same(first: Any, other: Any) -> None:
+    assert list(first) == list(other)
+    for name, array in first.items():
         np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
 def test_a_keras_model_learns_as_the_numpy_network_from_the_same_weights(digits: Digits) -> None:
-    own = MLP([32], learning_rate=0.1, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
+    network = MLP([32], learning_rate=0.1, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     model = build()
-    model.load(dict(zip(model.arrays, own.arrays.values(), strict=True)))
-    losses = [[fit(each, digits, rows=1437, seed=epoch) for epoch in range(4)] for each in (model, own)]
+    model.load(dict(zip(model.arrays, network.arrays.values(), strict=True)))
+    losses = [
+        [fit(trainee, digits, rows=1437, seed=epoch) for epoch in range(4)] for trainee in (model, network)
+    ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
-    evaluations = [each.evaluate(digits.test_x, digits.test_y) for each in (model, own)]
+    evaluations = [trainee.evaluate(digits.test_x, digits.test_y) for trainee in (model, network)]
     np.testing.assert_allclose(evaluations[0].loss, evaluations[1].loss, rtol=1e-3)
-    np.testing.assert_allclose(model.predict(digits.test_x), own.predict(digits.test_x), atol=1e-3)
+    np.testing.assert_allclose(model.predict(digits.test_x), network.predict(digits.test_x), atol=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
@@ -96,14 +98,14 @@ def test_a_train_step_is_kerass_own_update(digits: Digits, optimizer: str) -> No
 
     from fedlocal.models.keras_modules import mlp
 
-    own = mlp((8, 8, 1), 10, [32])
-    own.set_weights(list(model.arrays.values()))
-    own.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    reference = mlp((8, 8, 1), 10, [32])
+    reference.set_weights(list(model.arrays.values()))
+    reference.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     for start in range(0, 96, 32):
         x, y = digits.x[start : start + 32], digits.y[start : start + 32]
-        own.train_on_batch(x.reshape(-1, 8, 8, 1), y)
+        reference.train_on_batch(x.reshape(-1, 8, 8, 1), y)
         model.train_step(x, y)
-    for array, weight in zip(model.arrays.values(), own.weights, strict=True):
+    for array, weight in zip(model.arrays.values(), reference.weights, strict=True):
         value: Any = weight.value.detach() if BACKEND == "torch" else weight.value
         np.testing.assert_allclose(array, np.asarray(value), atol=1e-5)
 
@@ -114,16 +116,16 @@ def test_a_model_that_was_used_goes_on_like_a_new_model_after_a_reset(digits: Di
     fit(used, digits, seed=5)
     used.load(start)
     used.load_optimizer(None)
-    for each in (new, used):
-        fit(each, digits)
+    for trainee in (new, used):
+        fit(trainee, digits)
     assert_same(new.arrays, used.arrays)
     assert (new.arrays["0.kernel"] != start["0.kernel"]).any()
 
 
 def test_names_are_the_same_in_each_build() -> None:
     assert list(build().arrays) == list(build().arrays) == ["0.kernel", "1.bias", "2.kernel", "3.bias"]
-    one, other = (list(build(optimizer="adam").optimizer_arrays) for _ in range(2))
-    assert one == other
+    first, other = (list(build(optimizer="adam").optimizer_arrays) for _ in range(2))
+    assert first == other
 
 
 def test_a_model_lives_in_memory_that_other_models_write_to(digits: Digits) -> None:
@@ -135,8 +137,8 @@ def test_a_model_lives_in_memory_that_other_models_write_to(digits: Digits) -> N
     assert memory.any()
     other = build(seed=1)
     other.live_in(memory)
-    for each in (model, other):
-        fit(each, digits, rows=32)
+    for trainee in (model, other):
+        fit(trainee, digits, rows=32)
     assert_same(model.arrays, other.arrays)
 
 
@@ -154,16 +156,16 @@ def test_the_anchor_pulls_towards_its_arrays(digits: Digits) -> None:
     start = copies(plain.arrays)
     target = {name: array + 1 for name, array in start.items()}
     pulled.anchor(0.5, target)
-    for each in (plain, pulled):
-        each.train_step(digits.x[:32], digits.y[:32])
+    for trainee in (plain, pulled):
+        trainee.train_step(digits.x[:32], digits.y[:32])
     for name, array in plain.arrays.items():
         np.testing.assert_allclose(pulled.arrays[name], array + 0.05, atol=1e-6)
 
 
 def test_dropout_depends_on_the_batch_and_on_nothing_else(digits: Digits) -> None:
     first, second = build("dropping"), build("dropping")
-    for each in (first, second):
-        fit(each, digits)
+    for trainee in (first, second):
+        fit(trainee, digits)
     assert_same(first.arrays, second.arrays)
     gradient, other = np.empty((2, first.size), np.float32)
     first.gradient(digits.x[:32], digits.y[:32], gradient)

@@ -260,8 +260,8 @@ def test_the_anchor_is_a_copy() -> None:
     tied.anchor(1.0, tied.arrays)  # views of what is about to move
     model.anchor(1.0, {name: array.copy() for name, array in model.arrays.items()})
     for seed in range(3):
-        for each in (tied, model):
-            each.train_step(*batch(each, seed=seed))
+        for trainee in (tied, model):
+            trainee.train_step(*batch(trainee, seed=seed))
     np.testing.assert_array_equal(tied.vector, model.vector)
 
 
@@ -270,8 +270,8 @@ def test_the_anchor_can_be_taken_away(mu: float) -> None:
     plain, model = build(), build()
     model.anchor(1.0, {name: array + 1 for name, array in model.arrays.items()})
     model.anchor(mu, None if mu else model.arrays)
-    for each in (plain, model):
-        each.train_step(*batch(each))
+    for trainee in (plain, model):
+        trainee.train_step(*batch(trainee))
     np.testing.assert_array_equal(model.vector, plain.vector)
 
 

@@ -30,12 +30,12 @@ def test_passes_of_any_stages_give_the_bits_of_the_gradient(
     for part in parts:
         for _ in range(1 + again):
             part.forward(room)
-    found = 0.0
+    total = 0.0
     for part in reversed(parts):
         for _ in range(1 + again):
-            found = part.lose(room, y) if part is parts[-1] else found
+            total = part.lose(room, y) if part is parts[-1] else total
             part.backward(room, out, 0.25)
-    assert found == loss
+    assert total == loss
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(np.concatenate([part.part(out) for part in parts]), expected)
 

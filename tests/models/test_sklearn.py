@@ -81,17 +81,17 @@ def test_a_step_of_the_network_is_one_update_of_its_own_partial_fit(digits: Any)
 
     options = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.1, "hidden_layer_sizes": (8,)}
     model = build(NETWORK[0], options)
-    own = MLPClassifier(**options, shuffle=False, batch_size=250, random_state=0)
-    own.partial_fit(digits.x[:250], digits.y[:250], classes=range(10))
+    reference = MLPClassifier(**options, shuffle=False, batch_size=250, random_state=0)
+    reference.partial_fit(digits.x[:250], digits.y[:250], classes=range(10))
     for (_, array), start in zip(
         model.arrays.items(),
-        (a for pair in zip(own.coefs_, own.intercepts_, strict=True) for a in pair),
+        (a for pair in zip(reference.coefs_, reference.intercepts_, strict=True) for a in pair),
         strict=True,
     ):
         start[...] = array
     model.train_step(digits.x[:250], digits.y[:250])
-    own.partial_fit(digits.x[:250], digits.y[:250])
-    np.testing.assert_array_equal(model.arrays["coefs_0"], own.coefs_[0])
+    reference.partial_fit(digits.x[:250], digits.y[:250])
+    np.testing.assert_array_equal(model.arrays["coefs_0"], reference.coefs_[0])
 
 
 def test_the_count_of_updates_is_the_optimizers_state_of_a_linear_model(digits: Any) -> None:
@@ -100,8 +100,8 @@ def test_the_count_of_updates_is_the_optimizers_state_of_a_linear_model(digits: 
     np.testing.assert_array_equal(model.optimizer_arrays["t_"], [101.0])
     other.load(model.arrays)
     other.load_optimizer(model.optimizer_arrays)
-    for each in (model, other):
-        fit(each, digits, seed=1)
+    for trainee in (model, other):
+        fit(trainee, digits, seed=1)
     np.testing.assert_array_equal(other.arrays["coef_"], model.arrays["coef_"])
     model.load_optimizer(None)
     np.testing.assert_array_equal(model.optimizer_arrays["t_"], [1.0])

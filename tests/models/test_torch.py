@@ -60,29 +60,31 @@ def copies(arrays: Any) -> dict[str, Any]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def assert_same(one: Any, other: Any) -> None:
-    assert list(one) == list(other)
-    for name, array in one.items():
+def assert_same(first: Any, other: Any) -> None:
+    assert list(first) == list(other)
+    for name, array in first.items():
         np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
 def test_a_module_learns_as_the_numpy_network_from_the_same_weights(digits: Digits) -> None:
-    own = MLP([32], learning_rate=0.1, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
+    network = MLP([32], learning_rate=0.1, inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     model = build()
-    weights = own.arrays
+    weights = network.arrays
     model.load({name: np.ascontiguousarray(array.T) for name, array in weights.items()})
-    losses = [[fit(each, digits, rows=1437, seed=epoch) for epoch in range(5)] for each in (model, own)]
+    losses = [
+        [fit(trainee, digits, rows=1437, seed=epoch) for epoch in range(5)] for trainee in (model, network)
+    ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
-    evaluations = [each.evaluate(digits.test_x, digits.test_y) for each in (model, own)]
+    evaluations = [trainee.evaluate(digits.test_x, digits.test_y) for trainee in (model, network)]
     np.testing.assert_allclose(evaluations[0].loss, evaluations[1].loss, rtol=1e-3)
-    np.testing.assert_allclose(model.predict(digits.test_x), own.predict(digits.test_x), atol=1e-3)
+    np.testing.assert_allclose(model.predict(digits.test_x), network.predict(digits.test_x), atol=1e-3)
 
 
 def test_initial_weights_follow_the_law_of_the_numpy_network() -> None:
-    own = MLP([512], inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
+    network = MLP([512], inputs=64, outputs=10, classes=True, rng=np.random.default_rng(0))
     for name, array in build({**PLAIN, "hidden": [512]}).arrays.items():
-        assert array.T.shape == own.arrays[name].shape
-        assert array.std() == pytest.approx(own.arrays[name].std(), rel=0.05)
+        assert array.T.shape == network.arrays[name].shape
+        assert array.std() == pytest.approx(network.arrays[name].std(), rel=0.05)
 
 
 @pytest.mark.parametrize("optimizer", [SGD, MOMENTUM, {"_target_": "torch.optim.AdamW", "lr": 0.01}])
@@ -95,13 +97,13 @@ def test_a_train_step_is_pytorchs_own_update(digits: Digits, optimizer: dict[str
         dict(zip(module.state_dict(), map(torch.tensor, model.arrays.values()), strict=True))
     )
     options = {key: value for key, value in optimizer.items() if key != "_target_"}
-    own = getattr(torch.optim, optimizer["_target_"].split(".")[-1])(module.parameters(), **options)
+    reference = getattr(torch.optim, optimizer["_target_"].split(".")[-1])(module.parameters(), **options)
     for start in range(0, 160, 32):
         x, y = digits.x[start : start + 32], digits.y[start : start + 32]
-        own.zero_grad()
+        reference.zero_grad()
         loss = torch.nn.functional.cross_entropy(module(torch.tensor(x)), torch.tensor(y))
         loss.backward()
-        own.step()
+        reference.step()
         assert model.train_step(x, y) == loss.item()
     for array, parameter in zip(model.arrays.values(), module.parameters(), strict=True):
         np.testing.assert_array_equal(array, parameter.detach().numpy())
@@ -134,8 +136,8 @@ def test_the_state_of_an_optimizer_can_be_handed_on_at_any_time(
         loaded.load_optimizer(model.optimizer_arrays)
         for name, array in written.optimizer_arrays.items():
             np.copyto(array, model.optimizer_arrays[name])
-        for each in (model, loaded, written):
-            fit(each, digits, rows=32, seed=step)
+        for trainee in (model, loaded, written):
+            fit(trainee, digits, rows=32, seed=step)
         assert_same(model.arrays, loaded.arrays)
         assert_same(model.arrays, written.arrays)
         assert {name: (a.shape, a.dtype) for name, a in model.optimizer_arrays.items()} == names
@@ -150,8 +152,8 @@ def test_a_model_that_was_used_goes_on_like_a_new_model_after_a_reset(
     fit(used, digits, seed=5)
     used.load(start)
     used.load_optimizer(None)
-    for each in (new, used):
-        fit(each, digits)
+    for trainee in (new, used):
+        fit(trainee, digits)
     assert_same(new.arrays, used.arrays)
     assert (new.arrays["layer0.weight"] != start["layer0.weight"]).any()
 
@@ -183,8 +185,8 @@ def test_a_model_lives_in_memory_that_other_models_write_to(digits: Digits) -> N
     assert memory.any()
     other = build(seed=1)
     other.live_in(memory)
-    for each in (model, other):
-        fit(each, digits, rows=32)
+    for trainee in (model, other):
+        fit(trainee, digits, rows=32)
     assert_same(model.arrays, other.arrays)
 
 

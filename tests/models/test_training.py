@@ -70,10 +70,10 @@ def test_each_epoch_visits_every_row_once_in_a_new_permutation(
 
 def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
     large, small = Recorder(), Recorder()
-    one = train(large, *rows(22), batch_size=22, epochs=3, rng=np.random.default_rng(0))
+    large_loss = train(large, *rows(22), batch_size=22, epochs=3, rng=np.random.default_rng(0))
     many = train(small, *rows(22), batch_size=8, epochs=3, rng=np.random.default_rng(0), accumulate=3)
     np.testing.assert_allclose(small.vector, large.vector, rtol=1e-4, atol=1e-6)
-    assert many == pytest.approx(one, rel=1e-5)
+    assert many == pytest.approx(large_loss, rel=1e-5)
 
 
 def test_training_returns_the_mean_loss_over_rows() -> None:
