@@ -74,8 +74,8 @@ def test_arrays_are_fetched_only_if_they_are_to_be_kept(tmp_path: Path) -> None:
     with Background(idle=True) as background:
         best = BestModel(background, tmp_path, ABOUT)
         for number, accuracy in enumerate([0.1, 0.5, 0.4, 0.5, 0.6], 1):
-            one = Round(number, metrics={"accuracy": accuracy})
-            best.note(one, partial(give, number))
+            round_ = Round(number, metrics={"accuracy": accuracy})
+            best.note(round_, partial(give, number))
     assert asked == [1, 2, 5]
 
 

@@ -43,21 +43,21 @@ def names(run: Path) -> list[str]:
     return sorted(path.name for path in (run / "checkpoints").iterdir())
 
 
-def assert_equal(found: Checkpoint | None, number: int) -> None:
-    assert found
-    assert found.round == number
-    assert list(found.arrays) == list(ARRAYS)
+def assert_equal(checkpoint: Checkpoint | None, number: int) -> None:
+    assert checkpoint
+    assert checkpoint.round == number
+    assert list(checkpoint.arrays) == list(ARRAYS)
     for name, array in ARRAYS.items():
-        assert found.arrays[name].dtype == array.dtype
-        np.testing.assert_array_equal(found.arrays[name], array)
+        assert checkpoint.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(checkpoint.arrays[name], array)
 
 
 def test_a_written_checkpoint_is_read_and_may_be_changed(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, Checkpoint(3, ARRAYS), ABOUT)
-    found = newest_checkpoint(tmp_path, ABOUT)
-    assert_equal(found, 3)
-    assert found
-    found.arrays["w"][0] = 7
+    checkpoint = newest_checkpoint(tmp_path, ABOUT)
+    assert_equal(checkpoint, 3)
+    assert checkpoint
+    checkpoint.arrays["w"][0] = 7
 
 
 @given(
@@ -76,9 +76,9 @@ def test_any_plain_array_keeps_its_bits(
 ) -> None:
     run = tmp_path_factory.mktemp("run")
     write_checkpoint(run, Checkpoint(1, {name: array.T}), {})
-    found = read_checkpoint(path_of(run, 1), {}).arrays[name]
-    assert found.shape == array.T.shape
-    assert found.astype(array.dtype).tobytes() == array.T.tobytes()
+    read = read_checkpoint(path_of(run, 1), {}).arrays[name]
+    assert read.shape == array.T.shape
+    assert read.astype(array.dtype).tobytes() == array.T.tobytes()
 
 
 def test_parts_are_joined_and_parted() -> None:

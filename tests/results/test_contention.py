@@ -18,9 +18,14 @@ START = Reading(100.0, own=5.0, busy=50.0, idle=20.0, stolen=1.0, cores=2)
 
 def later(wall: float, **seconds: float) -> Reading:
     """Return a reading some seconds after the first one."""
-    own, others = seconds.get("own", 0.0), seconds.get("others", 0.0)
-    stolen, idle = seconds.get("stolen", 0.0), 2 * wall - own - others - seconds.get("stolen", 0.0)
-    return Reading(100 + wall, 5 + own, 50 + own + others, 20 + idle, 1 + stolen, 2)
+    seconds_here, seconds_elsewhere = seconds.get("own", 0.0), seconds.get("others", 0.0)
+    stolen, idle = (
+        seconds.get("stolen", 0.0),
+        2 * wall - seconds_here - seconds_elsewhere - seconds.get("stolen", 0.0),
+    )
+    return Reading(
+        100 + wall, 5 + seconds_here, 50 + seconds_here + seconds_elsewhere, 20 + idle, 1 + stolen, 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_the_steps_of_the_clocks_are_nobodys_work() -> None:
     """Laps of 20 ms on two cores that the run has for itself, by clocks that go in steps of 20 ms."""
     exact = [(0.02 * lap, 0.04 * lap) for lap in range(101)]
     readings = iter(
-        Reading(wall, own // 0.02 * 0.02, (own + 0.013) // 0.02 * 0.02, 0.0, 0.0, 2) for wall, own in exact
+        Reading(wall, busy // 0.02 * 0.02, (busy + 0.013) // 0.02 * 0.02, 0.0, 0.0, 2) for wall, busy in exact
     )
     meter = Meter(lambda: next(readings))
     assert sum(meter.lap()["contended"] for _ in range(100)) <= 0.05
@@ -119,9 +124,9 @@ def process(number: int, parent: int, *ticks: int) -> str:
 
 
 def test_a_reading_is_of_the_cores_that_may_be_used_and_of_all_descendants(proc: Write) -> None:
-    own = os.getpid()
+    pid = os.getpid()
     family = {
-        7: process(7, own, 100, 50, 25, 25),
+        7: process(7, pid, 100, 50, 25, 25),
         8: process(8, 7, 300, 0, 0, 0),
         9: process(9, 1, 9999, 0, 0, 0),
     }
@@ -138,8 +143,8 @@ def test_clocks_in_another_form_are_ignored(proc: Write, stat: str) -> None:
 
 
 def test_a_descendant_that_has_ended_is_no_error(proc: Write, tmp_path: Path) -> None:
-    own, machine = os.getpid(), Machine()
-    proc(STAT, {7: process(7, own, 100, 0, 0, 0)})
+    pid, machine = os.getpid(), Machine()
+    proc(STAT, {7: process(7, pid, 100, 0, 0, 0)})
     assert READ(machine).own == 3.0
     (tmp_path / "7" / "stat").unlink()
     assert READ(machine).own == 2.0

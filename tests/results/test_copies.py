@@ -23,8 +23,8 @@ ROUNDS = [
 def recorded(folder: Path, *, ended: bool) -> None:
     """Leave the files of a history whose run ended, or was killed."""
     history = History(folder)
-    for one in ROUNDS:
-        history.record(one)
+    for round_ in ROUNDS:
+        history.record(round_)
     history.close()
     if not ended:
         (folder / "history.json").unlink()

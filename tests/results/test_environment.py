@@ -10,19 +10,19 @@ from fedlocal.results import environment
 
 
 def test_the_environment_is_ready_for_json() -> None:
-    found = json.loads(json.dumps(environment(), allow_nan=False))
-    assert found["versions"]["numpy"] == np.__version__
-    assert found["versions"]["python"].count(".") == 2
-    assert 1 <= found["cores"]["usable"] <= found["cores"]["logical"]
-    assert found["cpu"]
+    stored = json.loads(json.dumps(environment(), allow_nan=False))
+    assert stored["versions"]["numpy"] == np.__version__
+    assert stored["versions"]["python"].count(".") == 2
+    assert 1 <= stored["cores"]["usable"] <= stored["cores"]["logical"]
+    assert stored["cpu"]
 
 
 def test_libraries_and_threads_are_named_without_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    found = environment()
-    assert found["threads"]["OMP_NUM_THREADS"] == "3"
-    assert all("filepath" not in library for library in found["libraries"])
-    assert all(library["num_threads"] >= 1 for library in found["libraries"])
+    described = environment()
+    assert described["threads"]["OMP_NUM_THREADS"] == "3"
+    assert all("filepath" not in library for library in described["libraries"])
+    assert all(library["num_threads"] >= 1 for library in described["libraries"])
 
 
 def test_the_room_is_cheap_to_import() -> None:

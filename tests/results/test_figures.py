@@ -154,9 +154,9 @@ def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int)
     work = []
     for batch in range(batches):
         work += [Work(0, 0, 8 * batch + 1, 4), Work(1, 1, 8 * batch + 5, 2)]
-    one = Occupancy.of(Round(1, {"training": 8.0 * batches}, work=work))
-    assert one is not None
-    timeline([one], tmp_path / "timeline.png")
+    occupancy = Occupancy.of(Round(1, {"training": 8.0 * batches}, work=work))
+    assert occupancy is not None
+    timeline([occupancy], tmp_path / "timeline.png")
     computing, coordination, idle = (
         painted(tmp_path / "timeline.png", colour) for colour in ("#0072B2", "#E69F00", "#d4d4d4")
     )
@@ -177,11 +177,11 @@ def test_the_state_of_each_actor_in_a_round_is_read() -> None:
         there(2, {2: "left"}, {1: "crash"}, 0),
         there(3, {0: "away"}, {}, 0),  # of scheme=local: its model is evaluated all the same
     ]
-    found = states(rounds, 4)
-    assert found is not None
+    table = states(rounds, 4)
+    assert table is not None
     away, spared, part, left, failed = range(5)
     np.testing.assert_array_equal(
-        found.T, [[away, part, part, spared], [part, failed, left, spared], [away, *[spared] * 3]]
+        table.T, [[away, part, part, spared], [part, failed, left, spared], [away, *[spared] * 3]]
     )
 
 
@@ -192,8 +192,8 @@ def test_an_availability_is_not_drawn_where_all_actors_are_always_there_or_too_m
 
 @pytest.mark.parametrize(("actors", "rounds"), [(1, 1), (5, 40), (2000, 300)])
 def test_availabilities_are_drawn_at_all_sizes(tmp_path: Path, actors: int, rounds: int) -> None:
-    found = np.random.default_rng(0).integers(0, 5, (actors, rounds)).astype(np.int8)
-    availability(found, tmp_path / "availability.png")
+    table = np.random.default_rng(0).integers(0, 5, (actors, rounds)).astype(np.int8)
+    availability(table, tmp_path / "availability.png")
     assert_drawn(tmp_path / "availability.png")
 
 
@@ -204,9 +204,9 @@ def test_an_availability_without_rounds_is_refused(tmp_path: Path) -> None:
 
 def test_the_first_the_middle_and_the_last_round_are_drawn() -> None:
     rounds = [Round(0), *(worked(number, 2, 4, 1, 1 + number % 5) for number in range(1, 10)), Round(10)]
-    assert [one.number for one in representative(rounds)] == [1, 7, 9]
-    assert [one.number for one in representative(rounds[:3])] == [1, 2]
-    assert [one.number for one in representative(rounds[:2])] == [1]
+    assert [occupancy.number for occupancy in representative(rounds)] == [1, 7, 9]
+    assert [occupancy.number for occupancy in representative(rounds[:3])] == [1, 2]
+    assert [occupancy.number for occupancy in representative(rounds[:2])] == [1]
     assert representative([Round(0), Round(1, actors={0: {"seconds": 1.0}})]) == []
 
 

@@ -99,7 +99,7 @@ def test_only_the_torn_round_is_left_out(tmp_path: Path, torn: str, left: list[i
     history.record(SECOND)
     with (tmp_path / "metrics.csv").open("a") as stream:
         stream.write(torn)
-    assert [one.number for one in History.load(tmp_path).rounds] == left
+    assert [round_.number for round_ in History.load(tmp_path).rounds] == left
     history.close()
 
 
@@ -141,8 +141,8 @@ def test_numbers_that_are_not_finite_survive_both_files(tmp_path: Path) -> None:
 
 def recorded(folder: Path, *rounds: Round) -> History:
     history = History(folder)
-    for one in rounds:
-        history.record(one)
+    for round_ in rounds:
+        history.record(round_)
     return history
 
 
@@ -195,7 +195,7 @@ def test_a_damaged_timeline_costs_only_itself(
     recorded(tmp_path, SECOND, THIRD).close()
     copy_of(tmp_path / "timeline.csv").unlink()
     (tmp_path / "timeline.csv").write_text(content)
-    assert [len(one.work) for one in History.load(tmp_path).rounds] == [0, 0]
+    assert [len(round_.work) for round_ in History.load(tmp_path).rounds] == [0, 0]
     assert "timeline.csv" in caplog.text
 
 
@@ -204,12 +204,12 @@ def test_a_timeline_that_cannot_be_written_does_not_end_a_run(
 ) -> None:
     history = History(tmp_path)
     (tmp_path / "timeline.csv").mkdir()  # in the way
-    for one in (SECOND, THIRD, FOURTH):
-        history.record(one)
+    for round_ in (SECOND, THIRD, FOURTH):
+        history.record(round_)
     history.close()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     (tmp_path / "timeline.csv").rmdir()
-    assert [one.number for one in History.load(tmp_path).rounds] == [1, 2, 3]
+    assert [round_.number for round_ in History.load(tmp_path).rounds] == [1, 2, 3]
 
 
 def test_a_lost_folder_is_saved_whole(tmp_path: Path) -> None:
@@ -224,8 +224,8 @@ def test_a_lost_folder_is_saved_whole(tmp_path: Path) -> None:
 def test_stretches_come_from_work_or_from_the_actors() -> None:
     assert THIRD.stretches == WAVES
     when = {"started": 0.5, "seconds": 1.0, "worker": 1.0}
-    one = Round(1, actors={3: when, 2: when | {"started": 0.25}, 1: {"seconds": 1.0}})
-    assert one.stretches == [Work(3, 1, 0.5, 1.0), Work(2, 1, 0.25, 1.0)]
+    round_ = Round(1, actors={3: when, 2: when | {"started": 0.25}, 1: {"seconds": 1.0}})
+    assert round_.stretches == [Work(3, 1, 0.5, 1.0), Work(2, 1, 0.25, 1.0)]
     assert SECOND.stretches == []
 
 
@@ -245,9 +245,9 @@ NUMBERS = st.dictionaries(NAMES, st.floats(allow_nan=False), max_size=3)
         ).map(tuple),
     )
 )
-def test_a_round_is_its_rows(one: Round) -> None:
-    rows = list(one.rows())
-    assert rounds_from_rows(rows) == ([one] if rows else [])
+def test_a_round_is_its_rows(round_: Round) -> None:
+    rows = list(round_.rows())
+    assert rounds_from_rows(rows) == ([round_] if rows else [])
 
 
 def test_histories_of_earlier_versions_are_read(tmp_path: Path) -> None:
@@ -331,8 +331,8 @@ def test_training_goes_on_when_the_disk_is_full(tmp_path: Path, caplog: pytest.L
     assert history._metrics is not None
     history._metrics.close()
     history._metrics._streams = [full, full]
-    for one in (FIRST, SECOND, Round(2)):
-        history.record(one)
+    for round_ in (FIRST, SECOND, Round(2)):
+        history.record(round_)
     assert len(history.rounds) == 3
     history.close()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]

@@ -9,15 +9,15 @@ VALUES = [0.91, 0.94, 0.97, 0.90]
 
 
 def test_the_interval_is_that_of_students_t() -> None:
-    found = mean(VALUES)
-    low, high = stats.t.interval(0.95, len(VALUES) - 1, loc=found.estimate, scale=stats.sem(VALUES))
-    assert (found.estimate, found.low, found.high) == pytest.approx((0.93, low, high))
+    interval = mean(VALUES)
+    low, high = stats.t.interval(0.95, len(VALUES) - 1, loc=interval.estimate, scale=stats.sem(VALUES))
+    assert (interval.estimate, interval.low, interval.high) == pytest.approx((0.93, low, high))
 
 
 def test_a_single_value_has_no_interval_and_no_values_have_no_estimate() -> None:
-    one, none = mean([3.0]), mean([])
-    assert (one.estimate, one.known, one.trials) == (3.0, False, 1)
-    assert math.isnan(one.low)
+    single, none = mean([3.0]), mean([])
+    assert (single.estimate, single.known, single.trials) == (3.0, False, 1)
+    assert math.isnan(single.low)
     assert math.isnan(none.estimate)
 
 

@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("place", "which", "number"),
+    ("name", "which", "number"),
     [
         ("", "last", 7),
         ("", "best", 5),
@@ -35,8 +35,8 @@ def run(tmp_path: Path) -> Path:
         ("best-5.npz", "last", 5),
     ],
 )
-def test_a_saved_model_is_loaded_as_it_was(run: Path, place: str, which: Any, number: int) -> None:
-    saved = load_saved(run / place, which)
+def test_a_saved_model_is_loaded_as_it_was(run: Path, name: str, which: Any, number: int) -> None:
+    saved = load_saved(run / name, which)
     assert weights_hash(saved.arrays) == weights_hash(ARRAYS)
     assert saved.manifest["round"] == number
     assert saved.manifest["metrics"] == {"accuracy": 0.5, "loss": "nan"}

@@ -34,8 +34,8 @@ def test_an_owner_that_is_killed_owns_nothing(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("place", ["missing", "file"])
-def test_a_path_that_is_no_folder_is_a_clear_error(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_path_that_is_no_folder_is_a_clear_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ResultsError, match="results cannot be written to"), owning(tmp_path / place):
+    with pytest.raises(ResultsError, match="results cannot be written to"), owning(tmp_path / name):
         pass

@@ -38,8 +38,8 @@ def rounds(numbers: Sequence[int]) -> list[Round]:
 def test_plain_lines_are_few_and_hold_the_first_and_the_last() -> None:
     stream = io.StringIO()
     with progress(100, "federated", "plain", stream) as show:
-        for one in rounds(range(101)):
-            show(one)
+        for round_ in rounds(range(101)):
+            show(round_)
     lines = stream.getvalue().splitlines()
     assert 10 <= len(lines) <= 12
     assert lines[0] == "federated  round 0/100  loss 1.0000  accuracy 0.0000"
@@ -51,8 +51,8 @@ def test_plain_lines_are_few_and_hold_the_first_and_the_last() -> None:
 def test_short_runs_show_each_round_once_at_most(total: int) -> None:
     stream = io.StringIO()
     with progress(total, "x", "plain", stream) as show:
-        for one in rounds(range(1, total + 1)):
-            show(one)
+        for round_ in rounds(range(1, total + 1)):
+            show(round_)
     shown = [line.split()[2] for line in stream.getvalue().splitlines()]
     assert shown[0] == f"1/{total}"
     assert shown[-1] == f"{total}/{total}"
@@ -79,8 +79,8 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "90")
     stream = Terminal()
     with progress(4, "federated [a]", stream=stream) as show:
-        for one in [*rounds([0, 2]), Round(3), *rounds([4])]:
-            show(one)
+        for round_ in [*rounds([0, 2]), Round(3), *rounds([4])]:
+            show(round_)
     text = stream.getvalue()
     assert "federated [a]" in text
     assert "4/4" in text
@@ -101,8 +101,8 @@ def test_a_reader_that_leaves_does_not_end_the_run(mode: Any, monkeypatch: pytes
     monkeypatch.setenv("TERM", "xterm")
     stream = Gone()
     with progress(3, "federated", mode, stream) as show:
-        for one in rounds([1, 2, 3]):
-            show(one)
+        for round_ in rounds([1, 2, 3]):
+            show(round_)
     assert stream.attempts == 1  # silent from then on
 
 

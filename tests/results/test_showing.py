@@ -27,9 +27,9 @@ def histories() -> dict[str, History]:
 
 
 def svg_of(html: str) -> str:
-    found = re.search(r"<svg.*</svg>", html, re.DOTALL)
-    assert found
-    return found[0]
+    match = re.search(r"<svg.*</svg>", html, re.DOTALL)
+    assert match
+    return match[0]
 
 
 def test_a_run_is_a_table_its_hash_and_its_folder() -> None:

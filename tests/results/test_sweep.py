@@ -156,16 +156,16 @@ def test_a_run_that_failed_after_training_is_not_compared(tmp_path: Path, write_
 
 
 def test_no_option_of_a_run_shares_its_column_with_a_result() -> None:
-    overrides = {each.name: "0" for each in fields(Config)}
+    overrides = {field.name: "0" for field in fields(Config)}
     header = comparison_csv([SweepRow("0", "failed", overrides=overrides)]).splitlines()[0].split(",")
     assert len(header) == len(set(header))
 
 
 @pytest.mark.parametrize(
-    "begun", ["=1+1", "+cmd|x", "@SUM(1)", "-2+3", "\t=1", "\r=1", "\x1b]0;x\x07", " =1", "\uff1d1"]
+    "text", ["=1+1", "+cmd|x", "@SUM(1)", "-2+3", "\t=1", "\r=1", "\x1b]0;x\x07", " =1", "\uff1d1"]
 )
-def test_no_cell_of_a_sweep_is_a_formula_or_speaks_to_a_terminal(begun: str) -> None:
-    row = SweepRow(begun, "failed", error=begun, overrides={"note": begun, begun: "1"})
+def test_no_cell_of_a_sweep_is_a_formula_or_speaks_to_a_terminal(text: str) -> None:
+    row = SweepRow(text, "failed", error=text, overrides={"note": text, text: "1"})
     header, record = csv.reader(io.StringIO(comparison_csv([row]), newline=""))
     assert len(header) == len(record) > 2
     for cell in (*header, *record):

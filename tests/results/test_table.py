@@ -69,8 +69,8 @@ def test_the_time_of_a_round_stands_below_the_table_where_it_was_recorded() -> N
 
 
 def test_the_work_of_the_workers_stands_below_the_table_where_it_is_known() -> None:
-    known = Arm("federated", 0.9, 0.1, 2.0, efficiency=0.75, coordination_share=0.05, critical_path=1.5)
-    lines = [line.rstrip() for line in printed(comparison_table([known, *ARMS[1:]]))]
+    measured = Arm("federated", 0.9, 0.1, 2.0, efficiency=0.75, coordination_share=0.05, critical_path=1.5)
+    lines = [line.rstrip() for line in printed(comparison_table([measured, *ARMS[1:]]))]
     assert "workers: 75 % computing, 5 % coordination, 20 % waiting for others" in lines
     assert "critical path: 1.50 s of 2.00 s" in lines
     assert not any(line.startswith(("workers", "critical")) for line in printed(comparison_table(ARMS)))

@@ -69,16 +69,16 @@ def test_name_dtype_shape_and_number_matter(other: dict[str, NDArray[Any]]) -> N
 
 
 @given(st.integers(0, 2), st.integers(0, 31))
-def test_one_bit_matters(place: int, bit: int) -> None:
+def test_one_bit_matters(index: int, bit: int) -> None:
     bits = WEIGHTS["b"].copy().view(np.uint32)
-    bits[place] ^= np.uint32(1 << bit)
+    bits[index] ^= np.uint32(1 << bit)
     assert weights_hash(WEIGHTS | {"b": bits.view(np.float32)}) != weights_hash(WEIGHTS)
 
 
 def test_parts_cannot_flow_into_one_another() -> None:
-    one = {"a": np.frombuffer(b"xyz", np.uint8), "b": np.empty(0, np.uint8)}
+    joined = {"a": np.frombuffer(b"xyz", np.uint8), "b": np.empty(0, np.uint8)}
     two = {"a": np.frombuffer(b"xy", np.uint8), "b": np.frombuffer(b"z", np.uint8)}
-    assert weights_hash(one) != weights_hash(two)
+    assert weights_hash(joined) != weights_hash(two)
     assert weights_hash({"ab": np.zeros(1)}) != weights_hash({"a": np.zeros(1)})
 
 

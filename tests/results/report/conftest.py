@@ -29,14 +29,14 @@ Trained = Callable[..., Path]
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Return the folder of a real run, trained once in a session; not to be changed."""
-    known: dict[tuple[str, ...], Path] = {}
+    folders: dict[tuple[str, ...], Path] = {}
 
     def train(*overrides: str) -> Path:
-        if overrides not in known:
+        if overrides not in folders:
             folder = tmp_path_factory.mktemp("run")
             run(compose(*SMALL, *overrides), folder, overrides)
-            known[overrides] = folder
-        return known[overrides]
+            folders[overrides] = folder
+        return folders[overrides]
 
     return train
 

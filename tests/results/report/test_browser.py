@@ -108,11 +108,11 @@ def test_a_click_on_a_header_sorts_numbers_as_numbers_and_missing_values_last(op
     for direction, sign in (("ascending", 1), ("descending", -1)):
         header.locator("button").click()
         assert header.get_attribute("aria-sort") == direction
-        found = cells.evaluate_all(values)
-        known = [value for value in found if value is not None]
-        assert len(known) >= 4
-        assert known == sorted(known, key=lambda value: sign * value)
-        assert found[: len(known)] == known
+        shown = cells.evaluate_all(values)
+        present = [value for value in shown if value is not None]
+        assert len(present) >= 4
+        assert present == sorted(present, key=lambda value: sign * value)
+        assert shown[: len(present)] == present
     assert page.locator('table.comparison th[aria-sort$="ending"]').count() == 1
 
 

@@ -7,9 +7,9 @@ from fedlocal.results import ResultsError
 from fedlocal.results.report.finding import find_runs
 
 
-def made(place: Path, *names: str) -> None:
+def made(folder: Path, *names: str) -> None:
     for name in names:
-        path = place / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
@@ -30,9 +30,9 @@ def test_runs_are_found_in_a_run_a_sweep_and_a_folder_of_both(tmp_path: Path) ->
 
 def test_runs_of_several_folders_are_told_apart_and_counted_once(tmp_path: Path) -> None:
     made(tmp_path, "a/s/0/summary.json", "b/s/0/summary.json")
-    found = find_runs([tmp_path / "a" / "s", tmp_path / "b" / "s", tmp_path / "a" / "s" / "0"])
-    assert set(found.values()) == {(tmp_path / each / "s" / "0").resolve() for each in "ab"}
-    assert set(found) == {"s/0", str((tmp_path / "b" / "s" / "0").resolve())}
+    runs = find_runs([tmp_path / "a" / "s", tmp_path / "b" / "s", tmp_path / "a" / "s" / "0"])
+    assert set(runs.values()) == {(tmp_path / name / "s" / "0").resolve() for name in "ab"}
+    assert set(runs) == {"s/0", str((tmp_path / "b" / "s" / "0").resolve())}
 
 
 def test_an_empty_numbered_folder_beside_runs_is_a_run_that_never_began(tmp_path: Path) -> None:

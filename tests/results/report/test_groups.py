@@ -49,15 +49,15 @@ def test_runs_that_differ_in_their_seed_alone_are_one_setting_the_best_first(com
 def test_repeats_of_one_seed_are_no_further_evidence() -> None:
     runs = [recorded("0", 0.8, seed="0"), recorded("1", 0.8, seed="0"), recorded("2", 0.9, seed="1")]
     (group,) = compare(runs).groups
-    found = group.of(lambda arm: arm.accuracy)
-    assert found.estimate == pytest.approx(0.85)
-    assert found.trials == 2
+    interval = group.of(lambda arm: arm.accuracy)
+    assert interval.estimate == pytest.approx(0.85)
+    assert interval.trials == 2
 
 
 def test_differences_from_the_baseline_are_taken_seed_by_seed() -> None:
     runs = [recorded("0", 0.8, base=0.9, seed="0"), recorded("1", 0.6, base=0.7, seed="1")]
-    found = compare(runs).groups[0].against(lambda arm: arm.accuracy, BASE)
-    assert (found.estimate, found.high - found.low) == pytest.approx((-0.1, 0.0))
+    interval = compare(runs).groups[0].against(lambda arm: arm.accuracy, BASE)
+    assert (interval.estimate, interval.high - interval.low) == pytest.approx((-0.1, 0.0))
 
 
 def test_a_baseline_that_settings_have_in_common_is_one_line(comparison: Comparison) -> None:

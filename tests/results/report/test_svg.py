@@ -48,36 +48,36 @@ def test_a_box_is_of_many_values_and_dots_of_few() -> None:
     figure = drawn(
         boxes([Row("few", values=(1, 2, 3)), Row("many", values=(1, 2, 3, 4, 5, 99))], "t", "d", "u")
     )
-    circles = [each for each in figure if each.tag == "circle"]
+    circles = [element for element in figure if element.tag == "circle"]
     assert len(circles) == 3 + 1  # and one beyond the whiskers
-    assert [each.get("class") for each in figure if each.tag == "rect"] == ["box s0"]
+    assert [element.get("class") for element in figure if element.tag == "rect"] == ["box s0"]
 
 
 def test_parts_of_a_whole_fill_the_width() -> None:
     figure = drawn(shares([("a", (0.5, 0.25, 0.25))], "t", "d", ("x", "y", "z")))
-    widths = [float(str(each.get("width"))) for each in figure if each.tag == "rect"]
+    widths = [float(str(element.get("width"))) for element in figure if element.tag == "rect"]
     assert widths[0] == pytest.approx(2 * widths[1], abs=0.2)
 
 
 def test_a_heat_map_is_bounded_and_the_darkest_is_the_whole() -> None:
     many = [[float(actor == label) for label in range(500)] for actor in range(300)]
     figure = drawn(heat_map(many, range(300), [str(k) for k in range(500)], [1.0] * 300, "t", "d"))
-    cells = "".join(str(each.get("d")) for each in figure if each.tag == "path").count("z")
+    cells = "".join(str(element.get("d")) for element in figure if element.tag == "path").count("z")
     assert cells <= MOST_ROWS * MOST_COLUMNS
     whole = drawn(heat_map([[4.0, 0.0]], [0], ["a", "b"], [4.0], "t", "d"))
-    assert {each.get("class") for each in whole if each.tag == "path"} == {"h8", "h0"}
+    assert {element.get("class") for element in whole if element.tag == "path"} == {"h8", "h0"}
 
 
 def test_actors_that_own_nothing_have_no_spread() -> None:
     figure = drawn(spread([[NAN] * 5, [0.0, 1.0, 2.0, 3.0, 4.0]], [0, 1], [0.0, 5.0], "t", "d"))
-    assert len([each for each in figure if each.get("class") == "box s0"]) == 1
+    assert len([element for element in figure if element.get("class") == "box s0"]) == 1
 
 
 def test_stretches_too_near_to_be_told_apart_are_drawn_as_one() -> None:
     work = [Work(actor, 0, actor * 1e-4, 0.99e-4) for actor in range(10_000)]
-    one = Occupancy.of(Round(1, {"training": 1.0}, work=work))
-    assert one is not None
-    assert len(timeline(one, "t", "d").markup("it")) < 3_000
+    occupancy = Occupancy.of(Round(1, {"training": 1.0}, work=work))
+    assert occupancy is not None
+    assert len(timeline(occupancy, "t", "d").markup("it")) < 3_000
 
 
 def test_words_in_a_figure_are_words() -> None:

@@ -10,19 +10,19 @@ from fedlocal.results.trackers import Beginning, Ending, Point
 class Recorder:
     """Remembers, in the class: a run makes its own instance."""
 
-    told: ClassVar[list[Any]] = []
+    events: ClassVar[list[Any]] = []
 
     def open(self, folder: Path | None) -> None:
-        self.told[:] = [folder]
+        self.events[:] = [folder]
 
     def begin(self, run: Beginning) -> None:
-        self.told.append(run)
+        self.events.append(run)
 
     def log(self, points: Sequence[Point]) -> None:
-        self.told.extend(points)
+        self.events.extend(points)
 
     def end(self, run: Ending) -> None:
-        self.told.append(run)
+        self.events.append(run)
 
 
 class Broken:

@@ -33,10 +33,10 @@ main()
 """
 
 
-def killed(place: Path, *arguments: str) -> Path:
+def killed(parent: Path, *arguments: str) -> Path:
     """Return the folder of a run that was killed after its third round, of which trackers were told."""
-    folder = place / "run"
+    folder = parent / "run"
     line = [sys.executable, "-c", DIES, *SMALL, "checkpoint_every=1", *arguments, "hydra.run.dir=run"]
-    done = subprocess.run(line, cwd=place, check=False)
+    done = subprocess.run(line, cwd=parent, check=False)
     assert done.returncode == -signal.SIGKILL
     return folder

@@ -34,43 +34,45 @@ MLFLOW = "tracker=mlflow"
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Be in an empty folder, whose name has what addresses cannot: the store is in the working directory."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    (place := tmp_path / "20 %20#20?20").mkdir()
-    monkeypatch.chdir(place)
-    return place
+    (folder := tmp_path / "20 %20#20?20").mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
-def client(place: Path) -> Any:
+def client(folder: Path) -> Any:
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(f"sqlite:///{str(place).translate({37: '%25', 35: '%23', 63: '%3F'})}/mlflow.db")
+    return MlflowClient(f"sqlite:///{str(folder).translate({37: '%25', 35: '%23', 63: '%3F'})}/mlflow.db")
 
 
-def runs(place: Path, experiment: str = "fedlocal") -> list[Any]:
-    found = client(place).get_experiment_by_name(experiment)
-    return list(client(place).search_runs([found.experiment_id]))
+def runs(folder: Path, experiment: str = "fedlocal") -> list[Any]:
+    experiment_ = client(folder).get_experiment_by_name(experiment)
+    return list(client(folder).search_runs([experiment_.experiment_id]))
 
 
 def artefacts_of(stored: Any) -> Path:
     return Path(url2pathname(urlsplit(stored.info.artifact_uri).path))
 
 
-def logged(place: Path, stored: Any) -> set[tuple[str, int, float]]:
+def logged(folder: Path, stored: Any) -> set[tuple[str, int, float]]:
     """Return all metrics of a run but the results, and check that nothing is there twice."""
     names = [name for name in stored.data.metrics if not name.startswith("final/")]
-    get = client(place).get_metric_history
-    points = [(name, one.step, one.value) for name in names for one in get(stored.info.run_id, name)]
+    get = client(folder).get_metric_history
+    points = [(name, metric.step, metric.value) for name in names for metric in get(stored.info.run_id, name)]
     assert len(points) == len({point[:2] for point in points})
     return set(points)
 
 
 def measured(outcome: Run) -> set[tuple[str, int, float]]:
-    main, *others = outcome.histories.items()
-    found = _measured(main[1])
-    return found.union(*(_measured(history, f"{arm_name(name)}/") for name, history in others))
+    main, *baselines = outcome.histories.items()
+    points = _measured(main[1])
+    return points.union(*(_measured(history, f"{arm_name(name)}/") for name, history in baselines))
 
 
 def _measured(history: History, above: str = "") -> set[tuple[str, int, float]]:
-    return {(f"{above}{k}", one.number, v) for one in history.rounds for k, v in numbers(one).items()}
+    return {
+        (f"{above}{k}", round_.number, v) for round_ in history.rounds for k, v in numbers(round_).items()
+    }
 
 
 def test_mlflow_reads_the_measurements(here: Path) -> None:
@@ -164,7 +166,7 @@ def test_a_store_that_breaks_is_one_warning(
     monkeypatch.setattr(following, "REST", 0)
     outcome = run(compose(*SMALL, "baseline=false", MLFLOW))
     assert outcome.hashes == run(compose(*SMALL, "baseline=false")).hashes
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "tracker=mlflow: " in warning.getMessage()
     assert "no such table: metrics" in warning.getMessage()
 
@@ -227,19 +229,19 @@ def test_nothing_is_sent_anywhere_and_nothing_is_printed(here: Path, order: str)
 
 def test_runs_that_begin_at_the_same_time_share_a_store(here: Path) -> None:
     line = [sys.executable, "-m", "fedlocal", *SMALL, "baseline=false", MLFLOW]
-    begun = [subprocess.Popen([*line, f"hydra.run.dir=run{number}"], cwd=here) for number in range(2)]
-    assert [process.wait(timeout=600) for process in begun] == [0, 0]
-    assert [one.info.status for one in runs(here)] == ["FINISHED", "FINISHED"]
+    processes = [subprocess.Popen([*line, f"hydra.run.dir=run{number}"], cwd=here) for number in range(2)]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
+    assert [run_.info.status for run_ in runs(here)] == ["FINISHED", "FINISHED"]
 
 
 def test_runs_of_a_sweep_share_an_experiment_and_their_sweep_is_a_tag(here: Path) -> None:
     asked = ["baseline=false", "tracker=[tensorboard,mlflow]", "hydra.sweep.dir=study", "actors=2,3"]
     subprocess.run([sys.executable, "-m", "fedlocal", "-m", *SMALL, *asked], cwd=here, check=True)
     stored = runs(here)
-    assert {one.data.params["actors"] for one in stored} == {"2", "3"}
-    assert {one.data.tags["sweep"] for one in stored} == {"study"}
-    for one in stored:
-        assert one.info.run_name == f"actors={one.data.params['actors']}"
+    assert {run_.data.params["actors"] for run_ in stored} == {"2", "3"}
+    assert {run_.data.tags["sweep"] for run_ in stored} == {"study"}
+    for run_ in stored:
+        assert run_.info.run_name == f"actors={run_.data.params['actors']}"
     boards = {path.parent.relative_to(here) for path in here.rglob("events.out.tfevents.*")}
     assert {board.as_posix() for board in boards} == {
         "study/0/tensorboard/actors=2/federated",

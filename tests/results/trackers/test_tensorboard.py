@@ -23,15 +23,15 @@ pytestmark = pytest.mark.extras
 def read(folder: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
-    found.Reload()
-    return found
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
+    events.Reload()
+    return events
 
 
-def scalars(found: Any) -> set[tuple[str, int, float]]:
+def scalars(stored: Any) -> set[tuple[str, int, float]]:
     """Return all that is there but the results, and check that nothing is there twice."""
-    tags = [tag for tag in found.Tags()["scalars"] if not tag.startswith("final/")]
-    events = [(tag, event.step, event.value) for tag in tags for event in found.Scalars(tag)]
+    tags = [tag for tag in stored.Tags()["scalars"] if not tag.startswith("final/")]
+    events = [(tag, event.step, event.value) for tag in tags for event in stored.Scalars(tag)]
     assert len(events) == len(set(events)) == len({event[:2] for event in events})
     return set(events)
 
@@ -39,16 +39,16 @@ def scalars(found: Any) -> set[tuple[str, int, float]]:
 def measured(history: History) -> set[tuple[str, int, float]]:
     """Return what a history holds; TensorBoard's numbers have 32 bits."""
     return {
-        (tag, one.number, float(np.float32(value)))
-        for one in history.rounds
-        for tag, value in numbers(one).items()
+        (tag, round_.number, float(np.float32(value)))
+        for round_ in history.rounds
+        for tag, value in numbers(round_).items()
     }
 
 
-def plugin(found: Any, tag: str) -> Any:
+def plugin(events: Any, tag: str) -> Any:
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-    content = found.SummaryMetadata(f"_hparams_/{tag}").plugin_data.content
+    content = events.SummaryMetadata(f"_hparams_/{tag}").plugin_data.content
     return getattr(HParamsPluginData.FromString(content), tag)
 
 
@@ -57,8 +57,8 @@ def test_tensorboard_reads_the_measurements(tmp_path: Path) -> None:
     outcome = run(config, tmp_path)
     places = {name: arm_folder(tmp_path / "tensorboard", name) for name in outcome.histories}
     assert len(places) > 1
-    for name, place in places.items():
-        assert scalars(read(place)) == measured(outcome.histories[name])
+    for name, folder in places.items():
+        assert scalars(read(folder)) == measured(outcome.histories[name])
     main = read(places["federated"])
     assert main.Scalars("final/accuracy")[0].value == np.float32(outcome.arms[0].accuracy)
     for figure in tmp_path.glob("*.png"):
@@ -73,22 +73,22 @@ def test_tensorboard_reads_the_measurements(tmp_path: Path) -> None:
 def test_the_table_of_hyperparameters_has_the_configuration(tmp_path: Path) -> None:
     config = compose(*SMALL, "baseline=false", "tracker=tensorboard")
     run(config, tmp_path)
-    found = read(tmp_path / "tensorboard" / "federated")
-    stored = {name: getattr(value, value.WhichOneof("kind")) for name, value in _hparams(found).items()}
+    events = read(tmp_path / "tensorboard" / "federated")
+    stored = {name: getattr(value, value.WhichOneof("kind")) for name, value in _hparams(events).items()}
     assert stored == parameters(config)
-    assert plugin(found, "session_end_info").status == 1  # success
+    assert plugin(events, "session_end_info").status == 1  # success
 
 
-def _hparams(found: Any) -> dict[str, Any]:
-    return dict(plugin(found, "session_start_info").hparams)
+def _hparams(events: Any) -> dict[str, Any]:
+    return dict(plugin(events, "session_start_info").hparams)
 
 
 def test_a_run_that_was_killed_goes_on_without_a_round_missing_or_twice(tmp_path: Path) -> None:
     folder = killed(tmp_path, "tracker=tensorboard")
-    place = folder / "tensorboard" / "federated"
-    assert {event.step for event in read(place).Scalars("loss")} == {0, 1, 2, 3}
+    folder_ = folder / "tensorboard" / "federated"
+    assert {event.step for event in read(folder_).Scalars("loss")} == {0, 1, 2, 3}
     outcome = fedlocal.resume(folder)
-    assert scalars(read(place)) == measured(outcome.histories["federated"])
+    assert scalars(read(folder_)) == measured(outcome.histories["federated"])
     assert scalars(read(folder / "tensorboard" / "sequential-1-thread")) == measured(
         outcome.histories["sequential, 1 thread"]
     )
@@ -120,7 +120,7 @@ def test_a_place_that_cannot_be_written_is_one_warning(
     (tmp_path / "tensorboard").write_text("in the way")
     outcome = run(compose(*SMALL, "tracker=tensorboard"), tmp_path)
     assert outcome.hashes == run(compose(*SMALL)).hashes
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "tracker=tensorboard: " in warning.getMessage()
 
 
@@ -134,5 +134,5 @@ def test_a_full_disk_is_one_warning(
     monkeypatch.setattr(record_writer, "open_file", lambda path: full())
     outcome = run(compose(*SMALL, "baseline=false", "tracker=tensorboard"), tmp_path)
     assert outcome.arms[0].accuracy is not None
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "No space left on device; the run goes on without it" in warning.getMessage()
