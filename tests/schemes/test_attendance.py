@@ -35,7 +35,7 @@ def test_backends_workers_and_elastic_workers_give_the_same_bits(availability: s
 
 def test_another_seed_has_other_actors_there() -> None:
     runs = [trained(*AVAILABILITIES["dropout"], INLINE, f"seed={seed}") for seed in (0, 1)]
-    first, second = ([one.absent for one in each.histories["federated"].rounds] for each in runs)
+    first, second = ([round_.absent for round_ in run.histories["federated"].rounds] for run in runs)
     assert first != second
 
 
@@ -51,8 +51,8 @@ def test_the_history_says_who_was_there(tmp_path: Path) -> None:
     schedule = ["availability=schedule", "availability.join={2: [1]}", "availability.leave={3: [0, 4]}"]
     run(compose(*SMALL, *schedule, INLINE), tmp_path)
     for history in (History.load(tmp_path), _from_csv(tmp_path)):
-        assert [one.absent for one in history.rounds[1:]] == [{1: "away"}, {}, {0: "away", 4: "away"}]
-        assert [sorted(one.actors) for one in history.rounds[1:]] == [
+        assert [round_.absent for round_ in history.rounds[1:]] == [{1: "away"}, {}, {0: "away", 4: "away"}]
+        assert [sorted(round_.actors) for round_ in history.rounds[1:]] == [
             [0, 2, 3, 4],
             [0, 1, 2, 3, 4],
             [1, 2, 3],
@@ -70,11 +70,11 @@ def test_rounds_with_nobody_there_are_part_of_the_run(tmp_path: Path) -> None:
     nobody = [*AVAILABILITIES["schedule"], "availability.leave={3: [0, 1, 2, 3, 4]}", INLINE]
     outcome = run(compose(*SMALL, *nobody, "baseline=true"), tmp_path)
     history = outcome.histories["federated"]
-    assert [len(one.actors) for one in history.rounds] == [0, 0, 5, 0]
+    assert [len(round_.actors) for round_ in history.rounds] == [0, 0, 5, 0]
     accuracies = history.series("accuracy")[1]
     assert accuracies[0] == accuracies[1]
     assert accuracies[2] == accuracies[3]
-    assert [len(each.rounds) for each in outcome.histories.values()] == [4] * len(outcome.histories)
+    assert [len(history.rounds) for history in outcome.histories.values()] == [4] * len(outcome.histories)
     assert (tmp_path / "timeline.png").exists()
 
 
@@ -97,9 +97,9 @@ def test_a_run_goes_on_with_the_same_actors(tmp_path: Path, monkeypatch: pytest.
     setting = compose(*SMALL, "model.hidden=[8]", *AVAILABILITIES["sessions"], *KEEP, INLINE)
     whole, record = run(setting), History.record
 
-    def interrupted(history: History, one: Any) -> None:
-        record(history, one)
-        if one.number == 3:
+    def interrupted(history: History, round_: Any) -> None:
+        record(history, round_)
+        if round_.number == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("fedlocal.recording.draw", lambda *_: None)  # it takes longer than the run
@@ -120,8 +120,8 @@ def test_each_actor_of_the_local_scheme_trains_when_it_is_there() -> None:
     assert not _same(outcome, initial, "actor-0")
 
 
-def _same(one: Run, other: Run, model: str) -> bool:
-    pairs = zip(one.models[model].values(), other.models[model].values(), strict=True)
+def _same(first: Run, other: Run, model: str) -> bool:
+    pairs = zip(first.models[model].values(), other.models[model].values(), strict=True)
     return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 
 

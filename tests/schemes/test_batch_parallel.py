@@ -34,7 +34,7 @@ INLINE = "backend=inline"
 
 
 def trained(*overrides: str, folder: Path | None = None) -> Run:
-    given = [each for each in SMALL if not ("model=" in " ".join(overrides) and "hidden" in each)]
+    given = [override for override in SMALL if not ("model=" in " ".join(overrides) and "hidden" in override)]
     return run(compose(*given, *overrides), folder)
 
 
@@ -59,13 +59,13 @@ def final_hash(*overrides: str) -> str:
 )
 def test_any_number_of_actors_and_workers_equals_sequential(setting: list[str]) -> None:
     expected = trained("scheme=sequential", *setting)
-    others = [
+    variants = [
         ["actors=1", INLINE],
         ["actors=5", INLINE],
         ["actors=7", "workers=3"],
         ["actors=2", "workers=2"],
     ]
-    for other in others:
+    for other in variants:
         outcome = trained(QUEUE, *setting, *other)
         assert outcome.hashes["batch_parallel"] == expected.hashes["sequential"], other
         losses = [outcome.histories["batch_parallel"].series("train-loss")]
@@ -97,9 +97,9 @@ def test_a_worker_killed_while_it_writes_is_not_noticed(tmp_path: Path) -> None:
     folder.mkdir()
     mortal = [f"model._target_={mortals.__name__}.Mortal", f"+model.marks={tmp_path}"]
     outcome = trained(QUEUE, "actors=4", "workers=2", *mortal, folder=folder)
-    found = audit(folder / "journal.jsonl")
-    assert found.sound
-    assert found.retried >= len(list(tmp_path.glob("death-*"))) >= 1
+    events = audit(folder / "journal.jsonl")
+    assert events.sound
+    assert events.retried >= len(list(tmp_path.glob("death-*"))) >= 1
     assert outcome.hashes["batch_parallel"] == final_hash("scheme=sequential", "accumulate=4")
 
 
@@ -122,12 +122,14 @@ def test_models_without_gradients_need_accumulate_1() -> None:
 
 def test_the_measured_times_and_rows_add_up() -> None:
     history = trained(QUEUE, "actors=5", "workers=2", "local_epochs=2").histories["batch_parallel"]
-    for one in history.rounds[1:]:
-        assert {"dispatch", "training", "collection", "aggregation", "busy", "idle"} <= one.seconds.keys()
-        assert one.seconds["busy"] + one.seconds["idle"] == pytest.approx(2 * one.timed, rel=1e-6)
-        assert sum(own["num-examples"] for own in one.actors.values()) == 2 * 403
-        weighted = sum(own["num-examples"] * own["train-loss"] for own in one.actors.values())
-        assert weighted / 806 == pytest.approx(one.metrics["train-loss"])
+    for round_ in history.rounds[1:]:
+        assert {"dispatch", "training", "collection", "aggregation", "busy", "idle"} <= round_.seconds.keys()
+        assert round_.seconds["busy"] + round_.seconds["idle"] == pytest.approx(2 * round_.timed, rel=1e-6)
+        assert sum(measured["num-examples"] for measured in round_.actors.values()) == 2 * 403
+        weighted = sum(
+            measured["num-examples"] * measured["train-loss"] for measured in round_.actors.values()
+        )
+        assert weighted / 806 == pytest.approx(round_.metrics["train-loss"])
 
 
 @pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.slow), 4])
@@ -141,7 +143,7 @@ def test_a_run_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path, accu
     (tmp_path / "config.yaml").write_text(config.replace("rounds: 3", "rounds: 6"))
     resumed = resume(tmp_path)
     assert resumed.hashes == trained(*setting, "rounds=6").hashes
-    assert [one.number for one in resumed.histories["batch_parallel"].rounds] == list(range(7))
+    assert [round_.number for round_ in resumed.histories["batch_parallel"].rounds] == list(range(7))
 
 
 @given(

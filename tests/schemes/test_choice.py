@@ -30,10 +30,10 @@ def test_a_round_is_no_better_for_training_on_fewer_rows() -> None:
 def test_no_number_is_faster_by_more_than_the_tolerance_and_no_smaller_number_as_fast(
     seconds: dict[int, float],
 ) -> None:
-    chosen = choose([predicted(*each) for each in seconds.items()])
+    chosen = choose([predicted(*pair) for pair in seconds.items()])
     limit = min(seconds.values()) * (1 + TOLERANCE)
     assert chosen.seconds <= limit
-    assert all(own > limit for actors, own in seconds.items() if actors < chosen.actors)
+    assert all(time > limit for actors, time in seconds.items() if actors < chosen.actors)
 
 
 def test_a_choice_says_what_was_chosen_and_why() -> None:
@@ -48,7 +48,7 @@ def test_a_choice_says_what_was_chosen_and_why() -> None:
     assert "1.5 s" in second
     stored = json.loads(json.dumps(choice.as_json()))
     assert stored["actors"] == 4
-    assert [each["actors"] for each in stored["predictions"]] == [1, 4, 32]
+    assert [prediction["actors"] for prediction in stored["predictions"]] == [1, 4, 32]
     assert stored["refused"] == {"48": "too many"}
 
 
@@ -66,5 +66,5 @@ def test_a_number_with_which_nobody_is_there_is_not_chosen() -> None:
 
 
 def test_a_choice_of_the_largest_number_names_it_once() -> None:
-    one = predicted(4, 1.0)
-    assert str(Choice(one, [one], {}, 0.1)).splitlines()[0].endswith("imbalance 0)")
+    prediction = predicted(4, 1.0)
+    assert str(Choice(prediction, [prediction], {}, 0.1)).splitlines()[0].endswith("imbalance 0)")

@@ -29,8 +29,8 @@ def test_the_longest_work_goes_first() -> None:
 @given(WORK, st.integers(1, 9))
 def test_the_makespan_is_within_grahams_bound(work: list[float], count: int) -> None:
     least = max(max(work), sum(work) / count)
-    found = Workers(count).makespan(work)
-    assert least * (1 - 1e-9) <= found <= (sum(work) / count + max(work) * (1 - 1 / count)) * (1 + 1e-9)
+    makespan = Workers(count).makespan(work)
+    assert least * (1 - 1e-9) <= makespan <= (sum(work) / count + max(work) * (1 - 1 / count)) * (1 + 1e-9)
 
 
 @given(WORK, st.integers(2, 9), st.floats(0.2, 1), st.floats(0, 0.4))
@@ -54,10 +54,10 @@ def test_equal_work_ends_with_the_slowest_worker() -> None:
 
 
 def test_a_batch_that_is_not_full_is_a_whole_step() -> None:
-    one = COSTS.predict(sizes(11, 10))  # two steps beside one
-    assert one.seconds == pytest.approx(0.5 + 2 * 1.0 + 11 * 0.1)
-    assert one.exchange == pytest.approx(2 * 0.5 / 2)
-    assert one.compute == pytest.approx((3 * 1.0 + 21 * 0.1) / 2)
+    prediction = COSTS.predict(sizes(11, 10))  # two steps beside one
+    assert prediction.seconds == pytest.approx(0.5 + 2 * 1.0 + 11 * 0.1)
+    assert prediction.exchange == pytest.approx(2 * 0.5 / 2)
+    assert prediction.compute == pytest.approx((3 * 1.0 + 21 * 0.1) / 2)
 
 
 def test_the_rest_of_the_time_is_imbalance() -> None:
@@ -76,9 +76,9 @@ def test_epochs_multiply_steps_alone() -> None:
 
 def test_exchange_and_aggregation_grow_with_actors() -> None:
     costs = replace(COSTS, exchange=Line(0.2, 0.01), aggregation=Line(0.1, 0.02))
-    one = costs.predict(sizes(10, 10, 10, 10))
-    assert one.exchange == pytest.approx(4 * 0.5 / 2 + 0.2 + 4 * 0.01)
-    assert one.aggregation == pytest.approx(0.1 + 4 * 0.02)
+    prediction = costs.predict(sizes(10, 10, 10, 10))
+    assert prediction.exchange == pytest.approx(4 * 0.5 / 2 + 0.2 + 4 * 0.01)
+    assert prediction.aggregation == pytest.approx(0.1 + 4 * 0.02)
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=30), st.floats(0, 2), st.floats(0, 2))
@@ -98,16 +98,16 @@ def test_clients_of_equally_many_rows_share_calls() -> None:
 @given(st.floats(0.01, 1), st.floats(0, 1), st.floats(1.5, 64))
 def test_the_shared_cost_is_found_from_two_measurements(alone: float, part: float, clients: float) -> None:
     truth = Shared(alone, part * alone)
-    found = Shared.measured(alone, float(truth.at(np.array(clients))), clients)
-    assert found.least == pytest.approx(truth.least, abs=1e-9)
+    shared = Shared.measured(alone, float(truth.at(np.array(clients))), clients)
+    assert shared.least == pytest.approx(truth.least, abs=1e-9)
 
 
 def test_where_actors_are_sampled_rounds_visit_a_part_of_the_rows() -> None:
     costs = replace(COSTS, message=Shared(0.0, 0.0), sampling=Sampling(0.5, 1))
-    one = costs.predict(sizes(10, 10, 10, 10))
-    assert one.visited == pytest.approx(0.5)
-    assert one.seconds == pytest.approx(2.0)
-    assert one.per_pass == pytest.approx(COSTS.predict(sizes(10, 10, 10, 10)).seconds - 2 * 0.5)
+    prediction = costs.predict(sizes(10, 10, 10, 10))
+    assert prediction.visited == pytest.approx(0.5)
+    assert prediction.seconds == pytest.approx(2.0)
+    assert prediction.per_pass == pytest.approx(COSTS.predict(sizes(10, 10, 10, 10)).seconds - 2 * 0.5)
     assert replace(costs, sampling=Sampling(0.1, 3)).predict(sizes(10, 10, 10, 10)).visited == 0.75
 
 
@@ -128,16 +128,16 @@ WAVES = WaveCosts(10, 1, {1: 1, 2: 2, 3: 3, 4: 4, 8: 8}, Workers(2, alone=0.8), 
 
 
 def test_a_wave_takes_as_long_as_its_largest_share() -> None:
-    one = WAVES.predict(np.full(3, 20))  # six batches, two waves of three: two beside one
-    assert one.seconds == pytest.approx(2 * (0.25 + 2 * 1.0 + 0.5))
-    assert one.exchange == pytest.approx(0.5)
-    assert one.aggregation == pytest.approx(1.0)
-    assert one.compute == pytest.approx(6 * 1.0 / 2)
+    prediction = WAVES.predict(np.full(3, 20))  # six batches, two waves of three: two beside one
+    assert prediction.seconds == pytest.approx(2 * (0.25 + 2 * 1.0 + 0.5))
+    assert prediction.exchange == pytest.approx(0.5)
+    assert prediction.aggregation == pytest.approx(1.0)
+    assert prediction.compute == pytest.approx(6 * 1.0 / 2)
 
 
 def test_the_last_wave_may_be_smaller() -> None:
-    one = WAVES.predict(np.full(4, 15))  # six batches: a wave of four, a wave of two
-    assert one.seconds == pytest.approx(2 * 1.0 + 1 * 1.0 + 2 * (0.25 + 0.5))
+    prediction = WAVES.predict(np.full(4, 15))  # six batches: a wave of four, a wave of two
+    assert prediction.seconds == pytest.approx(2 * 1.0 + 1 * 1.0 + 2 * (0.25 + 0.5))
 
 
 def test_a_wave_of_one_batch_is_a_step_of_one_processor() -> None:
@@ -163,9 +163,9 @@ def test_rows_of_actors_that_are_away_are_not_visited(mid_round: bool, asks_all:
     assert rounds
     expected = 0.5 if asks_all else 0.25
     assert sum(map(len, rounds)) / len(rounds) / 100 == pytest.approx(expected, abs=0.05)
-    found = replace(COSTS, sampling=sampling).predict(sizes(*[10] * 100))
-    assert found.visited == pytest.approx(expected, abs=0.05)
-    assert [list(one) for one in rounds] == [list(one) for one in sampling.draws(100)]
+    prediction = replace(COSTS, sampling=sampling).predict(sizes(*[10] * 100))
+    assert prediction.visited == pytest.approx(expected, abs=0.05)
+    assert [list(round_) for round_ in rounds] == [list(round_) for round_ in sampling.draws(100)]
 
 
 def test_a_round_for_which_too_few_are_there_visits_nothing() -> None:

@@ -13,7 +13,7 @@ def said(*overrides: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "reason"),
     [
         (
             "scheme=local strategy=fedadam",
@@ -44,9 +44,9 @@ def said(*overrides: str) -> list[str]:
         ),
     ],
 )
-def test_an_option_without_effect_is_named_with_the_reason(overrides: str, told: str) -> None:
+def test_an_option_without_effect_is_named_with_the_reason(overrides: str, reason: str) -> None:
     (line,) = said(*overrides.split())
-    assert line.startswith(told)
+    assert line.startswith(reason)
 
 
 @pytest.mark.parametrize(

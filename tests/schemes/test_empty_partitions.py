@@ -61,7 +61,7 @@ def test_an_actor_without_rows_is_excused(setting: list[str]) -> None:
     here, there = (trained(*setting, where) for where in ("backend=inline", "workers=2"))
     assert here.hashes == there.hashes
     (history,) = here.histories.values()
-    assert not any(one.errors for one in history.rounds)
+    assert not any(round_.errors for round_ in history.rounds)
     assert all(np.isfinite(array).all() for arrays in here.models.values() for array in arrays.values())
 
 

@@ -31,7 +31,7 @@ def small(*overrides: str) -> Config:
 
 
 def rows_of(outcome: Run) -> list[int | None]:
-    return [one.trained_rows for one in next(iter(outcome.histories.values())).rounds]
+    return [round_.trained_rows for round_ in next(iter(outcome.histories.values())).rounds]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_rounds_count_the_rows_that_were_trained(setting: list[str], rows: int) 
 def test_rows_of_actors_that_did_not_take_part_do_not_count(setting: list[str]) -> None:
     outcome = run(small("baseline=false", "strategy.fraction_evaluate=0", *setting))
     rounds = outcome.histories["federated"].rounds[1:]
-    expected = [sum(own["num-examples"] for own in one.actors.values()) for one in rounds]
-    assert [one.trained_rows for one in rounds] == expected
+    expected = [sum(measured["num-examples"] for measured in round_.actors.values()) for round_ in rounds]
+    assert [round_.trained_rows for round_ in rounds] == expected
     assert min(expected) < 403
 
 
@@ -121,10 +121,10 @@ def test_rows_of_actors_that_failed_do_not_count(monkeypatch: pytest.MonkeyPatch
 
 def test_the_rows_of_a_run_outlive_it(tmp_path: Path) -> None:
     run(small("baseline=false", "strategy.fraction_train=0.5"), tmp_path)
-    stored = [one.trained_rows for one in History.load(tmp_path).rounds]
+    stored = [round_.trained_rows for round_ in History.load(tmp_path).rounds]
     assert stored[0] is None
     (tmp_path / "history.json").unlink()
-    assert [one.trained_rows for one in History.load(tmp_path).rounds] == stored
+    assert [round_.trained_rows for round_ in History.load(tmp_path).rounds] == stored
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_the_rows_of_a_run_outlive_it(tmp_path: Path) -> None:
     ids=" ".join,
 )
 def test_speed_up_is_for_a_row(setting: list[str]) -> None:
-    main, *others = run(small(*setting)).arms
-    assert others
+    main, *baselines = run(small(*setting)).arms
+    assert baselines
     assert main.trained_rows
-    for other in others:
+    for other in baselines:
         assert other.trained_rows == 3 * 403
         expected = (other.seconds / other.trained_rows) / (main.seconds / main.trained_rows)
         assert other.speed_up == faster(main, other) == pytest.approx(expected)
@@ -178,8 +178,8 @@ def test_where_each_batch_makes_an_update_there_is_no_other_plain_step() -> None
 
 def test_the_plain_step_goes_on_after_a_resume(tmp_path: Path) -> None:
     whole = run(small(*WAVES))
-    begun = run(small(*WAVES, "rounds=2", "checkpoint_every=1"), tmp_path)
-    assert begun.hashes != whole.hashes
+    first = run(small(*WAVES, "rounds=2", "checkpoint_every=1"), tmp_path)
+    assert first.hashes != whole.hashes
     (tmp_path / "summary.json").unlink()
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text().partition("# sha256")[0].replace("rounds: 2", "rounds: 3"))

@@ -31,9 +31,9 @@ def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
                 under_way.append((step, batch))
             # Of one step, only loading may overtake: the others have an actor that takes messages in order.
             firsts = [
-                each
-                for each in under_way
-                if each[0] == 0 or each == min(one for one in under_way if one[0] == each[0])
+                pair
+                for pair in under_way
+                if pair[0] == 0 or pair == min(other for other in under_way if other[0] == pair[0])
             ]
             chosen = data.draw(st.sampled_from(firsts))
             under_way.remove(chosen)
@@ -42,7 +42,7 @@ def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
         flow.updated()
     assert sorted(made) == [(step, batch) for step in range(steps) for batch in range(batches)]
     for step in range(1, steps):
-        assert [batch for own, batch in made if own == step] == list(range(batches))
+        assert [batch for made_step, batch in made if made_step == step] == list(range(batches))
 
 
 @given(waves=st.lists(st.integers(1, 40), min_size=1, max_size=4))
@@ -54,9 +54,9 @@ def test_sums_are_those_of_the_gradient_tree_and_need_no_other_buffers(waves: li
         tree = GradientTree(3)
         for leaf, gradient in enumerate(leaves):
             tree.add(Node(leaf, 1, gradient.copy()))
-            own = sums.next(last=leaf == wave - 1)
-            assert own.buffer not in own.add
-            memory[own.buffer] = gradient
-            for other in own.add:
-                memory[own.buffer] += memory[other]
-        np.testing.assert_array_equal(memory[own.buffer], tree.root())
+            buffer = sums.next(last=leaf == wave - 1)
+            assert buffer.buffer not in buffer.add
+            memory[buffer.buffer] = gradient
+            for other in buffer.add:
+                memory[buffer.buffer] += memory[other]
+        np.testing.assert_array_equal(memory[buffer.buffer], tree.root())

@@ -59,9 +59,9 @@ ALONE = [
 
 @pytest.mark.parametrize("setting", ALONE)
 def test_one_actor_is_the_sequential_scheme(setting: list[str]) -> None:
-    one = ["actors=1", "partition=iid", *setting]
+    single = ["actors=1", "partition=iid", *setting]
     ways = (["backend=inline"], ["backend=actors"], ["scheme=sequential"])
-    assert len({final_hash(*one, *how) for how in ways}) == 1
+    assert len({final_hash(*single, *how) for how in ways}) == 1
 
 
 QUEUED = [
@@ -104,7 +104,7 @@ def test_running_statistics_are_refused_where_they_would_be_lost(setting: list[s
 def test_running_statistics_are_averaged(setting: list[str]) -> None:
     alone = trained(*setting, "scheme=local", "rounds=1", "backend=inline", "actors=2", "partition=iid")
     both = trained(*setting, "rounds=1", "backend=inline", "actors=2", "partition=iid")
-    one, other = (alone.models[f"actor-{actor}"]["2.running_mean"] for actor in (0, 1))
+    first, other = (alone.models[f"actor-{actor}"]["2.running_mean"] for actor in (0, 1))
     mean = both.models["model"]["2.running_mean"]
-    assert not np.array_equal(one, other)
-    np.testing.assert_allclose(mean, (one * 202 + other * 201) / 403, rtol=1e-4, atol=1e-6)
+    assert not np.array_equal(first, other)
+    np.testing.assert_allclose(mean, (first * 202 + other * 201) / 403, rtol=1e-4, atol=1e-6)

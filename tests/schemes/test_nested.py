@@ -24,8 +24,8 @@ def trained(client: Client, *options: str) -> tuple[str, list[Round]]:
     config, rounds = compose(*SETTING, "backend=inline", *options), list[Round]()
     setting = prepare(config, build(config, "strategy"), build(config, "backend"))
 
-    def note(one: Round, capture: Any) -> None:
-        rounds.append(one)
+    def note(round_: Round, capture: Any) -> None:
+        rounds.append(round_)
 
     with setting.slices.shards:
         model = federated(replace(setting, client=client), note)
@@ -44,8 +44,8 @@ def test_a_batch_queue_in_a_client_has_the_bits_of_a_plain_client(workers: int) 
 @pytest.mark.slow
 def test_a_federation_in_a_client_learns_and_has_the_same_bits_each_time() -> None:
     client, options = partial(Nested, scheme="federated", actors=3), ("local_epochs=3", "batch_size=8")
-    (one, rounds), (other, _) = (trained(client(workers=count), *options) for count in (1, 2))
-    assert one == other != trained(Own(), *options)[0]
+    (first, rounds), (other, _) = (trained(client(workers=count), *options) for count in (1, 2))
+    assert first == other != trained(Own(), *options)[0]
     assert rounds[-1].metrics["accuracy"] > 0.5
     assert [measured["num-examples"] for measured in rounds[-1].actors.values()] == [719, 719]
 

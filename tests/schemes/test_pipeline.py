@@ -30,7 +30,9 @@ INLINE = "backend=inline"
 
 
 def trained(*overrides: str, folder: Path | None = None) -> Run:
-    hidden = [] if any(each.startswith(("model.hidden", "model=sgd")) for each in overrides) else [HIDDEN]
+    hidden = (
+        [] if any(override.startswith(("model.hidden", "model=sgd")) for override in overrides) else [HIDDEN]
+    )
     return run(compose(*SMALL, *hidden, *overrides), folder)
 
 
@@ -54,13 +56,13 @@ def final_hash(*overrides: str) -> str:
 )
 def test_any_number_of_actors_stages_and_workers_equals_sequential(setting: list[str]) -> None:
     expected = trained("scheme=sequential", *setting)
-    others = [
+    variants = [
         ["actors=2", "scheme.stages=0", INLINE],
         ["actors=3", "scheme.credits=1", INLINE],
         ["actors=9", "scheme.stages=3", "workers=3"],
         ["actors=6", "scheme.stages=2", "scheme.credits=7", "workers=2"],
     ]
-    for other in others:
+    for other in variants:
         outcome = trained(PIPELINE, *setting, *other)
         assert outcome.hashes["pipeline"] == expected.hashes["sequential"], other
         losses = outcome.histories["pipeline"].series("train-loss")
@@ -87,10 +89,10 @@ def test_a_worker_killed_in_the_middle_of_a_pass_is_not_noticed(
     folder.mkdir()
     mortal = [f"model._target_={mortals.__name__}.MortalPasses", f"+model.marks={tmp_path}", activated]
     outcome = trained(PIPELINE, "actors=7", f"scheme.stages={stages}", "workers=2", *mortal, folder=folder)
-    found = audit(folder / "journal.jsonl")
-    assert found.sound
+    events = audit(folder / "journal.jsonl")
+    assert events.sound
     assert len(list(tmp_path.glob("forward-*"))) == len(list(tmp_path.glob("backward-*"))) == 2
-    assert found.retried >= 4
+    assert events.retried >= 4
     assert outcome.hashes["pipeline"] == final_hash("scheme=sequential", "accumulate=8", activated)
 
 
@@ -130,12 +132,12 @@ def test_a_model_that_cannot_be_cut_is_refused() -> None:
 
 def test_the_measured_times_and_rows_add_up() -> None:
     history = trained(PIPELINE, "workers=2", "local_epochs=2").histories["pipeline"]
-    for one in history.rounds[1:]:
-        assert one.seconds["busy"] + one.seconds["idle"] == pytest.approx(2 * one.timed, rel=1e-6)
-        assert [own["num-examples"] for own in one.actors.values()] == [2 * 403] * 3
-        assert one.actors[2]["train-loss"] == pytest.approx(one.metrics["train-loss"])
-        assert "train-loss" not in one.actors[0]
-        assert len(one.work) == 2 * 3 * -(-403 // 16)
+    for round_ in history.rounds[1:]:
+        assert round_.seconds["busy"] + round_.seconds["idle"] == pytest.approx(2 * round_.timed, rel=1e-6)
+        assert [measured["num-examples"] for measured in round_.actors.values()] == [2 * 403] * 3
+        assert round_.actors[2]["train-loss"] == pytest.approx(round_.metrics["train-loss"])
+        assert "train-loss" not in round_.actors[0]
+        assert len(round_.work) == 2 * 3 * -(-403 // 16)
 
 
 def test_a_run_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path) -> None:

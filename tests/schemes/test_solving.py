@@ -28,25 +28,25 @@ def round_of(costs: FederatedCosts, actors: int, rows: int) -> Taken:
     steps = -(-rows // costs.batch_size)
     message = float(costs.message.at(clients) + steps * costs.step.at(clients)) + rows * costs.row
     message *= costs.workers.contention(min(actors, costs.workers.count))
-    one = costs.predict(np.full(actors, rows))
-    return Taken(actors, rows, one.seconds, one.aggregation, message, costs.workers.spread)
+    prediction = costs.predict(np.full(actors, rows))
+    return Taken(actors, rows, prediction.seconds, prediction.aggregation, message, costs.workers.spread)
 
 
-def found(costs: FederatedCosts, epochs: int = 1, **probes: tuple[int, int]) -> FederatedCosts:
+def recovered(costs: FederatedCosts, epochs: int = 1, **probes: tuple[int, int]) -> FederatedCosts:
     taken = {name: round_of(costs, *probe) for name, probe in {**PROBES, **probes}.items()}
     return solved(taken, costs.workers.count, costs.batch_size, epochs, Sampling())
 
 
-def assert_same(one: FederatedCosts, other: FederatedCosts) -> None:
+def assert_same(solved_costs: FederatedCosts, other: FederatedCosts) -> None:
     for rows in ([1000], [600, 400], [500, 300, 150, 50], [100] * 10, [31] * 32):
-        predicted, expected = (costs.predict(np.array(rows)) for costs in (one, other))
+        predicted, expected = (costs.predict(np.array(rows)) for costs in (solved_costs, other))
         assert predicted.seconds == pytest.approx(expected.seconds, rel=1e-6)
         assert predicted.imbalance == pytest.approx(expected.imbalance, rel=1e-6, abs=1e-9)
 
 
 def test_known_costs_are_recovered_from_measurements() -> None:
-    assert_same(found(TRUTH), TRUTH)
-    assert_same(found(TRUTH, epochs=3), replace(TRUTH, epochs=3))
+    assert_same(recovered(TRUTH), TRUTH)
+    assert_same(recovered(TRUTH, epochs=3), replace(TRUTH, epochs=3))
 
 
 @given(
@@ -59,17 +59,17 @@ def test_any_costs_are_recovered_from_measurements(
     truth = replace(
         TRUTH, step=Shared(step, step), message=Shared(message, message), row=row, workers=workers
     )
-    assert_same(found(truth), truth)
+    assert_same(recovered(truth), truth)
 
 
 def test_costs_of_stacks_are_recovered_from_measurements() -> None:
     truth = replace(TRUTH, step=Shared(0.002, 0.0004), message=Shared(0.0005, 0.0001))
-    assert_same(found(truth, stacked=(16, 128)), truth)
+    assert_same(recovered(truth, stacked=(16, 128)), truth)
 
 
 def test_a_single_worker_waits_for_no_other() -> None:
     alone = replace(TRUTH, workers=Workers(1))
-    assert_same(found(alone, step=(1, 32), part=(1, 8), long=(1, 640)), alone)
+    assert_same(recovered(alone, step=(1, 32), part=(1, 8), long=(1, 640)), alone)
 
 
 def test_noise_makes_no_cost_negative() -> None:
@@ -78,9 +78,9 @@ def test_noise_makes_no_cost_negative() -> None:
         for index, (name, (actors, rows)) in enumerate(PROBES.items())
     }
     costs = solved(taken, 2, 32, 1, Sampling())
-    one = costs.predict(np.array([50, 20, 3]))
-    assert min(one.compute, one.exchange, one.aggregation, one.imbalance) >= 0
-    assert one.seconds > 0
+    prediction = costs.predict(np.array([50, 20, 3]))
+    assert min(prediction.compute, prediction.exchange, prediction.aggregation, prediction.imbalance) >= 0
+    assert prediction.seconds > 0
 
 
 def test_batches_of_one_row_have_no_parts() -> None:
