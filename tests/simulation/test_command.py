@@ -20,9 +20,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(QUICK, tmp_path_factory.mktemp("apps") / "quick"))
 
 
-def shell(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def shell(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fedlocal", "simulate", *arguments]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_an_app_runs_from_its_folder_and_each_client_prints_under_its_name(app: Path, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_server_that_fails_makes_the_exit_code_1_and_shows_its_traceback(app: 
 
 @pytest.mark.parametrize("backend", ["actors", "inline"])
 @pytest.mark.parametrize(
-    ("part", "line", "told"),
+    ("part", "line", "reason"),
     [
         ("client", "import no_such_library", "No module named 'no_such_library'"),
         ("client", "raise SystemExit(4)", "exit"),
@@ -81,19 +81,19 @@ def test_a_server_that_fails_makes_the_exit_code_1_and_shows_its_traceback(app: 
     ],
 )
 def test_an_app_that_cannot_be_loaded_makes_the_exit_code_2_on_every_backend(
-    tmp_path: Path, backend: str, part: str, line: str, told: str
+    tmp_path: Path, backend: str, part: str, line: str, reason: str
 ) -> None:
     app = Path(shutil.copytree(QUICK, tmp_path / "app"))
     (app / "quick_app" / f"{part}.py").write_text(f"{line}\n")
     done = shell(tmp_path, "app", "--backend", backend, "--workers", "1", "--folder", "here")
     assert done.returncode == 2
-    assert told in done.stderr
+    assert reason in done.stderr
     assert "the server app of quick failed" not in done.stderr
     assert read_run(tmp_path / "here").status == "failed"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (["nowhere"], "nowhere/pyproject.toml cannot be read"),
         (["-c", "lr=1"], "has no 'lr'; keys: num-server-rounds, fraction, fails, model.name"),
@@ -107,11 +107,11 @@ def test_nonsense_is_refused_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    told: str,
+    reason: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments if arguments[0] == "nowhere" else [str(app), *arguments]) == 2
-    assert told in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

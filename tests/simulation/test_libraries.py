@@ -60,10 +60,10 @@ def test_scikit_learn_with_its_own_shuffling_gives_the_same_bits_each_time() -> 
         model.partial_fit(x, y)
         return reply(message, ArrayRecord([model.coef_, model.intercept_]), len(y))
 
-    one, other = finals(averaging([np.zeros((10, 64)), np.zeros(10)]), client)
-    np.testing.assert_array_equal(one[0], other[0])
+    first, other = finals(averaging([np.zeros((10, 64)), np.zeros(10)]), client)
+    np.testing.assert_array_equal(first[0], other[0])
     x, y = load_digits(return_X_y=True)
-    assert ((x / 16 @ one[0].T + one[1]).argmax(axis=1) == y).mean() > 0.8
+    assert ((x / 16 @ first[0].T + first[1]).argmax(axis=1) == y).mean() > 0.8
 
 
 @pytest.mark.extras
@@ -91,8 +91,8 @@ def test_pytorch_with_dropout_gives_the_same_bits_each_time() -> None:
         return reply(message, ArrayRecord([value.numpy() for value in model.state_dict().values()]), len(y))
 
     torch.manual_seed(0)
-    one, other = finals(averaging([value.numpy() for value in network().state_dict().values()]), client)
-    for mine, theirs in zip(one, other, strict=True):
+    first, other = finals(averaging([value.numpy() for value in network().state_dict().values()]), client)
+    for mine, theirs in zip(first, other, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
@@ -122,10 +122,10 @@ def test_xgboost_learns_by_bagging() -> None:
         initial = ArrayRecord([np.zeros(0, np.uint8)])
         context.state["final"] = strategy.start(grid, initial, num_rounds=ROUNDS).arrays
 
-    one, other = finals(server, client)
-    np.testing.assert_array_equal(one[0], other[0])
+    first, other = finals(server, client)
+    np.testing.assert_array_equal(first[0], other[0])
     booster = xgboost.Booster()
-    booster.load_model(bytearray(one[0].tobytes()))
+    booster.load_model(bytearray(first[0].tobytes()))
     x, y = load_digits(return_X_y=True)
     predicted = booster.predict(xgboost.DMatrix((x / 16).astype(np.float32)))
     assert (predicted == y).mean() > 0.85
@@ -150,5 +150,5 @@ def test_pandas_answers_queries() -> None:
         context.state["sum"] = MetricRecord({"n": np.sum(replies, axis=0).tolist()})
 
     result = fedlocal.simulate(server, client, 4, display="off")
-    told: Any = result.context.state["sum"]
-    assert told["n"] == np.bincount(load_digits(return_X_y=True)[1]).tolist()
+    sums: Any = result.context.state["sum"]
+    assert sums["n"] == np.bincount(load_digits(return_X_y=True)[1]).tolist()

@@ -44,8 +44,8 @@ def test_a_script_of_start_simulation_runs_with_one_line_changed(client_fn: Call
     strategy = FedAvg(
         min_available_clients=3,
         initial_parameters=ndarrays_to_parameters([np.zeros(4, np.float32)]),
-        evaluate_metrics_aggregation_fn=lambda told: {
-            "accuracy": sum(float(metrics["accuracy"]) for _, metrics in told) / len(told)
+        evaluate_metrics_aggregation_fn=lambda reports: {
+            "accuracy": sum(float(metrics["accuracy"]) for _, metrics in reports) / len(reports)
         },
     )
     config = ServerConfig(num_rounds=2)

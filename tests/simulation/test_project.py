@@ -43,11 +43,11 @@ def test_flower_s_configuration_gives_the_number_where_an_app_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLWR_HOME", str(tmp_path))
-    own = {"federations": {"default": "here", "here": {"options": {"num-supernodes": 4}}}}
+    user_config = {"federations": {"default": "here", "here": {"options": {"num-supernodes": 4}}}}
     app, flowers = tmp_path / "pyproject.toml", tmp_path / "config.toml"
     flowers.write_text(FLOWERS.format(default="many"))
     assert nodes_of(app, {}) == (7, f"num-supernodes of [superlink.many] in {flowers}")
-    assert nodes_of(app, own) == (4, f"num-supernodes of [tool.flwr.federations.here] in {app}")
+    assert nodes_of(app, user_config) == (4, f"num-supernodes of [tool.flwr.federations.here] in {app}")
     for content in (
         FLOWERS.format(default="local"),
         FLOWERS.format(default="none"),
@@ -95,7 +95,7 @@ def test_wrong_overrides_are_refused(project: Project, override: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         ("x = ", "is not TOML"),
         ("[project]\nname = 'a'", "no serverapp in .tool.flwr.app.components."),
@@ -106,9 +106,9 @@ def test_wrong_overrides_are_refused(project: Project, override: str) -> None:
         ),
     ],
 )
-def test_a_folder_that_is_no_app_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_folder_that_is_no_app_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
-    with pytest.raises(ProjectError, match=told):
+    with pytest.raises(ProjectError, match=reason):
         project_at(tmp_path)
 
 
@@ -116,8 +116,8 @@ def test_an_app_s_missing_settings_have_defaults(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("FLWR_HOME", str(tmp_path))
     components = "serverapp = 'a:b'\nclientapp = 'c:d'\n"
     (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
-    found = project_at(tmp_path)
-    assert (found.nodes.number, found.name, found.config) == (DEFAULT, tmp_path.resolve().name, {})
+    project = project_at(tmp_path)
+    assert (project.nodes.number, project.name, project.config) == (DEFAULT, tmp_path.resolve().name, {})
 
 
 def test_options_of_flowers_engine_alone_are_known_by_name(tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ options.backend.client-resources.num-gpus = 0.5
 address = "127.0.0.1:9093"
 """
     )
-    found = project_at(tmp_path)
-    assert (found.nodes.number, found.unused) == (3, {"backend.client-resources.num-gpus": 0.5})
+    project = project_at(tmp_path)
+    assert (project.nodes.number, project.unused) == (3, {"backend.client-resources.num-gpus": 0.5})
 
 
 def test_options_of_flowers_engine_in_flowers_configuration_are_known_too(
@@ -149,5 +149,5 @@ def test_options_of_flowers_engine_in_flowers_configuration_are_known_too(
     )
     components = "serverapp = 'a:b'\nclientapp = 'c:d'\n"
     (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
-    found = project_at(tmp_path)
-    assert (found.nodes.number, found.unused) == (4, {"backend.client-resources.num-cpus": 2})
+    project = project_at(tmp_path)
+    assert (project.nodes.number, project.unused) == (4, {"backend.client-resources.num-cpus": 2})

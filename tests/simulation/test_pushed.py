@@ -70,9 +70,9 @@ def test_an_error_is_in_history_and_summary_whenever_it_comes_and_whoever_pulls(
     result = fedlocal.simulate(server, failing_in_round_1(), 2, backend=backend, folder=folder, **given)
     assert [(error.partition, error.round) for error in result.errors] == [(1, 1)]
     rounds = History.load(folder).rounds
-    assert [one.number for one in rounds] == [1, 2, 3, 4]
-    assert [[error.actor for error in one.errors] for one in rounds] == [[1], [], [], []]
-    assert [sorted(one.actors) for one in rounds] == [[0], [0], [0], [0]]
+    assert [round_.number for round_ in rounds] == [1, 2, 3, 4]
+    assert [[error.actor for error in round_.errors] for round_ in rounds] == [[1], [], [], []]
+    assert [sorted(round_.actors) for round_ in rounds] == [[0], [0], [0], [0]]
     assert read_run(folder).status == "completed"
 
 
@@ -181,9 +181,9 @@ def test_the_time_of_rounds_of_pushed_messages_counts_once(backend: Any) -> None
 
     result = fedlocal.simulate(server, client, 2, workers=2, backend=backend, **given)
     assert 0.02 < result.history.seconds <= result.seconds
-    for one in result.history.rounds:
-        assert min(one.seconds.values()) >= 0
-        assert min(work.started for work in one.work) >= 0
+    for round_ in result.history.rounds:
+        assert min(round_.seconds.values()) >= 0
+        assert min(work.started for work in round_.work) >= 0
 
 
 def test_the_fingerprint_does_not_depend_on_the_messages_pulled() -> None:
@@ -211,7 +211,7 @@ def test_a_second_run_of_a_strategy_in_one_app_has_rounds_of_its_own() -> None:
             list(grid.send_and_receive([instruct(node, number) for node in grid.get_node_ids()]))
 
     result = fedlocal.simulate(server, failing_in_round_1(), 1, backend="inline", **given)
-    assert [(one.number, sorted(one.actors)) for one in result.history.rounds] == [
+    assert [(round_.number, sorted(round_.actors)) for round_ in result.history.rounds] == [
         (1, [0]),
         (2, [0]),
         (3, [0]),

@@ -59,8 +59,10 @@ def asking(*kinds: str, nodes: int = 3) -> ServerApp:
             requests = [Message(RecordDict(), node, kind) for node in grid.get_node_ids()]
             replies = list(grid.send_and_receive(requests))
             assert len(replies) == nodes
-            told: list[Any] = [reply.content["m"] for reply in replies if reply.has_content()]
-            context.state[f"{number}"] = ConfigRecord({key: [one[key] for one in told] for key in told[0]})
+            records: list[Any] = [reply.content["m"] for reply in replies if reply.has_content()]
+            context.state[f"{number}"] = ConfigRecord(
+                {key: [record[key] for record in records] for key in records[0]}
+            )
 
     return app
 
@@ -83,12 +85,12 @@ def metrics(message: Message, **values: Any) -> Message:
 
 
 def test_the_bits_depend_on_the_seed_alone() -> None:
-    one, *others = [quick(workers=count) for count in (1, 2, 3)] + [quick(backend="inline")]
-    assert {other.fingerprint for other in others} == {one.fingerprint}
-    final = [final_of(each) for each in (one, *others)]
+    first, *rest = [quick(workers=count) for count in (1, 2, 3)] + [quick(backend="inline")]
+    assert {other.fingerprint for other in rest} == {first.fingerprint}
+    final = [final_of(result) for result in (first, *rest)]
     for array in final:
         np.testing.assert_array_equal(array, final[0])
-    assert quick(backend="inline", seed=1).fingerprint != one.fingerprint
+    assert quick(backend="inline", seed=1).fingerprint != first.fingerprint
 
 
 def test_results_are_those_of_any_run(tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_results_are_those_of_any_run(tmp_path: Path) -> None:
         "timeline.png",
     }
     read = History.load(result.folder).rounds
-    assert [one.number for one in read] == [1, 2]
+    assert [round_.number for round_ in read] == [1, 2]
     assert read[0].metrics == {
         "train-loss": 1.0,
         "train-accuracy": 0.5,
@@ -147,14 +149,16 @@ def test_the_metrics_of_an_app_are_shown_by_their_own_names(
     app = evaluating_app(older=older)
     result = fedlocal.simulate(app, client, 2, backend="inline", folder=tmp_path, seed=1)
     rounds = result.history.rounds
-    assert [one.number for one in rounds] == [0, 1, 2]
+    assert [round_.number for round_ in rounds] == [0, 1, 2]
     central = {"loss": 0.25, "acc": 0.75} if older else CENTRAL
     assert rounds[0].metrics == central
     expected = (
         {"train_loss", "client-loss", "client-accuracy"} if older else {"train_loss", "client-eval_acc"}
     )
     assert set(rounds[2].metrics) == expected | set(central)
-    assert [one.metrics for one in History.load(tmp_path).rounds] == [one.metrics for one in rounds]
+    assert [round_.metrics for round_ in History.load(tmp_path).rounds] == [
+        round_.metrics for round_ in rounds
+    ]
     shown = json.loads((tmp_path / "summary.json").read_text())["metrics"]
     assert list(shown)[: len(central)] == sorted(central)
     assert set(shown) == set(rounds[2].metrics)
@@ -170,8 +174,8 @@ def reporting() -> ClientApp:
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        told = MetricRecord({"num-examples": 1, "train_loss": 0.5})
-        return Message(RecordDict({"arrays": message.content["arrays"], "m": told}), reply_to=message)
+        record = MetricRecord({"num-examples": 1, "train_loss": 0.5})
+        return Message(RecordDict({"arrays": message.content["arrays"], "m": record}), reply_to=message)
 
     @app.evaluate()
     def evaluate(message: Message, context: Context) -> Message:
@@ -264,8 +268,8 @@ def test_an_interrupt_in_the_middle_of_a_round_s_record_is_an_interrupt(
 ) -> None:
     record, interrupts = History.record, iter([at == "record"])
 
-    def interrupted(self: History, one: Any) -> None:
-        record(self, one)
+    def interrupted(self: History, round_: Any) -> None:
+        record(self, round_)
         if next(interrupts, at == "close"):
             raise KeyboardInterrupt
 
@@ -273,7 +277,7 @@ def test_an_interrupt_in_the_middle_of_a_round_s_record_is_an_interrupt(
     with pytest.raises(KeyboardInterrupt):
         quick(2, backend="inline", folder=tmp_path, config={"fraction": 1.0})
     assert read_run(tmp_path).status == "interrupted"
-    assert [one.number for one in History.load(tmp_path).rounds] == ([1, 2] if at == "close" else [1])
+    assert [round_.number for round_ in History.load(tmp_path).rounds] == ([1, 2] if at == "close" else [1])
 
 
 def echoing() -> ClientApp:
@@ -303,7 +307,7 @@ def test_an_app_has_queries_actions_and_a_lifespan() -> None:
     assert answers(result)["partition"] == [0.0, 1.0, 2.0]
     assert answers(result, 1)["entered"] == [1, 1, 1]
     assert entered == [0]  # each worker has an app of its own
-    assert [(one.number, sorted(one.actors)) for one in result.history.rounds] == [
+    assert [(round_.number, sorted(round_.actors)) for round_ in result.history.rounds] == [
         (0, [0, 1, 2]),
         (1, [0, 1, 2]),
     ]
@@ -317,13 +321,13 @@ def test_a_loop_of_its_own_may_push_and_pull() -> None:
         waiting = set(
             grid.push_messages([Message(RecordDict(), node, "query") for node in grid.get_node_ids()])
         )
-        found: list[Message] = []
+        replies: list[Message] = []
         while waiting:
             time.sleep(0.01)
             pulled = list(grid.pull_messages(waiting))
             waiting -= {reply.metadata.reply_to_message_id for reply in pulled}
-            found += pulled
-        context.state["n"] = ConfigRecord({"n": len(found)})
+            replies += pulled
+        context.state["n"] = ConfigRecord({"n": len(replies)})
 
     result = fedlocal.simulate(app, echoing(), 4, display="off")
     assert result.context.state["n"] == ConfigRecord({"n": 4})
@@ -374,12 +378,12 @@ def test_an_app_of_the_older_api_has_the_same_bits_each_time(workers: int) -> No
         return ServerAppComponents(config=ServerConfig(num_rounds=2), strategy=strategies[-1])
 
     app, client = ServerApp(server_fn=server_fn), ClientApp(client_fn=older_client)
-    found = [fedlocal.simulate(app, client, 6, workers=workers, display="off") for _ in range(2)]
-    assert not [error for one in found for error in one.errors]
-    assert found[0].fingerprint == found[1].fingerprint
+    results = [fedlocal.simulate(app, client, 6, workers=workers, display="off") for _ in range(2)]
+    assert not [error for result in results for error in result.errors]
+    assert results[0].fingerprint == results[1].fingerprint
     assert strategies[0].orders == strategies[1].orders == [sorted(order) for order in strategies[0].orders]
     assert strategies[0].model[0].tensors == strategies[1].model[0].tensors
-    last = found[0].history.rounds[-1]
+    last = results[0].history.rounds[-1]
     assert (last.number, last.metrics["train_loss"], last.metrics["client-accuracy"]) == (2, 0.5, 0.25)
 
 
@@ -474,10 +478,10 @@ def test_differential_privacy_on_the_client_side_gives_the_same_bits_each_time()
 
     client = ClientApp(mods=[fixedclipping_mod])
     client.train()(import_module("quick_app.client").train)
-    found = [
+    results = [
         fedlocal.simulate(app, client, 3, workers=count, run_config=CONFIG, display="off") for count in (1, 2)
     ]
-    final = [final_of(each) for each in found]
+    final = [final_of(result) for result in results]
     np.testing.assert_array_equal(*final)  # the server's noise is drawn from NumPy's global generator
     assert 0 < abs(final[0]).max() < 2
 
@@ -493,7 +497,7 @@ def test_the_global_generators_of_the_caller_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "client", "nodes", "options", "error", "told"),
+    ("server", "client", "nodes", "options", "error", "reason"),
     [
         ("quick_app.server:app", "quick_app.client:app", 0, {}, ValueError, "num_supernodes is 0"),
         ("quick_app.server:app", "quick_app.client:app", 1, {"workers": 0}, ValueError, "workers is 0"),
@@ -540,9 +544,9 @@ def test_the_global_generators_of_the_caller_are_left_alone() -> None:
     ],
 )
 def test_an_app_that_cannot_be_run_is_refused_at_once(
-    server: Any, client: Any, nodes: int, options: dict[str, Any], error: type[Exception], told: str
+    server: Any, client: Any, nodes: int, options: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
-    with pytest.raises(error, match=told) as raised:
+    with pytest.raises(error, match=reason) as raised:
         fedlocal.simulate(server, client, nodes, display="off", run_config=CONFIG, **options)
     assert "\n" not in str(raised.value)
 
