@@ -55,18 +55,18 @@ def _processes() -> dict[int, str]:
     """Return the processes that these tests have started, also those that lost their parents."""
     from multiprocessing import forkserver, resource_tracker  # not everywhere
 
-    own = {
+    ancestors = {
         os.getpid(),
         forkserver._forkserver._forkserver_pid,  # type: ignore[attr-defined]
         resource_tracker._resource_tracker._pid,  # type: ignore[attr-defined]
     }
-    found = {}
+    processes = {}
     for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) not in own:
+        if process.name.isdigit() and int(process.name) not in ancestors:
             with suppress(OSError):  # gone, or somebody else's
                 if MARK.encode() in (process / "environ").read_bytes():
-                    found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")[:200]
-    return found
+                    processes[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")[:200]
+    return processes
 
 
 def _left(before: dict[int, str]) -> dict[int, str]:

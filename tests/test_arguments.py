@@ -15,8 +15,8 @@ ASKED = ["actors=1,2", "model.hidden=[8]"]
 def sweep(name: str, task: Sequence[str] = ASKED, hydra: Sequence[str] = ("hydra.mode=MULTIRUN",)) -> Path:
     folder = Path("multirun") / "day" / name
     folder.mkdir(parents=True)
-    lines = ["hydra:", "  overrides:", "    hydra:", *(f"    - {each}" for each in hydra)]
-    lines += ["    task:", *(f"    - {each}" for each in task)]
+    lines = ["hydra:", "  overrides:", "    hydra:", *(f"    - {override}" for override in hydra)]
+    lines += ["    task:", *(f"    - {override}" for override in task)]
     (folder / "multirun.yaml").write_text("\n".join(lines))
     return folder
 

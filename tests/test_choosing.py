@@ -36,8 +36,8 @@ def trained(folder: Path | None, *overrides: str) -> Run:
 
 
 def hash_of(outcome: Run) -> str:
-    (found,) = outcome.hashes.values()
-    return found
+    (hash_,) = outcome.hashes.values()
+    return hash_
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,8 @@ def test_a_run_whose_actors_are_chosen_has_the_bits_of_a_run_with_that_number(
     settled = OmegaConf.load(tmp_path / "config.yaml")
     assert type(settled.actors) is int
     assert (
-        len({actor for one in chosen.histories.popitem()[1].rounds for actor in one.actors}) <= settled.actors
+        len({actor for round_ in chosen.histories.popitem()[1].rounds for actor in round_.actors})
+        <= settled.actors
     )
     assert hash_of(chosen) == hash_of(trained(None, *setting, f"actors={settled.actors}"))
     if settled.scheme._target_.endswith("batch_parallel"):
@@ -68,7 +69,7 @@ def test_a_run_whose_actors_are_chosen_has_the_bits_of_a_run_with_that_number(
 def test_the_candidates_are_in_the_folder_and_go_with_the_next_run(tmp_path: Path) -> None:
     trained(tmp_path, INLINE, "actors=auto", "min_results=2")
     stored = json.loads((tmp_path / "actors.json").read_text())
-    tried = [each["actors"] for each in stored["predictions"]]
+    tried = [prediction["actors"] for prediction in stored["predictions"]]
     assert tried == sorted(tried)
     assert stored["actors"] in tried
     assert tried[0] == 2
@@ -139,7 +140,7 @@ def test_numbers_of_actors_that_an_availability_rules_out_are_refused(tmp_path: 
     leaving = ["availability=schedule", "availability.leave={2: [5]}"]
     trained(tmp_path, INLINE, "actors=auto", *leaving)
     stored = json.loads((tmp_path / "actors.json").read_text())
-    assert min(each["actors"] for each in stored["predictions"]) == 6
+    assert min(prediction["actors"] for prediction in stored["predictions"]) == 6
     assert {"1", "2", "3", "4"} <= set(stored["refused"])
 
 

@@ -41,8 +41,8 @@ def fedlocal(tmp_path: Path) -> Fedlocal:
     return command
 
 
-def run_folder(place: Path) -> Path:
-    (folder,) = (place / "outputs").glob("*/*")
+def run_folder(parent: Path) -> Path:
+    (folder,) = (parent / "outputs").glob("*/*")
     return folder
 
 
@@ -139,8 +139,8 @@ def test_a_head_start_is_for_runs_on_actors(line: str, expected: bool) -> None:
     assert runs_actors(line.split()) is expected
 
 
-def _be_the_command(place: Path, arguments: tuple[str, ...]) -> None:
-    os.chdir(place)
+def _be_the_command(folder: Path, arguments: tuple[str, ...]) -> None:
+    os.chdir(folder)
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
     sys.argv[1:] = arguments
@@ -204,18 +204,18 @@ def test_nonsense_is_one_clear_error(
 
 
 @pytest.mark.parametrize(
-    ("verb", "told"),
+    ("verb", "reason"),
     [
         ("reprot", "error: reprot: there is no such command; did you mean report?"),
         ("train", "error: train: there is no such command; expected simulate, predict, report, or options"),
     ],
 )
 def test_an_unknown_command_is_refused_with_the_known_commands(
-    forked: Fedlocal, verb: str, told: str
+    forked: Fedlocal, verb: str, reason: str
 ) -> None:
     done = forked(verb, "outputs")
     assert done.returncode == 1
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(reason)
 
 
 def test_the_version_is_that_of_fedlocal(forked: Fedlocal) -> None:
@@ -273,9 +273,9 @@ def test_a_sweep_that_was_killed_goes_on_with_the_missing_runs(fedlocal: Fedloca
     process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     with process:
         assert process.stderr
-        told = list(itertools.takewhile(lambda text: "(2 of 3)" not in text, process.stderr))
+        lines = list(itertools.takewhile(lambda text: "(2 of 3)" not in text, process.stderr))
         process.kill()
-    assert told[0] == "run 0 (1 of 3)  actors=1\n"
+    assert lines[0] == "run 0 (1 of 3)  actors=1\n"
     (folder,) = (tmp_path / "multirun").glob("*/*")
     first = (folder / "0" / "summary.json").stat().st_mtime_ns
     again = fedlocal(*sweep, "sweep.resume=true")
@@ -313,10 +313,10 @@ def test_a_sweeper_is_told_the_objective_of_each_run(
     (tmp_path / "mine.py").write_text(TOLD)
     options = ["actors=2,500", "baseline=false", "backend=inline", f"objective={objective}"]
     done = fedlocal("-m", *SMALL, *options, "+hydra.callbacks.told._target_=mine.Told")
-    told = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("told ")]
+    objectives = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("told ")]
     (history,) = map(History.load, (tmp_path / "multirun").glob("*/*/0"))
-    assert told[0] == history.final(named)
-    assert math.isnan(told[1])  # it failed
+    assert objectives[0] == history.final(named)
+    assert math.isnan(objectives[1])  # it failed
 
 
 @pytest.mark.extras
@@ -334,9 +334,9 @@ def test_runs_of_a_sweep_at_the_same_time_share_cores_and_baseline(
     rows = [json.loads((folder / job / "summary.json").read_text()) for job in "0123"]
     assert [row["status"] for row in rows] == ["completed", "completed", "failed", "completed"]
     reused = [row["arms"][1]["reused"] for row in rows if row["arms"]]
-    assert len([own for own in reused if own is None]) == 1
+    assert len([name for name in reused if name is None]) == 1
     environments = [json.loads((folder / job / "environment.json").read_text()) for job in "013"]
-    assert {each["workers"] for each in environments} == {min(2, max(1, usable_cores() // 2))}
+    assert {environment["workers"] for environment in environments} == {min(2, max(1, usable_cores() // 2))}
 
 
 @pytest.mark.extras
@@ -350,8 +350,8 @@ def test_optuna_finds_the_best_and_goes_on_after_a_run_that_diverged(
     options = ["baseline=false", "backend=inline", "display=off", "report=false"]
     done = fedlocal("-m", *SMALL[:-1], "rounds=3", *options, rates, "hydra/sweeper=optuna", *grid)
     assert done.returncode == 1, done.stderr  # for the one that diverged
-    (found,) = (tmp_path / "multirun").glob("*/*/optimization_results.yaml")
-    assert OmegaConf.load(found).best_params == {"model.learning_rate": 0.1}
+    (results,) = (tmp_path / "multirun").glob("*/*/optimization_results.yaml")
+    assert OmegaConf.load(results).best_params == {"model.learning_rate": 0.1}
     refused = fedlocal("-m", *SMALL, "objective=accuracy", "hydra/sweeper=optuna")
     assert refused.returncode == 1
     assert "error: objective=accuracy: this sweeper would minimize it" in refused.stderr
@@ -453,5 +453,5 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
 
 def test_the_same_command_gives_the_same_weights(fedlocal: Fedlocal, tmp_path: Path) -> None:
     done = [fedlocal(*SMALL, "baseline=false", f"workers={workers}") for workers in (1, 2)]
-    hashes = {each.stdout.split("weights ")[1].split()[0] for each in done}
+    hashes = {process.stdout.split("weights ")[1].split()[0] for process in done}
     assert len(hashes) == 1

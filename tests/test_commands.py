@@ -63,30 +63,30 @@ def smaller(command: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", TAUGHT)
-def test_a_taught_command_keeps_its_promise(command: str, place: Path) -> None:
+def test_a_taught_command_keeps_its_promise(command: str, folder: Path) -> None:
     for word, library in LIBRARIES.items():
         if word in command and not there_is(library):
             pytest.skip(f"needs {library}")
     if any(word in command for word in DOWNLOADS):
         pytest.skip("needs a download")
     shorter = re.sub(r"=(\w+,\w+)(,\w+)+", r"=\1", command)  # two values do for a sweep
-    code, said = typed(place, [*shlex.split(shorter), *smaller(command)])
+    code, said = typed(folder, [*shlex.split(shorter), *smaller(command)])
     assert code == 0, said
     if overrides(command) or not command:
         assert "results " in said
 
 
-def test_a_run_that_was_ended_goes_on_with_the_taught_command(place: Path) -> None:
+def test_a_run_that_was_ended_goes_on_with_the_taught_command(folder: Path) -> None:
     """`resume=` in earnest: the run in the folder was ended by a signal."""
-    shutil.rmtree(place / RUN)
+    shutil.rmtree(folder / RUN)
     line = [sys.executable, "-m", "fedlocal", *LONG, f"hydra.run.dir={RUN}"]
-    with subprocess.Popen(line, cwd=place, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(line, cwd=folder, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 600
-        while not list((place / RUN / "checkpoints").glob("*")) and time.monotonic() < deadline:
+        while not list((folder / RUN / "checkpoints").glob("*")) and time.monotonic() < deadline:
             time.sleep(0.02)  # another process's files: nothing to wait on
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 128 + signal.SIGTERM
-    code, said = typed(place, [f"resume={RUN}"])
+    code, said = typed(folder, [f"resume={RUN}"])
     assert code == 0, said
     assert "weights " in said
     assert "completed before" not in said
@@ -100,23 +100,23 @@ def there_is(library: str) -> bool:
         return False
 
 
-def typed(place: Path, words: list[str]) -> tuple[int | None, str]:
+def typed(folder: Path, words: list[str]) -> tuple[int | None, str]:
     """Run the command line in a process that has imported everything; return its code and what it said."""
     if any("launcher=" in word for word in words):  # which starts processes of its own
         line = [sys.executable, "-m", "fedlocal", *words]
-        done = subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
         return done.returncode, done.stdout + done.stderr
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context: Any = multiprocessing.get_context(method)
     warm_up(SHARED)
-    process = context.Process(target=_be_the_command, args=(place, words))
+    process = context.Process(target=_be_the_command, args=(folder, words))
     process.start()
     process.join(600)
-    return process.exitcode, (place / "said").read_text()
+    return process.exitcode, (folder / "said").read_text()
 
 
-def _be_the_command(place: Path, words: list[str]) -> None:
-    os.chdir(place)
+def _be_the_command(folder: Path, words: list[str]) -> None:
+    os.chdir(folder)
     said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
@@ -125,7 +125,7 @@ def _be_the_command(place: Path, words: list[str]) -> None:
 
 
 @pytest.fixture
-def place(kit: Path, tmp_path: Path) -> Path:
+def folder(kit: Path, tmp_path: Path) -> Path:
     """A folder with all that the commands name."""
     return Path(shutil.copytree(kit, tmp_path / "place"))
 

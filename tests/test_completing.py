@@ -18,7 +18,7 @@ HUNG = 300  # seconds; an answer takes a third of one
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a run in it, and the command on the path."""
     program = tmp_path / "bin" / "fedlocal"
     program.parent.mkdir()
@@ -52,7 +52,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_verbs_and_folders_are_completed_beside_hydras_words(
-    line: str, expected: list[str], complete: bool, place: Path
+    line: str, expected: list[str], complete: bool, folder: Path
 ) -> None:
     assert words(line, VERBS) == (expected, complete)
 
@@ -72,11 +72,11 @@ def test_verbs_and_folders_are_completed_beside_hydras_words(
     ],
 )
 def test_bash_completes_a_typed_word(
-    typed: str, completed: str, place: Path, monkeypatch: pytest.MonkeyPatch
+    typed: str, completed: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TAB after what is typed; then the line is not run but printed."""
     pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
-    (place / "rc").write_text('PS1=ready; eval "$(fedlocal -sc install=bash)"')
+    (folder / "rc").write_text('PS1=ready; eval "$(fedlocal -sc install=bash)"')
     parent, child = pty.openpty()
     shell = ["bash", "--noprofile", "--rcfile", "rc", "-i"]
     monkeypatch.setenv("INPUTRC", os.devnull)
@@ -88,7 +88,7 @@ def test_bash_completes_a_typed_word(
             _read(parent, b"never said")
         os.close(parent)
         bash.wait(timeout=HUNG)
-    assert (place / "said").read_text().strip() == f"fedlocal {completed}"
+    assert (folder / "said").read_text().strip() == f"fedlocal {completed}"
 
 
 def _read(terminal: int, sign: bytes) -> None:

@@ -27,7 +27,7 @@ NEEDS = {
 
 @pytest.mark.parametrize("number", range(max(map(len, PRESETS.values()))))
 def test_every_option_of_every_group_is_valid(number: int) -> None:
-    options = {group: each[number] for group, each in PRESETS.items() if number < len(each)}
+    options = {group: values[number] for group, values in PRESETS.items() if number < len(values)}
     needed = [override for option in options.values() for override in NEEDS.get(option, [])]
     check(compose(*(f"{group}={option}" for group, option in options.items()), *needed))
 

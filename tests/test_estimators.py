@@ -51,11 +51,11 @@ def test_a_classifier_learns_and_works_with_pipelines_and_searches(digits: tuple
 
 
 def test_the_bits_are_the_seeds_wherever_clients_run(digits: tuple[Any, Any]) -> None:
-    found = [
+    fitted = [
         FederatedClassifier(**QUICK, **options).fit(*digits).predict_proba(digits[0])
         for options in ({"backend": "inline"}, {"backend": "actors", "workers": 3})
     ]
-    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(fitted[0], fitted[1])
 
 
 @pytest.mark.parametrize("options", [{}, {"strategy": "fedadam"}], ids=str)
@@ -84,8 +84,8 @@ def test_a_pickled_classifier_predicts_and_goes_on_as_its_original(digits: tuple
 
 def test_a_regressor_learns_one_target_and_several() -> None:
     x, y = load_diabetes(return_X_y=True)
-    one = FederatedRegressor(rounds=30, random_state=0).fit(x, y)
-    assert one.score(x, y) > 0.45
+    single = FederatedRegressor(rounds=30, random_state=0).fit(x, y)
+    assert single.score(x, y) > 0.45
     two = FederatedRegressor(**QUICK).fit(x, np.stack([y, -y], axis=1))
     assert two.predict(x).shape == (len(x), 2)
 
@@ -105,7 +105,7 @@ def test_every_option_of_the_command_line_is_an_option(digits: tuple[Any, Any]) 
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "reason"),
     [
         ({"backend": "foo"}, "backend='foo': must be one of auto, actors, inline"),
         ({"rounds": "a"}, "rounds='a': must be a whole number of at least 1"),
@@ -124,8 +124,8 @@ def test_every_option_of_the_command_line_is_an_option(digits: tuple[Any, Any]) 
     ],
     ids=str,
 )
-def test_impossible_parameters_are_named(digits: tuple[Any, Any], wrong: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_impossible_parameters_are_named(digits: tuple[Any, Any], wrong: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
         FederatedClassifier(**{**QUICK, **wrong}).fit(*digits)
 
 
@@ -185,14 +185,14 @@ def test_rows_whose_features_are_too_large_are_named(digits: tuple[Any, Any]) ->
 def test_a_constant_column_counts_for_nothing_at_any_value(kind: Any) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((90, 2)), rng.integers(2, size=90)
-    told = [
+    warnings_ = [
         kind(**QUICK)
         .fit(np.column_stack([x, np.full(90, constant)]), y)
         .predict(np.column_stack([x, np.full(90, constant + 1e-7)]))
         for constant in (0.1, 0.0, 1 / 3)
     ]
-    np.testing.assert_allclose(told[0], told[1], atol=1e-5)
-    np.testing.assert_allclose(told[2], told[1], atol=1e-5)
+    np.testing.assert_allclose(warnings_[0], warnings_[1], atol=1e-5)
+    np.testing.assert_allclose(warnings_[2], warnings_[1], atol=1e-5)
 
 
 def test_the_estimators_are_public() -> None:

@@ -77,11 +77,11 @@ def test_the_metrics_are_tidy(tmp_path: Path) -> None:
 def test_the_spans_of_a_round_follow_one_another(tmp_path: Path) -> None:
     outcome = run(small("baseline=false", "workers=2"))
     assert outcome.folder is None
-    for one in outcome.histories["federated"].rounds[1:]:
-        assert all(one.seconds[span] >= 0 for span in TIMED)
-        whole = sum(one.seconds[span] for span in TIMED)
-        assert one.seconds["busy"] + one.seconds["idle"] == pytest.approx(2 * whole)
-        for measured in one.actors.values():
+    for round_ in outcome.histories["federated"].rounds[1:]:
+        assert all(round_.seconds[span] >= 0 for span in TIMED)
+        whole = sum(round_.seconds[span] for span in TIMED)
+        assert round_.seconds["busy"] + round_.seconds["idle"] == pytest.approx(2 * whole)
+        for measured in round_.actors.values():
             assert 0 <= measured["started"] <= measured["started"] + measured["seconds"] <= whole
 
 
@@ -94,7 +94,7 @@ def test_baselines_take_turns_and_are_compared(tmp_path: Path) -> None:
     assert main.speed_up is None
     for arm in baselines:
         assert arm.speed_up == pytest.approx(arm.seconds / main.seconds)
-        assert [one.number for one in outcome.histories[arm.name].rounds] == [0, 1, 2, 3]
+        assert [round_.number for round_ in outcome.histories[arm.name].rounds] == [0, 1, 2, 3]
         assert (tmp_path / arm.name.replace(", ", "-").replace(" ", "-") / "metrics.csv").exists()
 
 
@@ -123,10 +123,10 @@ def test_runs_in_several_threads_take_turns_and_leave_the_process_as_it_was() ->
     before, main = dict(os.environ), sys.modules["__main__"]
     hashes: list[str] = []
 
-    def one() -> None:
+    def run_small() -> None:
         hashes.extend(run(small("baseline=false", "rounds=1")).hashes.values())
 
-    threads = [threading.Thread(target=one) for _ in range(3)]
+    threads = [threading.Thread(target=run_small) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -172,7 +172,7 @@ def test_the_regressors_preset_learns_targets_of_any_size(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("y", "told"),
+    ("y", "note"),
     [
         (np.arange(40) % 3, "targets are whole numbers, taken as 3 classes; dataset.task=regression"),
         (np.linspace(900, 1000, 40), "targets are taken as real values; dataset.task=classification"),
@@ -181,15 +181,15 @@ def test_the_regressors_preset_learns_targets_of_any_size(tmp_path: Path) -> Non
     ],
 )
 def test_a_run_says_which_task_it_took_the_targets_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], y: Any, told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], y: Any, note: str
 ) -> None:
     np.savez(tmp_path / "mine.npz", x=np.eye(40), y=y)
     model = "regressor" if y.dtype.kind == "f" else "mlp"
     data = ("dataset=npz", f"dataset.path={tmp_path}/mine.npz", f"model={model}", "model.hidden=[4]")
     run(compose(*data, "rounds=1", "display=plain", "baseline=false", INLINE))
     said = capsys.readouterr().err
-    assert told in said
-    assert bool(told) == ("targets are" in said)
+    assert note in said
+    assert bool(note) == ("targets are" in said)
 
 
 def test_a_rate_for_classes_is_named_where_targets_are_real(
@@ -212,11 +212,11 @@ def test_quartiles_are_those_of_each_actors_own_targets() -> None:
     rng = np.random.default_rng(0)
     rows = Rows(np.zeros((50, 1), np.float32), rng.standard_normal((50, 2), np.float32))
     partition = Partition.from_owner(rng.integers(1, 6, 50), 8)  # the first actor and the last two have none
-    found = target_quantiles(Dataset("some", rows, rows, None, (1,)), partition)
+    quantiles = target_quantiles(Dataset("some", rows, rows, None, (1,)), partition)
     for actor, size in enumerate(partition.sizes):
-        own = rows.y[partition.indices(actor), 0]
-        expected = np.quantile(own, [0, 0.25, 0.5, 0.75, 1]) if size else np.full(5, np.nan)
-        np.testing.assert_allclose(found[actor], expected, rtol=1e-6)
+        targets = rows.y[partition.indices(actor), 0]
+        expected = np.quantile(targets, [0, 0.25, 0.5, 0.75, 1]) if size else np.full(5, np.nan)
+        np.testing.assert_allclose(quantiles[actor], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ def test_a_log_whose_folder_is_gone_is_reported_once(
 
 def test_a_sweep_goes_on_in_folders_named_by_its_options() -> None:
     asked = ["actors=2", "seed=1"]
-    others = ["sweep.resume=true", "sweep.baseline=each", "display=off", "objective=loss"]
+    unrelated = ["sweep.resume=true", "sweep.baseline=each", "display=off", "objective=loss"]
     with initialize_config_dir(str(folder()), version_base="1.3"):
         names = [
-            compose("config", overrides=told, return_hydra_config=True).hydra.job.override_dirname
-            for told in (asked, asked + others)
+            compose("config", overrides=words, return_hydra_config=True).hydra.job.override_dirname
+            for words in (asked, asked + unrelated)
         ]
     assert names == ["actors=2,seed=1"] * 2

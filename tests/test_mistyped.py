@@ -8,7 +8,7 @@ from fedlocal.config.validation import check
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "reason"),
     [
         ("actor=8", "actor=8: there is no option actor; did you mean actors?"),
         ("+actor=8", "actor: there is no such option; did you mean actors?"),
@@ -33,11 +33,11 @@ from fedlocal.config.validation import check
     ],
 )
 def test_a_typo_is_one_line_with_what_comes_nearest_and_never_the_advice_to_append(
-    typed: str, told: str
+    typed: str, reason: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:
         compose(typed)
-    assert str(refused.value).startswith(told)
+    assert str(refused.value).startswith(reason)
     assert len(str(refused.value).splitlines()) == 1
     assert "+actor" not in str(refused.value)
 

@@ -129,8 +129,8 @@ def _names_in_list(page: Path, title: str) -> set[str]:
 def _links(text: str) -> list[str]:
     """Return what a page links to within the repository."""
     prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
-    found = re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r'(?:src|srcset|href)="([^"]+)"', prose)
-    return [link for link in found if not re.match(r"https?:|mailto:", link)]
+    links = re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r'(?:src|srcset|href)="([^"]+)"', prose)
+    return [link for link in links if not re.match(r"https?:|mailto:", link)]
 
 
 def _anchors(text: str) -> Iterator[str]:

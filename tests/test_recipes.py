@@ -16,14 +16,14 @@ RECIPES = dict(
 FEWER = ["rounds=3", "baseline=false", "display=off"]
 
 
-def follow(recipe: str, place: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+def follow(recipe: str, folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
     """Do what a recipe says, in a folder."""
     for name, text in files(recipe).items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
     (command,) = re.findall(r"^```sh\nfedlocal (.*?)\n```$", recipe, flags=re.MULTILINE | re.DOTALL)
     line = [sys.executable, "-m", "fedlocal", *command.split(), *more]
-    return subprocess.run(line, cwd=place, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_the_five_recipes_exist() -> None:
@@ -47,10 +47,10 @@ def test_a_recipe_keeps_its_promise(title: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "reason"),
     [("partition.run=x", "must be of type int"), ("+partition.rnu=5", "no such parameter")],
 )
-def test_options_of_a_recipe_are_checked(override: str, told: str, tmp_path: Path) -> None:
+def test_options_of_a_recipe_are_checked(override: str, reason: str, tmp_path: Path) -> None:
     done = follow(RECIPES["A partition strategy"], tmp_path, *FEWER, override)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert reason in done.stderr

@@ -121,15 +121,15 @@ def timeless(history: History) -> list[Any]:
     clocks = {"seconds", "started", "worker"}
     return [
         replace(
-            one,
+            round_,
             seconds={},
             work=(),
             actors={
                 actor: {name: value for name, value in measured.items() if name not in clocks}
-                for actor, measured in one.actors.items()
+                for actor, measured in round_.actors.items()
             },
         )
-        for one in history.rounds
+        for round_ in history.rounds
     ]
 
 
@@ -178,7 +178,7 @@ MORE_KILLS = {
 def survives(folder: Path, case: tuple[list[str], list[str], Any]) -> None:
     arguments, changed, when = case
     if any(argument.startswith("model=") for argument in arguments):
-        arguments = [each for each in arguments if "model.hidden" not in each]
+        arguments = [word for word in arguments if "model.hidden" not in word]
     killed(folder, *arguments, when=when)
     whole = run(compose(*arguments))
     assert_same(fedlocal.resume(folder, *changed), whole)
@@ -293,7 +293,7 @@ def test_a_run_that_has_completed_is_not_trained_again(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Path:
+def unfinished(tmp_path: Path) -> Path:
     """Return the folder of a run that was killed before it did anything."""
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "config.yaml").write_text(OmegaConf.to_yaml(compose(*BARE, INLINE)))
@@ -312,19 +312,19 @@ def begun(tmp_path: Path) -> Path:
     ],
 )
 def test_the_command_refuses_options_that_would_make_another_run(
-    begun: Path, arguments: list[str], reason: str
+    unfinished: Path, arguments: list[str], reason: str
 ) -> None:
-    with started(begun, *arguments) as process:
+    with started(unfinished, *arguments) as process:
         errors = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 1
     assert reason in errors
     assert "Traceback" not in errors
-    assert {path.name for path in begun.iterdir()} <= {"config.yaml", "fedlocal.log"}
-    assert not (begun.parent / "absent").exists()
+    assert {path.name for path in unfinished.iterdir()} <= {"config.yaml", "fedlocal.log"}
+    assert not (unfinished.parent / "absent").exists()
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked", "found"),
+    ("stored", "asked", "expected"),
     [
         (["actors=8"], ["actors=8", "workers=3", "backend=elastic", "display=off", "sweep.resume=true"], []),
         (["actors=8"], ["actors=2"], ["actors=8 in place of 2"]),
@@ -338,11 +338,11 @@ def test_the_command_refuses_options_that_would_make_another_run(
     ],
 )
 def test_differences_of_two_configurations_are_listed(
-    tmp_path: Path, stored: list[str], asked: list[str], found: list[str]
+    tmp_path: Path, stored: list[str], asked: list[str], expected: list[str]
 ) -> None:
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(compose(*stored), resolve=True))
     found_now = differences(tmp_path, compose(*asked))
-    assert found_now[: len(found)] == found if found else found_now == []
+    assert found_now[: len(expected)] == expected if expected else found_now == []
 
 
 def test_a_group_that_came_later_had_its_default(tmp_path: Path) -> None:
@@ -365,10 +365,10 @@ def test_a_group_that_came_later_had_its_default(tmp_path: Path) -> None:
     ],
 )
 def test_only_options_of_the_machine_may_change(
-    begun: Path, overrides: list[str], error: Any, reason: str
+    unfinished: Path, overrides: list[str], error: Any, reason: str
 ) -> None:
     with pytest.raises(error, match=reason):
-        fedlocal.resume(begun, *overrides)
+        fedlocal.resume(unfinished, *overrides)
 
 
 @pytest.mark.parametrize(
@@ -405,9 +405,9 @@ def interrupted(folder: Path, *overrides: str) -> None:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("interrupted") / "run"
-    interrupted(place)
-    return place
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
+    interrupted(folder)
+    return folder
 
 
 @pytest.fixture
@@ -454,7 +454,7 @@ def test_a_run_whose_rows_are_lost_ends_with_the_same_weights(
         (half / name).unlink()
     resumed = fedlocal.resume(half)
     assert resumed.hashes == whole.hashes
-    assert [one.number for one in resumed.histories["federated"].rounds] == [4, 5, 6]
+    assert [round_.number for round_ in resumed.histories["federated"].rounds] == [4, 5, 6]
     assert "the rounds up to 3 are lost" in caplog.text
 
 
@@ -648,9 +648,9 @@ def test_temporary_files_of_a_killed_run_are_cleared_when_it_goes_on(half: Path)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a\\b", "c\\", "d${seed}e", "f\\'g"])
 def test_a_folder_of_any_name_is_gone_on_with_by_the_command(half: Path, whole: Run, name: str) -> None:
-    place = half.rename(half.with_name(name))
-    with started(place, f"resume={place}") as process:
+    folder = half.rename(half.with_name(name))
+    with started(folder, f"resume={folder}") as process:
         assert process.communicate(timeout=120)[1] == ""
     assert process.returncode == 0
-    assert json.loads((place / "summary.json").read_text())["hashes"] == whole.hashes
-    assert {path.name for path in place.parent.iterdir()} == {name}
+    assert json.loads((folder / "summary.json").read_text())["hashes"] == whole.hashes
+    assert {path.name for path in folder.parent.iterdir()} == {name}

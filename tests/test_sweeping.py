@@ -71,8 +71,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     return make
 
 
-def same_but_for_times(one: History, other: History) -> bool:
-    return [each.metrics for each in one.rounds] == [each.metrics for each in other.rounds]
+def same_but_for_times(first: History, other: History) -> bool:
+    return [round_.metrics for round_ in first.rounds] == [round_.metrics for round_ in other.rounds]
 
 
 def test_runs_with_the_same_baseline_train_it_once(tmp_path: Path, made: Made, trained: list[int]) -> None:
@@ -123,15 +123,15 @@ def test_a_run_goes_on_while_another_run_computes_the_baseline_and_waits_for_it_
     tmp_path: Path, made: Made, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made("0")
-    (place,) = (tmp_path / ".baselines").iterdir()
-    note = (place / "computed.json").read_bytes()
-    (place / "computed.json").unlink()
-    holder = owning(place)
+    (folder,) = (tmp_path / ".baselines").iterdir()
+    note = (folder / "computed.json").read_bytes()
+    (folder / "computed.json").unlink()
+    holder = owning(folder)
     holder.__enter__()  # as if run 0 went on
 
     def done(self: Any, *, wait: bool) -> Any:
         if wait:
-            (place / "computed.json").write_bytes(note)
+            (folder / "computed.json").write_bytes(note)
             holder.__exit__(None, None, None)
         return claimed(self, wait=wait)
 
@@ -147,9 +147,9 @@ def test_a_run_computes_the_baseline_at_its_end_if_the_other_run_failed(
     tmp_path: Path, made: Made, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = made("0")
-    (place,) = (tmp_path / ".baselines").iterdir()
-    (place / "computed.json").unlink()
-    holder = owning(place)
+    (folder,) = (tmp_path / ".baselines").iterdir()
+    (folder / "computed.json").unlink()
+    holder = owning(folder)
     holder.__enter__()
     from fedlocal.results import SharedBaseline
 
@@ -326,13 +326,13 @@ def test_a_sweeper_gets_an_objective_that_is_best_where_it_seeks(
     sweeper: dict[str, Any], sought: str | None
 ) -> None:
     config = OmegaConf.create(sweeper)
-    found = seeks(config)
-    assert found == sought
-    good, bad = told(0.9, 0.1, found), told(0.2, 3.0, found)
+    direction = seeks(config)
+    assert direction == sought
+    good, bad = told(0.9, 0.1, direction), told(0.2, 3.0, direction)
     assert (good < bad) is (sought == "minimize")
     assert told(None, 0.1, "maximize") > told(None, 3.0, "maximize")
     assert told(0.9, None, "minimize") < told(0.2, None, "minimize")
-    failed = finite(math.nan, found)
+    failed = finite(math.nan, direction)
     assert math.isnan(failed) if sought is None else math.isfinite(failed)
     assert sought != "minimize" or failed > bad
     assert sought != "maximize" or failed < bad

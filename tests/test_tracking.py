@@ -35,15 +35,15 @@ RECORDER = f"+tracker.recorder._target_={HERE}.Recorder"
 
 def points_of(outcome: Run) -> set[tuple[str, int, frozenset[tuple[str, float]]]]:
     return {
-        (name.replace(", ", "-").replace(" ", "-"), one.number, frozenset(numbers(one).items()))
+        (name.replace(", ", "-").replace(" ", "-"), round_.number, frozenset(numbers(round_).items()))
         for name, history in outcome.histories.items()
-        for one in history.rounds
+        for round_ in history.rounds
     }
 
 
-def points_in(told: list[Any]) -> list[tuple[str, int, frozenset[tuple[str, float]]]]:
-    points = [each for each in told if isinstance(each, Point)]
-    return [(each.arm, each.round, frozenset(each.values.items())) for each in points]
+def points_in(events: list[Any]) -> list[tuple[str, int, frozenset[tuple[str, float]]]]:
+    points = [event for event in events if isinstance(event, Point)]
+    return [(point.arm, point.round, frozenset(point.values.items())) for point in points]
 
 
 @pytest.mark.parametrize("pause", [0.0, 1000.0])
@@ -54,7 +54,7 @@ def test_a_tracker_is_told_each_round_of_each_arm_once(
     monkeypatch.setattr(following, "REST", 0)
     config = compose(*SMALL, RECORDER)
     outcome = run(config, tmp_path, ["actors=4", "tracker=recorder"])
-    folder, beginning, *points, ending = Recorder.told
+    folder, beginning, *points, ending = Recorder.events
     assert folder == tmp_path
     assert isinstance(beginning, Beginning)
     assert (beginning.name, beginning.main, beginning.sweep) == ("actors=4", "federated", None)
@@ -77,8 +77,8 @@ def test_baselines_of_another_run_are_told_without_ratios_to_their_times(tmp_pat
         (tmp_path / number).mkdir()
         outcome = run(compose(*SMALL, f"actors=1{number}", RECORDER), tmp_path / number, sweep=tmp_path)
     assert outcome.arms[1].reused == "0"
-    assert set(points_in(Recorder.told)) == points_of(outcome)
-    ending = Recorder.told[-1]
+    assert set(points_in(Recorder.events)) == points_of(outcome)
+    ending = Recorder.events[-1]
     assert ending.tags["baselines-of-run"] == "0"
     assert not any("speed-up" in name for name in ending.metrics)
 
@@ -92,18 +92,18 @@ def test_a_tracker_that_fails_is_one_warning(
     broken = [f"+tracker.broken._target_={HERE}.Broken", f"+tracker.broken.at={at}"]
     outcome = run(compose(*SMALL, "baseline=false", *broken, RECORDER))
     assert outcome.hashes == alone.hashes
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert warning.getMessage() == (
         "tracker=broken: OSError: [Errno 28] No space left on device; the run goes on without it"
     )
-    assert isinstance(Recorder.told[-1], Ending)  # the others lose nothing by it
-    assert set(points_in(Recorder.told)) == points_of(outcome)
+    assert isinstance(Recorder.events[-1], Ending)  # the others lose nothing by it
+    assert set(points_in(Recorder.events)) == points_of(outcome)
 
 
 def test_a_tracker_is_told_that_a_run_failed(tmp_path: Path) -> None:
     with pytest.raises(QuorumError) as caught:
         run(compose(*SMALL, "baseline=false", "model.learning_rate=1e30", RECORDER), tmp_path)
-    ending = Recorder.told[-1]
+    ending = Recorder.events[-1]
     assert (ending.status, ending.round) == ("failed", 0)
     assert ending.tags["error"] == f"QuorumError: {caught.value}"
 
@@ -116,11 +116,11 @@ def test_a_tracker_is_told_that_a_run_was_interrupted_and_goes_on(
     tracked = compose(*SMALL, f"+tracker.recorder._target_={HERE}.Interrupting")
     with pytest.raises(KeyboardInterrupt):
         run(tracked, tmp_path)
-    assert Recorder.told[-1].status == "interrupted"
+    assert Recorder.events[-1].status == "interrupted"
     outcome = fedlocal.resume(tmp_path, trust=True)
     assert outcome.hashes == run(compose(*SMALL)).hashes
-    assert Recorder.told[-1].status == "completed"
-    points = points_in(Recorder.told)
+    assert Recorder.events[-1].status == "completed"
+    points = points_in(Recorder.events)
     assert set(points) == points_of(outcome)  # of the rounds before, too
     assert len(points) == len(set(points))
 
@@ -137,7 +137,7 @@ def test_a_sweep_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (folder := tmp_path / "multirun" / "study" / "3").mkdir(parents=True)
     (folder.parent / "multirun.yaml").touch()
     run(compose(*SMALL, "rounds=1", "baseline=false", RECORDER), folder)
-    beginning = Recorder.told[1]
+    beginning = Recorder.events[1]
     assert (beginning.name, beginning.sweep) == ("3", "multirun/study")
 
 

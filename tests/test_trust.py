@@ -107,18 +107,18 @@ def test_parts_of_networks_and_strategies_need_no_trust(name: str) -> None:
         "torch.nn.Linear\n",
     ],
 )
-@pytest.mark.parametrize("place", ["group", "nested", "listed", "argument", "estimator", "reference"])
-def test_a_target_that_may_open_files_or_call_anything_is_refused(name: str, place: str) -> None:
+@pytest.mark.parametrize("position", ["group", "nested", "listed", "argument", "estimator", "reference"])
+def test_a_target_that_may_open_files_or_call_anything_is_refused(name: str, position: str) -> None:
     node = {"_target_": name, "_partial_": True}
-    known = {"_target_": "fedlocal.models.PyTorch", "_recursive_": False}
+    trusted = {"_target_": "fedlocal.models.PyTorch", "_recursive_": False}
     config = {
         "group": node,
-        "nested": {**known, "module": {"_target_": "torch.nn.Sequential", "a": node}},
-        "listed": {**known, "layers": [{"_target_": "torch.nn.ReLU"}, [node]]},
-        "argument": {**known, "_args_": [node]},
+        "nested": {**trusted, "module": {"_target_": "torch.nn.Sequential", "a": node}},
+        "listed": {**trusted, "layers": [{"_target_": "torch.nn.ReLU"}, [node]]},
+        "argument": {**trusted, "_args_": [node]},
         "estimator": {"_target_": "fedlocal.models.SklearnModel", "estimator": name},
         "reference": {"_target_": "fedlocal.flower.clients.AnyApp", "reference": name},
-    }[place]
+    }[position]
     with pytest.raises(TrustError, match=r"here asks for it: if you trust .* add trust=true"):
         check_stored({"model": config}, "here")
 
@@ -185,10 +185,10 @@ def test_the_command_asks_for_trust(tmp_path: Path, mark: Path, capsys: pytest.C
     mark.unlink()
     forget()
     assert predict([f"model={folder}", "input=test"]) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "model._target_=mine.Net" in told
-    assert "add trust=true" in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "model._target_=mine.Net" in printed
+    assert "add trust=true" in printed
     assert not mark.exists()
     assert predict([f"model={folder}", "input=test", "trust=true"]) == 0
 
@@ -215,7 +215,7 @@ def test_interpolations_of_a_stored_file_are_not_resolved(tmp_path: Path) -> Non
     with pytest.raises(TrustError) as refused:
         fedlocal.resume(folder)
     assert "hunter2" not in str(refused.value)
-    assert not any("hunter2" in told for told in differences(folder, compose(*SMALL)))
+    assert not any("hunter2" in difference for difference in differences(folder, compose(*SMALL)))
 
 
 def test_aliases_that_stand_for_more_than_memory_holds_are_refused(tmp_path: Path) -> None:
@@ -271,9 +271,9 @@ def test_harmless_options_of_a_stored_sweep_are_repeated(tmp_path: Path) -> None
     task = ["seed=1,2", "+partition.x=${actors}", "dataset.path=../a.npz", "model=mlp,paper", "~skew"]
     hydra = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.subdir=${hydra:job.num}")
     folder = sweep(tmp_path / "sweep", task, hydra)
-    told = understood([f"resume={folder}"]).arguments
-    assert told[1 : len(task) + len(hydra) + 1] == [*task, *hydra]
-    assert "trust=false" in told
+    arguments = understood([f"resume={folder}"]).arguments
+    assert arguments[1 : len(task) + len(hydra) + 1] == [*task, *hydra]
+    assert "trust=false" in arguments
     trusting = understood([f"resume={folder}", "trust=true"]).arguments
     assert trusting.index("trust=false") < trusting.index("trust=true")
 
@@ -288,9 +288,9 @@ def test_no_option_leads_the_runs_of_a_stored_sweep_out_of_its_folder(tmp_path: 
 
 @pytest.mark.parametrize("name", ["model._target_=mine.Net", "+dataset.extra={_target_: mine.Net}"])
 def test_a_run_of_a_stored_sweep_names_no_other_code(tmp_path: Path, mark: Path, name: str) -> None:
-    place = tmp_path / "sweep" / "0"
+    folder = tmp_path / "sweep" / "0"
     with pytest.raises(TrustError, match=r"mine\.Net"):
-        run_or_go_on(compose(*SMALL, name, "trust=false"), place, [], tmp_path / "sweep")
+        run_or_go_on(compose(*SMALL, name, "trust=false"), folder, [], tmp_path / "sweep")
     assert not mark.exists()
 
 
