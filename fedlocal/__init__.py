@@ -51,7 +51,7 @@ _HOMES = {
     "simulate": "fedlocal.simulation",
     "Predictor": "fedlocal.inference.predictor",
     "load_model": "fedlocal.inference.predictor",
-    "History": "fedlocal.results",
+    "History": "fedlocal.results.figures.inline",  # with it, notebooks show its curves
 }
 
 if not TYPE_CHECKING:

@@ -20,7 +20,7 @@ from fedlocal.config.validation import sampling_problems
 from fedlocal.data import PartitionError, PartitionStrategy, held_out_of, traits
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import QuorumError
-from fedlocal.results import announce
+from fedlocal.results.progress import announce
 from fedlocal.schemes.batch_parallel import batch_parallel
 from fedlocal.schemes.choice import Choice, Costs, choose
 from fedlocal.schemes.federated import federated

@@ -28,16 +28,14 @@ from fedlocal.results import (
     Checkpoint,
     History,
     ResultsError,
-    announce,
     check_unused,
     clear,
-    frame_of,
     newest_checkpoint,
     owning,
-    progress,
-    run_html,
-    run_text,
 )
+from fedlocal.results.frames import frame_of
+from fedlocal.results.progress import announce, progress
+from fedlocal.results.showing import run_html, run_text
 from fedlocal.resuming import ResumeError
 from fedlocal.saving import DivergedError, save, saving
 from fedlocal.tracking import open_trackers, tracked

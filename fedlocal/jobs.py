@@ -27,7 +27,8 @@ from fedlocal.mistyped import explained, unknown_options
 
 if TYPE_CHECKING:
     from fedlocal.experiment import Run
-    from fedlocal.results import ShowSweep, SweepRow
+    from fedlocal.results import SweepRow
+    from fedlocal.results.sweep_progress import ShowSweep
 
 logger = logging.getLogger("fedlocal")
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -75,7 +76,8 @@ class NoteSweep(Callback):
 
     def on_multirun_start(self, config: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Note where the sweep's runs will lie, and show that it begins."""
-        from fedlocal.results import announce, sweep_progress
+        from fedlocal.results.progress import announce
+        from fedlocal.results.sweep_progress import sweep_progress
         from fedlocal.sweeping import at_once, choices, misled, sharing
 
         problems = _unknown(config.hydra.overrides.task)
@@ -223,7 +225,9 @@ def _begin(config: Config, name: str, overrides: list[str]) -> None:
 
 def _end(place: Path, sweep: Path, display: Display) -> None:
     """Show how a run of a sweep went, and what the sweep has so far."""
-    from fedlocal.results import announce, read_run, sweep_line
+    from fedlocal.results import read_run
+    from fedlocal.results.progress import announce
+    from fedlocal.results.sweep_progress import sweep_line
 
     row = read_run(place, _name(place, sweep))
     if _Session.show:
@@ -235,7 +239,8 @@ def _end(place: Path, sweep: Path, display: Display) -> None:
 
 def _write_sweep(sweep: Path) -> "list[SweepRow]":
     """Write what a sweep has so far; a table that cannot be replaced, being open elsewhere, ends nothing."""
-    from fedlocal.results import ResultsError, collect, write_sweep
+    from fedlocal.results import ResultsError, collect
+    from fedlocal.results.sweep import write_sweep
 
     try:
         return write_sweep(sweep)
@@ -333,7 +338,7 @@ def _print_arms(place: Path) -> None:
 def _print_sweep(place: Path) -> None:
     from rich.console import Console
 
-    from fedlocal.results import sweep_notes, sweep_table
+    from fedlocal.results.sweep import sweep_notes, sweep_table
 
     rows = _write_sweep(place)
     if not rows:  # it was refused
@@ -349,7 +354,8 @@ def _print_sweep(place: Path) -> None:
 
 def _print_report(place: Path) -> None:
     """Write the page over a run or a sweep, unless it is not wanted, and say where it is."""
-    from fedlocal.results import ResultsError, write_report
+    from fedlocal.results import ResultsError
+    from fedlocal.results.report import write_report
 
     if not _Session.report:
         return

@@ -15,7 +15,8 @@ from fedlocal.actors import usable_cores
 from fedlocal.config.schema import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
 from fedlocal.options import CHANGEABLE
-from fedlocal.results import SharedBaseline, announce
+from fedlocal.results import SharedBaseline
+from fedlocal.results.progress import announce
 from fedlocal.resuming import ResumeError, completed, differences, read, stored_config
 from fedlocal.trust import check_stored
 

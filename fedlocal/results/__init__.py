@@ -1,10 +1,11 @@
-"""What a run leaves behind: its history, its arrays, its tables and figures.
+"""What a run leaves behind: its history, its arrays, its files.
 
 The room takes numbers and names. It knows nothing of Flower, of data sets and models, or of the
 configuration.
 """
 
 from fedlocal.results import phases
+from fedlocal.results.arm import Arm, arm_of, faster
 from fedlocal.results.background import Background
 from fedlocal.results.best import BestModel
 from fedlocal.results.checkpoints import (
@@ -17,29 +18,15 @@ from fedlocal.results.checkpoints import (
 )
 from fedlocal.results.contention import Meter, contention_of
 from fedlocal.results.environment import environment, versions
-from fedlocal.results.figures import (
-    comparison,
-    label_distribution,
-    learning_curves,
-    target_distribution,
-    timeline,
-)
 from fedlocal.results.files import ResultsError, read_json, replacing, write_json, write_yaml
-from fedlocal.results.frames import frame_of
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
 from fedlocal.results.occupancy import Occupancy, usage
 from fedlocal.results.owning import FolderInUseError, FolderUsedError, check_unused, clear, owning
-from fedlocal.results.progress import announce, progress
-from fedlocal.results.report import write_report
 from fedlocal.results.rounds import MOST_LISTED, MessageError
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
 from fedlocal.results.sharing import SharedBaseline
-from fedlocal.results.showing import run_html, run_text
-from fedlocal.results.sweep import sweep_notes, sweep_table, write_sweep
-from fedlocal.results.sweep_progress import ShowSweep, sweep_line, sweep_progress
-from fedlocal.results.table import Arm, arm_of, comparison_table, faster
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 __all__ = [
@@ -61,52 +48,34 @@ __all__ = [
     "Round",
     "SavedModel",
     "SharedBaseline",
-    "ShowSweep",
     "SweepRow",
     "Which",
     "Work",
-    "announce",
     "arm_folder",
     "arm_of",
     "below",
     "check_unused",
     "clear",
     "collect",
-    "comparison",
-    "comparison_table",
     "contention_of",
     "drop_checkpoints",
     "environment",
     "faster",
-    "frame_of",
     "joined",
-    "label_distribution",
-    "learning_curves",
     "load_arrays",
     "load_saved",
     "newest_checkpoint",
     "owning",
     "phases",
-    "progress",
     "read_json",
     "read_manifest",
     "read_run",
     "replacing",
-    "run_html",
-    "run_text",
     "save_arrays",
     "save_models",
-    "sweep_line",
-    "sweep_notes",
-    "sweep_progress",
-    "sweep_table",
-    "target_distribution",
-    "timeline",
     "usage",
     "versions",
     "weights_hash",
     "write_json",
-    "write_report",
-    "write_sweep",
     "write_yaml",
 ]

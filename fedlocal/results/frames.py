@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fedlocal.results.history import History
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fedlocal.results.history import History
 
-
-def frame_of(histories: "Mapping[str, History]") -> "pd.DataFrame":
+def frame_of(histories: Mapping[str, History]) -> "pd.DataFrame":
     """Return the rows of several histories one below the other, the first column saying whose they are.
 
     Parameters

@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -16,6 +17,7 @@ from fedlocal.results.copies import copy_of, sound_text
 from fedlocal.results.files import ResultsError, read_json, write_json
 from fedlocal.results.growing import GrowingCsv, write_csv
 from fedlocal.results.metrics import metric_records, read_metrics
+from fedlocal.results.phases import shown
 from fedlocal.results.rounds import (
     HEADER,
     TIMED,
@@ -26,6 +28,7 @@ from fedlocal.results.rounds import (
     round_to_json,
     rounds_from_rows,
 )
+from fedlocal.results.text import duration, fixed
 from fedlocal.results.timeline import TimelineFile, with_work
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 __all__ = ["TIMED", "History", "Round", "Work"]
+
+MOST_METRICS = 4  # in a line
 
 
 class History:
@@ -69,6 +74,8 @@ class History:
     ([0, 1], [0.1, 0.9])
     >>> history.seconds
     0.5
+    >>> history
+    History: rounds 0 to 1, accuracy 0.1000 to 0.9000 (best 0.9000), training time 500 ms
     """
 
     def __init__(self, folder: Path | None = None, rounds: Sequence[Round] = ()) -> None:
@@ -104,6 +111,16 @@ class History:
         if self._metrics is not None and self._timeline is not None:
             self._timeline.append([round])  # first: no round is read back with a part of its work
             self._metrics.append(metric_records(round.rows()))
+
+    @property
+    def metric_names(self) -> set[str]:
+        """The names of the global metrics that any round has."""
+        return {name for one in self.rounds for name in one.metrics}
+
+    @property
+    def error_count(self) -> int:
+        """How many messages ended in an error."""
+        return sum(len(one.errors) for one in self.rounds)
 
     def series(self, metric: str) -> tuple[list[int], list[float]]:
         """Return the numbers of the rounds that have a global metric, and its values."""
@@ -265,14 +282,33 @@ class History:
         return frame.astype({"round": "int64", "actor": "Int64", "value": "float64"})
 
     def __repr__(self) -> str:
-        from fedlocal.results.showing import history_text
-
-        return history_text(self)
+        """Return a line: which rounds, how accuracy and loss went, and how long training took."""
+        if not self.rounds:
+            return "History: no rounds"
+        first, last = self.rounds[0].number, self.rounds[-1].number
+        parts = [f"rounds {first} to {last}" if last > first else f"round {first}"]
+        for metric in shown(self.metric_names)[:MOST_METRICS]:
+            values = self.series(metric)[1]
+            went = " to ".join(map(fixed, dict.fromkeys((values[0], values[-1]))))
+            parts.append(f"{metric} {went} (best {fixed(self.best(metric))})")
+        if self.error_count:
+            parts.append(f"{self.error_count} messages ended in an error")
+        return f"History: {', '.join([*parts, f'training time {duration(self.seconds)}'])}"
 
     def _repr_html_(self) -> str:
-        from fedlocal.results.showing import history_html
+        return f"<div><p>{escape(repr(self))}</p>{self._curves()}</div>"
 
-        return history_html(self)
+    def _curves(self) -> str:
+        return ""  # unless the room of figures is there
+
+    @classmethod
+    def drawn_by(cls, curves: "Callable[[History], str]") -> "Callable[[History], str]":
+        """Decorate the function that draws what a notebook shows below the text of a history, as SVG.
+
+        The room of figures has it and says so when it is imported: this room draws nothing.
+        """
+        cls._curves = curves  # type: ignore[assignment, method-assign]
+        return curves
 
     def _rows(self) -> Iterator[Row]:
         return (row for one in self.rounds for row in one.rows())

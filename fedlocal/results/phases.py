@@ -6,7 +6,7 @@ training begins with ``train-`` (``train-loss``), what they report in an evaluat
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -61,6 +61,19 @@ def of_model(evaluated: Mapping[str, float]) -> dict[str, float]:
     {'accuracy': 0.9, 'test-train-loss': 0.5}
     """
     return {f"test-{name}" if TAKEN.match(name) else name: value for name, value in evaluated.items()}
+
+
+def shown(names: Collection[str], preferred: Sequence[str] = ("accuracy", "loss")) -> list[str]:
+    """Return which metrics to show: accuracy and loss on the test set, or else whatever was reported.
+
+    That is what the server evaluated, then what clients did, then their training.
+
+    Examples
+    --------
+    >>> shown({"loss", "train-loss"}), shown({"train-loss", "client-loss", "available"})
+    (['loss'], ['client-loss', 'train-loss'])
+    """
+    return [name for name in preferred if name in names] or sorted({*names} - {AVAILABLE}, key=order)
 
 
 def order(metric: str) -> tuple[int, str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from fedlocal.results.arm import Arm
 from fedlocal.results.files import ResultsError, read_json
-from fedlocal.results.table import Arm
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedlocal.results.arm import Arm
 from fedlocal.results.figures import comparison
 from fedlocal.results.files import replacing
 from fedlocal.results.runs import SweepRow, collect, differing
-from fedlocal.results.table import Arm, about, plain_table
+from fedlocal.results.table import about, plain_table
 from fedlocal.results.text import duration, fixed, harmless
 from fedlocal.results.verdict import doubts
 

@@ -1,32 +1,26 @@
 """What the table of a run says, in words: what is compared, how far to trust it, and what came of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from fedlocal.results.arm import Arm
 from fedlocal.results.text import fixed, share
-
-if TYPE_CHECKING:
-    from fedlocal.results.table import Arm
-
-MARKED, WITHHELD = 0.1, 0.3
-"""Parts of the time in which others had the cores: from the one a ratio is marked, from the other hidden."""
 
 LEVEL = 0.05  # ratios this near to 1 are called level
 
 
-def meaning(arms: "Sequence[Arm]") -> list[str]:
+def meaning(arms: Sequence[Arm]) -> list[str]:
     """Return what the ratios in the table are of, and what their marks mean, a line each."""
     return [*_ratios(arms), *_unequal(arms), *_marks(arms)]
 
 
-def _ratios(arms: "Sequence[Arm]") -> Iterator[str]:
+def _ratios(arms: Sequence[Arm]) -> Iterator[str]:
     if any(arm.speed_up is not None for arm in arms):
         yield "speed-up over it: its time for a row of data / that of the first line"
     if any(arm.end_to_end is not None for arm in arms):
         yield "end to end: the same ratio of whole times, with start-up and evaluation"
 
 
-def _unequal(arms: "Sequence[Arm]") -> Iterator[str]:
+def _unequal(arms: Sequence[Arm]) -> Iterator[str]:
     """Say where the arms did not do the same work."""
     for arm in arms[1:]:
         if arm.speed_up is None or arms[0].trained_rows == arm.trained_rows:
@@ -39,7 +33,7 @@ def _unequal(arms: "Sequence[Arm]") -> Iterator[str]:
         return
 
 
-def _marks(arms: "Sequence[Arm]") -> Iterator[str]:
+def _marks(arms: Sequence[Arm]) -> Iterator[str]:
     if runs := {arm.reused for arm in arms if arm.reused is not None}:
         yield f"~ trained in run {', '.join(sorted(runs))}, not in turn (sweep.baseline=each: in turn)"
     yield from doubts(arms)
@@ -48,7 +42,7 @@ def _marks(arms: "Sequence[Arm]") -> Iterator[str]:
             yield f"ended: {arm.name}, in round {arm.ended}: far slower than one thread"
 
 
-def doubts(arms: "Iterable[Arm]") -> Iterator[str]:
+def doubts(arms: Iterable[Arm]) -> Iterator[str]:
     """Say what the marks mean of ratios that were taken while others had the cores."""
     compared = [arm for arm in arms if arm.speed_up is not None]
     if any(arm.is_doubtful for arm in compared):
@@ -57,13 +51,13 @@ def doubts(arms: "Iterable[Arm]") -> Iterator[str]:
         yield f"busy: others had the cores for {share(max(busy))} of the time: no ratio is shown"
 
 
-def verdict(arms: "Sequence[Arm]") -> list[str]:
+def verdict(arms: Sequence[Arm]) -> list[str]:
     """Say what the first arm cost and gained beside the others; nothing if there are no others."""
     others = [arm for arm in arms[1:] if arm.ended is None]
     return [*_quality(arms[0], others[0]), *_time(arms[0], others)] if others else []
 
 
-def _quality(main: "Arm", partner: "Arm") -> Iterator[str]:
+def _quality(main: Arm, partner: Arm) -> Iterator[str]:
     if main.accuracy is not None and partner.accuracy is not None:
         points = 100 * (main.accuracy - partner.accuracy)
         yield f"accuracy: {main.name} ended {_apart(points, f'{abs(points):.1f} points')} sequential training"
@@ -81,7 +75,7 @@ def _apart(difference: float, written: str) -> str:
     return f"{written} {'above' if difference > 0 else 'below'}"
 
 
-def _time(main: "Arm", others: "Sequence[Arm]") -> Iterator[str]:
+def _time(main: Arm, others: Sequence[Arm]) -> Iterator[str]:
     compared = [arm for arm in others if arm.credible_speed_up]
     if not compared:
         if any(arm.speed_up for arm in others):

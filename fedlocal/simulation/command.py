@@ -133,7 +133,8 @@ def _notes(error: Exception) -> list[str]:
 def _print(result: "Result") -> None:
     from rich.console import Console
 
-    from fedlocal.results import arm_of, comparison_table
+    from fedlocal.results import arm_of
+    from fedlocal.results.table import comparison_table
     from fedlocal.simulation.record import metrics_table
 
     console = Console(highlight=False)

@@ -95,7 +95,7 @@ class Recorder:
 
 def reported(history: History) -> list[str]:
     """Return the names of all that was reported: what the server evaluated, then what clients did."""
-    return sorted({name for one in history.rounds for name in one.metrics}, key=order)
+    return sorted(history.metric_names, key=order)
 
 
 def metrics_table(history: History) -> "Table | None":

@@ -10,22 +10,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedlocal.results import (
-    Arm,
-    History,
-    MessageError,
-    Occupancy,
-    ResultsError,
-    Round,
-    SweepRow,
-    Work,
+from fedlocal.results import Arm, History, MessageError, Occupancy, ResultsError, Round, SweepRow, Work
+from fedlocal.results.figures import (
+    availability,
     comparison,
     label_distribution,
     learning_curves,
+    representative,
+    states,
     target_distribution,
     timeline,
 )
-from fedlocal.results.figures import availability, representative, states
 from fedlocal.results.rounds import MOST_LISTED
 
 
@@ -263,6 +258,7 @@ def test_drawing_needs_no_pyplot(tmp_path: Path) -> None:
     code = """
 import sys, numpy as np
 from fedlocal.results import *
+from fedlocal.results.figures import *
 learning_curves({}, "c.png")
 label_distribution(np.ones((2, 2), np.int64), "ab", "l.png")
 target_distribution(np.ones((2, 5)), np.ones(2, np.int64), "t.png")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fedlocal.results import Round, announce, progress
+from fedlocal.results import Round
+from fedlocal.results.progress import announce, progress
 
 
 class Terminal(io.StringIO):

@@ -6,9 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fedlocal.results import Arm, History, MessageError, Round, run_html, run_text
+from fedlocal.results import Arm, History, MessageError, Round
 from fedlocal.results.figures.inline import INK, curves_svg
 from fedlocal.results.frames import frame_of
+from fedlocal.results.showing import run_html, run_text
 
 HASHES = {"federated": "ab" * 32, "sequential, 1 thread": "cd" * 32}
 ARMS = [Arm("federated", 0.9, 0.3, 1.0), Arm("sequential, 1 thread", 0.92, 0.25, 2.0, speed_up=2.0)]

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from fedlocal.config.schema import Config
-from fedlocal.results import SweepRow, collect, sweep_notes, sweep_table, write_sweep
+from fedlocal.results import SweepRow, collect
 from fedlocal.results.runs import differing
-from fedlocal.results.sweep import comparison_csv
+from fedlocal.results.sweep import comparison_csv, sweep_notes, sweep_table, write_sweep
 
 WriteRun = Callable[..., Path]
 

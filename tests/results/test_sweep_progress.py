@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from fedlocal.results import Arm, Round, SweepRow, progress, sweep_progress
+from fedlocal.results import Arm, Round, SweepRow
+from fedlocal.results.progress import progress
+from fedlocal.results.sweep_progress import sweep_progress
 
 DONE = SweepRow(
     "0",

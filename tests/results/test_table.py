@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console, RenderableType
 
-from fedlocal.results import Arm, History, Round, comparison_table
+from fedlocal.results import Arm, History, Round
+from fedlocal.results.table import comparison_table
 from fedlocal.results.text import duration, fixed
 
 ARMS = [

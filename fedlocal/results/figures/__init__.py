@@ -1,11 +1,13 @@
 """The figures of a run and of a sweep, as PNG files.
 
 Each function draws one figure and writes it atomically. Matplotlib is loaded when the first one is drawn.
+Where this room is loaded, a notebook shows a `History` with its curves.
 """
 
 from fedlocal.results.figures.availability import availability, states
 from fedlocal.results.figures.comparison import comparison
 from fedlocal.results.figures.curves import learning_curves
+from fedlocal.results.figures.inline import curves_svg
 from fedlocal.results.figures.labels import label_distribution
 from fedlocal.results.figures.targets import target_distribution
 from fedlocal.results.figures.timeline import representative, timeline
@@ -13,6 +15,7 @@ from fedlocal.results.figures.timeline import representative, timeline
 __all__ = [
     "availability",
     "comparison",
+    "curves_svg",
     "label_distribution",
     "learning_curves",
     "representative",

@@ -8,7 +8,6 @@ import numpy as np
 
 from fedlocal.results.figures.canvas import line_style, sheet
 from fedlocal.results.history import History
-from fedlocal.results.phases import AVAILABLE, order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,24 +44,16 @@ def learning_curves(
     ResultsError
         If the file cannot be written.
     """
-    panels = evaluated(histories, metrics) or ["loss"]
+    reported = metrics_of(histories)
+    panels = [name for name in metrics if name in reported] or ["loss"]
     with sheet(path, 4.6 * len(panels), 3.9) as figure:
         figure.suptitle(title)
         draw_curves(figure, histories, panels, where)
 
 
-def evaluated(histories: Mapping[str, History], metrics: Sequence[str] = ("accuracy", "loss")) -> list[str]:
-    """Return which of these metrics any history has."""
-    return [name for name in metrics if any(each.series(name)[0] for each in histories.values())]
-
-
-def reported(histories: Mapping[str, History]) -> list[str]:
-    """Return what to show of histories: accuracy and loss on the test set, or else whatever was reported.
-
-    That is what the server evaluated, then what clients did, then their training.
-    """
-    known = {name for each in histories.values() for one in each.rounds for name in one.metrics}
-    return evaluated(histories) or sorted(known - {AVAILABLE}, key=order)
+def metrics_of(histories: Mapping[str, History]) -> set[str]:
+    """Return the names of the global metrics that any history has."""
+    return {name for history in histories.values() for name in history.metric_names}
 
 
 def draw_curves(

@@ -7,8 +7,9 @@ from io import StringIO
 from typing import Any
 
 from fedlocal.results.figures.canvas import STYLE
-from fedlocal.results.figures.curves import draw_curves, reported
+from fedlocal.results.figures.curves import draw_curves, metrics_of
 from fedlocal.results.history import History
+from fedlocal.results.phases import shown
 from fedlocal.results.text import fixed
 
 INK = "#010203"
@@ -49,7 +50,7 @@ def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
         Without any reference to another file; the background is transparent, text and axes have the page's
         colour, and screen readers are told the first and the last values. Empty if nothing was evaluated.
     """
-    panels = reported(histories)[:MOST_PANELS]
+    panels = shown(metrics_of(histories))[:MOST_PANELS]
     if not panels:
         return ""
     from matplotlib import rc_context
@@ -65,6 +66,12 @@ def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
         figure.savefig(stream, format="svg", metadata=NO_METADATA)
         drawn = stream.getvalue()
     return _embedded(drawn, described(histories, panels))
+
+
+@History.drawn_by
+def history_svg(history: History) -> str:
+    """Draw the curves of a history, as it shows them in a notebook."""
+    return curves_svg({"history": history})
 
 
 def described(histories: Mapping[str, History], metrics: Sequence[str]) -> str:

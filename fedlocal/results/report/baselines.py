@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fedlocal.results.arm import Arm
 from fedlocal.results.intervals import Interval, mean
 from fedlocal.results.report.groups import Comparison, Group
 from fedlocal.results.report.reading import Recorded
-from fedlocal.results.table import Arm
 
 Trained = tuple[Recorded, Arm]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from fedlocal.results.arm import Arm
 from fedlocal.results.intervals import Interval, mean, ratio
 from fedlocal.results.report.reading import Recorded
 from fedlocal.results.report.settings import label, settings, telling
-from fedlocal.results.table import Arm
 
 Quality = Literal["accuracy", "rmse", "loss"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from fedlocal.dotted import dotted
 from fedlocal.options import NO_SETTINGS
+from fedlocal.results.arm import Arm
 from fedlocal.results.files import ResultsError, read_json, sound_yaml
 from fedlocal.results.history import History
 from fedlocal.results.runs import SweepRow, arm_folder, read_run
-from fedlocal.results.table import Arm
 
 logger = logging.getLogger(__name__)
 

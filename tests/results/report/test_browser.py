@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fedlocal.results import write_report
+from fedlocal.results.report import write_report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

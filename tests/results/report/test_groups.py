@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from fedlocal.results.arm import Arm
 from fedlocal.results.report.answer import answer
 from fedlocal.results.report.comparing import comparison_table
 from fedlocal.results.report.groups import Comparison, compare
 from fedlocal.results.report.markdown import markdown
 from fedlocal.results.report.reading import Recorded
 from fedlocal.results.runs import SweepRow
-from fedlocal.results.table import Arm
 
 BASE = "sequential, 1 thread"
 

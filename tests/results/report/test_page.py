@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fedlocal.results import ResultsError, write_report
+from fedlocal.results import ResultsError
+from fedlocal.results.report import write_report
 from tests.results.report.conftest import Trained, unsealed
 
 VOID = {"meta", "wbr"}
