@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+import fedlocal.results.figures  # noqa: F401  (a notebook shows the curves of `history_`)
 from fedlocal.actors import one_thread
 from fedlocal.config.build import build
 from fedlocal.config.compose import compose

@@ -75,7 +75,7 @@ class History:
     >>> history.seconds
     0.5
     >>> history
-    History: rounds 0 to 1, accuracy 0.1000 to 0.9000 (best 0.9000), training time 500 ms
+    History: rounds 0 to 1, accuracy 0.1000 to 0.9000 (best 0.9000), training time 0.50 s
     """
 
     def __init__(self, folder: Path | None = None, rounds: Sequence[Round] = ()) -> None:

@@ -1,6 +1,8 @@
 """A run and a history show themselves: short text, and HTML that is safe in any page and says what is so."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -114,6 +116,23 @@ def test_a_notebook_shows_a_history_with_its_curves() -> None:
     shown = history(0.1, 0.9)._repr_html_()
     assert shown.startswith("<div><p>History: rounds 0 to 1")
     assert ">accuracy<" in svg_of(shown)
+
+
+@pytest.mark.parametrize("room", ["fedlocal", "fedlocal.estimators"])
+def test_a_notebook_shows_curves_wherever_a_history_comes_from(room: str) -> None:
+    code = f"""
+from {room} import History
+from fedlocal.results import Round
+print(History(rounds=[Round(1, metrics={{"loss": 0.5}})])._repr_html_())
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "<svg" in shown.stdout
+
+
+def test_a_history_without_the_room_of_figures_is_its_line() -> None:
+    code = "from fedlocal.results import History; print(History()._repr_html_())"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "<div><p>History: no rounds</p></div>\n"
 
 
 def test_histories_are_one_frame() -> None:
