@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from fedlocal.config.compose import compose
     from fedlocal.config.schema import Config
     from fedlocal.estimators import FederatedClassifier, FederatedRegressor
-    from fedlocal.experiment import Run, run
+    from fedlocal.experiment import run
     from fedlocal.flower.clients import partition
+    from fedlocal.going_on import resume
     from fedlocal.inference.predictor import Predictor, load_model
+    from fedlocal.result import Run
     from fedlocal.results import History
-    from fedlocal.resuming import resume
     from fedlocal.simulation import simulate
 
 __version__ = "0.1.0"
@@ -44,8 +45,8 @@ _HOMES = {
     "compose": "fedlocal.config.compose",
     "FederatedClassifier": "fedlocal.estimators",
     "FederatedRegressor": "fedlocal.estimators",
-    "Run": "fedlocal.experiment",
-    "resume": "fedlocal.resuming",
+    "Run": "fedlocal.result",
+    "resume": "fedlocal.going_on",
     "run": "fedlocal.experiment",
     "partition": "fedlocal.flower.clients",
     "simulate": "fedlocal.simulation",

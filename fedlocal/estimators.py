@@ -83,7 +83,7 @@ class Federated(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, dataset: Dataset, rounds: int, start: Checkpoint | None) -> Self:
         """Train for some rounds more, from where an earlier call ended if there is one."""
-        actors, done = check_parameters(self), start.round if start else 0
+        actors, done = check_parameters(self.get_params(deep=False)), start.round if start else 0
         if not start:
             self._seed = int(check_random_state(self.random_state).randint(2**31))
             self.history_ = History()

@@ -3,11 +3,9 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike, NDArray
 from omegaconf import OmegaConf
 
 from fedlocal.config.build import build, model_imports
@@ -16,34 +14,27 @@ from fedlocal.config.schema import AUTO, Config, ConfigError
 from fedlocal.config.validation import check, sampling_problems, unneeded_groups
 from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.drawing import PRELOAD
-from fedlocal.flower.attacks import Attack
 from fedlocal.flower.backends import PRELOAD as CLIENTS
 from fedlocal.inference.blueprint import Blueprint
-from fedlocal.inference.predictor import Predictor
 from fedlocal.preparing import prepare
 from fedlocal.recording import check_data, recorded
+from fedlocal.result import Run
 from fedlocal.results import (
     DURATION,
-    Arm,
     Checkpoint,
-    History,
     ResultsError,
     check_unused,
     clear,
     newest_checkpoint,
     owning,
 )
-from fedlocal.results.frames import frame_of
 from fedlocal.results.progress import announce, progress
-from fedlocal.results.showing import run_html, run_text
 from fedlocal.resuming import ResumeError
-from fedlocal.saving import DivergedError, save, saving
+from fedlocal.saving import save, saving
 from fedlocal.tracking import open_trackers, tracked
 from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fedlocal.flower.backends import Backend
     from fedlocal.schemes import Setting
     from fedlocal.schemes.baselines import Baselines
@@ -52,88 +43,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MILD = 0.05  # rates up to this one suit squared errors of scaled real values
-
-__all__ = ["DivergedError", "Run", "UnsavedError", "run"]
-
-
-@dataclass(frozen=True, repr=False)
-class Run:
-    """What a run left behind.
-
-    Parameters
-    ----------
-    folder : Path or None
-        Where its files lie.
-    arms : list of Arm
-        The lines of the final table, the scheme's first.
-    histories : dict of str to History
-        The rounds of each arm.
-    hashes : dict of str to str
-        Of each arm's final weights.
-    models : dict of str to dict
-        The final arrays: ``{"model": …}``, or one entry per actor for ``scheme=local``.
-    blueprint : Blueprint or None
-        What must be known to use them; None of a run that an earlier fedlocal saved.
-    """
-
-    folder: Path | None
-    arms: list[Arm]
-    histories: dict[str, History]
-    hashes: dict[str, str]
-    models: dict[str, Any]
-    blueprint: Blueprint | None = None
-
-    def predict(
-        self, x: ArrayLike, model: str | None = None, *, workers: int | Literal["auto"] = "auto"
-    ) -> NDArray[Any]:
-        """Have a final model answer for raw rows; `fedlocal.load_model` offers more.
-
-        Parameters
-        ----------
-        x : array-like of numbers, shape (n, d) or (n, ...)
-            Rows as they were before the training set was scaled.
-        model : str, optional
-            Which, where each actor has its own: ``"actor-0"``.
-        workers : int or "auto"
-            Processes that compute; "auto": this one, and more if it takes longer than a second.
-
-        Returns
-        -------
-        NDArray
-            Labels, [n], or real values, [n, targets].
-
-        Raises
-        ------
-        DataError
-            If the rows are not such as the model was trained on.
-        ResultsError
-            If there is no such model, or it is not known how to use it.
-        """
-        if self.blueprint is None:
-            raise ResultsError(f"{self.folder} does not say what its arrays mean: run it again")
-        if model is None and len(self.models) > 1:
-            raise ResultsError(f"there are {len(self.models)} models; name one of {', '.join(self.models)}")
-        name = model or next(iter(self.models))
-        if name not in self.models:
-            raise ResultsError(f"there is no model {name!r}, only {', '.join(self.models)}")
-        with Predictor(self.blueprint, self.models[name], workers=workers) as predictor:
-            return predictor.predict(x)
-
-    def to_frame(self) -> "pd.DataFrame":
-        """Return every number of every arm as a data frame: `History.to_frame`, and a column ``arm``.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
-        """
-        return frame_of(self.histories)
-
-    def __repr__(self) -> str:
-        return run_text(self.arms, self.histories, self.hashes, self.folder)
-
-    def _repr_html_(self) -> str:
-        return run_html(self.arms, self.histories, self.hashes, self.folder)
 
 
 class UnsavedError(ResultsError):
@@ -216,12 +125,12 @@ def _run(
     drawing = PRELOAD if folder else ()
     backend.prepare((*actors, *drawing, *model_imports(config)))  # workers start while data are loaded
     from fedlocal.flower.logs import quiet
-    from fedlocal.schemes.attendance import check_attendance
+    from fedlocal.schemes.attendance import check_attack, check_attendance
     from fedlocal.schemes.comparison import Comparison
 
     with quiet():  # strategies log what they were built with
         strategy = None if "strategy" in unneeded else build(config, "strategy")
-    _check_attack(config, scheme)
+    check_attack(scheme, build(config, "attack"))
     numbers = vars(strategy) if strategy else {}
     if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
         raise ConfigError("\n".join(problems))
@@ -288,15 +197,6 @@ def _baselines(
 
     shared = shared_baseline(config, setting, folder, sweep, data) if folder and sweep else None
     return Baselines(setting, folder, shared)
-
-
-def _check_attack(config: Config, scheme: Any) -> None:
-    """Check that there is a server to attack, if there is an attack."""
-    if type(build(config, "attack")) is not Attack and not getattr(scheme.func, "has_server", False):
-        raise ConfigError(
-            f"attack: only scheme=federated has a server to attack; with scheme={scheme.func.__name__} set "
-            "attack=none"
-        )
 
 
 def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:

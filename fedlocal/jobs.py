@@ -26,7 +26,7 @@ from fedlocal.ending import code_of_signal, end_with_parent
 from fedlocal.mistyped import explained, unknown_options
 
 if TYPE_CHECKING:
-    from fedlocal.experiment import Run
+    from fedlocal.result import Run
     from fedlocal.results import SweepRow
     from fedlocal.results.sweep_progress import ShowSweep
 
@@ -253,11 +253,12 @@ def _write_sweep(sweep: Path) -> "list[SweepRow]":
 def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | None) -> "Run":
     """Run, or go on with what was begun."""
     from fedlocal.experiment import run
+    from fedlocal.going_on import resume
     from fedlocal.results import read_run
-    from fedlocal.resuming import completed, resume
+    from fedlocal.resuming import completed
 
     if sweep:
-        from fedlocal.sweeping import run_or_go_on
+        from fedlocal.going_on import run_or_go_on
 
         return run_or_go_on(config, place, overrides, sweep)
     if not _Session.resuming:

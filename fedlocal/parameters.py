@@ -4,14 +4,11 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fedlocal.config.compose import folder
 from fedlocal.config.schema import AUTO, ConfigError
 from fedlocal.nearest import nearest
-
-if TYPE_CHECKING:
-    from fedlocal.estimators import Federated
 
 COUNTS = ("actors", "rounds", "local_epochs", "batch_size", "workers")
 BACKENDS = (AUTO, "actors", "inline")
@@ -19,15 +16,15 @@ NOT_TAKEN = r"[+~]*(dataset|hydra|tracker|report|overwrite|sweep|objective|resum
 PRESETS = ("model", "partition", "strategy")
 
 
-def check_parameters(estimator: "Federated") -> int:
-    """Check an estimator's parameters; return the number of actors.
+def check_parameters(parameters: Mapping[str, Any]) -> int:
+    """Check an estimator's parameters, as ``get_params`` returns them; return the number of actors.
 
     Raises
     ------
     ConfigError
         Naming every parameter that is wrong, the value it has, and what was expected.
     """
-    given = dict(estimator.get_params(deep=False))
+    given = dict(parameters)
     if given["n_actors"] != "deprecated":
         warnings.warn("n_actors is now called actors, and will go", FutureWarning, stacklevel=5)
         given["actors"] = given["n_actors"]

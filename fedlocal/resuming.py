@@ -1,4 +1,4 @@
-"""Going on with a run that was ended or killed: everything but the machine it runs on stays as it was.
+"""What a run's folder says of its run: its configuration, whether it has completed, and how it differs.
 
 The command looks here before Hydra and NumPy are loaded, so this file imports them where it needs them.
 """
@@ -12,7 +12,6 @@ from fedlocal.options import CHANGEABLE, OF_OTHERS
 
 if TYPE_CHECKING:
     from fedlocal.config.schema import Config
-    from fedlocal.experiment import Run
 
 
 class ResumeError(ValueError):
@@ -72,7 +71,7 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     chosen = [each for each in parsed if each.key_or_group in may]
     path = folder / "config.yaml"
     config = compose("trust=false", *(str(each.input_line) for each in chosen))
-    stored = _stored(path)
+    stored = stored_options(path)
     kept = {key: stored[key] for key in stored.keys() - {each.key_or_group for each in chosen} - {"trust"}}
     if not config.trust:
         check_stored(kept, path)
@@ -86,7 +85,7 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
     return config
 
 
-def _stored(path: Path) -> dict[str, Any]:
+def stored_options(path: Path) -> dict[str, Any]:
     """Return a stored configuration as it stands in its file."""
     from fedlocal.trust import read_yaml
 
@@ -101,54 +100,6 @@ def completed(folder: Path) -> bool:
     from fedlocal.results import read_run
 
     return read_run(folder).status == "completed"
-
-
-def resume(folder: str | Path, *overrides: str, trust: bool = False) -> "Run":
-    """Go on with a run from its last checkpoint, in its folder, to the same bits as if it had never ended.
-
-    A run without a checkpoint starts anew; one that has completed is read, or trained on if there are to be
-    more rounds than it has done.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Of the run.
-    *overrides : str
-        As on the command line: ``"workers=2"``, ``"backend=inline"``, ``"display=off"``, and
-        ``"rounds=30"``, the number of rounds in all.
-    trust : bool
-        Whether to import and call whatever the run's configuration names, as a model of your own;
-        ``"trust=true"`` says the same.
-
-    Returns
-    -------
-    Run
-        As `fedlocal.run` gives it.
-
-    Raises
-    ------
-    ResumeError
-        If the folder is not a run's, an override is not allowed, or the strategy's state is not declared.
-    TrustError
-        If the configuration names code that is to be trusted first.
-    ResultsError
-        If there are checkpoints but none is sound (each is named, with the reason), or another run is
-        writing to the folder.
-    """
-    from fedlocal.experiment import run
-
-    place = run_folder(folder)
-    config = stored_config(place, (*overrides, "trust=true") if trust else overrides)
-    if completed(place):
-        if config.rounds == _stored(place / "config.yaml").get("rounds"):
-            return read(place, trust=config.trust)
-        if not any(place.glob("checkpoints/*.ckpt")):
-            raise ResumeError(
-                f"rounds={config.rounds}: {place} has completed without a checkpoint to go on from; train it "
-                "anew, with checkpoint_every=1"
-            )
-    asked = [*_first_overrides(place), *overrides]
-    return run(config, place, asked, resume=True, sweep=sweep_of(place))
 
 
 def sweep_of(run: Path) -> Path | None:
@@ -183,7 +134,7 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     from fedlocal.config.schema import AUTO
 
     path = folder / "config.yaml"
-    stored = {**_plain(compose()), **_stored(path)}
+    stored = {**_plain(compose()), **stored_options(path)}
     if config.actors == AUTO:  # other options may refer to the number that was chosen
         config = with_actors(config, stored["actors"])
     asked = _plain(config)
@@ -204,30 +155,3 @@ def _plain(config: Any) -> dict[str, Any]:
     return cast(
         dict[str, Any], OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config, resolve=True)))
     )
-
-
-def read(folder: Path, *, trust: bool = False) -> "Run":
-    """Return a run that has completed, as its files hold it; `trust`: its model may be of anybody's code."""
-    from fedlocal.experiment import Run
-    from fedlocal.inference.blueprint import Blueprint
-    from fedlocal.results import History, arm_folder, load_arrays, read_manifest, read_run
-
-    summary = read_run(folder)
-    homes = {arm.name: arm_folder(folder, arm.name) if at else folder for at, arm in enumerate(summary.arms)}
-    histories = {name: History.load(home) for name, home in homes.items()}
-    paths = [*folder.glob("model.npz"), *sorted(folder.glob("actor-*.npz"), key=lambda path: len(path.stem))]
-    models = {path.stem: load_arrays(path) for path in paths}
-    manifest = folder / "model.json"
-    blueprint = Blueprint.read(read_manifest(manifest), manifest, trust=trust) if manifest.is_file() else None
-    return Run(folder, list(summary.arms), histories, dict(summary.hashes), models, blueprint)
-
-
-def _first_overrides(folder: Path) -> list[str]:
-    """Return what was asked for when the run began, as Hydra noted it."""
-    from fedlocal.trust import read_yaml
-
-    path = folder / ".hydra" / "overrides.yaml"
-    try:
-        return list(map(str, read_yaml(path)))
-    except (OSError, ValueError, TypeError):  # none, or a damaged one: it is a note, no more
-        return []

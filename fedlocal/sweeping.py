@@ -7,21 +7,17 @@ import math
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
 from fedlocal.config.schema import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
-from fedlocal.options import CHANGEABLE
 from fedlocal.results import SharedBaseline
 from fedlocal.results.progress import announce
-from fedlocal.resuming import ResumeError, completed, differences, read, stored_config
-from fedlocal.trust import check_stored
 
 if TYPE_CHECKING:
-    from fedlocal.experiment import Run
     from fedlocal.schemes import Setting
 
 logger = logging.getLogger(__name__)
@@ -69,42 +65,6 @@ def shared_baseline(
     what = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
     text = json.dumps(what, sort_keys=True, default=str)
     return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
-
-
-def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path) -> "Run":
-    """Make a run of a sweep; if it is to be resumed, what it has completed before is read.
-
-    Raises
-    ------
-    TrustError
-        If the sweep is a stored one, and names code that is to be trusted first.
-    ResumeError
-        If its folder holds another run.
-    Exception
-        As of `fedlocal.run`.
-    """
-    from fedlocal.experiment import run
-
-    if not config.trust:
-        plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-        check_stored(cast(dict[str, Any], plain), sweep / "multirun.yaml")
-    if not (config.sweep.resume and (place / "config.yaml").is_file()):
-        return run(config, place, overrides, sweep=sweep)
-    if found := differences(place, config):
-        raise ResumeError(
-            f"{place} holds a run of another sweep ({', '.join(found)}): choose another hydra.sweep.dir"
-        )
-    if completed(place):
-        return read(place, trust=config.trust)
-    begun = stored_config(place, (f"trust={config.trust}",))
-    for key in CHANGEABLE:
-        begun[key] = config[key]  # type: ignore[index]
-    try:
-        return run(begun, place, overrides, resume=True, sweep=sweep)
-    except ResumeError as error:
-        logger.info("%s", error)
-        begun.overwrite = True
-        return run(begun, place, overrides, sweep=sweep)
 
 
 def choices(hydra: Any) -> dict[str, int] | None:

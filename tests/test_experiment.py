@@ -19,9 +19,9 @@ from fedlocal.config.schema import ConfigError
 from fedlocal.data import DataError, Dataset, Partition, PartitionError, Rows
 from fedlocal.data.shards import Shards
 from fedlocal.drawing import target_quantiles
-from fedlocal.experiment import DivergedError
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.results import TIMED, load_arrays, weights_hash
+from fedlocal.saving import DivergedError
 from fedlocal.schemes import Setting
 
 pytestmark = pytest.mark.usefixtures("no_leaks")

@@ -14,21 +14,11 @@ from omegaconf import OmegaConf
 
 from fedlocal import History, Run, compose
 from fedlocal.actors import usable_cores
+from fedlocal.going_on import run_or_go_on
 from fedlocal.results import arm_folder, owning
 from fedlocal.resuming import ResumeError
 from fedlocal.schemes.sequential import SequentialRun
-from fedlocal.sweeping import (
-    CORES,
-    at_once,
-    choices,
-    finite,
-    misled,
-    run_or_go_on,
-    seeks,
-    share_cores,
-    sharing,
-    told,
-)
+from fedlocal.sweeping import CORES, at_once, choices, finite, misled, seeks, share_cores, sharing, told
 
 SMALL = [
     "dataset=synthetic",

@@ -15,9 +15,9 @@ from fedlocal.config.build import build
 from fedlocal.config.compose import folder as presets
 from fedlocal.config.schema import GROUPS
 from fedlocal.data import DataError
+from fedlocal.going_on import run_or_go_on
 from fedlocal.inference.command import main as predict
 from fedlocal.resuming import ResumeError, differences
-from fedlocal.sweeping import run_or_go_on
 from fedlocal.trust import TrustError, check_stored
 
 SMALL = ["dataset=synthetic", "dataset.train=60", "dataset.test=20", "dataset.shape=[4]", "model.hidden=[4]"]
