@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from fedlocal import strategies
 from fedlocal.config.build import build, model_imports
 from fedlocal.config.compose import option, with_actors
 from fedlocal.config.schema import AUTO, Config, ConfigError
@@ -16,6 +17,7 @@ from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.drawing import PRELOAD
 from fedlocal.flower.backends import PRELOAD as CLIENTS
 from fedlocal.inference.blueprint import Blueprint
+from fedlocal.old_addresses import public
 from fedlocal.preparing import prepare
 from fedlocal.recording import check_data, recorded
 from fedlocal.result import Run
@@ -277,22 +279,30 @@ def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resu
 
 def _about(comparison: "Comparison", config: Config, data: Fingerprint) -> dict[str, Any]:
     """Return what a run and a checkpoint must have in common."""
-    setting, kind = comparison.setting, type(comparison.setting.strategy)
-    strategy = f"{kind.__module__}.{kind.__qualname__}"
+    setting = comparison.setting
     model = setting.new_model().arrays
     return {
         "seed": setting.training.seed,
         "scheme": comparison.name,
-        "strategy": strategy if setting.strategy else option(config, "strategy._target_"),
+        "strategy": _address(setting.strategy) if setting.strategy else option(config, "strategy._target_"),
         "actors": len(setting.partition),
         "model": [[name, array.dtype.str, list(array.shape)] for name, array in model.items()],
         "data": data,
     }
 
 
+def _address(strategy: Any) -> str:
+    """Return the public address of a strategy's class, or where it is defined if it has none."""
+    kind = type(strategy)
+    name = kind.__qualname__
+    if name in strategies.__all__ and getattr(strategies, name) is kind:
+        return f"{strategies.__name__}.{name}"
+    return f"{kind.__module__}.{name}"
+
+
 def _start(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
     """Return the checkpoint to go on from; None where no round was done."""
-    start = newest_checkpoint(folder, about)
+    start = newest_checkpoint(folder, about, public)
     if start:
         logger.info("going on after round %d", start.round)
     else:

@@ -24,6 +24,7 @@ from fedlocal.config.compose import folder
 from fedlocal.config.schema import Config, ConfigError, Display, is_ours
 from fedlocal.ending import code_of_signal, end_with_parent
 from fedlocal.mistyped import explained, unknown_options
+from fedlocal.old_addresses import make_public
 
 if TYPE_CHECKING:
     from fedlocal.result import Run
@@ -175,6 +176,7 @@ def run_job(config: Config) -> float:
     from fedlocal.experiment import UnsavedError
     from fedlocal.sweeping import finite, seeks
 
+    make_public(config)
     job = HydraConfig.get()
     _Session.run_folder = place = _Session.resuming or Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None

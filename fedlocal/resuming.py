@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fedlocal.dotted import dotted
+from fedlocal.old_addresses import make_public, public
 from fedlocal.options import CHANGEABLE, OF_OTHERS
 
 if TYPE_CHECKING:
@@ -82,15 +83,16 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
                 OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)
     except Exception as error:  # whatever can be wrong with a file that somebody edited
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
+    make_public(config)
     return config
 
 
 def stored_options(path: Path) -> dict[str, Any]:
-    """Return a stored configuration as it stands in its file."""
+    """Return a stored configuration as it stands in its file, but for old addresses."""
     from fedlocal.trust import read_yaml
 
     try:
-        return {str(key): value for key, value in read_yaml(path).items()}
+        return {str(key): public(value) for key, value in read_yaml(path).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
 

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from fedlocal.actors import usable_cores
 from fedlocal.config.schema import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
+from fedlocal.old_addresses import first
 from fedlocal.results import SharedBaseline
 from fedlocal.results.progress import announce
 
@@ -63,7 +64,7 @@ def shared_baseline(
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
     same_data = {key: value for key, value in data.items() if own_rows or key != DIVISION}
     what = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
-    text = json.dumps(what, sort_keys=True, default=str)
+    text = json.dumps(first(what), sort_keys=True, default=str)
     return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
 
 

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fedlocal.old_addresses import public
+
 NAMES_OF_CODE = ("_target_", "estimator", "reference")
 """Options whose value is the name of something that is imported and called."""
 
@@ -119,7 +121,7 @@ def _problems(option: str, value: Any, keras: bool = False) -> Iterator[tuple[st
             yield from _problems(f"{option}.{at}", inner, keras)
     elif "${" in str(value):
         yield f"{option}={value}", "is not resolved from a file."
-    elif option.rpartition(".")[2] in NAMES_OF_CODE and value is not None and not _known(str(value)):
+    elif option.rpartition(".")[2] in NAMES_OF_CODE and value is not None and not _known(public(str(value))):
         yield f"{option}={value}", "is not of fedlocal, Flower or a part of a network."
 
 

@@ -18,7 +18,7 @@ NEEDS = {
     "csv": ["dataset.path=mine.csv", "dataset.target=y"],
     "openml": ["dataset.name=iris"],
     "huggingface": ["dataset.path=mine"],
-    "flower_datasets": ["partition.partitioner._target_=fedlocal.data.partition.Iid"],
+    "flower_datasets": ["partition.partitioner._target_=fedlocal.partitions.Iid"],
     "sizes": ["partition.proportions=[1,1,1,1]"],
     "app": ["client.reference=mine:app"],
     "distribution": ["partition.proportions=[[0.5,0.5],[0.5,0.5]]"],
@@ -38,14 +38,14 @@ def test_targets_within_a_group_are_checked_as_well() -> None:
     ):
         check(compose("partition=flower_datasets"))
     wrong = [
-        "partition.partitioner._target_=fedlocal.data.partition.Sizes",
+        "partition.partitioner._target_=fedlocal.partitions.Sizes",
         "+partition.partitioner.counts=3",
     ]
     with pytest.raises(ConfigError) as refused:
         check(compose("partition=flower_datasets", *wrong, "+partition.partitioner.alpha=1"))
     counts, alpha = str(refused.value).splitlines()
     assert counts == "partition.partitioner.counts=3: must be a list or must be null"
-    assert alpha == "partition.partitioner.alpha: fedlocal.data.partition.Sizes has no such parameter"
+    assert alpha == "partition.partitioner.alpha: fedlocal.partitions.Sizes has no such parameter"
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (folder() / "experiment").glob("*.yaml")))
@@ -106,7 +106,7 @@ def test_an_option_that_does_not_exist_or_has_a_wrong_type_is_refused_by_name(
             "backend.start_method=fork",
             "backend.start_method=fork: must be one of forkserver, spawn or must be null",
         ),
-        ("+strategy.pizza=1", "strategy.pizza: fedlocal.flower.fedavg.FedAvg has no such parameter"),
+        ("+strategy.pizza=1", "strategy.pizza: fedlocal.strategies.FedAvg has no such parameter"),
         ("model._target_=fedlocal.models.Nothing", "model._target_=fedlocal.models.Nothing"),
     ],
 )

@@ -57,8 +57,9 @@ def forget() -> None:
     "name",
     [
         "fedlocal.models.MLP",
-        "fedlocal.models.torch_modules.cnn",
+        "fedlocal.models.torch_cnn",
         "flwr.serverapp.strategy.FedAdam",
+        "fedlocal.strategies.FedAdam",
         "flwr_datasets.partitioner.DirichletPartitioner",
         "sklearn.linear_model.SGDClassifier",
         "torch.nn.Linear",
@@ -117,7 +118,7 @@ def test_a_target_that_may_open_files_or_call_anything_is_refused(name: str, pos
         "listed": {**trusted, "layers": [{"_target_": "torch.nn.ReLU"}, [node]]},
         "argument": {**trusted, "_args_": [node]},
         "estimator": {"_target_": "fedlocal.models.SklearnModel", "estimator": name},
-        "reference": {"_target_": "fedlocal.flower.clients.AnyApp", "reference": name},
+        "reference": {"_target_": "fedlocal.clients.FlowerClient", "reference": name},
     }[position]
     with pytest.raises(TrustError, match=r"here asks for it: if you trust .* add trust=true"):
         check_stored({"model": config}, "here")

@@ -32,12 +32,12 @@ def factories() -> dict[str, ModelFactory]:
     """Return the networks that can be built here."""
     found: dict[str, Any] = {}
     if importlib.util.find_spec("torch"):
-        module = {"_target_": "fedlocal.models.torch_modules.mlp"}
+        module = {"_target_": "fedlocal.models.torch_mlp"}
         loss = {"_target_": "torch.nn.CrossEntropyLoss"}
         sgd = {"_target_": "torch.optim.SGD", "lr": RATE}
         found["model=torch"] = PyTorch(module, loss, sgd)
     if importlib.util.find_spec("keras"):
-        model = {"_target_": "fedlocal.models.keras_modules.mlp"}
+        model = {"_target_": "fedlocal.models.keras_mlp"}
         loss = {"_target_": "keras.losses.SparseCategoricalCrossentropy", "from_logits": True}
         sgd = {"_target_": "keras.optimizers.SGD", "learning_rate": RATE}
         keras = Keras(model, loss, sgd)

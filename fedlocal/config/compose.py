@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fedlocal.compat.hydra import outside_any_job
 from fedlocal.config.schema import GROUPS, Config, ConfigError
 from fedlocal.mistyped import explained, removed_options, unknown_options
+from fedlocal.old_addresses import make_public
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
 
@@ -53,6 +54,7 @@ def compose(*overrides: str) -> Config:
             raise ConfigError(explained(error, overrides, folder()) or str(error)) from error
     if problems := [*removed_options(config, Config), *unknown_options(config, Config)]:
         raise ConfigError("\n".join(problems))
+    make_public(config)
     return cast(Config, config)
 
 

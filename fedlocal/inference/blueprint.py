@@ -19,6 +19,7 @@ from fedlocal.data import Column, Dataset, Fingerprint, Scaling
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.serving import NewModel
 from fedlocal.models import ModelFactory, make
+from fedlocal.old_addresses import public
 from fedlocal.results import ResultsError, versions
 from fedlocal.trust import check_stored
 
@@ -101,7 +102,7 @@ class Blueprint:
         try:
             architecture, features, classes = (manifest[key] for key in ("model", "features", "classes"))
             return cls(
-                config={**manifest["config"], "model": dict(architecture["config"])},
+                config=public({**manifest["config"], "model": dict(architecture["config"])}),
                 dataset=str(manifest["dataset"]),
                 inputs=int(architecture["inputs"]),
                 outputs=int(architecture["outputs"]),

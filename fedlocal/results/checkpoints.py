@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -26,6 +26,7 @@ from fedlocal.results.files import ResultsError, replacing
 logger = logging.getLogger(__name__)
 
 Arrays = Mapping[str, NDArray[Any]]
+Renamed = Callable[[Any], Mapping[str, Any]]
 
 MAGIC = b"fedlocal checkpoint\n"
 VERSION = 1
@@ -110,7 +111,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, about: Mapping[str, Any]
             path.unlink()
 
 
-def read_checkpoint(path: Path, about: Mapping[str, Any]) -> Checkpoint:
+def read_checkpoint(path: Path, about: Mapping[str, Any], renamed: Renamed = dict) -> Checkpoint:
     """Read a checkpoint and verify all of it.
 
     Parameters
@@ -119,6 +120,8 @@ def read_checkpoint(path: Path, about: Mapping[str, Any]) -> Checkpoint:
         The file.
     about : mapping of str to Any
         What the run is that wants to go on from it.
+    renamed : callable
+        Returns what a file says of its run in the words of today.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def read_checkpoint(path: Path, about: Mapping[str, Any]) -> Checkpoint:
     """
     try:
         with path.open("rb") as stream:
-            return _read(stream, path.stat().st_size, about)
+            return _read(stream, path.stat().st_size, about, renamed)
     except OSError as error:
         raise ResultsError(f"it cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -136,10 +139,10 @@ def read_checkpoint(path: Path, about: Mapping[str, Any]) -> Checkpoint:
         raise ResultsError(f"its manifest is not one of a checkpoint: {error}") from error
 
 
-def newest_checkpoint(run: Path, about: Mapping[str, Any]) -> Checkpoint | None:
+def newest_checkpoint(run: Path, about: Mapping[str, Any], renamed: Renamed = dict) -> Checkpoint | None:
     """Return the newest checkpoint that is sound; None if there are no files of checkpoints at all.
 
-    Each file that is refused is logged with the reason.
+    Each file that is refused is logged with the reason. `read_checkpoint` explains the parameters.
 
     Raises
     ------
@@ -149,7 +152,7 @@ def newest_checkpoint(run: Path, about: Mapping[str, Any]) -> Checkpoint | None:
     refused = []
     for _, path in _newest_first(run / FOLDER):
         try:
-            return read_checkpoint(path, about)
+            return read_checkpoint(path, about, renamed)
         except ResultsError as error:
             logger.warning("checkpoint %s is refused: %s", path, str(error))  # no traceback with frames
             refused.append(f"{path}: {error}")
@@ -187,7 +190,7 @@ def _bytes(array: NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _read(stream: BufferedReader, size: int, about: Mapping[str, Any]) -> Checkpoint:
+def _read(stream: BufferedReader, size: int, about: Mapping[str, Any], renamed: Renamed) -> Checkpoint:
     if stream.read(len(MAGIC)) != MAGIC:
         raise ResultsError("it is not a checkpoint" if size else "it is empty")
     expected, body = stream.read(32), stream.tell()
@@ -200,7 +203,7 @@ def _read(stream: BufferedReader, size: int, about: Mapping[str, Any]) -> Checkp
     manifest = json.loads(stream.read(length), parse_constant=_no_constant)
     if manifest["version"] != VERSION:
         raise ResultsError(f"it has format version {manifest['version']!r}; this fedlocal reads {VERSION}")
-    _check_about(manifest["about"], about)
+    _check_about(renamed(manifest["about"]), about)
     return Checkpoint(int(manifest["round"]), _read_arrays(stream, manifest["arrays"], size - stream.tell()))
 
 

@@ -22,7 +22,7 @@ for library in ("keras", BACKEND):
 pytestmark = pytest.mark.extras
 
 MODELS = "tests.models.keras_models."
-PLAIN: dict[str, Any] = {"_target_": "fedlocal.models.keras_modules.mlp", "hidden": [32]}
+PLAIN: dict[str, Any] = {"_target_": "fedlocal.models.keras_mlp", "hidden": [32]}
 CROSS_ENTROPY = {"_target_": "keras.losses.SparseCategoricalCrossentropy", "from_logits": True}
 SGD = {"_target_": "keras.optimizers.SGD", "learning_rate": 0.1}
 MOMENTUM = {**SGD, "momentum": 0.9, "nesterov": True}

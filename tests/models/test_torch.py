@@ -14,7 +14,7 @@ torch: Any = pytest.importorskip("torch", reason="extras: needs PyTorch (pip ins
 pytestmark = pytest.mark.extras
 
 MODULES = "tests.models.torch_modules."
-PLAIN: dict[str, Any] = {"_target_": "fedlocal.models.torch_modules.mlp", "hidden": [32]}
+PLAIN: dict[str, Any] = {"_target_": "fedlocal.models.torch_mlp", "hidden": [32]}
 CROSS_ENTROPY = {"_target_": "torch.nn.CrossEntropyLoss"}
 SGD = {"_target_": "torch.optim.SGD", "lr": 0.1}
 MOMENTUM = {**SGD, "momentum": 0.9, "weight_decay": 0.01}
@@ -388,7 +388,7 @@ def test_outputs_are_probabilities_and_no_rows_are_no_error(digits: Digits) -> N
         ({"optimizer": {"_target_": MODULES + "Restless"}}, "keeps count of type int"),
         ({"optimizer": {"_target_": "torch.nn.ReLU"}}, "not an optimiser"),
         (
-            {"module": {"_target_": "fedlocal.models.torch_modules.cnn"}, "shape": (64,)},
+            {"module": {"_target_": "fedlocal.models.torch_cnn"}, "shape": (64,)},
             r"images of at least 4 x 4 .* shape \[64\]",
         ),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fedlocal.dotted import dotted
+from fedlocal.old_addresses import public
 from fedlocal.options import NO_SETTINGS
 from fedlocal.results.arm import Arm
 from fedlocal.results.files import ResultsError, read_json, sound_yaml
@@ -103,7 +104,7 @@ def _config(folder: Path) -> dict[str, str]:
             logger.warning("the configuration of %s is left out: %s", folder, " ".join(str(error).split()))
             continue
         if isinstance(stored, dict):
-            flat = flatten(stored).items()
+            flat = flatten(public(stored)).items()
             return {key: value for key, value in flat if key.partition(".")[0] not in UNTOLD}
     return {}
 

@@ -1,11 +1,13 @@
 """What differs between the configurations of runs, in as few and as short words as tell them apart."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from fedlocal.results.report.reading import REPEAT, Recorded
 
 TARGET = "_target_"
+SCHEMES = "fedlocal.schemes"
 
 
 def differing_keys(configs: Sequence[Mapping[str, str]]) -> list[str]:
@@ -111,9 +113,15 @@ def _options(group: str, runs: Sequence[Recorded]) -> dict[str, str]:
     return {
         run.name: _typed(run, group)
         or same.get(_frozen(run, group))
-        or run.config.get(f"{group}.{TARGET}", "").rpartition(".")[2].lower()
+        or _option(run.config.get(f"{group}.{TARGET}", ""))
         for run in runs
     }
+
+
+def _option(target: str) -> str:
+    """Name an option by its target, schemes in words as `batch_parallel`, everything else in one."""
+    room, _, name = target.rpartition(".")
+    return (re.sub(r"\B([A-Z])", r"_\1", name) if room == SCHEMES else name).lower()
 
 
 def _within(run: Recorded, group: str) -> dict[str, str]:

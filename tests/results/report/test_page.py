@@ -69,7 +69,7 @@ def test_a_sweep_is_one_page_a_table_and_the_data(sweep: Path) -> None:
         "Speed and efficiency",
         "Partitions",
         "Differences between the configurations",
-        "fedlocal.data.partition.Dirichlet",
+        "fedlocal.partitions.Dirichlet",
         "usable of",
     ):
         assert words in page.text
