@@ -103,10 +103,7 @@ def test_a_run_of_the_version_before_is_reported_on(
     completed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report([str(completed)]) == 0
-    assert (
-        "0.1031" in (completed / "report.html").read_text()
-        or "10.3" in (completed / "report.html").read_text()
-    )
+    assert "0.1031" in (completed / "report.html").read_text()
     assert capsys.readouterr().err == ""
 
 
