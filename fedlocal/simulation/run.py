@@ -93,7 +93,7 @@ def simulate(
         What the apps find in ``context.run_config``.
     backend : {"actors", "inline"} or Backend
         Worker processes, or this process alone, where a debugger gets at clients; or one with limits of its
-        own, such as ``fedlocal.flower.backends.Actors(deadline=60)``.
+        own, such as ``fedlocal.backends.Actors(deadline=60)``.
     admission : {"structural", "strict"}
         Which replies are taken: any that parses within budgets, or of those to training only such whose
         arrays have names, shapes and dtypes as sent, and finite values. Another one is its client's error.
