@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord
+from flwr.app import Array, ArrayRecord, RecordDict
 from numpy.typing import NDArray
 
 from fedlocal.flower.private import NUMPY, record_of
@@ -155,3 +155,8 @@ def array_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
     """Return a record of the same arrays, not copied."""
     # ArrayRecord({...}) would make plain arrays of them.
     return record_of(ArrayRecord, {name: LocalArray(array) for name, array in arrays.items()})
+
+
+def arrays_of(content: RecordDict) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a reply's first array record, not copied."""
+    return ndarrays(next(record for record in content.values() if isinstance(record, ArrayRecord)))

@@ -16,9 +16,8 @@ from flwr.serverapp.strategy import Strategy
 from numpy.typing import NDArray
 
 from fedlocal.availability import Presence, Presences
-from fedlocal.flower.grid import LocalGrid
+from fedlocal.flower.grid import OpenGrid
 from fedlocal.flower.host import node_of, partition_of
-from fedlocal.flower.remote import RemoteGrid
 
 Phase = Literal["train", "evaluate"]
 
@@ -45,7 +44,7 @@ class Attendance:
         """
         if self.presence is None:
             return
-        if not isinstance(grid, LocalGrid | RemoteGrid):
+        if not isinstance(grid, OpenGrid):
             raise TypeError(f"the nodes of a {type(grid).__name__} are always there")
         actors = np.flatnonzero(_in(self.presence, phase)).tolist()
         grid.restrict([node_of(actor) for actor in actors])

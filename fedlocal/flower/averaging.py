@@ -1,25 +1,50 @@
-"""Training and averaging at the same time, for fedlocal's own FedAvg on a local grid.
+"""Training and averaging at the same time, for strategies that average and do nothing else, on a local grid.
 
 Replies are averaged a group at a time while other clients still train, and let go of: however many clients
 take part, the memory of a few groups is enough, and most of the aggregation costs no time of its own. The
-bits are those of ``FedAvg.aggregate_train`` over all replies at once. Metrics are aggregated when all replies
-are there: only then is it known which ones all clients have.
+bits are those of the strategy's ``aggregate_train`` over all replies at once. Metrics are aggregated when all
+replies are there: only then is it known which ones all clients have.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeGuard
 
-from flwr.app import ArrayRecord, Message, MetricRecord
+from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
 
 from fedlocal.flower.admission import Admission
-from fedlocal.flower.arrays import array_record
-from fedlocal.flower.fedavg import FedAvg, arrays_of, in_groups, metrics_of
+from fedlocal.flower.arrays import array_record, arrays_of
 from fedlocal.flower.grid import LocalGrid
-from fedlocal.flower.mean import RunningMean
-from fedlocal.flower.metrics import with_common_metrics
+from fedlocal.flower.mean import RunningMean, in_groups
+from fedlocal.flower.metrics import metrics_of, with_common_metrics
 
 Span = tuple[float, float]  # beginning and end, in time.perf_counter seconds
+
+
+class Averaging(Protocol):
+    """A strategy whose aggregate is the mean, weighted by a metric.
+
+    Attributes
+    ----------
+    streams : bool
+        Whether that is so; a strategy without this attribute says no.
+    """
+
+    streams: bool
+
+    def weight(self, metrics: MetricRecord) -> float:
+        """Return the weight of the arrays that came with these metrics."""
+        ...
+
+    def aggregate_metrics(self, contents: list[RecordDict]) -> MetricRecord:
+        """Aggregate the metrics of replies without their arrays."""
+        ...
+
+
+def streams(strategy: Any) -> TypeGuard[Averaging]:
+    """Tell whether a strategy declares that its mean can be taken while other clients train."""
+    return bool(getattr(strategy, "streams", False))
 
 
 @dataclass(frozen=True)
@@ -48,7 +73,7 @@ class Trained:
 
 
 def train_and_average(
-    strategy: FedAvg,
+    strategy: Averaging,
     grid: LocalGrid,
     messages: Sequence[Message],
     admission: Admission,
@@ -59,7 +84,7 @@ def train_and_average(
 
     Parameters
     ----------
-    strategy : FedAvg
+    strategy : Averaging
         Says what a reply weighs.
     grid : LocalGrid
         Where the clients are.
@@ -94,7 +119,7 @@ def _groups(messages: Sequence[Message], grid: LocalGrid) -> list[list[int]]:
 
 
 def _average(
-    mean: RunningMean, strategy: FedAvg, admission: Admission, replies: list[Message]
+    mean: RunningMean, strategy: Averaging, admission: Admission, replies: list[Message]
 ) -> list[Message]:
     """Add the good replies of a group to the mean, and return the group without arrays."""
     good = [reply for reply in replies if reply.has_content()]

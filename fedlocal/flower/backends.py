@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,10 @@ from fedlocal.actors import (
 )
 
 if TYPE_CHECKING:
-    from fedlocal.flower.grid import LocalGrid
+    from fedlocal.flower.grid import LocalGrid, OpenGrid
     from fedlocal.flower.host import Host
-    from fedlocal.flower.remote import RemoteGrid
 
 Costs = Sequence[float] | NDArray[np.float64]
-AnyGrid: TypeAlias = "LocalGrid | RemoteGrid"
 
 PRELOAD = ("fedlocal.flower.clients", "fedlocal.flower.host")
 """What clients import where they run."""
@@ -94,7 +92,7 @@ class Backend(Protocol):
 
     def open(
         self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
-    ) -> AnyGrid:
+    ) -> "OpenGrid":
         """Open the grid.
 
         Parameters

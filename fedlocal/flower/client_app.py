@@ -8,12 +8,13 @@ from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slices
 from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.flower.qfedavg import LOSS_BEFORE
 from fedlocal.models import Model
 from fedlocal.models.training_run import Training, as_metrics
 
 OPTIMIZER = "optimizer"
 WHO = "who"  # the action of a query
+LOSS_BEFORE = "train-loss-before"
+"""The metric, and the option that asks clients for it: the mean loss over their rows before training."""
 
 
 def client_app(slices: Slices, new_model: Callable[[], Model], training: Training) -> ClientApp:

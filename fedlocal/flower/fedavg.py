@@ -1,18 +1,18 @@
 """FedAvg with fedlocal's mean; all else is Flower's."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
-from numpy.typing import NDArray
 
-from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.arrays import array_record, arrays_of
 from fedlocal.flower.grid import LocalGrid
-from fedlocal.flower.mean import GROUP, weighted_mean
+from fedlocal.flower.mean import in_groups, weighted_mean
+from fedlocal.flower.metrics import metrics_of
 from fedlocal.flower.private import (
     InconsistentMessageReplies,
     aggregate_metricrecords,
@@ -27,7 +27,19 @@ class FedAvg(FlowerFedAvg):
     The mean of the arrays is `fedlocal.flower.mean.weighted_mean`: many times faster than Flower's, and other
     than Flower's in the last bits. It takes the clients in groups, those of the largest weights first, which
     are those that started first.
+
+    Attributes
+    ----------
+    streams : bool
+        Whether all that is done with replies is the mean, which may be taken while other clients train
+        (`fedlocal.flower.averaging`): not in a subclass with its own ``aggregate_train``.
     """
+
+    streams = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.streams = cls.aggregate_train is FedAvg.aggregate_train
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -95,28 +107,3 @@ def _weighted_means(records: list[MetricRecord], key: str) -> dict[str, Any]:
                 share = cast(float, value) * factor
                 means[name] = means[name] + share if name in means else share
     return means
-
-
-def arrays_of(content: RecordDict) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a reply's first array record, not copied."""
-    return ndarrays(next(record for record in content.values() if isinstance(record, ArrayRecord)))
-
-
-def metrics_of(content: RecordDict) -> MetricRecord:
-    """Return a reply's first metric record."""
-    return next(record for record in content.values() if isinstance(record, MetricRecord))
-
-
-def in_groups(nodes: Sequence[int], sizes: Sequence[float]) -> list[list[int]]:
-    """Return positions in the groups in which replies are averaged: by size, then by node within a group.
-
-    Parameters
-    ----------
-    nodes : sequence of int
-        Whom the replies are from.
-    sizes : sequence of float
-        Their weights, or the expected ones.
-    """
-    ordered = sorted(range(len(nodes)), key=lambda at: (-sizes[at], nodes[at]))
-    groups = (ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP))
-    return [sorted(group, key=lambda at: nodes[at]) for group in groups]

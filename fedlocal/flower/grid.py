@@ -72,7 +72,7 @@ class NoReplyError(Error):
 
 
 class OpenGrid(Grid):
-    """A grid with what older apps expect of one, and an end."""
+    """A grid whose nodes are the partitions: it can hide nodes and be captured, and it has an end."""
 
     def create_message(
         self,
@@ -84,6 +84,18 @@ class OpenGrid(Grid):
     ) -> Message:
         """Make a message; the way of older apps."""
         return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
+
+    @abstractmethod
+    def restrict(self, nodes: Sequence[int]) -> None:
+        """Let the server app know of these nodes alone, until it is told otherwise."""
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what the next messages depend on, as arrays that do not change."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned of another grid; before any message."""
 
     @abstractmethod
     def close(self) -> None:

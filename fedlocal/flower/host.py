@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 from flwr.app import Context, Message, RecordDict
 
@@ -18,7 +18,6 @@ from fedlocal.flower.codec import (
 from fedlocal.flower.layout import CodecError
 from fedlocal.flower.private import SERVER_NODE
 from fedlocal.flower.seeding import left_alone, seed_globals
-from fedlocal.flower.together import Together
 from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
@@ -34,6 +33,18 @@ def node_of(partition: int) -> int:
 def partition_of(node: int) -> int:
     """Return the partition that a node owns."""
     return node - FIRST_NODE
+
+
+class Together(Protocol):
+    """Answers several requests at once, where they are alike."""
+
+    def count(self, requests: Sequence[Request]) -> int:
+        """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
+        ...
+
+    def train(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Answer requests that can be answered together."""
+        ...
 
 
 @dataclass(frozen=True)

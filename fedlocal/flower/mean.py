@@ -141,3 +141,18 @@ def weighted_mean(replies: Sequence[Arrays], weights: Sequence[float]) -> dict[s
             mean.average(replies[start : start + GROUP], weights[start : start + GROUP])
             mean.merge()
     return mean.arrays()
+
+
+def in_groups(nodes: Sequence[int], sizes: Sequence[float]) -> list[list[int]]:
+    """Return positions in the groups in which replies are averaged: by size, then by node within a group.
+
+    Parameters
+    ----------
+    nodes : sequence of int
+        Whom the replies are from.
+    sizes : sequence of float
+        Their weights, or the expected ones.
+    """
+    ordered = sorted(range(len(nodes)), key=lambda at: (-sizes[at], nodes[at]))
+    groups = (ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP))
+    return [sorted(group, key=lambda at: nodes[at]) for group in groups]

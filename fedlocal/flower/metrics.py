@@ -6,7 +6,7 @@ number. Who sends a metric of his own does no harm by it, so nobody's reply is r
 
 from collections.abc import Mapping, Sequence
 
-from flwr.app import Message, MetricRecord
+from flwr.app import Message, MetricRecord, RecordDict
 
 from fedlocal.flower.private import content_of, instead
 
@@ -33,6 +33,11 @@ def with_common_metrics(replies: Sequence[Message]) -> list[Message]:
         return list(replies)
     common = dict(set(shapes[0].items()).intersection(*(shape.items() for shape in shapes)))
     return [reply if reply.has_error() else _with_metrics(reply, common) for reply in replies]
+
+
+def metrics_of(content: RecordDict) -> MetricRecord:
+    """Return a reply's first metric record."""
+    return next(record for record in content.values() if isinstance(record, MetricRecord))
 
 
 def _with_metrics(reply: Message, names: Mapping[str, int]) -> Message:

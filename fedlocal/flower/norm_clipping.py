@@ -9,9 +9,9 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.flower.attacks import Arrays
-from fedlocal.flower.fedavg import FedAvg, arrays_of
+from fedlocal.flower.arrays import array_record, arrays_of, ndarrays
+from fedlocal.flower.fedavg import FedAvg
+from fedlocal.flower.mean import Arrays
 from fedlocal.flower.private import content_of, instead
 
 

@@ -6,8 +6,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import QFedAvg as FlowerQFedAvg
 
-LOSS_BEFORE = "train-loss-before"
-"""The metric, and the option that asks clients for it: the mean loss over their rows before training."""
+from fedlocal.flower.client_app import LOSS_BEFORE
 
 
 class QFedAvg(FlowerQFedAvg):

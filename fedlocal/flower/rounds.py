@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
@@ -23,8 +23,7 @@ from fedlocal.availability import Presence, Presences, everybody
 from fedlocal.flower.admission import Admission, is_finite
 from fedlocal.flower.arrays import array_record, ndarrays
 from fedlocal.flower.attendance import Attendance, attendances
-from fedlocal.flower.averaging import Span, Trained, train_and_average
-from fedlocal.flower.fedavg import FedAvg
+from fedlocal.flower.averaging import Span, Trained, streams, train_and_average
 from fedlocal.flower.grid import Exchange, LocalGrid
 from fedlocal.flower.host import partition_of
 from fedlocal.flower.metrics import with_common_metrics
@@ -233,7 +232,7 @@ class RoundLoop:
 
     def _exchanged(self, messages: Sequence[Message], arrays: ArrayRecord, grid: Grid) -> Trained:
         """Have clients train, and admit their replies."""
-        if _averages_alone(self.strategy) and isinstance(grid, LocalGrid):
+        if streams(self.strategy) and isinstance(grid, LocalGrid):
             return train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
         replies = list(grid.send_and_receive(messages, timeout=self.timeout))
         admitted = self.admission.values(self.admission.structure(replies, arrays))
@@ -319,11 +318,6 @@ class RoundLoop:
                 f"round {number}: {len(failed)} of {replied} clients failed{when}, {needed} must reply "
                 f"(min_results). {reason}"
             )
-
-
-def _averages_alone(strategy: Strategy) -> TypeGuard[FedAvg]:
-    """Tell whether all that a strategy does with replies is the mean, which is taken while actors train."""
-    return isinstance(strategy, FedAvg) and type(strategy).aggregate_train is FedAvg.aggregate_train
 
 
 def _says_something(reply: Message) -> bool:

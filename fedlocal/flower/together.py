@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from fedlocal.actors import Outcome, Request, Wire, raw
 from fedlocal.data import Rows, Slices
 from fedlocal.flower.arrays import array_record, ndarrays
+from fedlocal.flower.client_app import LOSS_BEFORE
 from fedlocal.flower.codec import Contents, encode_content, encode_small, is_of_type
 from fedlocal.flower.layout import layout_of
 from fedlocal.flower.private import content_of, record_of
-from fedlocal.flower.qfedavg import LOSS_BEFORE
 from fedlocal.models import MLP, Model, Stack, stack_height
 from fedlocal.models.training_run import Training
 

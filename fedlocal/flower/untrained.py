@@ -24,9 +24,9 @@ from flwr.serverapp.strategy import (
 )
 from numpy.typing import NDArray
 
-from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.flower.fedavg import arrays_of, metrics_of
+from fedlocal.flower.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.mean import weighted_mean
+from fedlocal.flower.metrics import metrics_of
 from fedlocal.flower.private import content_of, instead
 
 STEPPING = (FedAdagrad, FedAdam, FedAvgM, FedYogi, QFedAvg)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
 from fedlocal.flower.admission import WEIGHT, Strict
-from fedlocal.flower.backends import AnyGrid
 from fedlocal.flower.clients import Client, Own, start_host
+from fedlocal.flower.grid import OpenGrid
 from fedlocal.flower.logs import quiet
 from fedlocal.flower.rounds import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server_app import run_server, server_app
@@ -101,7 +101,7 @@ def _trained_rows(one: FederatedRound, setting: Setting, client: Client) -> int 
     return setting.training.local_epochs * int(sizes.sum())
 
 
-def capture(one: FederatedRound, strategy: Strategy, grid: AnyGrid) -> dict[str, NDArray[Any]]:
+def capture(one: FederatedRound, strategy: Strategy, grid: OpenGrid) -> dict[str, NDArray[Any]]:
     """Return all that the rounds after this one depend on; nobody writes to these arrays again."""
     return joined({"model": one.arrays, "strategy": state_of(strategy), "grid": grid.state()})
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from fedlocal.actors import InlineSystem
 from fedlocal.flower import private
 from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.flower.fedavg import FedAvg, in_groups
+from fedlocal.flower.fedavg import FedAvg
 from fedlocal.flower.grid import LocalGrid
 from fedlocal.flower.host import GuestActors, node_of
-from fedlocal.flower.mean import GROUP
+from fedlocal.flower.mean import GROUP, in_groups
+from fedlocal.flower.norm_clipping import NormClipping
 from tests.flower.apps import start
 
 
@@ -93,3 +94,17 @@ def test_more_clients_than_there_are_is_flowers_to_judge() -> None:
     with LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 2) as grid:
         strategy, config = FedAvg(fraction_train=0.0), ConfigRecord()
         assert list(strategy.configure_train(1, array_record({}), config, grid)) == []
+
+
+def test_a_subclass_with_an_aggregation_of_its_own_is_not_streamed() -> None:
+    class Renamed(FedAvg):
+        pass
+
+    class Mixed:
+        def aggregate_train(self, server_round: int, replies: Any) -> Any:
+            raise NotImplementedError
+
+    class Other(Mixed, FedAvg):
+        pass
+
+    assert [each.streams for each in (FedAvg, Renamed, NormClipping, Other)] == [True, True, False, False]

@@ -5,7 +5,8 @@ import pytest
 
 from fedlocal import compose, run
 from fedlocal.config.build import build
-from fedlocal.flower.qfedavg import LOSS_BEFORE, QFedAvg
+from fedlocal.flower.client_app import LOSS_BEFORE
+from fedlocal.flower.qfedavg import QFedAvg
 from fedlocal.flower.rounds import QuorumError
 from fedlocal.preparing import prepare
 from tests.flower.test_rounds import ALL, INITIAL, loop
