@@ -20,7 +20,7 @@ import fedlocal
 from fedlocal.config.build import build
 from fedlocal.config.schema import Config
 from fedlocal.data import traits
-from fedlocal.drawing import label_counts
+from fedlocal.experiment.figures import label_counts
 from fedlocal.seeds import Stream, generator
 
 HERE = Path(__file__).parent

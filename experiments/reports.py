@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from intervals import Interval
 
-from fedlocal.results.figures.canvas import line_style
+from fedlocal.figures.canvas import line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -32,9 +32,9 @@ from quiet import quietly
 import fedlocal
 from fedlocal.config.schema import Config
 from fedlocal.config.validation import check
+from fedlocal.experiment.run_folder import differences
 from fedlocal.results import drop_checkpoints, read_run, write_json
-from fedlocal.results.text import duration
-from fedlocal.resuming import differences
+from fedlocal.results.formatting import duration
 
 NAME = re.compile(r"[A-Za-z0-9][\w.+=-]*")
 

@@ -4,19 +4,19 @@ import os
 import sys
 
 TYPE_CHECKING = False  # not typing's: nothing is imported before `__main__` has seen to the path
-if "numpy" not in sys.modules:  # or it comes too late; actors.threads says what it does
+if "numpy" not in sys.modules:  # or it comes too late; actors.worker.threads says what it does
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 if TYPE_CHECKING:
     from fedlocal.actors import ActorRef, ActorSystem
     from fedlocal.config.compose import compose
     from fedlocal.config.schema import Config
-    from fedlocal.estimators import FederatedClassifier, FederatedRegressor
-    from fedlocal.experiment import run
-    from fedlocal.flower.clients import partition
-    from fedlocal.going_on import resume
+    from fedlocal.estimators.federated import FederatedClassifier, FederatedRegressor
+    from fedlocal.experiment.result import Run
+    from fedlocal.experiment.resume import resume
+    from fedlocal.experiment.run import run
+    from fedlocal.flower.client.clients import partition
     from fedlocal.inference.predictor import Predictor, load_model
-    from fedlocal.result import Run
     from fedlocal.results import History
     from fedlocal.simulation import simulate
 
@@ -43,16 +43,16 @@ _HOMES = {
     "ActorSystem": "fedlocal.actors",
     "Config": "fedlocal.config.schema",
     "compose": "fedlocal.config.compose",
-    "FederatedClassifier": "fedlocal.estimators",
-    "FederatedRegressor": "fedlocal.estimators",
-    "Run": "fedlocal.result",
-    "resume": "fedlocal.going_on",
-    "run": "fedlocal.experiment",
-    "partition": "fedlocal.flower.clients",
+    "FederatedClassifier": "fedlocal.estimators.federated",
+    "FederatedRegressor": "fedlocal.estimators.federated",
+    "Run": "fedlocal.experiment.result",
+    "resume": "fedlocal.experiment.resume",
+    "run": "fedlocal.experiment.run",
+    "partition": "fedlocal.flower.client.clients",
     "simulate": "fedlocal.simulation",
     "Predictor": "fedlocal.inference.predictor",
     "load_model": "fedlocal.inference.predictor",
-    "History": "fedlocal.results.figures.inline",  # with it, notebooks show its curves
+    "History": "fedlocal.figures.inline",  # with it, notebooks show its curves
 }
 
 if not TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.apps.engines import Ray
-    from fedlocal.flower.backends import Actors, Elastic, Inline
+    from fedlocal.flower.grid.backends import Actors, Elastic, Inline
+    from fedlocal.runtimes.backends import Ray
 
 __all__ = [
     "Actors",
@@ -16,10 +16,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Ray": "fedlocal.apps.engines",
-    "Actors": "fedlocal.flower.backends",
-    "Elastic": "fedlocal.flower.backends",
-    "Inline": "fedlocal.flower.backends",
+    "Ray": "fedlocal.runtimes.backends",
+    "Actors": "fedlocal.flower.grid.backends",
+    "Elastic": "fedlocal.flower.grid.backends",
+    "Inline": "fedlocal.flower.grid.backends",
 }
 
 if not TYPE_CHECKING:

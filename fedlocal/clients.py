@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.flower.clients import AnyApp as FlowerClient
-    from fedlocal.flower.clients import Own as DefaultClient
-    from fedlocal.schemes.nested import Nested
+    from fedlocal.flower.client.clients import AnyApp as FlowerClient
+    from fedlocal.flower.client.clients import Own as DefaultClient
+    from fedlocal.schemes.nested_client import Nested
 
 __all__ = [
     "DefaultClient",
@@ -16,9 +16,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FlowerClient": "fedlocal.flower.clients:AnyApp",
-    "DefaultClient": "fedlocal.flower.clients:Own",
-    "Nested": "fedlocal.schemes.nested",
+    "FlowerClient": "fedlocal.flower.client.clients:AnyApp",
+    "DefaultClient": "fedlocal.flower.client.clients:Own",
+    "Nested": "fedlocal.schemes.nested_client",
 }
 
 if not TYPE_CHECKING:

@@ -7,11 +7,11 @@ from fedlocal.lazy import lazy_attributes
 if TYPE_CHECKING:
     from fedlocal.data.sources.bundled import digits
     from fedlocal.data.sources.cifar import cifar10
-    from fedlocal.data.sources.files import npz
     from fedlocal.data.sources.generated import synthetic
     from fedlocal.data.sources.huggingface import huggingface
     from fedlocal.data.sources.images import fashion_mnist, mnist
-    from fedlocal.data.sources.tables import openml
+    from fedlocal.data.sources.npz import npz
+    from fedlocal.data.sources.openml import openml
     from fedlocal.data.sources.text import csv
 
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
 _HOMES = {
     "digits": "fedlocal.data.sources.bundled",
     "cifar10": "fedlocal.data.sources.cifar",
-    "npz": "fedlocal.data.sources.files",
+    "npz": "fedlocal.data.sources.npz",
     "synthetic": "fedlocal.data.sources.generated",
     "huggingface": "fedlocal.data.sources.huggingface",
     "fashion_mnist": "fedlocal.data.sources.images",
     "mnist": "fedlocal.data.sources.images",
-    "openml": "fedlocal.data.sources.tables",
+    "openml": "fedlocal.data.sources.openml",
     "csv": "fedlocal.data.sources.text",
 }
 

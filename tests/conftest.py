@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# As the command does before NumPy loads; actors.threads says why.
+# As the command does before NumPy loads; actors.worker.threads says why.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 # In the environment of all that these tests start, and of nothing else.
 MARK = f"FEDLOCAL_TESTS_{os.getpid()}"

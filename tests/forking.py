@@ -3,13 +3,13 @@
 import multiprocessing
 from contextlib import suppress
 
-from fedlocal.drawing import PRELOAD as DRAWING
-from fedlocal.flower.backends import PRELOAD as CLIENTS
+from fedlocal.experiment.figures import PRELOAD as DRAWING
+from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
 from fedlocal.inference.pool import PRELOAD as SERVING
 from fedlocal.models import PyTorch
 
 LIBRARY = ("sklearn.linear_model", "sklearn.neural_network", *PyTorch.preload)  # what is installed of it
-SHARED = ("fedlocal.actors.processes", *CLIENTS, *DRAWING, *SERVING, *LIBRARY)
+SHARED = ("fedlocal.actors.worker.processes", *CLIENTS, *DRAWING, *SERVING, *LIBRARY)
 
 
 def share_imports() -> None:

@@ -19,7 +19,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from fedlocal.actors import warm_up
-from fedlocal.cli import main
+from fedlocal.cli.main import main
 from tests.forking import SHARED
 from tests.pages import EXTENDING, GUIDES, ROOT, commands, overrides
 

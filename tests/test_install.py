@@ -12,7 +12,7 @@ RUN = ["experiment=debug", "rounds=1", "dataset=synthetic", "dataset.train=50", 
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
-from fedlocal.cli import main
+from fedlocal.cli.main import main
 from fedlocal.config.compose import folder
 print(folder())
 main()

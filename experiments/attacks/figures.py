@@ -9,7 +9,7 @@ from arms import ATTACKS, ROBUST, STRATEGIES
 from measures import accuracy
 from outcomes import Trial
 
-from fedlocal.results.figures.canvas import sheet
+from fedlocal.figures.canvas import sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

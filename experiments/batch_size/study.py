@@ -16,7 +16,7 @@ from points import Point, speed_up, with_partners
 from reports import as_table, in_words, shown, speed_up_curves
 from trials import Study
 
-from fedlocal.results.figures.canvas import sheet
+from fedlocal.figures.canvas import sheet
 
 BATCHES = (16, 32, 64, 128, 256, 512, 1024)
 CURVES = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from settings import Setting
 from sweeps import Sweep
 
-from fedlocal.results.figures.canvas import COLOURS, line_style, sheet
+from fedlocal.figures.canvas import COLOURS, line_style, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 SERIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""As `fedlocal.choosing` tries them; where there are more than 16 workers, it tries more."""
+"""As `fedlocal.autotune.choose_actors` tries them; where there are more than 16 workers, it tries more."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from points import Point, speed_up, with_partners
 from reports import as_table, highest, in_words, shown, speed_up_curves
 from trials import Study
 
-from fedlocal.results.figures.canvas import sheet
+from fedlocal.figures.canvas import sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

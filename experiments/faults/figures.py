@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from rows import Recovery, recoveries
 
-from fedlocal.results.figures.canvas import line_style, sheet
+from fedlocal.figures.canvas import line_style, sheet
 
 CAUSES = {
     "killed": "SIGKILL or SIGTERM",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fedlocal.actors.audit import Audit, audit, events
+from fedlocal.actors.engine.audit import Audit, audit, events
 
 CHARGED = ("crash", "stop")  # faults that a message may have to answer for
 OUTCOMES = {

@@ -14,7 +14,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedlocal.data import Rows
-from fedlocal.flower.client_app import client_app
+from fedlocal.flower.client.default_client import client_app
 from fedlocal.models import MLP
 from fedlocal.models.training_run import NewModel, Training
 

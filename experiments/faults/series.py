@@ -16,7 +16,7 @@ from rows import Recovery, Row, append, trials
 from trial import HERE, trial
 from twins import Twin, twin_of
 
-from fedlocal.actors.audit import Audit
+from fedlocal.actors.engine.audit import Audit
 
 sys.path.append(str(HERE.parent / "performance"))  # which makes the environments of peers
 

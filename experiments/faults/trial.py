@@ -16,7 +16,7 @@ from judge import Evidence
 from nemesis import Choice, Menace, Nemesis, Prey
 from processes import MARK, Process, abandoned, end, left_over
 
-from fedlocal.actors.threads import ONE_THREAD
+from fedlocal.actors.worker.threads import ONE_THREAD
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -12,7 +12,7 @@ from trial import Program, fedlocal_program, flower_program, trial
 
 import fedlocal
 from fedlocal.config.build import build
-from fedlocal.preparing import prepare
+from fedlocal.experiment.setup import prepare
 from fedlocal.results import load_arrays
 
 PATIENCE = 600.0  # seconds for a run without faults

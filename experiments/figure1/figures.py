@@ -11,7 +11,7 @@ from outcomes import Trial, values
 from points import Point, sequential, speed_up
 from reports import curves, speed_up_curves
 
-from fedlocal.results.figures.canvas import COLOURS, line_style, sheet
+from fedlocal.figures.canvas import COLOURS, line_style, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

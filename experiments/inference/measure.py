@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from fedlocal import Predictor, compose
 from fedlocal.actors import usable_cores
 from fedlocal.data import Dataset, Rows
-from fedlocal.data.sources.scaling import scaling
-from fedlocal.inference.blueprint import Blueprint
+from fedlocal.data.sources.feature_scaling import scaling
+from fedlocal.inference.model_spec import Blueprint
 
 FIELDS = ["model", "rows", "arm", "rows_per_s", "ratio", "ratio_q25", "ratio_q75"]
 Turn = Callable[[], object]

@@ -10,7 +10,7 @@ from intervals import Interval
 from measures import WORKERS, idle, least_idle, loss
 from outcomes import Trial
 
-from fedlocal.results.figures.canvas import COLOURS, MARKERS, sheet
+from fedlocal.figures.canvas import COLOURS, MARKERS, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

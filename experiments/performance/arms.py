@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fedlocal.actors.threads import ONE_THREAD
+from fedlocal.actors.worker.threads import ONE_THREAD
 
 PATIENCE = 20.0  # seconds that a program has to end when its input has ended
 

@@ -16,14 +16,14 @@ from hosts import LINEAR_MODEL, start_host, start_own
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
-from fedlocal.flower.admission import Strict
-from fedlocal.flower.backends import Actors
-from fedlocal.flower.fedavg import FedAvg
-from fedlocal.flower.host import Host
-from fedlocal.flower.logs import quiet
-from fedlocal.flower.rounds import FederatedRound, RoundLoop
+from fedlocal.flower.admission.strict import Strict
+from fedlocal.flower.compat.logs import quiet
+from fedlocal.flower.grid.backends import Actors
+from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.server.round_loop import FederatedRound, RoundLoop
 from fedlocal.results import TIMED
-from fedlocal.schemes.federation import times
+from fedlocal.schemes.federated_rounds import times
+from fedlocal.strategies.fedavg import FedAvg
 
 PAPER = 535_818  # parameters of 784-512-256-10: 2.1 MB of float32
 LINEAR = 7_850  # of 784-10: 31 KB

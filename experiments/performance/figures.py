@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rows import Row, read
 
-from fedlocal.results.figures.canvas import line_style, sheet
+from fedlocal.figures.canvas import line_style, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ from flwr.clientapp import ClientApp
 from fedlocal.actors import Wire
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.client_app import client_app
-from fedlocal.flower.host import Host
-from fedlocal.flower.private import RUN_ID
-from fedlocal.flower.together import together
+from fedlocal.flower.client.default_client import client_app
+from fedlocal.flower.client.stacked import together
+from fedlocal.flower.compat.private import RUN_ID
+from fedlocal.flower.node.client_runner import Host
 from fedlocal.models import MLP, train
 from fedlocal.models.training_run import NewModel, Training
 

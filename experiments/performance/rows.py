@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fedlocal.results.files import replacing
+from fedlocal.results.atomic_files import replacing
 
 HEADING = "| section | setting | measure | median | quartiles | target | met | note |"
 MET = {None: "", True: "yes", False: "no"}

@@ -17,7 +17,7 @@ from outcomes import Trial, speed_up
 from reports import as_table, in_words, shown, speed_up_curves
 from trials import Arm, Study
 
-from fedlocal.results.figures.canvas import sheet
+from fedlocal.figures.canvas import sheet
 
 ROWS, WAVE = (32, 128, 512), 8  # rows of a micro-batch, and how many make an update
 SEQUENTIAL = ("scheme=sequential",)

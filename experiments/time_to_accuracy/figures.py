@@ -9,7 +9,7 @@ from arms import BASE, METHODS, TARGETS, Method
 from intervals import mean
 from reaching import Moment, reached
 
-from fedlocal.results.figures.canvas import COLOURS, DASHES, MARKERS, sheet
+from fedlocal.figures.canvas import COLOURS, DASHES, MARKERS, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

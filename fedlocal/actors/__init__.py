@@ -4,16 +4,17 @@ Spawn actors with :meth:`ActorSystem.spawn`, talk to them through an :class:`Act
 runs one behaviour of bytes for all actors of a system: Flower's clients use it directly.
 
 This room knows nothing of Flower, data or learning: it moves messages of bytes. Its guarantees and process
-rules are written where they are kept: delivery in :mod:`~fedlocal.actors.delivery`, workers in
-:mod:`~fedlocal.actors.crew`, the wire format in :mod:`~fedlocal.actors.wire`, shared memory in
-:mod:`~fedlocal.actors.memory`; what happened to whom, in :mod:`~fedlocal.actors.journal`.
+rules are written where they are kept: delivery in :mod:`~fedlocal.actors.engine.delivery`, workers in
+:mod:`~fedlocal.actors.engine.worker_pool`, the wire format in :mod:`~fedlocal.actors.worker.frames`,
+shared memory in :mod:`~fedlocal.memory.buffers`, the record of events in
+:mod:`~fedlocal.actors.engine.journal`.
 """
 
-from fedlocal.actors.audit import Audit, audit
 from fedlocal.actors.batch import ActorSystemError, Batch, System
-from fedlocal.actors.deaths import Death
+from fedlocal.actors.engine.audit import Audit, audit
+from fedlocal.actors.engine.autoscaling import Staffing
+from fedlocal.actors.engine.exit_causes import Death
 from fedlocal.actors.inline import InlineSystem
-from fedlocal.actors.memory import Broadcast, Buffer, raw
 from fedlocal.actors.messages import (
     Behaviour,
     Envelope,
@@ -26,14 +27,14 @@ from fedlocal.actors.messages import (
     Wire,
 )
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.processes import warm_up
-from fedlocal.actors.refs import ActorError, ActorRef, Down, MailboxFull
-from fedlocal.actors.shared import SharedArray
-from fedlocal.actors.spawned import Context
-from fedlocal.actors.staffing import Staffing
+from fedlocal.actors.spawned.behaviour import Context
+from fedlocal.actors.spawned.refs import ActorError, ActorRef, Down, MailboxFull
 from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.text import readable
-from fedlocal.actors.threads import one_thread, threads, usable_cores
+from fedlocal.actors.worker.processes import warm_up
+from fedlocal.actors.worker.threads import one_thread, threads, usable_cores
+from fedlocal.memory.buffers import Broadcast, Buffer, raw
+from fedlocal.memory.shared_array import SharedArray
 
 __all__ = [
     "ActorError",

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from fedlocal.actors.memory import Broadcast, Buffer
 from fedlocal.actors.messages import Envelope, Result
+from fedlocal.memory.buffers import Broadcast, Buffer
 
 
 class ActorSystemError(RuntimeError):

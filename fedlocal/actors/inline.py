@@ -10,15 +10,15 @@ from os import PathLike
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
-from fedlocal.actors.carrier import promised
-from fedlocal.actors.journal import Journal
-from fedlocal.actors.memory import Broadcast, Buffer, raw
+from fedlocal.actors.engine.journal import Journal
 from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
-from fedlocal.actors.post_office import PostOffice
-from fedlocal.actors.spawned import Spawned
-from fedlocal.actors.spawning import Spawning
-from fedlocal.actors.threads import one_thread
-from fedlocal.ending import code_of_signal
+from fedlocal.actors.spawned.api import Spawning
+from fedlocal.actors.spawned.behaviour import Spawned
+from fedlocal.actors.spawned.registry import PostOffice
+from fedlocal.actors.spawned.transport import promised
+from fedlocal.actors.worker.threads import one_thread
+from fedlocal.memory.buffers import Broadcast, Buffer, raw
+from fedlocal.signals import code_of_signal
 
 
 class InlineSystem(Spawning):
@@ -29,7 +29,7 @@ class InlineSystem(Spawning):
     start : callable, optional
         Builds the behaviour, here and now; without it, actors are spawned.
     journal : path-like, optional
-        A file to which every message's fate is appended (:mod:`fedlocal.actors.journal`).
+        A file to which every message's fate is appended (:mod:`fedlocal.actors.engine.journal`).
     """
 
     workers = 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from fedlocal.actors.memory import Broadcast, Buffer
+from fedlocal.memory.buffers import Broadcast, Buffer
 
 
 @dataclass(frozen=True)

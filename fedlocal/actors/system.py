@@ -12,18 +12,18 @@ from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
-from fedlocal.actors.carrier import promised
-from fedlocal.actors.deaths import Death
-from fedlocal.actors.journal import Journal
-from fedlocal.actors.memory import Broadcast, Buffer
+from fedlocal.actors.engine.exit_causes import Death
+from fedlocal.actors.engine.journal import Journal
+from fedlocal.actors.engine.supervisor import Supervisor
 from fedlocal.actors.messages import Behaviour, Envelope, Result
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.post_office import PostOffice
-from fedlocal.actors.spawned import Spawned
-from fedlocal.actors.spawning import Spawning
-from fedlocal.actors.supervisor import Supervisor
-from fedlocal.actors.threads import usable_cores
+from fedlocal.actors.spawned.api import Spawning
+from fedlocal.actors.spawned.behaviour import Spawned
+from fedlocal.actors.spawned.registry import PostOffice
+from fedlocal.actors.spawned.transport import promised
+from fedlocal.actors.worker.threads import usable_cores
 from fedlocal.compat.cpython import Finalize
+from fedlocal.memory.buffers import Broadcast, Buffer
 
 STUCK = 2.0  # more seconds that the end of a system takes, unless a worker is just being started
 GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop
@@ -51,7 +51,7 @@ class ActorSystem(Spawning):
     policy : Policy, optional
         Deadlines, retries and limits.
     journal : path-like, optional
-        A file to which every message's and worker's fate is appended (:mod:`fedlocal.actors.journal`).
+        A file to which every message's and worker's fate is appended (:mod:`fedlocal.actors.engine.journal`).
     on_death : callable, optional
         Told of each worker that ends unasked, in the supervisor's thread: it must return soon.
 

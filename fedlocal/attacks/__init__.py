@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.flower.attacks import Attack, Colluding, LabelFlip, NaN, Noise, Scaling, SignFlip
+    from fedlocal.attacks.attacks import Attack, Colluding, LabelFlip, NaN, Noise, Scaling, SignFlip
 
 __all__ = [
     "Attack",
@@ -18,13 +18,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Attack": "fedlocal.flower.attacks",
-    "Colluding": "fedlocal.flower.attacks",
-    "LabelFlip": "fedlocal.flower.attacks",
-    "NaN": "fedlocal.flower.attacks",
-    "Noise": "fedlocal.flower.attacks",
-    "Scaling": "fedlocal.flower.attacks",
-    "SignFlip": "fedlocal.flower.attacks",
+    "Attack": "fedlocal.attacks.attacks",
+    "Colluding": "fedlocal.attacks.attacks",
+    "LabelFlip": "fedlocal.attacks.attacks",
+    "NaN": "fedlocal.attacks.attacks",
+    "Noise": "fedlocal.attacks.attacks",
+    "Scaling": "fedlocal.attacks.attacks",
+    "SignFlip": "fedlocal.attacks.attacks",
 }
 
 if not TYPE_CHECKING:

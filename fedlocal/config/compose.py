@@ -15,9 +15,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fedlocal.compat.hydra import outside_any_job
+from fedlocal.config.old_addresses import make_public
 from fedlocal.config.schema import GROUPS, Config, ConfigError
-from fedlocal.mistyped import explained, removed_options, unknown_options
-from fedlocal.old_addresses import make_public
+from fedlocal.config.suggestions import explained, removed_options, unknown_options
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
 

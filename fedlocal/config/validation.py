@@ -12,9 +12,9 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fedlocal.config.compose import is_set, option, with_actors
+from fedlocal.config.nearest_name import nearest
 from fedlocal.config.schema import ANY, AUTO, GROUPS, Config, ConfigError
-from fedlocal.mistyped import removed_options, unknown_options
-from fedlocal.nearest import nearest
+from fedlocal.config.suggestions import removed_options, unknown_options
 
 
 def check(config: Config) -> None:

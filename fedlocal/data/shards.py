@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from fedlocal.data.dataset import Rows
 from fedlocal.data.errors import DataError
 from fedlocal.data.partition.base import Partition
-from fedlocal.data.sealed import SealedBytes, seal
+from fedlocal.memory.sealed import SealedBytes, seal
 
 ALIGN = 64  # bytes; each array starts on a cache line
 

@@ -1,4 +1,4 @@
 """Saved models at work: built again from their files, and served by a pool of actors.
 
-The room knows nothing of how models are trained. Workers import `fedlocal.inference.serving` alone.
+The room knows nothing of how models are trained. Workers import `fedlocal.inference.worker` alone.
 """

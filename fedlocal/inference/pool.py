@@ -15,14 +15,14 @@ import numpy as np
 from fedlocal.actors import ActorSystem, Batch, Broadcast, Envelope, Reply, warm_up
 from fedlocal.data import Scaling
 from fedlocal.inference.errors import InferenceError
-from fedlocal.inference.serving import RANGE, Array, Block, NewModel, Serving, Weights
+from fedlocal.inference.worker import RANGE, Array, Block, NewModel, Serving, Weights
 
 BLOCK = 1 << 26  # bytes of rows that are shared at once; two such blocks are on their way
 PRELOAD = (
-    "fedlocal.inference.serving",
-    "fedlocal.models.blas",
-    "fedlocal.models.mlp",
-    "fedlocal.models.sklearn",
+    "fedlocal.inference.worker",
+    "fedlocal.models.numpy.blas",
+    "fedlocal.models.numpy.mlp",
+    "fedlocal.models.frameworks.sklearn",
 )
 
 

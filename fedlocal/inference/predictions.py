@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.results import replacing, save_arrays
-from fedlocal.results.text import harmless
+from fedlocal.results.formatting import harmless
 
 Array = NDArray[Any]
 

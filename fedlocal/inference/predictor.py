@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.actors import one_thread, usable_cores
 from fedlocal.data import DataError
-from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.errors import InferenceError
+from fedlocal.inference.model_spec import Blueprint
 from fedlocal.inference.pool import Pool
 from fedlocal.inference.rows import checked_rows
-from fedlocal.inference.serving import Block, answer
+from fedlocal.inference.worker import Block, answer
 from fedlocal.models import ModelError, gives_probabilities
 from fedlocal.results import Which, load_saved
 

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.data import Column, DataError, check_finite
 from fedlocal.data.features import MISSING
-from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.matching import match
+from fedlocal.inference.model_spec import Blueprint
 
 
 def checked_rows(x: ArrayLike, blueprint: Blueprint) -> NDArray[Any]:

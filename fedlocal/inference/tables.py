@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from fedlocal.data import Column, DataError
 from fedlocal.data.features import MISSING, is_number
 from fedlocal.data.sources.arrays import read_npz
-from fedlocal.inference.blueprint import Blueprint
 from fedlocal.inference.matching import listed, match
+from fedlocal.inference.model_spec import Blueprint
 
 Array = NDArray[Any]
 Lines = Iterator[tuple[int, list[str]]]

@@ -9,12 +9,17 @@ from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from fedlocal.models.arrays import untrained_of
-    from fedlocal.models.frameworks import Keras, PyTorch
-    from fedlocal.models.keras_modules import mlp as keras_mlp
+    from fedlocal.models.frameworks.frameworks import Keras, PyTorch
+    from fedlocal.models.frameworks.keras_modules import mlp as keras_mlp
+    from fedlocal.models.frameworks.sklearn import SklearnModel
+    from fedlocal.models.frameworks.torch_modules import cnn as torch_cnn
+    from fedlocal.models.frameworks.torch_modules import mlp as torch_mlp
+    from fedlocal.models.gradient_tree import GradientTree, Node
     from fedlocal.models.making import make
-    from fedlocal.models.mlp import MLP
-    from fedlocal.models.network import Buffers
-    from fedlocal.models.passes import Passes, stages_of
+    from fedlocal.models.numpy.mlp import MLP
+    from fedlocal.models.numpy.network import Buffers
+    from fedlocal.models.numpy.passes import Passes, stages_of
+    from fedlocal.models.numpy.stacked import Stack, stack_height
     from fedlocal.models.protocol import (
         Arrays,
         Evaluation,
@@ -23,12 +28,7 @@ if TYPE_CHECKING:
         ModelFactory,
         gives_probabilities,
     )
-    from fedlocal.models.sklearn import SklearnModel
-    from fedlocal.models.stacked import Stack, stack_height
-    from fedlocal.models.torch_modules import cnn as torch_cnn
-    from fedlocal.models.torch_modules import mlp as torch_mlp
     from fedlocal.models.training import Gather, add_gradients, train
-    from fedlocal.models.tree import GradientTree, Node
 
 __all__ = [
     "MLP",
@@ -60,30 +60,30 @@ __all__ = [
 
 _HOMES = {
     "untrained_of": "fedlocal.models.arrays",
-    "Keras": "fedlocal.models.frameworks",
-    "PyTorch": "fedlocal.models.frameworks",
-    "keras_mlp": "fedlocal.models.keras_modules:mlp",
+    "Keras": "fedlocal.models.frameworks.frameworks",
+    "PyTorch": "fedlocal.models.frameworks.frameworks",
+    "keras_mlp": "fedlocal.models.frameworks.keras_modules:mlp",
     "make": "fedlocal.models.making",
-    "MLP": "fedlocal.models.mlp",
-    "Buffers": "fedlocal.models.network",
-    "Passes": "fedlocal.models.passes",
-    "stages_of": "fedlocal.models.passes",
+    "MLP": "fedlocal.models.numpy.mlp",
+    "Buffers": "fedlocal.models.numpy.network",
+    "Passes": "fedlocal.models.numpy.passes",
+    "stages_of": "fedlocal.models.numpy.passes",
     "Arrays": "fedlocal.models.protocol",
     "Evaluation": "fedlocal.models.protocol",
     "Model": "fedlocal.models.protocol",
     "ModelError": "fedlocal.models.protocol",
     "ModelFactory": "fedlocal.models.protocol",
     "gives_probabilities": "fedlocal.models.protocol",
-    "SklearnModel": "fedlocal.models.sklearn",
-    "Stack": "fedlocal.models.stacked",
-    "stack_height": "fedlocal.models.stacked",
-    "torch_cnn": "fedlocal.models.torch_modules:cnn",
-    "torch_mlp": "fedlocal.models.torch_modules:mlp",
+    "SklearnModel": "fedlocal.models.frameworks.sklearn",
+    "Stack": "fedlocal.models.numpy.stacked",
+    "stack_height": "fedlocal.models.numpy.stacked",
+    "torch_cnn": "fedlocal.models.frameworks.torch_modules:cnn",
+    "torch_mlp": "fedlocal.models.frameworks.torch_modules:mlp",
     "Gather": "fedlocal.models.training",
     "add_gradients": "fedlocal.models.training",
     "train": "fedlocal.models.training",
-    "GradientTree": "fedlocal.models.tree",
-    "Node": "fedlocal.models.tree",
+    "GradientTree": "fedlocal.models.gradient_tree",
+    "Node": "fedlocal.models.gradient_tree",
 }
 
 if not TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.models.gradient_tree import GradientTree, Node
 from fedlocal.models.protocol import Model, ModelError
-from fedlocal.models.tree import GradientTree, Node
 
 Array = NDArray[Any]
 
@@ -41,8 +41,8 @@ def train(
         Draws the orders, one per epoch, and nothing else.
     accumulate : int
         1: every batch makes one fused update. k >= 2: k batches, a wave, make one update from the mean of
-        their gradients, weighted by their rows and summed as :class:`~fedlocal.models.tree.GradientTree`
-        does; an epoch's last wave may have fewer.
+        their gradients, weighted by their rows and summed as
+        :class:`~fedlocal.models.gradient_tree.GradientTree` does; an epoch's last wave may have fewer.
 
     Returns
     -------

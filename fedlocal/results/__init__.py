@@ -6,8 +6,10 @@ configuration.
 
 from fedlocal.results import phases
 from fedlocal.results.arm import Arm, arm_of, faster
-from fedlocal.results.background import Background
-from fedlocal.results.best import BestModel
+from fedlocal.results.atomic_files import ResultsError, read_json, replacing, write_json, write_yaml
+from fedlocal.results.background_writer import Background
+from fedlocal.results.best_model import BestModel
+from fedlocal.results.checkpoint_writer import CheckpointWriter
 from fedlocal.results.checkpoints import (
     DURATION,
     Checkpoint,
@@ -18,15 +20,13 @@ from fedlocal.results.checkpoints import (
 )
 from fedlocal.results.contention import Meter, contention_of
 from fedlocal.results.environment import environment, versions
-from fedlocal.results.files import ResultsError, read_json, replacing, write_json, write_yaml
+from fedlocal.results.folder_lock import FolderInUseError, FolderUsedError, check_unused, clear, owning
 from fedlocal.results.history import TIMED, History, Round, Work
-from fedlocal.results.keeping import CheckpointWriter
 from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
 from fedlocal.results.occupancy import Occupancy, usage
-from fedlocal.results.owning import FolderInUseError, FolderUsedError, check_unused, clear, owning
 from fedlocal.results.rounds import MOST_LISTED, MessageError
 from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
-from fedlocal.results.sharing import SharedBaseline
+from fedlocal.results.shared_baseline import SharedBaseline
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 __all__ = [

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.results.files import ResultsError, replacing
+from fedlocal.results.atomic_files import ResultsError, replacing
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from zlib import crc32
 
-from fedlocal.results.files import ResultsError
+from fedlocal.results.atomic_files import ResultsError
 
 logger = logging.getLogger(__name__)
 

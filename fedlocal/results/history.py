@@ -2,7 +2,8 @@
 
 ``metrics.csv`` grows with each round (its rows are described in `fedlocal.results.rounds`); ``history.json``
 holds the same when the run ends, one object a round, with numbers that are not finite as strings. Where
-actors work in many stretches in a round, these are in ``timeline.csv`` alone (`fedlocal.results.timeline`).
+actors work in many stretches in a round, these are in ``timeline.csv`` alone
+(`fedlocal.results.timeline_csv`).
 """
 
 import logging
@@ -13,10 +14,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from fedlocal.results.atomic_files import ResultsError, read_json, write_json
 from fedlocal.results.copies import copy_of, sound_text
-from fedlocal.results.files import ResultsError, read_json, write_json
-from fedlocal.results.growing import GrowingCsv, write_csv
-from fedlocal.results.metrics import metric_records, read_metrics
+from fedlocal.results.csv_file import GrowingCsv, write_csv
+from fedlocal.results.formatting import duration, fixed
+from fedlocal.results.metrics_csv import metric_records, read_metrics
 from fedlocal.results.phases import shown
 from fedlocal.results.rounds import (
     HEADER,
@@ -28,8 +30,7 @@ from fedlocal.results.rounds import (
     round_to_json,
     rounds_from_rows,
 )
-from fedlocal.results.text import duration, fixed
-from fedlocal.results.timeline import TimelineFile, with_work
+from fedlocal.results.timeline_csv import TimelineFile, with_work
 
 if TYPE_CHECKING:
     import pandas as pd

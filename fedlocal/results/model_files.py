@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from fedlocal.results.files import ResultsError, read_json, write_json
+from fedlocal.results.atomic_files import ResultsError, read_json, write_json
 from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
 
 Arrays = Mapping[str, NDArray[Any]]

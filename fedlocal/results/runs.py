@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fedlocal.results.arm import Arm
-from fedlocal.results.files import ResultsError, read_json
+from fedlocal.results.atomic_files import ResultsError, read_json
 
 logger = logging.getLogger(__name__)
 

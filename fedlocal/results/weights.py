@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.npz import UNREADABLE, plain_arrays
-from fedlocal.results.files import ResultsError, replacing
+from fedlocal.data.npz import UNREADABLE, plain_arrays
+from fedlocal.results.atomic_files import ResultsError, replacing
 
 
 def weights_hash(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.schemes.batch_parallel import batch_parallel as BatchParallel
+    from fedlocal.schemes.base import OnRound, Scheme, Setting, Trained
+    from fedlocal.schemes.batch_parallel.scheme import batch_parallel as BatchParallel
     from fedlocal.schemes.federated import federated as Federated
     from fedlocal.schemes.local import local as Local
-    from fedlocal.schemes.pipeline import pipeline as Pipeline
+    from fedlocal.schemes.pipeline.scheme import pipeline as Pipeline
     from fedlocal.schemes.sequential import sequential as Sequential
-    from fedlocal.schemes.setting import OnRound, Scheme, Setting, Trained
 
 __all__ = [
     "BatchParallel",
@@ -29,15 +29,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BatchParallel": "fedlocal.schemes.batch_parallel:batch_parallel",
+    "BatchParallel": "fedlocal.schemes.batch_parallel.scheme:batch_parallel",
     "Federated": "fedlocal.schemes.federated:federated",
     "Local": "fedlocal.schemes.local:local",
-    "Pipeline": "fedlocal.schemes.pipeline:pipeline",
+    "Pipeline": "fedlocal.schemes.pipeline.scheme:pipeline",
     "Sequential": "fedlocal.schemes.sequential:sequential",
-    "OnRound": "fedlocal.schemes.setting",
-    "Scheme": "fedlocal.schemes.setting",
-    "Setting": "fedlocal.schemes.setting",
-    "Trained": "fedlocal.schemes.setting",
+    "OnRound": "fedlocal.schemes.base",
+    "Scheme": "fedlocal.schemes.base",
+    "Setting": "fedlocal.schemes.base",
+    "Trained": "fedlocal.schemes.base",
 }
 
 if not TYPE_CHECKING:

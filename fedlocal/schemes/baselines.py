@@ -19,8 +19,8 @@ from fedlocal.results import (
     arm_folder,
     weights_hash,
 )
+from fedlocal.schemes.base import Arrays, Setting
 from fedlocal.schemes.sequential import OverTimeError, SequentialRun
-from fedlocal.schemes.setting import Arrays, Setting
 
 MOST_TIMES, PATIENCE = 4.0, 5.0
 """How many times as long as with one thread all cores may take, and seconds on top of that: on a busy machine

@@ -27,8 +27,8 @@ from fedlocal.results import (
     joined,
     weights_hash,
 )
+from fedlocal.schemes.base import Arrays, Capture, Scheme, Setting, Trained
 from fedlocal.schemes.baselines import Baselines, new_history
-from fedlocal.schemes.setting import Arrays, Capture, Scheme, Setting, Trained
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from fedlocal.flower.rounds import Arrays, FederatedRound
+from fedlocal.flower.server.round_loop import Arrays, FederatedRound
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round
-from fedlocal.schemes.federation import federate
-from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, declares
+from fedlocal.schemes.federated_rounds import federate
 
 
 @declares(has_clients=True, has_server=True)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.flower.alone import Alone
-from fedlocal.flower.arrays import ndarrays
-from fedlocal.flower.host import node_of
-from fedlocal.flower.rounds import Arrays, FederatedRound
+from fedlocal.flower.messages.arrays import ndarrays
+from fedlocal.flower.node.client_runner import node_of
+from fedlocal.flower.server.round_loop import Arrays, FederatedRound
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.federation import federate
-from fedlocal.schemes.setting import Capture, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, declares
+from fedlocal.schemes.federated_rounds import federate
+from fedlocal.strategies.no_aggregation import Alone
 
 
 @declares(has_clients=True, unused=("strategy", "validation_fraction"), why="has no server")

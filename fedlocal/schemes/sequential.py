@@ -11,7 +11,7 @@ from fedlocal.actors import threads
 from fedlocal.models import Model
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.setting import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
 
 
 class OverTimeError(Exception):

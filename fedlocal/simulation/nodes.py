@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedlocal.dotted import dotted
+from fedlocal.config.dotted_keys import dotted
 
 DEFAULT = 2  # of Flower, since 1.32
 KEY = "num-supernodes"

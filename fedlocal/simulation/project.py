@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fedlocal.dotted import dotted
+from fedlocal.config.dotted_keys import dotted
 from fedlocal.simulation.nodes import Nodes, nodes_of, unused_of
 
 _PLAIN = (bool, int, float, str)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fedlocal.flower.grid import Handling
-from fedlocal.flower.watched import Phase, Watched
+from fedlocal.flower.grid.local_grid import Handling
+from fedlocal.flower.grid.recording_grid import Phase, Watched
 from fedlocal.results import MessageError, Round, Work, phases
 
 PHASES: Mapping[str, phases.Phase] = {"train": "train", "evaluate": "client"}

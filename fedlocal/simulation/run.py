@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fedlocal.actors import ActorSystemError, usable_cores
+from fedlocal.experiment.process_lock import one_at_a_time
 from fedlocal.results import History, ResultsError, clear, owning, weights_hash
 from fedlocal.seeds import Stream, generator
-from fedlocal.turns import one_at_a_time
 
 if TYPE_CHECKING:
-    from fedlocal.flower.apps import AnyClientApp, AnyServerApp, ServerContext
-    from fedlocal.flower.backends import Backend
-    from fedlocal.flower.listening import Final, OlderHistory
-    from fedlocal.flower.watched import ClientError, WatchedGrid
-    from fedlocal.simulation.record import Recorder
+    from fedlocal.flower.grid.backends import Backend
+    from fedlocal.flower.grid.recording_grid import ClientError, WatchedGrid
+    from fedlocal.flower.node.app_loading import AnyClientApp, AnyServerApp, ServerContext
+    from fedlocal.simulation.recorder import Recorder
+    from fedlocal.simulation.server_results import Final, OlderHistory
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def simulate(
     place = Path(folder) if folder is not None else None
     if place:
         _make(place)
-    from fedlocal.simulation.record import Recorder
+    from fedlocal.simulation.recorder import Recorder
 
     with one_at_a_time, owning(place) if place else nullcontext():
         if place:
@@ -188,7 +188,7 @@ class _Setting:
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    from fedlocal.flower.apps import AppError
+    from fedlocal.flower.node.app_loading import AppError
 
     try:
         yield
@@ -202,15 +202,15 @@ def _loading() -> Iterator[None]:
 def _run(
     server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
 ) -> Result:
-    from fedlocal.flower.apps import NewHost, find_client, find_server, portable
-    from fedlocal.flower.backends import PRELOAD, Actors, Inline
-    from fedlocal.flower.legacy import in_node_order
-    from fedlocal.flower.listening import listening
-    from fedlocal.flower.printing import apps_alone
-    from fedlocal.flower.seeding import left_alone, seed_globals
-    from fedlocal.flower.server_app import run_server
-    from fedlocal.flower.structural import Structural
-    from fedlocal.flower.watched import Watch, WatchedGrid
+    from fedlocal.flower.admission.structural import Structural
+    from fedlocal.flower.compat.legacy import in_node_order
+    from fedlocal.flower.grid.backends import PRELOAD, Actors, Inline
+    from fedlocal.flower.grid.recording_grid import Watch, WatchedGrid
+    from fedlocal.flower.node.app_loading import NewHost, find_client, find_server, portable
+    from fedlocal.flower.node.output import apps_alone
+    from fedlocal.flower.node.seeding import left_alone, seed_globals
+    from fedlocal.flower.server.server_app import run_server
+    from fedlocal.simulation.server_results import listening
 
     known: dict[Any, Backend] = {"actors": Actors(), "inline": Inline()}
     backend = known.get(setting.backend, setting.backend)

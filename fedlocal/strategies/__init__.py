@@ -18,9 +18,9 @@ if TYPE_CHECKING:
         MultiKrum,
     )
 
-    from fedlocal.flower.fedavg import FedAvg
-    from fedlocal.flower.norm_clipping import NormClipping
-    from fedlocal.flower.qfedavg import QFedAvg
+    from fedlocal.strategies.fedavg import FedAvg
+    from fedlocal.strategies.norm_clipping import NormClipping
+    from fedlocal.strategies.qfedavg import QFedAvg
 
 __all__ = [
     "Bulyan",
@@ -39,9 +39,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FedAvg": "fedlocal.flower.fedavg",
-    "NormClipping": "fedlocal.flower.norm_clipping",
-    "QFedAvg": "fedlocal.flower.qfedavg",
+    "FedAvg": "fedlocal.strategies.fedavg",
+    "NormClipping": "fedlocal.strategies.norm_clipping",
+    "QFedAvg": "fedlocal.strategies.qfedavg",
     "Bulyan": "flwr.serverapp.strategy",
     "FedAdagrad": "flwr.serverapp.strategy",
     "FedAdam": "flwr.serverapp.strategy",

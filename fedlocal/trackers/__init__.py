@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.results.trackers.base import Beginning, Ending, Point, Tracker, TrackerError
-    from fedlocal.results.trackers.following import Following
-    from fedlocal.results.trackers.mlflow import MLflow
-    from fedlocal.results.trackers.tensorboard import TensorBoard
+    from fedlocal.trackers.base import Beginning, Ending, Point, Tracker, TrackerError
+    from fedlocal.trackers.dispatch import Following
+    from fedlocal.trackers.mlflow import MLflow
+    from fedlocal.trackers.tensorboard import TensorBoard
 
 __all__ = [
     "Beginning",
@@ -22,14 +22,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Beginning": "fedlocal.results.trackers.base",
-    "Ending": "fedlocal.results.trackers.base",
-    "Point": "fedlocal.results.trackers.base",
-    "Tracker": "fedlocal.results.trackers.base",
-    "TrackerError": "fedlocal.results.trackers.base",
-    "Following": "fedlocal.results.trackers.following",
-    "MLflow": "fedlocal.results.trackers.mlflow",
-    "TensorBoard": "fedlocal.results.trackers.tensorboard",
+    "Beginning": "fedlocal.trackers.base",
+    "Ending": "fedlocal.trackers.base",
+    "Point": "fedlocal.trackers.base",
+    "Tracker": "fedlocal.trackers.base",
+    "TrackerError": "fedlocal.trackers.base",
+    "Following": "fedlocal.trackers.dispatch",
+    "MLflow": "fedlocal.trackers.mlflow",
+    "TensorBoard": "fedlocal.trackers.tensorboard",
 }
 
 if not TYPE_CHECKING:

@@ -56,12 +56,12 @@ NAMES = [
         lambda: (
             {"_forkserver_pid", "_forkserver_address", "_forkserver_alive_fd"} <= vars(cpython._server).keys()
         ),
-        "starting, watching and ending the process that workers fork from (fedlocal.actors.fork_server)",
+        "the process that workers fork from: its start, watch and end (fedlocal.actors.worker.fork_server)",
     ),
     PrivateName(
         "multiprocessing.forkserver.ensure_running",
         lambda: said(FORK_SERVER) == ["(None,", "None)", "True", "True", "elsewhere", "None"],
-        "starting the process that workers fork from without a name (fedlocal.actors.fork_server)",
+        "starting the process that workers fork from without a name (fedlocal.actors.worker.fork_server)",
     ),
     PrivateName(
         "multiprocessing.resource_tracker._resource_tracker",
@@ -69,22 +69,22 @@ NAMES = [
             isinstance(cpython.resource_tracker_pid(), int | None)
             and callable(resource_tracker.ensure_running)
         ),
-        "continuing a stopped tracker, and Ctrl-C while a worker starts (fedlocal.actors.processes)",
+        "continuing a stopped tracker, and Ctrl-C while a worker starts (fedlocal.actors.worker.processes)",
     ),
     PrivateName(
         "multiprocessing.process._children",
         lambda: isinstance(process._children, set),  # type: ignore[attr-defined]
-        "the end of a fork of a process with workers (fedlocal.actors.supervisor)",
+        "the end of a fork of a process with workers (fedlocal.actors.engine.supervisor)",
     ),
     PrivateName(
         "multiprocessing.process.BaseProcess._config",
         _with_folder,
-        "workers where the temporary folder's path is long (fedlocal.actors.fork_server)",
+        "workers where the temporary folder's path is long (fedlocal.actors.worker.fork_server)",
     ),
     PrivateName(
         "multiprocessing.context.ForkServerProcess",
         lambda: issubclass(context.ForkServerProcess, cpython.BaseProcess),
-        "knowing which workers' ends the fork server tells of (fedlocal.actors.processes)",
+        "knowing which workers' ends the fork server tells of (fedlocal.actors.worker.processes)",
     ),
     PrivateName(
         "multiprocessing.context.ForkServerContext, SpawnContext",
@@ -92,7 +92,7 @@ NAMES = [
             isinstance(multiprocessing.get_context("forkserver"), cpython.ForkServerContext)
             and isinstance(multiprocessing.get_context("spawn"), cpython.SpawnContext)
         ),
-        "starting workers (fedlocal.actors.processes)",
+        "starting workers (fedlocal.actors.worker.processes)",
     ),
     PrivateName(
         "multiprocessing.context.assert_spawning",
@@ -112,7 +112,7 @@ NAMES = [
     PrivateName(
         "atexit._clear, atexit._run_exitfuncs, threading._shutdown",
         lambda: said(END) == ["once"],
-        "ending the pools that actors have made, such as joblib's (fedlocal.actors.worker)",
+        "ending the pools that actors have made, such as joblib's (fedlocal.actors.worker.main)",
     ),
 ]
 

@@ -30,7 +30,7 @@ IN_TEXT = re.compile(rf"({'|'.join(PUBLIC)})(\.\w+)*\._[a-z]\w*")
 
 
 def _is_compat(path: Path) -> bool:
-    return "compat" in path.parts or path.parts[-2:] == ("flower", "private.py")
+    return "compat" in path.parts
 
 
 def _is_private(name: str) -> bool:

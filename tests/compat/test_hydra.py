@@ -72,12 +72,12 @@ def _names(groups: Path) -> list[PrivateName]:
         PrivateName(
             "hydra.core.override_parser.overrides_parser.OverridesParser",
             _parses,
-            "which runs a sweep has, and what a resumed run changes (fedlocal.experiment)",
+            "which runs a sweep has, and what a resumed run changes (fedlocal.experiment.run)",
         ),
         PrivateName(
             "hydra.core.override_parser.types.ValueType.GLOB_CHOICE_SWEEP",
             _knows_globs,
-            "the progress bar of a sweep (fedlocal.experiment)",
+            "the progress bar of a sweep (fedlocal.experiment.run)",
         ),
         PrivateName(
             "hydra.core.global_hydra.GlobalHydra.hydra",
@@ -87,7 +87,7 @@ def _names(groups: Path) -> list[PrivateName]:
         PrivateName(
             "hydra.core.global_hydra.GlobalHydra.config_loader",
             lambda: _lists_groups(groups),
-            "telling a group of presets from a mistyped option of a sweep (fedlocal.cli.jobs)",
+            "telling a group of presets from a mistyped option of a sweep (fedlocal.cli.main.jobs)",
         ),
         PrivateName(
             "hydra._internal.config_repository: a deep copy of ConfigStore at each look at a group",

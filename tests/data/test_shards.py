@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.data import DataError, Partition, Rows, Shards, sealed
+from fedlocal.data import DataError, Partition, Rows, Shards
 from fedlocal.data.partition import Iid, Traits
+from fedlocal.memory import sealed
 
 linux = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs memfd_create(2), which is Linux")
 METHODS = [name for name in ("spawn", "forkserver") if name in multiprocessing.get_all_start_methods()]

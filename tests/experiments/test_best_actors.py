@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fedlocal.choosing import SERIES
+from fedlocal.autotune.choose_actors import SERIES
 from tests.experiments.studies import imported, needed
 
 MODULES = ("study", "settings", "sweeps", "figures", "trials", "outcomes", "command", "intervals")
@@ -29,7 +29,7 @@ pytestmark = needed
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Import the study's modules by the names that they have for one another, for one test."""
-    monkeypatch.setattr("fedlocal.recording.draw", lambda *_: None)
+    monkeypatch.setattr("fedlocal.experiment.summary.draw", lambda *_: None)
     with imported("best_actors", *MODULES) as modules:
         yield vars(modules)
 

@@ -47,7 +47,7 @@ def runner() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the figures of the runs, which take a second each."""
-    monkeypatch.setattr("fedlocal.recording.draw", lambda *_: None)
+    monkeypatch.setattr("fedlocal.experiment.summary.draw", lambda *_: None)
 
 
 @pytest.fixture

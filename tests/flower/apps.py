@@ -8,8 +8,8 @@ import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from fedlocal.flower.arrays import array_record, ndarrays
-from fedlocal.flower.host import Host
+from fedlocal.flower.messages.arrays import array_record, ndarrays
+from fedlocal.flower.node.client_runner import Host
 
 app = ClientApp()
 

@@ -20,7 +20,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
         config = compose(*SMALL, *given, *hidden, *overrides)
         folder = tmp_path_factory.mktemp("run")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("fedlocal.recording.draw", lambda *_: None)  # most of the time
+            patch.setattr("fedlocal.experiment.summary.draw", lambda *_: None)  # most of the time
             return Trained(run(config, folder), folder, config)
 
     return trained

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fedlocal.data import Column, DataError
 from fedlocal.inference import tables
-from fedlocal.inference.blueprint import Blueprint
+from fedlocal.inference.model_spec import Blueprint
 from fedlocal.inference.predictions import Predictions, write_predictions
 from fedlocal.inference.rows import checked_rows
 from fedlocal.inference.tables import read_rows

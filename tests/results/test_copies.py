@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fedlocal.results import History, ResultsError, Round, Work
+from fedlocal.results.atomic_files import read_json, write_json
 from fedlocal.results.copies import copy_of
-from fedlocal.results.files import read_json, write_json
 
 ROUNDS = [
     Round(

@@ -27,7 +27,7 @@ def test_libraries_and_threads_are_named_without_paths(monkeypatch: pytest.Monke
 
 def test_what_shows_results_is_cheap_to_import() -> None:
     heavy = "{'matplotlib', 'rich', 'pandas', 'scipy', 'threadpoolctl', 'flwr', 'hydra', 'sklearn'}"
-    imports = "fedlocal.results.showing, fedlocal.results.sweep_progress, fedlocal.results.report"
+    imports = "fedlocal.figures.notebook, fedlocal.display.sweep_progress, fedlocal.report"
     code = f"import sys, {imports}; print(sorted({heavy} & set(sys.modules)))"
     paths = os.pathsep.join(filter(None, sys.path))
     env = os.environ | {"PYTHONPATH": paths}

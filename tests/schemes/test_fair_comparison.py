@@ -112,7 +112,7 @@ def test_rows_of_actors_that_failed_do_not_count(monkeypatch: pytest.MonkeyPatch
         return train(self, *arguments, partition=partition, number=number)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Training, "run", fail)
-    monkeypatch.setattr("fedlocal.flower.clients.together", lambda *_: None)
+    monkeypatch.setattr("fedlocal.flower.client.clients.together", lambda *_: None)
     outcome = run(
         small("baseline=false", "min_results=1", "partition=sizes", "partition.counts=[100,3,200,100]")
     )
@@ -232,7 +232,7 @@ def test_runs_of_a_sweep_take_over_that_all_cores_were_ended(hopeless: str, tmp_
 
 def test_training_that_may_take_no_longer_is_ended_between_two_batches() -> None:
     from fedlocal.config.build import build
-    from fedlocal.preparing import prepare
+    from fedlocal.experiment.setup import prepare
 
     config = small()
     setting = prepare(config, build(config, "strategy"), build(config, "backend"))

@@ -9,7 +9,7 @@ import pytest
 from fedlocal import compose, resume, run
 from tests.schemes.test_bits import SMALL, final_hash, trained
 
-MODULES = "model.module._target_=tests.models.torch_modules."
+MODULES = "model.module._target_=tests.models.frameworks.torch_modules."
 MOMENTUM = "+model.optimizer.momentum=0.9"
 NARROW = "+model.module.hidden=[17,8]"
 TORCH = ["model=torch", NARROW]

@@ -13,8 +13,8 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 import fedlocal
+from fedlocal.cli.simulate import main as command
 from fedlocal.results import History, read_run
-from fedlocal.simulation.command import main as command
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 BACKENDS = ["actors", "inline"]
@@ -246,7 +246,7 @@ def test_a_signal_that_comes_while_a_client_works_inline_ends_the_run(
 
     @app.query()
     def query(message: Message, context: Context) -> Message:
-        monkeypatch.setattr("fedlocal.ending._Received.signal", 15)
+        monkeypatch.setattr("fedlocal.signals._Received.signal", 15)
         raise SystemExit(143)
 
     server = ServerApp()

@@ -25,8 +25,8 @@ from flwr.serverapp.strategy import DifferentialPrivacyClientSideFixedClipping, 
 
 import fedlocal
 from fedlocal.actors import ActorSystemError
-from fedlocal.flower.apps import AppError
-from fedlocal.flower.backends import Actors
+from fedlocal.flower.grid.backends import Actors
+from fedlocal.flower.node.app_loading import AppError
 from fedlocal.results import History, ResultsError, read_run
 from fedlocal.simulation import Result
 

@@ -2,7 +2,7 @@
 
 from apps import APPS, SAMPLES, model
 
-from fedlocal.flower.backends import PRELOAD, Actors
+from fedlocal.flower.grid.backends import PRELOAD, Actors
 from peers.reports import Marks, asked
 
 

@@ -16,7 +16,7 @@ from pfl.model.pytorch import PyTorchModel
 
 from peers.reports import Marks, asked
 
-SAMPLES, BATCH, RATE = 60_000, 64, 0.01  # as in apps.py, which needs Flower
+SAMPLES, BATCH, RATE = 60_000, 64, 0.01  # as in runtimes.py, which needs Flower
 
 
 class Network(torch.nn.Sequential):

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from arms import ProgramError
 from processes import HERE
 
-from fedlocal.actors.threads import ONE_THREAD
+from fedlocal.actors.worker.threads import ONE_THREAD
 
 LIMIT = 900.0  # seconds that a run may take
 UNSTEADY = 2  # first rounds of a run, in which workers start and memory is touched for the first time

@@ -11,7 +11,7 @@ from federation import PAPER, session, size_of
 from numpy.typing import NDArray
 from rows import Row, row_of
 
-from fedlocal.flower.mean import weighted_mean
+from fedlocal.flower.server.mean import weighted_mean
 from sections import Options
 
 REPLIES = 100

@@ -10,7 +10,7 @@ from processes import Fresh, module, serve
 from pss import is_known, watching
 from rows import Row, missing, row_of
 
-from fedlocal.actors.supervisor import POOL_BUDGET
+from fedlocal.actors.engine.supervisor import POOL_BUDGET
 from sections import Options
 
 CLIENTS, ROUNDS = (10, 100, 1000), 6

@@ -9,7 +9,7 @@ from federation import LINEAR, PAPER, Rounds, echoing, own_client, session, size
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
 from rows import Row, row_of
 
-from fedlocal.flower.fedavg import FedAvg
+from fedlocal.strategies.fedavg import FedAvg
 from sections import Options
 
 CLIENTS = 100

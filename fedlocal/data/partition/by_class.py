@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.allotment import Ints, apportion, dirichlet_shares, equal_sizes
+from fedlocal.data.partition.apportionment import Ints, apportion, dirichlet_shares, equal_sizes
+from fedlocal.data.partition.assignment import class_codes, deal
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_above_zero, check_choice, check_count
-from fedlocal.data.partition.dealing import class_codes, deal
-from fedlocal.data.partition.slots import ASSIGNMENTS, Assignment, class_slots
+from fedlocal.data.partition.class_assignment import ASSIGNMENTS, Assignment, class_slots
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Pathological(OwnerRule):
     classes_per_actor : int
         Number of classes of each actor.
     assignment : {"random", "deterministic", "first-deterministic"}
-        How classes are chosen, see `fedlocal.data.partition.slots.class_slots`. [1]_ uses
+        How classes are chosen, see `fedlocal.data.partition.class_assignment.class_slots`. [1]_ uses
         "first-deterministic".
 
     References

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.allotment import Floats, Ints, raise_sizes, round_to_total
+from fedlocal.data.partition.apportionment import Floats, Ints, raise_sizes, round_to_total
+from fedlocal.data.partition.assignment import check_minimum, scatter
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_choice, check_count, check_within
-from fedlocal.data.partition.dealing import check_minimum, scatter
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.allotment import Floats, Ints, equal_sizes
+from fedlocal.data.partition.apportionment import Floats, Ints, equal_sizes
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_within
 

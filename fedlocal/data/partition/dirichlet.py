@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedlocal.data.partition.allotment import Floats, Ints, apportion, dirichlet_shares
+from fedlocal.data.partition.apportionment import Floats, Ints, apportion, dirichlet_shares
+from fedlocal.data.partition.assignment import check_minimum, class_codes, deal, raise_owners
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_above_zero, check_count
-from fedlocal.data.partition.dealing import check_minimum, class_codes, deal, raise_owners
 
 
 @dataclass(frozen=True)

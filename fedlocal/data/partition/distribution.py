@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.allotment import Ints, apportion, equal_sizes
+from fedlocal.data.partition.apportionment import Ints, apportion, equal_sizes
+from fedlocal.data.partition.assignment import check_minimum, class_codes, deal, raise_owners
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_above_zero, check_count, check_within
-from fedlocal.data.partition.dealing import check_minimum, class_codes, deal, raise_owners
 from fedlocal.data.partition.dirichlet import Dirichlet
 
 

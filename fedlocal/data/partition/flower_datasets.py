@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.allotment import Ints, pour
+from fedlocal.data.partition.apportionment import Ints, pour
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_choice
 

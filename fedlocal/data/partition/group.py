@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.allotment import Ints, equal_sizes
+from fedlocal.data.partition.apportionment import Ints, equal_sizes
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_choice
 

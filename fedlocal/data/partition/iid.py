@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedlocal.data.partition.allotment import Ints, equal_sizes
+from fedlocal.data.partition.apportionment import Ints, equal_sizes
+from fedlocal.data.partition.assignment import scatter
 from fedlocal.data.partition.base import OwnerRule, Traits
-from fedlocal.data.partition.dealing import scatter
 
 
 @dataclass(frozen=True)

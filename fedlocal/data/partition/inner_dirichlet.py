@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.data.partition.allotment import (
+from fedlocal.data.partition.apportionment import (
     Floats,
     Ints,
     dirichlet_shares,
@@ -13,9 +13,9 @@ from fedlocal.data.partition.allotment import (
     raise_sizes,
     round_to_total,
 )
+from fedlocal.data.partition.assignment import check_minimum, class_codes, deal
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_above_zero, check_count, check_within
-from fedlocal.data.partition.dealing import check_minimum, class_codes, deal
 
 
 @dataclass(frozen=True)

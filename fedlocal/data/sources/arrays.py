@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
-from fedlocal.npz import UNREADABLE, plain_arrays
+from fedlocal.data.npz import UNREADABLE, plain_arrays
 
 
 def read_npz(path: Path, otherwise: str) -> dict[str, NDArray[Any]]:

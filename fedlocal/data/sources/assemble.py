@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset, Rows, check_finite
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import Column
+from fedlocal.data.sources.feature_scaling import Scale, scaled, scaling
 from fedlocal.data.sources.holdout import HoldOut, hold_out_groups
 from fedlocal.data.sources.holdout import hold_out as hold_out_rows
-from fedlocal.data.sources.imputing import Impute, filled, with_fills
-from fedlocal.data.sources.scaling import Scale, scaled, scaling
+from fedlocal.data.sources.imputation import Impute, filled, with_fills
 
 Task = Literal["auto", "classification", "regression"]
 TargetScale = Literal["standard", "none"]

@@ -15,8 +15,8 @@ from fedlocal.data.errors import DataError
 from fedlocal.data.sources.arrow import scalars
 from fedlocal.data.sources.assemble import Raw, TargetScale, Task, assemble
 from fedlocal.data.sources.columns import Roles, features_of, roles_of
+from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
-from fedlocal.data.sources.scaling import Scale
 
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk writes
 TEXT = 500  # of another library's message

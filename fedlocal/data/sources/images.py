@@ -12,8 +12,8 @@ from fedlocal.data.dataset import Dataset, Rows
 from fedlocal.data.errors import DataError
 from fedlocal.data.sources.assemble import encode
 from fedlocal.data.sources.download import fetch, kept, quickest_parser
+from fedlocal.data.sources.feature_scaling import scaling
 from fedlocal.data.sources.idx import read_idx
-from fedlocal.data.sources.scaling import scaling
 
 SYSTEM = Path("/usr/share/datasets")  # where Debian's dataset packages install
 PARTS = ("train", "t10k")

@@ -15,9 +15,9 @@ from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import MISSING, is_number
 from fedlocal.data.sources.assemble import TargetScale, Task, assemble
+from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
-from fedlocal.data.sources.imputing import Impute
-from fedlocal.data.sources.scaling import Scale
+from fedlocal.data.sources.imputation import Impute
 from fedlocal.data.sources.table import Encoding, Table, roles
 
 WHOLE = re.compile(r"[+-]?\d{1,18}|" + "|".join(map(re.escape, MISSING)))

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fedlocal.actors import Outcome, Request, Wire
-from fedlocal.actors.memory import Buffer
-from fedlocal.actors.wire import MAGIC, PREFIX, Addressed, Handled, Kind, encode
-from fedlocal.actors.worker import _Worker
+from fedlocal.actors.worker.frames import MAGIC, PREFIX, Addressed, Handled, Kind, encode
+from fedlocal.actors.worker.main import _Worker
+from fedlocal.memory.buffers import Buffer
 
 FOREVER = 3600
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedlocal.actors import ActorSystemError, Envelope, Failure, Reply, raw
-from fedlocal.actors.wire import (
+from fedlocal.actors.worker.frames import (
     MAGIC,
     MAX_FIELDS,
     PREFIX,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from fedlocal.actors import ActorSystem, Audit, Death, Envelope, Reply, Result, audit
-from fedlocal.actors.audit import events
-from fedlocal.actors.crew import Crew
-from fedlocal.actors.link import Link
+from fedlocal.actors.engine.audit import events
+from fedlocal.actors.engine.worker_connection import Link
+from fedlocal.actors.engine.worker_pool import Crew
 
 PATIENCE = 120.0  # seconds for what takes a moment, on a busy machine
 everywhere = pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from typing import Any
 
 import fedlocal
 from fedlocal.actors import Staffing, audit
-from fedlocal.flower.backends import Actors
-from fedlocal.flower.grid import LocalGrid
+from fedlocal.flower.grid.backends import Actors
+from fedlocal.flower.grid.local_grid import LocalGrid
 
 OPTIONS = [
     "dataset=synthetic", "dataset.train=4000", "dataset.test=500", "dataset.shape=[28,28]", "actors=6",

@@ -11,7 +11,7 @@ from fedlocal.config.compose import compose
 from fedlocal.config.validation import check
 from fedlocal.data import PartitionError
 from fedlocal.data.partition import FlowerDatasets, Partition, Traits
-from fedlocal.experiment import run
+from fedlocal.experiment.run import run
 
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fedlocal.data import DataError, Dataset
 from fedlocal.data.sources.assemble import Raw, assemble, encode
+from fedlocal.data.sources.feature_scaling import scaling
 from fedlocal.data.sources.holdout import hold_out, hold_out_groups
-from fedlocal.data.sources.scaling import scaling
 
 
 def rng() -> np.random.Generator:

@@ -14,7 +14,7 @@ import pytest
 from fedlocal.config.compose import compose
 from fedlocal.data import Column, DataError, Dataset
 from fedlocal.data.sources import huggingface
-from fedlocal.experiment import run
+from fedlocal.experiment.run import run
 
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]
 
@@ -309,7 +309,7 @@ def test_no_library_reports_its_use() -> None:
 def test_without_network_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     options = ["dataset=huggingface", "dataset.path=ylecun/mnist", f"hydra.run.dir={tmp_path}"]
-    ended = fresh("from fedlocal.cli import main; main()", *options, **offline)
+    ended = fresh("from fedlocal.cli.main import main; main()", *options, **offline)
     assert ended.returncode == 1
     message = ended.stderr.strip()
     assert "ylecun/mnist" in message

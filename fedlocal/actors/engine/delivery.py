@@ -1,0 +1,322 @@
+"""Messages on their way: mailboxes, what each worker holds, retries, results, and the actors' states.
+
+Every message ends in exactly one result. Handled at least once, it takes effect once: its reply and its
+actor's new state commit together, and whatever else still comes for it is dropped. A message whose worker
+died is tried again from the state before it: what it cost is charged to it by the cause of the death.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from fedlocal.actors.batch import ActorSystemError, Batch, Task
+from fedlocal.actors.engine.dispatcher import AHEAD, Dispatcher
+from fedlocal.actors.engine.exit_causes import Death
+from fedlocal.actors.engine.journal import Journal
+from fedlocal.actors.engine.worker_connection import InFlight, Link
+from fedlocal.actors.messages import Envelope, Failure, Reply, Result, Wire
+from fedlocal.actors.policy import Policy
+from fedlocal.actors.text import readable
+from fedlocal.actors.worker.frames import Addressed, Frame, Handled, Kind, ProtocolError, replies_of
+from fedlocal.memory.buffers import Broadcast, Buffer, SlotPool
+
+POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
+
+
+class Delivery:
+    """The messages of a system, from their posting to their results.
+
+    Parameters
+    ----------
+    policy : Policy
+        How often a message is tried again, and how large it may be.
+    journal : Journal
+        Told of what becomes of each message.
+    """
+
+    def __init__(self, policy: Policy, journal: Journal) -> None:
+        self._policy, self._journal = policy, journal
+        self._dispatcher = Dispatcher()
+        self._states: dict[int, bytes] = {}
+        self._batches: set[Batch] = set()
+        self._pool: SlotPool | None = None
+        self._retired: set[int] = set()  # that still handle a message
+        self._posted = 0
+
+    # Posting -------------------------------------------------------------------------------------------
+
+    def post(self, batch: Batch, unavailable: str = "") -> None:
+        """Put the messages of a batch into the mailboxes of their actors.
+
+        Parameters
+        ----------
+        batch : Batch
+            The messages.
+        unavailable : str
+            Why nobody will handle them, if so: then they fail at once.
+        """
+        self._batches.add(batch)
+        batch.first = self._posted + 1
+        self._posted += len(batch.envelopes)
+        if not unavailable:
+            self._grow_pool(batch)
+        for index, envelope in enumerate(batch.envelopes):
+            task = Task(batch, index)
+            self._journal.posted(task.number, envelope.actor)
+            if unavailable:
+                self._fail(task, "unavailable", unavailable)
+            elif refusal := self._refusal(envelope):
+                self._fail(task, *refusal)
+            else:
+                self._dispatcher.put(task)
+        self._finish(batch)
+
+    def _refusal(self, envelope: Envelope) -> tuple[str, str] | None:
+        content, policy = envelope.content, self._policy
+        size = len(envelope.body) + (sum(map(len, content.inline)) if content else 0)
+        if size > policy.max_message:
+            return "size", f"a message of {size} bytes; at most {policy.max_message} travel"
+        if self._dispatcher.schedule.waiting(envelope.actor) >= policy.max_mailbox:
+            return "mailbox", f"{policy.max_mailbox} messages wait for the actor already"
+        return None
+
+    def withdraw(self, batch: Batch, cause: str, reason: str) -> None:
+        """Give up on the messages of a batch that have no result yet; late answers will be dropped."""
+        self._dispatcher.withdraw(lambda task: task.batch is batch)
+        for task in batch.missing():
+            self._fail(task, cause, reason)
+        self._finish(batch)
+
+    def abandon(self, reason: str) -> None:
+        """Fail every message that has no result yet: nobody will handle it."""
+        for batch in list(self._batches):
+            self.withdraw(batch, "unavailable", reason)
+
+    def close(self, error: ActorSystemError) -> None:
+        """Tell all who wait that there is nothing to wait for."""
+        for batch in list(self._batches):
+            for task in batch.missing():
+                self._journal.note("failed", message=task.number, cause="closed", reason=str(error))
+            batch.fail(error)
+            self._finish(batch)
+        self._pool = None
+
+    def concerns(self, link: Link, batch: Batch) -> bool:
+        """Tell whether a worker is handling a message of a batch."""
+        return any(link.in_flight[message].task.batch is batch for message in link.handling())
+
+    # Dispatch ------------------------------------------------------------------------------------------
+
+    def dispatch(self, links: Mapping[int, Link]) -> list[Link]:
+        """Send workers, by generation, what waits; return those that were sent something."""
+        if not self._dispatcher.waiting:
+            return []
+        given = self._dispatcher.assign(list(links))
+        for generation, messages in given.items():
+            self._send(links[generation], messages)
+        return [links[generation] for generation in given]
+
+    def _send(self, link: Link, messages: Sequence[tuple[Task, bool]]) -> None:
+        """Send a worker messages in one frame, after the contents and the pool that they name."""
+        described, parts = [], []
+        if not link.in_flight:
+            link.progress.since = time.monotonic()
+        link.frames += 1
+        for task, ran_elsewhere in messages:
+            envelope = task.envelope
+            slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
+            flight = InFlight(task, self._pool if slot >= 0 else None, slot, link.frames)
+            link.in_flight[task.number] = flight
+            link.give(envelope.content, flight.pool)
+            content = envelope.content.number if envelope.content else 0
+            described.append(Addressed(task.number, envelope.actor, content, slot, ran_elsewhere))
+            state = self._states.get(envelope.actor, b"") if ran_elsewhere else b""
+            parts += [envelope.body, state]
+        short = self._dispatcher.expected(link.generation, messages[-1][0]) < AHEAD
+        link.send(Kind.MESSAGES, {"messages": described, "short": short}, parts)
+
+    def recall_at(self, links: Mapping[int, Link]) -> float | None:
+        """Return when a worker's messages are to be given to another, which is idle; None for never."""
+        if all(link.in_flight for link in links.values()):
+            return None
+        times = (link.recall_at() for link in links.values())
+        return min((due for due in times if due is not None), default=None)
+
+    def recall(self, links: Mapping[int, Link], now: float) -> None:
+        """Take back what workers hold in advance and do not get to, where others are idle."""
+        for link in links.values() if self.recall_at(links) is not None else ():
+            due = link.recall_at()
+            if due is not None and due <= now:
+                for task in link.recall():
+                    self._journal.note("recalled", message=task.number, generation=link.generation)
+                    self._dispatcher.recall(link.generation, task)
+
+    # Results -------------------------------------------------------------------------------------------
+
+    def replied(self, link: Link, frame: Frame) -> None:
+        """Commit the replies in a frame.
+
+        Raises
+        ------
+        ProtocolError
+            If they are none.
+        """
+        for handled, parts in replies_of(frame):
+            flight = link.in_flight.get(handled.message)
+            if flight is None:
+                self._journal.note("stale", message=handled.message, generation=link.generation)
+                continue
+            if handled.in_slot and not flight.has_room(handled.lengths):
+                raise ProtocolError(f"arrays of {handled.lengths} bytes are not in its slot")
+            del link.in_flight[handled.message]
+            link.passed(flight.frame)
+            self._journal.acknowledged(handled.message, link.worker, link.generation, handled.started)
+            self._commit(link, flight, handled, parts)
+
+    def _commit(self, link: Link, flight: InFlight, handled: Handled, parts: list[memoryview]) -> None:
+        header, body, state = map(bytes, parts[:3])
+        if flight.pool and handled.in_slot:  # the slot is free when the reader is done
+            arrays: Sequence[Buffer] = flight.pool.read(flight.slot, handled.lengths)
+        else:
+            arrays = parts[3:]
+            flight.free_slot()
+        task, actor = flight.task, flight.task.envelope.actor
+        reply = Reply(actor, Wire(header, body, arrays), handled.started, handled.ended, link.worker)
+        if task.batch.has_result(task.index):
+            self._late(link, task)
+            return
+        retired = actor in self._retired
+        self._retired.discard(actor)
+        if handled.state_changed and not retired:
+            self._set_state(actor, state)
+        self._dispatcher.done(link.generation, task, handled.ended - handled.started, forget=retired)
+        self._journal.replied(task.number)
+        task.batch.settle(task.index, reply)
+        self._finish(task.batch)
+
+    def failed(self, link: Link, frame: Frame) -> None:
+        """Note that an actor raised: that is its message's result.
+
+        Raises
+        ------
+        ProtocolError
+            If the frame says something else.
+        """
+        fields = frame.fields
+        try:
+            number, started = int(fields["message"]), float(fields["started"])
+            reason, trace = readable(str(fields["reason"])), readable(str(fields["traceback"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ProtocolError(f"not an error: {error}") from error
+        flight = link.in_flight.pop(number, None)
+        if flight is None:
+            self._journal.note("stale", message=number, generation=link.generation)
+            return
+        flight.free_slot()
+        link.passed(flight.frame)
+        self._journal.acknowledged(number, link.worker, link.generation, started)
+        task = flight.task
+        if task.batch.has_result(task.index):
+            self._late(link, task)
+            return
+        self._retired.discard(task.envelope.actor)
+        # Its worker may hold a state that does not count.
+        self._dispatcher.done(link.generation, task, forget=True)
+        self._fail(task, "exception", reason, trace)
+        self._finish(task.batch)
+
+    def _late(self, link: Link, task: Task) -> None:
+        """Drop an answer to a message that was given up; the state that came with it does not count."""
+        self._journal.note("stale", message=task.number, generation=link.generation)
+        self._dispatcher.done(link.generation, task, forget=True)
+
+    # Deaths --------------------------------------------------------------------------------------------
+
+    def lost(self, link: Link, death: Death) -> None:
+        """Take back what a dead worker held: the messages that it may be due to are charged, no others."""
+        suspects = link.suspects(death.cause)
+        for number in link.handling():
+            self._journal.acknowledged(number, link.worker, link.generation)
+        for number, flight in link.in_flight.items():
+            flight.free_slot()  # its writer is reaped
+            task = flight.task
+            if task.batch.has_result(task.index):
+                self._dispatcher.drop(task)
+            elif number in suspects and (failure := self._charge(task, death, alone=len(suspects) == 1)):
+                self._dispatcher.drop(task)
+                self._fail(task, *failure)
+            else:
+                guilty = number in suspects and death.own
+                self._journal.note("retried", message=number, cause=death.cause)
+                self._dispatcher.put_back(task, alone=guilty)
+        link.in_flight.clear()
+        link.free_recalled()
+        self._dispatcher.forget_worker(link.generation)
+        for batch in list(self._batches):
+            self._finish(batch)
+        self._journal.flush()
+
+    def _charge(self, task: Task, death: Death, *, alone: bool) -> tuple[str, str] | None:
+        """Charge a message for its worker's death; return cause and reason if that was once too often.
+
+        Of several that were handled at once nobody knows whose fault it was: each is tried again alone.
+        """
+        if death.cause == "withdrawn":
+            return None
+        task.kills += not death.own
+        task.crashes += death.own and alone
+        if task.crashes >= self._policy.max_crashes:
+            cause = "deadline" if death.cause == "deadline" else "crash"
+            return cause, f"{death} while handling the message, for the {_ordinal(task.crashes)} time"
+        if task.kills >= self._policy.max_kills:
+            return "killed", f"{death} while handling the message, for the {_ordinal(task.kills)} time"
+        return None
+
+    # States and contents ---------------------------------------------------------------------------------
+
+    def states(self) -> dict[int, bytes]:
+        """Return the states of all actors that have one."""
+        return dict(self._states)
+
+    def restore(self, states: Mapping[int, bytes]) -> None:
+        """Set the states of actors that have not handled a message yet."""
+        for actor, state in states.items():
+            self._set_state(actor, state)
+
+    def retire(self, actor: int) -> None:
+        """Fail what waits for an actor, and forget its state, at the latest when it is done."""
+        for task in self._dispatcher.withdraw(lambda task: task.envelope.actor == actor):
+            self._fail(task, "stopped", "the actor was retired")
+            self._finish(task.batch)
+        self._states.pop(actor, None)
+        if self._dispatcher.schedule.is_busy(actor):
+            self._retired.add(actor)
+
+    def release(self, content: Broadcast) -> None:
+        """Forget a content that no message will name again."""
+        self._dispatcher.forget_content(content.number)
+        content.close()
+
+    def _set_state(self, actor: int, state: bytes) -> None:
+        if state:
+            self._states[actor] = state
+        else:
+            self._states.pop(actor, None)
+
+    def _fail(self, task: Task, cause: str, reason: str, trace: str = "") -> None:
+        self._journal.note("failed", message=task.number, cause=cause, reason=reason[:500])
+        result: Result = Failure(task.envelope.actor, cause, reason, trace)
+        task.batch.settle(task.index, result)
+
+    def _finish(self, batch: Batch) -> None:
+        if batch.done:
+            self._batches.discard(batch)
+            self._journal.flush()
+
+    def _grow_pool(self, batch: Batch) -> None:
+        largest = max((envelope.reply_bytes for envelope in batch.envelopes), default=0)
+        if largest and not (self._pool and self._pool.slot_bytes >= largest):
+            self._pool = SlotPool.create(largest, POOL_BUDGET) or self._pool
+
+
+def _ordinal(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")

@@ -1,0 +1,333 @@
+"""The supervisor: the one thread that owns the workers, the mailboxes and the memory of replies.
+
+It waits on the workers' sockets and ends, on its own wake-up socket, and on the clock; nothing polls. Who
+works is the business of :mod:`~fedlocal.actors.engine.worker_pool`, what they get and give of
+:mod:`~fedlocal.actors.engine.delivery`; this module turns events into calls of the two. All methods but
+`call` run in this thread.
+"""
+
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.engine.delivery import Delivery
+from fedlocal.actors.engine.exit_causes import Cause, Death
+from fedlocal.actors.engine.journal import Journal
+from fedlocal.actors.engine.worker_connection import Link
+from fedlocal.actors.engine.worker_pool import Crew
+from fedlocal.actors.messages import Behaviour
+from fedlocal.actors.policy import Policy
+from fedlocal.actors.text import readable
+from fedlocal.actors.worker import fork_server
+from fedlocal.actors.worker.frames import Frame, Kind, ProtocolError
+from fedlocal.actors.worker.processes import break_off
+from fedlocal.memory.buffers import Broadcast
+
+logger = logging.getLogger(__name__)
+
+OVERSLEPT = 1.0  # seconds after its time at which this process woke up: it was stopped, or had no core
+
+
+class Supervisor:
+    """Workers, mailboxes and memory of one actor system.
+
+    Parameters
+    ----------
+    start : callable
+        Builds the behaviour in each worker.
+    workers : int
+        Number of worker processes.
+    method : str, optional
+        How processes start.
+    policy : Policy
+        What is forgiven, and what is not.
+    journal : Journal
+        Told of all that happens.
+    on_death : callable
+        Told of each worker that ends unasked; it must return soon.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Behaviour],
+        workers: int,
+        method: str | None,
+        policy: Policy,
+        journal: Journal,
+        on_death: Callable[[Death], None],
+    ) -> None:
+        _supervisors.add(self)
+        self.ready = threading.Event()
+        self.error: ActorSystemError | None = None
+        self._policy, self._journal, self._on_death = policy, journal, on_death
+        self._commands: deque[Callable[[], None]] = deque()
+        self._kill_at: float | None = None
+        self._recall_at: float | None = None
+        self._gate, self._closed = threading.Lock(), False
+        try:
+            self._wake_in, self._wake_out = socket.socketpair()
+            self._selector = selectors.DefaultSelector()
+        except OSError as error:
+            raise ActorSystemError(f"the actor system could not start: {error}") from error
+        for end in (self._wake_in, self._wake_out):
+            end.setblocking(False)
+        self._selector.register(self._wake_in, selectors.EVENT_READ)
+        self._delivery = Delivery(policy, journal)
+        self._crew = Crew(start, workers, policy, method, self._selector, journal)
+        try:
+            self._crew.fill()
+            self.thread = threading.Thread(target=self._run, name="fedlocal-supervisor", daemon=True)
+            self.thread.start()
+        except BaseException:  # with no thread to be had, too
+            self._end_all()
+            raise
+
+    def call(self, command: Callable[[], None]) -> bool:
+        """Have the supervisor's thread run `command` soon; for any thread. False if it has ended."""
+        with self._gate:
+            if self._closed:
+                return False
+            self._commands.append(command)
+            with suppress(BlockingIOError):  # then it is awake already
+                self._wake_out.send(b"!")
+            return True
+
+    def post(self, batch: Batch) -> None:
+        """Put the messages of a batch into the mailboxes of their actors."""
+        if self._kill_at is not None:
+            batch.fail(ActorSystemError("the actor system is closed"))
+        else:
+            self._delivery.post(batch, str(self.error or ""))
+
+    def withdraw(self, batch: Batch, reason: str) -> None:
+        """Give up on the messages of a batch that have no result yet, and end the handling of them."""
+        doomed = [link for link in self._crew.links if self._delivery.concerns(link, batch)]
+        self._delivery.withdraw(batch, "timeout", reason)
+        for link in doomed:
+            self._lose(link, "withdrawn", "was ended: nobody waits for its message any more")
+
+    def release(self, content: Broadcast) -> None:
+        """Forget a content that no message will name again."""
+        for link in self._crew.links:
+            link.release(content.number)
+        self._delivery.release(content)
+
+    def states(self) -> dict[int, bytes]:
+        """Return the states of all actors that have one."""
+        return self._delivery.states()
+
+    def restore(self, states: Mapping[int, bytes]) -> None:
+        """Set the states of actors that have not handled a message yet."""
+        self._delivery.restore(states)
+
+    def retire(self, actor: int) -> None:
+        """Fail what waits for an actor, and forget its state."""
+        self._delivery.retire(actor)
+
+    def resize(self, workers: int) -> None:
+        """Have this many workers from now on; those that go finish what they hold."""
+        self._crew.resize(workers)
+
+    def processes(self) -> list[int]:
+        """Return the process numbers of the workers that live now."""
+        return [link.process.pid for link in self._crew.links if link.process.pid]
+
+    def stop(self, grace: float) -> None:
+        """Ask the workers to end, and kill those that have not after `grace` seconds."""
+        deadline = time.monotonic() + grace
+        if self._kill_at is None:
+            for link in self._crew.links:
+                link.send(Kind.STOP)
+        self._kill_at = min(deadline, self._kill_at or deadline)
+        self._delivery.close(ActorSystemError("the actor system was closed"))
+
+    def hurry(self) -> None:
+        """End a start that keeps the thread from ending; for any thread."""
+        self._crew.closing = True
+        break_off()
+
+    def lose_thread(self) -> None:
+        """Note that this process is a fork: it has no such thread, and the workers are not its own."""
+        self._gate, self._closed = threading.Lock(), True
+        for link in self._crew.links:
+            fork_server.disown(link.process)
+        self.error = ActorSystemError(
+            "this process is a fork of the one that opened the actor system; open another one here"
+        )
+
+    # The loop ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._kill_at is None or self._crew.links:
+                for key, events in self._events():
+                    self._on_event(key, events)
+                self._run_commands()
+                if self._kill_at is None:
+                    self._tend()
+                elif time.monotonic() >= self._kill_at:
+                    break
+        except BaseException as error:  # a bug here must not leave anybody waiting
+            self.error = ActorSystemError(f"the supervisor failed: {error!r}")
+            self._delivery.close(self.error)
+            raise
+        finally:
+            self._end_all()
+
+    def _events(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for events, or the clock.
+
+        This process may have been stopped past a deadline, with its workers or without: what came meanwhile
+        is read before anybody is judged, and who said nothing has the time again.
+        """
+        patience, before = self._patience(), time.monotonic()
+        events = self._selector.select(patience) or self._selector.select(0)
+        if patience is not None and time.monotonic() - before - patience > OVERSLEPT:
+            for link in self._crew.links:
+                link.progress.since = time.monotonic()
+        return events
+
+    def _run_commands(self) -> None:
+        while self._commands:
+            self._commands.popleft()()
+
+    def _tend(self) -> None:
+        """Do what the clock and the mailboxes ask for."""
+        now = time.monotonic()
+        for link in self._crew.links:
+            overdue_at = link.overdue_at(self._policy)
+            if overdue_at is not None and overdue_at <= now:
+                self._give_up_on(link)
+        if self._crew.vacant and not self.error:
+            self._crew.fill()
+            if self._crew.hopeless:
+                self.error = ActorSystemError(self._crew.hopeless)
+                self._delivery.abandon(self._crew.hopeless)
+        if not self.ready.is_set() and (self._crew.settled or self.error):
+            self.ready.set()
+        if self._recall_at is not None and self._recall_at <= now:
+            self._delivery.recall(self._crew.ready, now)
+        for link in self._delivery.dispatch(self._crew.ready):
+            self._watch(link)
+        self._recall_at = self._delivery.recall_at(self._crew.ready)
+
+    def _give_up_on(self, link: Link) -> None:
+        if link.progress.ready:
+            self._lose(link, "deadline", f"did not answer within {self._policy.deadline:g} s")
+        else:
+            self._lose(link, "start", f"was not ready within {self._policy.start_deadline:g} s")
+
+    def _patience(self) -> float | None:
+        """Return the seconds until the clock asks for something; None if it never will."""
+        times = [self._kill_at]
+        if self._kill_at is None:
+            times += [link.overdue_at(self._policy) for link in self._crew.links]
+            times += [self._recall_at, *([] if self.error else [self._crew.next_start()])]
+        due = min((one for one in times if one is not None), default=None)
+        return None if due is None else max(0.0, due - time.monotonic())
+
+    def _on_event(self, key: selectors.SelectorKey, events: int) -> None:
+        link: Link | None = key.data
+        if link is None:
+            with suppress(BlockingIOError):
+                self._wake_in.recv(4096)
+        elif link in self._crew.links:
+            if events & selectors.EVENT_WRITE:
+                link.write()
+                self._watch(link)
+            if events & selectors.EVENT_READ:
+                self._on_readable(link, ended=key.fileobj is not link.sock)
+
+    def _on_readable(self, link: Link, *, ended: bool) -> None:
+        try:
+            for frame in link.read():  # also of a process that has ended: what it said counts
+                self._on_frame(link, frame)
+                if link not in self._crew.links:
+                    return
+        except ProtocolError as error:
+            self._lose(link, "protocol", f"broke the protocol: {error}")
+            return
+        if ended or not link.open:
+            self._lose(link)
+
+    def _watch(self, link: Link) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.sending else 0)
+        if self._selector.get_key(link.sock).events != events:
+            self._selector.modify(link.sock, events, link)
+
+    def _on_frame(self, link: Link, frame: Frame) -> None:
+        link.progress.since = time.monotonic()
+        if frame.generation != link.generation or frame.kind not in _FROM_WORKERS:
+            raise ProtocolError(f"a frame of kind {frame.kind.name} and generation {frame.generation}")
+        if link.progress.ready is (frame.kind in _BEFORE_READY):
+            raise ProtocolError(f"a frame of kind {frame.kind.name} at the wrong time")
+        if frame.kind is Kind.REPLIES:
+            self._delivery.replied(link, frame)
+            self._crew.handled(link)
+        elif frame.kind is Kind.ERROR:
+            self._delivery.failed(link, frame)
+            self._crew.handled(link)
+        elif frame.kind is Kind.ACKNOWLEDGE:
+            link.acknowledge(frame)
+        elif frame.kind is Kind.READY:
+            self._crew.became_ready(link)
+        elif frame.kind is Kind.BROKEN:
+            trace = readable(str(frame.fields.get("traceback")))
+            self._lose(link, "start", f"could not start: {trace}")
+        else:
+            self._crew.leaves(link)
+
+    # Ends ----------------------------------------------------------------------------------------------
+
+    def _lose(self, link: Link, cause: Cause | None = None, detail: str = "") -> None:
+        """Reap a worker that is gone, or has to go, and see to its place and its messages."""
+        self._crew.unwatch(link)
+        expected = self._kill_at is not None or (self._crew.is_retired(link) and not link.in_flight)
+        death = link.end(cause, detail)
+        self._crew.lose(link, death)
+        self._delivery.lost(link, death)
+        if not expected:
+            fields = {"worker": death.worker, "generation": death.generation, "cause": death.cause}
+            self._journal.note("died", **fields, reason=death.detail[:500])
+            logger.log(logging.WARNING if self.ready.is_set() else logging.DEBUG, "%s", death)
+            self._tell(death)
+
+    def _tell(self, death: Death) -> None:
+        try:
+            self._on_death(death)
+        except BaseException:  # somebody else's mistake, which is not to end the supervisor
+            logger.exception("on_death raised")
+
+    def _end_all(self) -> None:
+        with self._gate:
+            self._closed = True
+            self._kill_at = self._kill_at or time.monotonic()
+        self._run_commands()  # none comes after these: a batch among them fails
+        for link in self._crew.links:
+            self._lose(link, "withdrawn", "was ended with its system")
+        self._journal.close()
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        self.ready.set()
+
+
+def _after_fork() -> None:
+    for supervisor in list(_supervisors):
+        supervisor.lose_thread()
+
+
+_supervisors: "weakref.WeakSet[Supervisor]" = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+_BEFORE_READY = (Kind.READY, Kind.BROKEN)
+_FROM_WORKERS = (*_BEFORE_READY, Kind.REPLIES, Kind.ERROR, Kind.ACKNOWLEDGE, Kind.LEAVING)

@@ -1,0 +1,1 @@
+"""Actors of your own: behaviours, references, the registry, and what they send one another."""

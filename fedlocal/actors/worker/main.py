@@ -1,0 +1,314 @@
+"""A worker: one process that runs actors, one message at a time. This module is all that runs there.
+
+It takes no decision: it handles what the supervisor sends it, in that order, and it ends when its socket
+closes. Its process group is its own, so that whatever a client starts can be ended with it.
+"""
+
+import gc
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+from fedlocal.actors.messages import Behaviour, Outcome, Request, Stacking, Wire
+from fedlocal.actors.policy import MEBIBYTE, Policy
+from fedlocal.actors.worker.frames import MAX_ARRAYS, Addressed, Frame, Handled, Kind, encode, frames, send
+from fedlocal.actors.worker.threads import limit_this_process
+from fedlocal.compat import cpython
+from fedlocal.memory.buffers import Buffer, Pulse, Slots, map_broadcast, raw
+
+F_SETSIG = 10  # of Linux; Python's fcntl does not name it
+PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
+HELD_BYTES = 1 << 24  # of replies that wait
+MAX_ERROR = 20_000  # characters of a traceback that travel; the end of it says most
+
+
+def main(
+    sock: socket.socket,
+    generation: int,
+    start: Callable[[], Behaviour],
+    policy: Policy,
+    method: str | None = None,
+) -> None:
+    """Build the behaviour and answer messages until told to stop.
+
+    What actors start by :mod:`multiprocessing` starts by `method`, as in the supervisor's process: a worker's
+    own start method would be inherited, and what they start may not pickle.
+    """
+    forked = multiprocessing.get_start_method() == "forkserver"
+    multiprocessing.set_start_method(method, force=True)
+    if forked:  # what the process before has to do at its end is not for this one to do
+        cpython.clear_exit_functions()
+    _separate_from_parent()
+    _limit_memory(policy)
+    worker = _Worker(sock, generation, policy)
+    try:
+        limit_this_process()
+        worker.serve(start())
+        limit_this_process()
+        gc.freeze()  # what was imported stays: the collector need not look at it again
+    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
+        told = _described(error)
+        if type(error).__module__.startswith("fedlocal."):  # says in words what is wrong
+            told["traceback"] = str(error)
+        worker.send(Kind.BROKEN, told)
+        return
+    worker.send(Kind.READY, {"pid": os.getpid()})
+    for number, (frame, fd) in enumerate(frames(sock)):
+        if number == 0:
+            _have_the_kernel_end_this()
+        if frame.kind is Kind.STOP:
+            break
+        worker.on_frame(frame, fd)
+        if worker.leaving:
+            break
+    _end_what_actors_started()
+
+
+def _end_what_actors_started() -> None:
+    """Have the pools of actors, such as joblib's, end their processes as at the end of any Python program.
+
+    Multiprocessing would first remove the semaphores that processes which start just now are to use, and in
+    a fork leave out the rest: files would stay behind.
+    """
+    cpython.run_exit_functions()
+
+
+def _separate_from_parent() -> None:
+    if os.environ.get("PYTHONSAFEPATH") == "fedlocal":  # the command's, and not for programs of an app
+        del os.environ["PYTHONSAFEPATH"]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to turn into an orderly stop
+    if hasattr(os, "setsid"):
+        os.setsid()
+    parent = parent_process()
+
+    def end_with_parent() -> None:
+        if parent is not None:
+            parent.join()
+            if hasattr(os, "killpg"):
+                os.killpg(0, signal.SIGKILL)  # with all that actors have started
+            os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True, name="watch-parent").start()
+
+
+def _have_the_kernel_end_this() -> None:
+    """Have this group of processes killed when the pipe to the supervisor closes.
+
+    Unlike a thread, the kernel can do so while the process is stopped, or native code holds the interpreter.
+    Whatever happens to the pipe is the signal. The supervisor writes to it while it starts this process, and
+    the kernel may tell of that after the bytes have been read here: so not before its first frame has come.
+    """
+    parent = parent_process()
+    if parent is None or sys.platform != "linux":
+        return
+    import fcntl  # not on Windows
+
+    sentinel = parent.sentinel
+    fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(sentinel, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _limit_memory(policy: Policy) -> None:
+    """Have this process die before its supervisor does, and of its own excess before that of all."""
+    with suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("500")
+    if policy.memory_limit is not None:
+        import resource  # not on Windows
+
+        limit = policy.memory_limit * MEBIBYTE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _resident_memory() -> int:
+    """Return the mebibytes of memory that this process has in use, at most so far where that is all known."""
+    try:
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+        return peak // MEBIBYTE
+    return pages * os.sysconf("SC_PAGESIZE") // MEBIBYTE
+
+
+_Answer = tuple[bytes, bytes, list[memoryview], bytes]  # header, body, arrays, new state
+
+
+def _as_views(outcome: Outcome) -> _Answer:
+    reply, state = outcome
+    return reply.header, reply.body, [raw(array) for array in reply.arrays], state
+
+
+class _Worker:
+    """What a worker remembers between frames: mapped memory and the states of the actors it last ran."""
+
+    def __init__(self, sock: socket.socket, generation: int, policy: Policy) -> None:
+        self.leaving = False
+        self._sock, self._generation, self._policy = sock, generation, policy
+        self._pulse: Pulse | None = None
+        self._contents: dict[int, tuple[bytes, tuple[memoryview, ...]]] = {0: (b"", ())}
+        self._states: dict[int, bytes] = {}
+        self._pool: Slots | None = None
+        self._replies: list[Handled] = []  # not yet sent
+        self._parts: list[Buffer] = []
+        self._held = 0  # their bytes
+        self._frames = 0  # with messages, so far
+
+    def serve(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._stacking = behaviour if isinstance(behaviour, Stacking) else None  # asked once: it is slow
+
+    def send(self, kind: Kind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
+        rest = encode(kind, self._generation, fields, parts)
+        while rest:
+            rest = send(self._sock, rest)
+
+    def on_frame(self, frame: Frame, fd: int) -> None:
+        fields = frame.fields
+        if frame.kind is Kind.MESSAGES:
+            self._handle(frame)
+        elif frame.kind is Kind.SHARE:
+            header, *inline = frame.parts
+            arrays = map_broadcast(fd, fields["lengths"]) if fd >= 0 else inline
+            views = tuple(raw(array).toreadonly() for array in arrays)
+            self._contents[fields["content"]] = (bytes(header), views)
+        elif frame.kind is Kind.RELEASE:
+            self._contents.pop(fields["content"], None)
+        elif frame.kind is Kind.POOL:
+            self._pool = Slots(fd, fields["slot_bytes"], fields["slots"])
+            os.close(fd)
+        elif frame.kind is Kind.PULSE:
+            self._pulse = Pulse(fd)
+            os.close(fd)
+
+    def _handle(self, frame: Frame) -> None:
+        """Handle the messages of a frame in their order.
+
+        Where these are known to be short, a reply waits for others to share its frame: until `PATIENCE` is
+        over and the message that is handled then has its reply too.
+        """
+        self._frames += 1
+        patience = PATIENCE if frame.fields["short"] else 0.0
+        described = (Addressed(*fields) for fields in frame.fields["messages"])
+        parts = iter(frame.parts)
+        waiting = [(one, self._request(one, next(parts), next(parts))) for one in described]
+        sent = time.perf_counter()
+        while waiting and not self.leaving:
+            if recalled := self._recalled(waiting):
+                waiting = [pair for pair in waiting if pair[0].message not in recalled]
+                continue
+            count = self._together([request for _, request in waiting])
+            self._answer(waiting[:count])
+            waiting = waiting[count:]
+            if not waiting or time.perf_counter() - sent > patience or self._held > HELD_BYTES:
+                self._send_replies()
+                sent = time.perf_counter()
+            self._leave_if_too_large()
+
+    def _recalled(self, waiting: Sequence[tuple[Addressed, Request]]) -> set[int]:
+        """Return those of the waiting messages that others handle, since this worker did not get to them."""
+        if self._pulse is None:
+            return set()
+        frame, kept = self._pulse.recalled()
+        return {one.message for one, _ in waiting if one.message != kept} if self._frames <= frame else set()
+
+    def _leave_if_too_large(self) -> None:
+        watermark = self._policy.memory_watermark
+        if watermark is not None and _resident_memory() > watermark:
+            self._send_replies()
+            self.send(Kind.LEAVING, {})
+            self.leaving = True
+
+    def _acknowledge(self, message: int, count: int) -> None:
+        """Tell the supervisor which messages are being handled, before that begins."""
+        if self._pulse:
+            self._pulse.beat(message, count)
+        else:
+            self.send(Kind.ACKNOWLEDGE, {"message": message, "count": count})
+
+    def _request(self, one: Addressed, body: memoryview, state: memoryview) -> Request:
+        before = bytes(state) if one.with_state else self._states.get(one.actor, b"")
+        header, arrays = self._contents[one.content]
+        return Request(one.actor, Wire(header, bytes(body), arrays), before)
+
+    def _together(self, requests: Sequence[Request]) -> int:
+        return self._stacking.together(requests) if self._stacking and len(requests) > 1 else 1
+
+    def _answer(self, some: Sequence[tuple[Addressed, Request]]) -> None:
+        started = time.perf_counter()
+        outcomes = self._outcomes(some)
+        share = (time.perf_counter() - started) / len(some)
+        for index, ((one, request), outcome) in enumerate(zip(some, outcomes, strict=True)):
+            begun = started + index * share
+            if isinstance(outcome, Exception):
+                self._send_replies()
+                self.send(Kind.ERROR, {"message": one.message, "started": begun, **_described(outcome)})
+            else:
+                self._note(one, request, outcome, (begun, begun + share))
+
+    def _outcomes(self, some: Sequence[tuple[Addressed, Request]]) -> Sequence[_Answer | Exception]:
+        if len(some) > 1 and self._stacking:
+            self._acknowledge(some[0][0].message, len(some))
+            with suppress(Exception):  # then each message has its own reply or error
+                together = self._stacking.handle_together([request for _, request in some])
+                return [self._checked(outcome) for outcome in together]
+        return [self._outcome(*one) for one in some]
+
+    def _outcome(self, one: Addressed, request: Request) -> _Answer | Exception:
+        self._acknowledge(one.message, 1)
+        try:
+            return self._checked(self._behaviour.handle(request.actor, request.message, request.state))
+        except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
+            return error
+
+    def _checked(self, outcome: Outcome) -> _Answer:
+        header, body, views, state = answer = _as_views(outcome)
+        size = sum(map(len, (header, body, state))) + sum(view.nbytes for view in views)
+        if len(views) > MAX_ARRAYS:
+            raise ValueError(f"a reply of {len(views)} arrays or byte strings; at most {MAX_ARRAYS} travel")
+        if size > self._policy.max_message:
+            raise ValueError(f"a reply and state of {size} bytes; at most {self._policy.max_message} travel")
+        return answer
+
+    def _note(self, one: Addressed, request: Request, outcome: _Answer, times: tuple[float, float]) -> None:
+        """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
+        header, body, views, after = outcome
+        if after:
+            self._states[one.actor] = after
+        else:
+            self._states.pop(one.actor, None)
+        lengths = [view.nbytes for view in views]
+        in_slot = one.slot >= 0 and self._pool is not None and self._pool.fits(lengths)
+        if in_slot and self._pool:
+            self._pool.write(one.slot, views)
+        changed = after != request.state
+        if len(self._parts) + len(views) > MAX_ARRAYS:
+            self._send_replies()
+        self._replies.append(Handled(one.message, *times, lengths, in_slot, changed))
+        parts = [header, body, after if changed else b""]
+        if not in_slot:
+            parts += [bytes(view) for view in views]
+        self._held += sum(map(len, parts))
+        self._parts += parts
+
+    def _send_replies(self) -> None:
+        if self._replies:
+            self.send(Kind.REPLIES, {"replies": self._replies}, self._parts)
+            self._replies, self._parts, self._held = [], [], 0
+
+
+def _described(error: BaseException) -> dict[str, str]:
+    reason = "".join(traceback.format_exception_only(error)).strip()
+    trace = "".join(traceback.format_exception(error)).strip()
+    return {"reason": reason[-MAX_ERROR:], "traceback": trace[-MAX_ERROR:]}

@@ -1,0 +1,211 @@
+"""A short pilot: what steps, messages and aggregation take here and now, for ``actors=auto``.
+
+It trains the run's model on rows of its training set, with its strategy, on its backend, all workers busy,
+and throws the result away. Its random draws have a stream of their own, and what it changes is its own: the
+run that follows has the bits of one that was told the number of actors.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fedlocal.actors import one_thread
+from fedlocal.autotune.cost_model import FederatedCosts, Sampling
+from fedlocal.autotune.fit import Taken, solved
+from fedlocal.availability import Presence, no_absence
+from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
+from fedlocal.data.skew import NoSkew
+from fedlocal.flower.admission.strict import WEIGHT, Strict
+from fedlocal.flower.client.clients import Own, start_host
+from fedlocal.flower.compat.logs import quiet
+from fedlocal.flower.grid.local_grid import LocalGrid
+from fedlocal.flower.node.client_runner import node_of
+from fedlocal.flower.server.round_loop import Arrays, FederatedRound, RoundLoop
+from fedlocal.models import stack_height
+from fedlocal.results import TIMED
+from fedlocal.schemes.federated_rounds import times
+from fedlocal.seeds import Stream, generator
+
+if TYPE_CHECKING:
+    from fedlocal.flower.grid.backends import Backend
+    from fedlocal.models.training_run import NewModel, Training
+
+STRETCH = 0.08  # seconds that an actor of the longest probe trains: long enough to compare workers' speeds
+CYCLES, AT_LEAST = range(16), 3  # how often each probe is measured, after once that does not count
+ENOUGH = 1.0  # seconds after which the fewest cycles are enough ...
+SHARE = 0.1  # ... or this part of what the run's steps will take
+ENDLESS = 1 << 30  # rounds
+STACKED = 4  # steps of an actor in a stack
+CROWD = 16  # actors of the largest probe at least, or as many as workers eight times
+
+
+@dataclass(frozen=True)
+class PilotSetting:
+    """What a pilot is given: the same for every scheme.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the run.
+    new_model : NewModel
+        Makes the model with its initial parameters.
+    training : Training
+        Of the run.
+    strategy : Strategy
+        The pilot's own: its state is spoilt.
+    backend : Backend
+        Where clients run.
+    workers : int
+        How many worker processes, where the backend has any.
+    held_out : float
+        Share of each partition that is held out from training.
+    rounds : int
+        Of the run: a pilot should be short beside it.
+    presences : callable
+        Says of a number of actors who is there in each round of the run; None if all are.
+    """
+
+    dataset: Dataset
+    new_model: "NewModel"
+    training: "Training"
+    strategy: Any
+    backend: "Backend"
+    workers: int
+    held_out: float
+    rounds: int
+    presences: Callable[[int], Iterator[Presence] | None] = no_absence
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Some actors with equally many rows, and rounds of them."""
+
+    actors: range
+    rows: int
+    rounds: list[FederatedRound] = field(default_factory=list)
+
+    def taken(self) -> Taken:
+        """Return what a round took."""
+        spans = [times(one) for one in self.rounds]
+        exchanges = [one.exchange for one in self.rounds if one.exchange]
+        lengths = [[each.ended - each.started for each in one.handlings] for one in exchanges]
+        return Taken(
+            actors=len(self.actors),
+            rows=self.rows,
+            seconds=median(sum(own[span] for span in TIMED) for own in spans),
+            aggregation=median(own["aggregation"] for own in spans),
+            message=median(chain.from_iterable(lengths)),
+            spread=median(max(own) / (sum(own) / len(own)) - 1 for own in lengths),
+        )
+
+
+def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> FederatedCosts:
+    """Measure rounds of several kinds, in turns, and solve them for the costs.
+
+    As many actors as workers, with a step each, with a step of a quarter of the rows, and with many steps;
+    one actor with many steps; and a crowd of actors.
+
+    Parameters
+    ----------
+    setting : PilotSetting
+        What to train, and how.
+    candidates : mapping of int to int
+        Numbers of actors, and with each, how many batches make an update.
+    """
+    training, rows = setting.training, len(setting.dataset.train)
+    sampling, step = _take_all(setting), step_seconds(setting)
+    probes = _probes(setting, min(candidates), max(candidates), int(STRETCH / step))
+    run = setting.rounds * training.local_epochs * rows / training.batch_size * step / setting.workers
+    workers = _measure(setting, list(probes.values()), min(ENOUGH, SHARE * run))
+    taken = {name: probe.taken() for name, probe in probes.items()}
+    return solved(taken, workers, training.batch_size, training.local_epochs, sampling)
+
+
+def _probes(setting: PilotSetting, least: int, most: int, steps: int) -> dict[str, _Probe]:
+    """Divide numbered actors among the probes; some are of two."""
+    batch = setting.training.batch_size
+    few = min(max(setting.workers, least), most)
+    stacked = stack_height(setting.new_model(), batch) > 1
+    crowd = most if stacked else max(few, min(most, max(CROWD, 8 * setting.workers)))
+    own = -(-len(setting.dataset.train) // (few * batch))  # steps of an actor of the run
+    part, many, long = max(1, batch // 4), batch * max(2, min(own, steps)), crowd + few
+    probes = {
+        "crowd": _Probe(range(crowd), part),
+        "part": _Probe(range(few), part),
+        "step": _Probe(range(crowd, long), batch),
+        "long": _Probe(range(long, long + few), many),
+        "alone": _Probe(range(long, long + least), many),
+    }
+    if stacked:
+        probes["stacked"] = _Probe(range(long + few, long + few + crowd), STACKED * batch)
+    return probes
+
+
+def _measure(setting: PilotSetting, probes: Sequence[_Probe], enough: float) -> int:
+    """Run rounds of the probes in turns, for `enough` seconds or some more; return how many work at once."""
+    sizes = {actor: probe.rows for probe in probes for actor in probe.actors}
+    with _rounds(setting, [sizes[actor] for actor in sorted(sizes)]) as (grid, rounds):
+        until = time.perf_counter() + enough
+        for cycle in CYCLES:
+            for probe in probes:
+                grid.restrict(range(node_of(probe.actors.start), node_of(probe.actors.stop)))
+                one = next(rounds)
+                if cycle:  # the first one touches memory for the first time
+                    probe.rounds.append(one)
+            if cycle >= AT_LEAST and time.perf_counter() > until:
+                break
+        return grid.last_exchange.workers if grid.last_exchange else 1
+
+
+def _take_all(setting: PilotSetting) -> Sampling:
+    """Have the strategy ask all clients, to train alone; return how it would have sampled them."""
+    strategy = setting.strategy
+    fraction, least = getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1)
+    sampling = Sampling(fraction, least, setting.rounds, setting.presences)
+    strategy.fraction_train, strategy.fraction_evaluate = 1.0, 0.0
+    return sampling
+
+
+def step_seconds(setting: PilotSetting) -> float:
+    """Return about how long a step takes."""
+    training, model, rows = setting.training, setting.new_model(), setting.dataset.train
+    x, y, taken = rows.x[: training.batch_size], rows.y[: training.batch_size], []
+    with one_thread():
+        for _ in range(3):
+            begun = time.perf_counter()
+            replace(training, local_epochs=1).run(model, x, y, partition=0, number=1)
+            taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+@contextmanager
+def _rounds(
+    setting: PilotSetting, sizes: Sequence[int]
+) -> Iterator[tuple[LocalGrid, Iterator[FederatedRound]]]:
+    """Open a federation of actors with so many rows each; a round is over when the next one is asked for."""
+    draw = partial(generator, setting.training.seed, Stream.PILOT)
+    chosen = draw().integers(len(setting.dataset.train), size=sum(sizes))
+    partition = Partition(np.arange(len(chosen)), np.concatenate([[0], np.cumsum(sizes)]))
+    shards = Shards.create(Rows(setting.dataset.train.x[chosen], setting.dataset.train.y[chosen]), partition)
+    training = replace(setting.training, seed=int(draw(1).integers(2**32)), local_epochs=1)
+    strategy, weighted_by = setting.strategy, getattr(setting.strategy, "weighted_by_key", WEIGHT)
+    admission = Strict(sizes, weighted_by=weighted_by, losses=["train-loss"])
+    loop = RoundLoop(strategy, ENDLESS, training.seed, _no_evaluation, admission)
+    with shards, quiet(), one_thread():
+        slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
+        start = partial(start_host, Own(), slices, setting.new_model, training)
+        with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
+            if not isinstance(grid, LocalGrid):
+                raise TypeError("a pilot needs local actors")
+            yield grid, loop.run(grid, setting.new_model().arrays, after=1)
+
+
+def _no_evaluation(number: int, arrays: Arrays) -> dict[str, float]:  # noqa: ARG001 - the loop's
+    return {}

@@ -1,0 +1,1 @@
+"""The command ``fedlocal``: its verbs, arguments, completion, and jobs of a sweep."""

@@ -1,0 +1,164 @@
+"""The command ``fedlocal``: what comes before Hydra, whose import takes a while, and how it all ends.
+
+Exit codes: 0 if all that was asked for was done, 1 if it was not, 128 + the signal after one (Ctrl-C: 130).
+"""
+
+import gc
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from fedlocal import __version__
+from fedlocal.cli.arguments import has_flags, understood
+from fedlocal.cli.completion import asks_for_words, words
+from fedlocal.config.nearest_name import nearest
+from fedlocal.signals import code_of_signal, leave_to_forks, note_signal
+
+SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
+
+FEWEST_FILES = 32  # open at a time
+
+
+def main() -> NoReturn:
+    """Run the command line, and exit with its code."""
+    for number in _endings():
+        signal.signal(number, _end)
+    leave_to_forks(_endings())
+    os.environ.setdefault("PYTHONSAFEPATH", "fedlocal")  # or new processes look into the current folder first
+    code: int | str | None = 130
+    try:
+        _check_files()
+        code = _done()
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if code_of_signal() is None:  # or it is what somebody's library made of the signal
+            raise
+    if fork_server := sys.modules.get("fedlocal.actors.worker.fork_server"):
+        fork_server.end()  # it may still be importing, and whoever reads our output would wait for that
+    gc.freeze()  # or it goes through all that was ever imported again, for a tenth of a second
+    sys.exit(code_of_signal() or code)
+
+
+def _done() -> int | str | None:
+    """Do what the command line asks for; return the exit code."""
+    first = sys.argv[1] if sys.argv[1:] else ""
+    if first not in ("report", "simulate"):
+        sys.path.append(str(Path.cwd()))  # last: where people keep what their `_target_` names
+    if first in VERBS:
+        return VERBS[first](sys.argv[2:])
+    if first == "--version":
+        print(f"fedlocal {__version__}")
+        return 0
+    if re.fullmatch(r"[A-Za-z]\w*", first):
+        return _unknown(first)
+    if asks_for_words(sys.argv[1:]):
+        _complete(os.environ.get("COMP_LINE") or "fedlocal ")
+    return _run(sys.argv[1:])
+
+
+def _unknown(verb: str) -> str:
+    """Say that there is no such command, which ends the process with 1."""
+    hint = nearest(verb, VERBS) or ";"
+    expected = f"{', '.join(VERBS)}, or options of a run, such as actors=8"
+    return f"error: {verb}: there is no such command{hint} expected {expected}"
+
+
+def _check_files() -> None:
+    """Exit if this process may open so few files that whatever it does next fails."""
+    if sys.platform != "win32":
+        import resource
+
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 <= files < FEWEST_FILES:
+            sys.exit(
+                f"error: at most {files} files may be open at a time (ulimit -n); set {FEWEST_FILES} or more"
+            )
+
+
+def _run(arguments: Sequence[str]) -> int | str | None:
+    """Run experiments; return the exit code."""
+    try:
+        request = understood(arguments)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    sys.argv[1:] = request.arguments
+    if SHOWN & set(request.arguments) and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
+    if runs_actors(request.arguments):
+        warm_up()
+    from fedlocal.cli.jobs import run_jobs
+
+    return run_jobs(resuming=request.resuming)
+
+
+def _simulate(arguments: Sequence[str]) -> int:
+    """Run a Flower app."""
+    from fedlocal.cli.simulate import main as simulate
+
+    return simulate(arguments)
+
+
+def _predict(arguments: Sequence[str]) -> int:
+    """Have a saved model answer for rows."""
+    from fedlocal.cli.predict import main as predict
+
+    return predict(arguments)
+
+
+def _report(arguments: Sequence[str]) -> int:
+    """Build a page over runs."""
+    from fedlocal.cli.report import main as report
+
+    return report(arguments)
+
+
+VERBS = {"simulate": _simulate, "predict": _predict, "report": _report}
+
+
+def runs_actors(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line looks like a run on actors; only Hydra knows for sure.
+
+    A model may be a framework's, which is to be imported with the rest, and a scheme may have no clients:
+    that, too, only Hydra knows.
+    """
+    unsure = re.compile("backend|(model|scheme)=")
+    return not has_flags(arguments) and not any(map(unsure.match, arguments))
+
+
+def warm_up() -> None:
+    """Have the process that workers fork from import what they need while Hydra composes."""
+    from fedlocal.experiment.figures import PRELOAD
+    from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
+    from fedlocal.flower.grid.backends import Actors
+
+    Actors().prepare((*CLIENTS, *PRELOAD))
+
+
+def _complete(line: str) -> None:
+    """Print what Hydra, which goes on from here, does not know of; end if there is nothing else."""
+    found, complete = words(line, VERBS)
+    print(*found, sep="\n")
+    if complete:
+        sys.exit(0)
+
+
+def _endings() -> list[signal.Signals]:
+    """Return the signals that end a run in good order."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End the run in good order; at the second signal, now: workers end with their parent."""
+    del frame
+    note_signal(number)
+    for each in _endings():
+        signal.signal(each, lambda number, _: os._exit(128 + number))
+    raise KeyboardInterrupt  # whatever the signal: of SystemExit an inline actor would make a client's error

@@ -1,0 +1,128 @@
+"""The figures of a run, drawn after its last round by actors: one for each figure, at the same time."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from fedlocal import figures
+from fedlocal.actors import ActorSystemError, Behaviour, Envelope, Failure, System, Wire
+from fedlocal.data import Dataset, Partition
+from fedlocal.results import History
+
+logger = logging.getLogger(__name__)
+
+Draw = Callable[[], None]
+PRELOAD = ("fedlocal.experiment.figures", "matplotlib.backends.backend_agg", "matplotlib.figure")
+"""What drawing needs: most of its time is their import, which can be over before it begins."""
+
+
+DRAWING = 2  # actors at the same time
+
+
+class Draughtsman:
+    """The behaviour of actors that draw: actor i draws figure i.
+
+    Parameters
+    ----------
+    tasks : sequence of callable
+        Each draws one figure.
+    """
+
+    def __init__(self, tasks: Sequence[Draw]) -> None:
+        self._tasks = tasks
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        """Draw; there is nothing to say about it."""
+        del message, state
+        self._tasks[actor]()
+        return Wire(), b""
+
+
+def draw(
+    folder: Path,
+    histories: Mapping[str, History],
+    dataset: Dataset,
+    partition: Partition,
+    open_system: Callable[[Callable[[], Behaviour], int], System],
+) -> None:
+    """Draw the run's figures; a figure that fails does not take the run with it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    histories : mapping of str to History
+        By the names of the arms, the main one first.
+    dataset, partition : Dataset, Partition
+        What was divided, and how.
+    open_system : callable
+        Opens a system of actors, given their behaviour and a number of workers.
+    """
+    try:
+        curves = partial(figures.learning_curves, _global(histories), folder / "learning_curves.png")
+        tasks: list[Draw] = [curves, _partition_figure(dataset, partition, folder / "partition.png")]
+        tasks += _timeline_figure(histories, folder / "timeline.png")
+        tasks += _availability_figure(histories, len(partition), folder / "availability.png")
+        with closing(open_system(partial(Draughtsman, tasks), min(len(tasks), DRAWING))) as system:
+            results = system.ask([Envelope(figure) for figure in range(len(tasks))])
+    except ActorSystemError as error:
+        logger.error("the figures could not be drawn: %s", error)  # noqa: TRY400 - there is no more to know
+        return
+    except Exception:
+        logger.exception("the figures could not be drawn")
+        return
+    for result in results:
+        if isinstance(result, Failure):
+            logger.error("a figure could not be drawn: %s\n%s", result.reason, result.traceback)
+
+
+def _global(histories: Mapping[str, History]) -> dict[str, History]:
+    """Return the histories without what each actor did in each round: that is most of them."""
+    bare = {name: History() for name in histories}
+    for name, history in histories.items():
+        bare[name].rounds = [replace(one, actors={}, errors=(), work=()) for one in history.rounds]
+    return bare
+
+
+def _timeline_figure(histories: Mapping[str, History], path: Path) -> list[Draw]:
+    """Return how to draw the main arm's timeline, if it is known when its actors worked."""
+    rounds = figures.representative(next(iter(histories.values()), History()).rounds)
+    return [partial(figures.timeline, rounds, path)] if rounds else []
+
+
+def _availability_figure(histories: Mapping[str, History], actors: int, path: Path) -> list[Draw]:
+    """Return how to draw which actors were there, if they were not all bound to be."""
+    found = figures.states(next(iter(histories.values()), History()).rounds, actors)
+    return [] if found is None else [partial(figures.availability, found, path)]
+
+
+def _partition_figure(dataset: Dataset, partition: Partition, path: Path) -> Draw:
+    if dataset.classes is None:
+        quantiles = target_quantiles(dataset, partition)
+        return partial(figures.target_distribution, quantiles, partition.sizes, path)
+    names = [str(label) for label in dataset.classes]
+    return partial(figures.label_distribution, label_counts(dataset, partition), names, path)
+
+
+def label_counts(dataset: Dataset, partition: Partition) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Count the training rows of each class that each actor owns; int64, shape (actors, classes)."""
+    owner = np.empty(len(dataset.train), dtype=np.int64)
+    owner[partition.order] = np.repeat(np.arange(len(partition)), partition.sizes)
+    flat = np.bincount(owner * dataset.outputs + dataset.train.y, minlength=len(partition) * dataset.outputs)
+    return flat.reshape(len(partition), dataset.outputs)
+
+
+def target_quantiles(
+    dataset: Dataset, partition: Partition
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return the five quartiles of each actor's first real target; float64, (actors, 5), NaN if empty."""
+    target, sizes = dataset.train.y[partition.order, 0], partition.sizes
+    owner = np.repeat(np.arange(len(partition)), sizes)
+    ascending = target[np.lexsort((target, owner))]
+    places = partition.offsets[:-1, None] + np.linspace(0, 1, 5) * (sizes - 1)[:, None]
+    return np.where(sizes[:, None] > 0, np.interp(places, np.arange(len(target)), ascending), np.nan)

@@ -1,0 +1,156 @@
+"""What a run is given before it trains: data, their division among the actors, a model, and who is there."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fedlocal.actors import usable_cores
+from fedlocal.availability import Availability, Presence
+from fedlocal.config.build import build
+from fedlocal.config.compose import with_actors
+from fedlocal.config.schema import AUTO, Config, ConfigError, OptimizerState
+from fedlocal.config.validation import unneeded_groups
+from fedlocal.data import DataError, Dataset, Partition, Shards, Skew, Slices, traits
+from fedlocal.models.training_run import NewModel, Training
+from fedlocal.seeds import Stream, generator
+
+if TYPE_CHECKING:
+    from fedlocal.autotune.choice import Choice
+    from fedlocal.flower.client.clients import Client
+    from fedlocal.flower.grid.backends import Backend
+    from fedlocal.schemes import Setting
+
+
+def prepare(
+    config: Config,
+    strategy: Any,
+    backend: "Backend",
+    journal: Path | None = None,
+    dataset: Dataset | None = None,
+) -> "Setting":
+    """Load the data, divide them among the actors, and put together what every scheme is given.
+
+    Parameters
+    ----------
+    config : Config
+        What is asked for.
+    strategy, backend
+        Built from it; no strategy where the scheme has no server.
+    journal : Path, optional
+        For the fate of each message.
+    dataset : Dataset, optional
+        In place of the configured one.
+
+    Raises
+    ------
+    DataError, PartitionError, SkewError, ModelError, AttackError, AvailabilityError
+        If the data, or what is asked of them, cannot be.
+    """
+    from fedlocal.schemes import Setting
+
+    attack = build(config, "attack")
+    client = None if "client" in unneeded_groups(config) else build(config, "client")
+    divide, skew = build(config, "partition"), build(config, "skew")
+    if dataset is None:
+        dataset = _loaded(config)
+    new_model = _new_model(config, dataset)
+    attack.check(new_model.outputs if new_model.classes else None)
+    held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
+    workers = usable_cores() if config.workers == AUTO else int(config.workers)
+    choice = None
+    if config.actors == AUTO:
+        choice = _choice(config, client, divide, (dataset, new_model), (strategy, backend), workers, held_out)
+        config = with_actors(config, choice.chosen.actors)
+    partition = divide(traits(dataset), int(config.actors), generator(config.seed, Stream.PARTITION))
+    slices = _slices(config.seed, dataset, partition, skew, held_out)
+    malicious = attack.malicious(len(partition), generator(config.seed, Stream.ATTACK))
+    draw = partial(generator, config.seed, Stream.AVAILABILITY)
+    presences = partial(build(config, "availability"), len(partition), config.rounds, draw)
+    presences()  # one that does not suit the actors is refused here
+    return Setting(
+        dataset=dataset,
+        partition=partition,
+        slices=slices,
+        new_model=new_model,
+        training=_training(config),
+        rounds=config.rounds,
+        evaluate_every=config.evaluate_every,
+        strategy=strategy,
+        backend=backend,
+        workers=workers,
+        min_results=config.min_results,
+        round_timeout=config.round_timeout,
+        journal=journal,
+        client=_under_attack(client, attack, malicious) if malicious else client,
+        malicious=malicious,
+        choice=choice,
+        presences=presences,
+    )
+
+
+def _under_attack(client: Any, attack: Any, malicious: tuple[int, ...]) -> "Client":
+    from fedlocal.flower.client.malicious import UnderAttack
+
+    return UnderAttack(client, attack, malicious)
+
+
+def _loaded(config: Config) -> Dataset:
+    try:
+        dataset: Dataset = build(config, "dataset", rng=generator(config.seed, Stream.DATASET))
+    except MemoryError as error:
+        raise DataError(f"dataset: does not fit into memory ({error})") from error
+    return dataset
+
+
+def _new_model(config: Config, dataset: Dataset) -> NewModel:
+    factory, classes = build(config, "model"), dataset.classes is not None
+    made = NewModel(factory, dataset.inputs, dataset.outputs, classes, config.seed, dataset.shape)
+    made()  # a model that does not suit the data is refused here
+    return made
+
+
+def _choice(
+    config: Config,
+    client: Any,
+    divide: Any,
+    data_and_model: tuple[Dataset, NewModel],
+    strategy_and_backend: "tuple[Any, Backend]",
+    workers: int,
+    held_out: float,
+) -> "Choice":
+    """Choose the number of actors."""
+    from fedlocal.autotune.choose_actors import choose_actors
+    from fedlocal.autotune.federated_pilot import PilotSetting
+    from fedlocal.flower.client.clients import Own
+
+    if not isinstance(client, Own):
+        raise ConfigError("actors=auto knows the times of fedlocal's own client alone; give a number")
+    training = _training(with_actors(config, 1))
+    availability: Availability = build(config, "availability")
+    draw = partial(generator, config.seed, Stream.AVAILABILITY)
+
+    def presences(actors: int) -> Iterator[Presence] | None:
+        return availability(actors, config.rounds, draw)
+
+    given = *data_and_model, training, *strategy_and_backend, workers, held_out, config.rounds, presences
+    return choose_actors(config, divide, PilotSetting(*given))
+
+
+def _slices(seed: int, dataset: Dataset, partition: Partition, skew: Skew, held_out: float) -> Slices:
+    """Cut the training rows into what each actor owns, as it sees it."""
+    slices = Slices(
+        shards=Shards.create(dataset.train, partition),
+        skew=skew,
+        shape=dataset.shape,
+        held_out=held_out,
+        skew_draw=partial(generator, seed, Stream.SKEW),
+        held_out_draw=partial(generator, seed, Stream.HELD_OUT),
+    )
+    slices.open(0)  # a skew that does not suit the data is refused here
+    return slices
+
+
+def _training(config: Config) -> Training:
+    keep = config.optimizer_state is OptimizerState.keep
+    return Training(config.seed, config.batch_size, config.local_epochs, config.accumulate, keep)

@@ -1,0 +1,206 @@
+"""What the runs of a sweep have to do with one another: shared baselines, shared cores, runs done before."""
+
+import hashlib
+import json
+import logging
+import math
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from omegaconf import OmegaConf
+
+from fedlocal.actors import usable_cores
+from fedlocal.config.old_addresses import first
+from fedlocal.config.schema import AUTO, Config, SweepBaseline
+from fedlocal.data.fingerprint import DIVISION, Fingerprint
+from fedlocal.display.progress import announce
+from fedlocal.results import SharedBaseline
+
+if TYPE_CHECKING:
+    from fedlocal.schemes import Setting
+
+logger = logging.getLogger(__name__)
+Direction = Literal["maximize", "minimize"]
+WORST = 1e9  # not infinity, of which samplers make means
+CORES = "LOKY_MAX_CPU_COUNT"  # what `usable_cores` returns at most, here and in what is started from here
+
+MATTERS = (
+    "dataset",
+    "model",
+    "seed",
+    "rounds",
+    "local_epochs",
+    "batch_size",
+    "accumulate",
+    "optimizer_state",
+    "evaluate_every",
+)
+"""What a baseline depends on, and where actors see rows in a way of their own, or hold some out, also:"""
+MATTERS_TO_ROWS = ("actors", "partition", "skew", "strategy", "validation_fraction")
+
+
+def shared_baseline(
+    config: Config, setting: "Setting", run: Path, sweep: Path, data: Fingerprint
+) -> SharedBaseline | None:
+    """Return what a run shares with those that have the same baselines; None if each is to train its own.
+
+    Parameters
+    ----------
+    config : Config
+        Of the run.
+    setting : Setting
+        Prepared from it.
+    run, sweep : Path
+        The folders of the run and of the sweep.
+    data : Fingerprint
+        Of the run's data.
+    """
+    if config.sweep.baseline is SweepBaseline.each or not run.is_relative_to(sweep):
+        return None
+    own_rows = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
+    keys = (*MATTERS, *MATTERS_TO_ROWS) if own_rows else MATTERS
+    whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
+    same_data = {key: value for key, value in data.items() if own_rows or key != DIVISION}
+    what = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
+    text = json.dumps(first(what), sort_keys=True, default=str)
+    return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
+
+
+def choices(hydra: Any) -> dict[str, int] | None:
+    """Return how many values each option of a sweep takes, None if only its sweeper knows.
+
+    Parameters
+    ----------
+    hydra : DictConfig
+        Hydra's own configuration.
+    """
+    from fedlocal.compat.hydra import is_glob, parse_overrides
+
+    if not str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
+        return None
+    params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+    found = {}
+    for one in parse_overrides([*params, *hydra.overrides.task]):
+        if is_glob(one):
+            return None
+        swept = one.is_sweep_override() and one.is_discrete_sweep()
+        found[one.get_key_element().lstrip("+~")] = len(list(one.sweep_string_iterator())) if swept else 1
+    return found
+
+
+def seeks(sweeper: Any) -> Direction | None:
+    """Return what a sweeper looks for, None if for nothing, or for more than one thing.
+
+    Parameters
+    ----------
+    sweeper : DictConfig
+        Hydra's configuration of it: as of Optuna, Nevergrad or Ax.
+    """
+    if (direction := sweeper.get("direction")) is not None:
+        name = str(getattr(direction, "name", direction))
+        return "maximize" if name == "maximize" else "minimize" if name == "minimize" else None
+    if (optim := sweeper.get("optim")) is not None and "maximize" in optim:
+        return "maximize" if optim.maximize else "minimize"
+    if (ax := sweeper.get("ax_config")) is not None:
+        return "minimize" if ax.experiment.minimize else "maximize"
+    return None
+
+
+def misled(objective: str | None, sweeper: Any) -> str | None:
+    """Say that a sweeper would look for the worst, if it would."""
+    sought = seeks(sweeper)
+    if objective is None or sought is None:
+        return None
+    best: Direction | None = "maximize" if objective.endswith("accuracy") else None
+    if objective.endswith("loss") or objective == "seconds":
+        best = "minimize"
+    if best in (None, sought):
+        return None
+    return (
+        f"objective={objective}: this sweeper would {sought} it, and so find the worst: set its direction "
+        f"(hydra.sweeper.direction={best}), or leave objective out: it is then accuracy or loss, as suits"
+    )
+
+
+def told(accuracy: float | None, loss: float | None, sought: Direction | None) -> float:
+    """Return what a sweeper is told of a run: the loss if it minimises, or else the accuracy.
+
+    Where a run has only the other one, that one is told, negated.
+    """
+    if sought == "minimize":
+        first, second = loss, accuracy
+    else:
+        first, second = accuracy, loss
+    if first is not None:
+        return first
+    return -second if second is not None else math.nan
+
+
+def finite(value: float, sought: Direction | None) -> float:
+    """Return a number that a search can go on from: of a run that failed, one far worse than any other's."""
+    if sought is None or math.isfinite(value):
+        return value
+    return -WORST if sought == "maximize" else WORST
+
+
+def at_once(launcher: Any) -> float:
+    """Return how many runs of a sweep share this machine at a time, as far as a launcher's options say.
+
+    Parameters
+    ----------
+    launcher : DictConfig
+        Hydra's configuration of it.
+    """
+    return _at_once(str(launcher.get("_target_")), launcher.get("n_jobs"))
+
+
+def sharing(launcher: Any, runs: int | None) -> str | None:
+    """Say how the runs of a sweep share the cores, None if they need not."""
+    most = at_once(launcher)
+    together = min(most, runs or math.inf)
+    if together <= 1:
+        return None
+    count = f"{runs} runs" if runs else "runs"
+    many = f"{together:.0f} at a time" if math.isfinite(together) else "all at once"
+    cores = usable_cores()
+    return f"{count}, {many}, each on {_share(most)} of {cores} core{'s' if cores > 1 else ''}"
+
+
+def share_cores(config: Config, launcher: Any) -> None:
+    """Leave cores to the other runs of a sweep: this process counts no more than its share from now on."""
+    name, n_jobs = str(launcher.get("_target_")), launcher.get("n_jobs")
+    if not (share := _take_share(name, n_jobs)):
+        return
+    if config.workers != AUTO and int(config.workers) > share:
+        announce(
+            f"workers={config.workers}: {share} here, as other runs share the cores", config.display.value
+        )
+        config.workers = share
+
+
+@cache  # a process makes many runs, and has one share
+def _take_share(launcher: str, n_jobs: int | None) -> int | None:
+    together = _at_once(launcher, n_jobs)
+    if together <= 1:
+        return None
+    share = _share(together)
+    os.environ[CORES] = str(share)
+    return share
+
+
+def _share(together: float) -> int:
+    return max(1, int(usable_cores() // together))
+
+
+def _at_once(launcher: str, n_jobs: int | None) -> float:
+    match launcher.rpartition(".")[2]:
+        case "JoblibLauncher":
+            from joblib import effective_n_jobs
+
+            return int(effective_n_jobs(n_jobs))
+        case "LocalLauncher":  # submitit's
+            return math.inf
+        case _:  # one after the other, or on machines of their own
+            return 1

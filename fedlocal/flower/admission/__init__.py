@@ -1,0 +1,1 @@
+"""What replies are admitted: policies of one interface."""

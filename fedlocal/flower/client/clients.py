@@ -1,0 +1,139 @@
+"""What a client is: fedlocal's own, or any client app that asks for its rows; one Hydra preset each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from fedlocal.data import Slice, Slices
+from fedlocal.flower.client.default_client import client_app
+from fedlocal.flower.client.stacked import together
+from fedlocal.flower.compat.private import RUN_ID
+from fedlocal.flower.node.app_loading import AppError, called_by_name, resolve
+from fedlocal.flower.node.client_runner import Host
+from fedlocal.models.training_run import NewModel, Training
+
+Answer = Callable[[Message, Context], Message]
+
+
+class Client(Protocol):
+    """Makes what answers a run's messages, in the process that does so.
+
+    Attributes
+    ----------
+    losses : sequence of str
+        Metrics that each reply to training has; they must be finite.
+    visits_all_rows : bool
+        Whether a reply to training says that all rows of the partition were visited in each local epoch.
+    """
+
+    @property
+    def losses(self) -> Sequence[str]:
+        """As said above."""
+        ...
+
+    @property
+    def visits_all_rows(self) -> bool:
+        """As said above."""
+        ...
+
+    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+        """Return the app; it is called once in a process."""
+        ...
+
+
+@dataclass(frozen=True)
+class Own:
+    """fedlocal's own client: it trains the run's model on the rows of its partition."""
+
+    losses = ("train-loss",)
+    visits_all_rows = True
+
+    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+        """Return the app."""
+        return client_app(slices, new_model, training)
+
+
+@dataclass(frozen=True)
+class AnyApp:
+    """A client app of yours, ``module:attribute``; `partition` gives it its rows.
+
+    It receives the run's arrays under the names that the model has, and replies with arrays of the same
+    names, shapes and dtypes, and ``num-examples``.
+
+    Parameters
+    ----------
+    reference : str
+        Where it is.
+    """
+
+    reference: str
+    losses = ()
+    visits_all_rows = False
+
+    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:  # noqa: ARG002
+        """Import the app, and let it have its rows."""
+        _provide(slices)
+        return partial(called_by_name, resolve(self.reference, ClientApp))
+
+
+def without_proximal_term(app: Answer) -> Answer:
+    """Return an app that refuses what FedProx asks of it, where that cannot be done."""
+
+    def answer(message: Message, context: Context) -> Message:
+        if any(config.get("proximal-mu") for config in message.content.config_records.values()):
+            raise ValueError("this client knows no proximal term (strategy=fedprox): choose another strategy")
+        return app(message, context)
+
+    return answer
+
+
+def start_host(client: Client, slices: Slices, new_model: NewModel, training: Training) -> Host:
+    """Make the host of a client; runs wherever clients do."""
+    many = together(slices, new_model, training) if isinstance(client, Own) else None
+    return Host(client.app(slices, new_model, training), len(slices), training.seed, RUN_ID, together=many)
+
+
+def partition(context: Context) -> Slice:
+    """Return the rows that a client of an experiment owns, for a client app of your own.
+
+    Parameters
+    ----------
+    context : Context
+        As the app was given it.
+
+    Returns
+    -------
+    Slice
+        ``training.x``, float32[n, inputs], and ``training.y``, int64[n] or float32[n, outputs]; ``held_out``
+        likewise. They are not to be written to.
+
+    Raises
+    ------
+    AppError
+        If this is not a process of an experiment with ``client=app``.
+
+    Examples
+    --------
+    >>> @app.train()  # doctest: +SKIP
+    ... def train(message, context):
+    ...     rows = fedlocal.partition(context).training
+    """
+    if _Provided.slices is None:
+        raise AppError(
+            "fedlocal.partition: no experiment runs here; run the app with client=app client.reference=…"
+        )
+    return _Provided.slices.open(int(context.node_config["partition-id"]))
+
+
+class _Provided:
+    """What `partition` opens: a process answers for one run at a time."""
+
+    slices: Slices | None = None
+
+
+def _provide(slices: Slices) -> None:
+    _Provided.slices = slices

@@ -1,0 +1,125 @@
+"""A client of which some actors are malicious: whatever it is, those train and reply as an attack has it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict
+
+from fedlocal.attacks.attacks import Arrays, Attack
+from fedlocal.data import Rows, Slice, Slices
+from fedlocal.flower.admission.strict import ARRAYS
+from fedlocal.flower.client.clients import Answer, Client
+from fedlocal.flower.messages.arrays import array_record, ndarrays
+from fedlocal.flower.node.seeding import seed_globals
+from fedlocal.models.training_run import NewModel, Training
+from fedlocal.seeds import Stream, generator
+
+
+@dataclass(frozen=True)
+class UnderAttack:
+    """A client whose malicious actors do what an attack says when they are asked to train.
+
+    They evaluate, and answer queries, as honest ones do.
+
+    Parameters
+    ----------
+    client : Client
+        What all actors would be.
+    attack : Attack
+        What the malicious ones do.
+    malicious : tuple of int
+        Who they are.
+    """
+
+    client: Client
+    attack: Attack
+    malicious: tuple[int, ...]
+
+    @property
+    def losses(self) -> Sequence[str]:
+        """The client's own."""
+        return self.client.losses
+
+    @property
+    def visits_all_rows(self) -> bool:
+        """As the client does."""
+        return self.client.visits_all_rows
+
+    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+        """Return the client's app, which malicious actors see other rows with, and change the replies of."""
+        classes = new_model.outputs if new_model.classes else None
+        poisoned = _Poisoned(
+            **{**vars(slices), "_opened": {}},
+            poison=lambda rows: self.attack.rows(rows, classes),
+            malicious=self.malicious,
+        )
+        honest = self.client.app(poisoned, new_model, training)
+
+        def answer(message: Message, context: Context) -> Message:
+            asked = message.metadata.message_type.partition(".")[0]
+            if asked != MessageType.TRAIN or _partition(context) not in self.malicious:
+                return honest(message, context)
+            return self._lie(honest, message, context, training.seed)
+
+        return answer
+
+    def _lie(self, honest: Answer, message: Message, context: Context, seed: int) -> Message:
+        """Answer a request to train with a malicious client's arrays."""
+        partition = _partition(context)
+        number = cast(int, cast(ConfigRecord, message.content["config"])["server-round"])
+        if self.attack.colludes:
+            reply, trained = self._conspire(honest, message, context, seed, number)
+        else:
+            reply = honest(message, context)
+            trained = [_trained(reply)]
+        sent = ndarrays(cast(ArrayRecord, message.content[ARRAYS]))
+        forged = self.attack.arrays(sent, trained, generator(seed, Stream.ATTACK, partition, number))
+        reply.content[ARRAYS] = array_record(dict(forged))
+        return reply
+
+    def _conspire(
+        self, honest: Answer, message: Message, context: Context, seed: int, number: int
+    ) -> tuple[Message, list[Arrays]]:
+        """Train as each of the malicious clients; return the reply of this one, and the models of all.
+
+        Each of them has the same models then: they start without a state and with the same global
+        generators, whoever trains.
+        """
+        own, trained = message, list[Arrays]()
+        for partition in self.malicious:
+            seed_globals(int(generator(seed, Stream.ATTACK, partition, number).integers(2**32)))
+            reply = honest(message, _as(partition, context))
+            trained.append({name: array.copy() for name, array in _trained(reply).items()})
+            if partition == _partition(context):
+                own = reply
+        return own, trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Poisoned(Slices):
+    """Slices on which malicious actors train otherwise."""
+
+    poison: Callable[[Rows], Rows]
+    malicious: tuple[int, ...]
+
+    def open(self, partition_id: int) -> Slice:
+        """Return a partition's slice; its arrays are not to be written to."""
+        opened = super().open(partition_id)
+        if partition_id not in self.malicious:
+            return opened
+        return Slice(self.poison(opened.training), opened.held_out)
+
+
+def _partition(context: Context) -> int:
+    return int(context.node_config["partition-id"])
+
+
+def _trained(reply: Message) -> Arrays:
+    return ndarrays(cast(ArrayRecord, reply.content[ARRAYS]))
+
+
+def _as(partition: int, context: Context) -> Context:
+    """Return the context of another node, without a state."""
+    own = {**context.node_config, "partition-id": partition}
+    return Context(context.run_id, context.node_id, own, RecordDict(), context.run_config)

@@ -1,0 +1,1 @@
+"""Flower's grid over local actors, and the backends that make one."""

@@ -1,0 +1,260 @@
+"""Where clients run: the fillings of the local grid, one Hydra preset each.
+
+Flower is imported when a grid opens, not before: until then worker processes warm up beside the caller.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import (
+    ActorSystem,
+    Behaviour,
+    InlineSystem,
+    Policy,
+    Staffing,
+    System,
+    usable_cores,
+    warm_up,
+)
+
+if TYPE_CHECKING:
+    from fedlocal.flower.grid.local_grid import LocalGrid, OpenGrid
+    from fedlocal.flower.node.client_runner import Host
+
+Costs = Sequence[float] | NDArray[np.float64]
+
+PRELOAD = ("fedlocal.flower.client.clients", "fedlocal.flower.node.client_runner")
+"""What clients import where they run."""
+
+MODELS = ("fedlocal.models.numpy.blas", "fedlocal.models.numpy.mlp", "fedlocal.models.frameworks.sklearn")
+
+
+class Backend(Protocol):
+    """Runs the clients of a federation.
+
+    Attributes
+    ----------
+    local : bool
+        Whether clients are actors of this process's, whose states come back with their replies: else a run
+        cannot be resumed, nor its number of actors be chosen by a pilot.
+    """
+
+    @property
+    def local(self) -> bool:
+        """As said above."""
+        ...
+
+    def configured(self, text: str) -> "Backend":
+        """Return the backend for a run with this configuration, YAML; asked only where it is not local."""
+        ...
+
+    def prepare(self, preload: Sequence[str] = ()) -> None:
+        """Begin, in the background, what takes time and needs nothing.
+
+        Parameters
+        ----------
+        preload : sequence of str
+            Modules that the run's actors will import: `PRELOAD` if they are clients.
+        """
+        ...
+
+    def system(self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None) -> System:
+        """Open a system of actors that run where clients do.
+
+        Parameters
+        ----------
+        start : callable
+            Builds their behaviour; it must pickle.
+        workers : int
+            How many messages are handled at the same time, where the backend can.
+        journal : Path, optional
+            A file to which the fate of each message is appended.
+        """
+        ...
+
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+        """Open a system of actors that are clients: actor i owns partition i.
+
+        Parameters
+        ----------
+        start : callable
+            Makes the host of the client app; it must pickle.
+        workers, journal
+            As for `system`.
+        """
+        ...
+
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "OpenGrid":
+        """Open the grid.
+
+        Parameters
+        ----------
+        start : callable
+            Makes the host of the client app; it must pickle.
+        costs : sequence of float
+            Expected work of a message to each client.
+        workers : int
+            How many messages are handled at the same time, where the backend can.
+        journal : Path, optional
+            A file to which the fate of each message is appended.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Inline:
+    """Clients run in this process and thread, one after another."""
+
+    local = True
+
+    def configured(self, text: str) -> "Inline":  # noqa: ARG002 - clients are given objects
+        """Return itself."""
+        return self
+
+    def prepare(self, preload: Sequence[str] = ()) -> None:
+        """Do nothing."""
+
+    def system(
+        self,
+        start: Callable[[], Behaviour],
+        workers: int,  # noqa: ARG002 - this process makes one
+        journal: Path | None = None,
+    ) -> System:
+        """Open a system without workers."""
+        return InlineSystem(start, journal=journal)
+
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+        """Open a system of clients that leave this process's generators alone."""
+        from fedlocal.flower.node.client_runner import GuestActors
+
+        return self.system(partial(GuestActors, start), workers, journal)
+
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
+        """Open the grid; `workers` makes no difference."""
+        from fedlocal.flower.grid.local_grid import LocalGrid
+
+        return LocalGrid(self.clients(start, workers, journal), costs)
+
+
+@dataclass(frozen=True)
+class Actors:
+    """Clients are actors that worker processes run, supervised: see `fedlocal.actors.Policy` for the limits.
+
+    Parameters
+    ----------
+    start_method : {"forkserver", "spawn"}, optional
+        How worker processes start; by default the first that the platform has.
+    deadline : float, optional
+        Seconds that a client has for one message; then its worker is replaced, and the message tried again.
+    start_deadline : float, optional
+        Seconds that a worker has to start.
+    max_crashes, max_kills : int
+        How often a message is tried if it brings its worker down, or somebody else does.
+    memory_limit, memory_watermark : int, optional
+        Mebibytes of address space that a worker may have; of memory in use at which it is replaced.
+    """
+
+    start_method: Literal["forkserver", "spawn"] | None = None
+    deadline: float | None = 3600.0
+    start_deadline: float | None = 300.0
+    max_crashes: int = 2
+    max_kills: int = 100
+    memory_limit: int | None = None
+    memory_watermark: int | None = None
+    policy: Policy = field(init=False, repr=False)
+
+    local = True
+
+    def configured(self, text: str) -> "Actors":  # noqa: ARG002 - clients are given objects
+        """Return itself."""
+        return self
+
+    def __post_init__(self) -> None:
+        policy = Policy(
+            deadline=self.deadline,
+            start_deadline=self.start_deadline,
+            max_crashes=self.max_crashes,
+            max_kills=self.max_kills,
+            memory_limit=self.memory_limit,
+            memory_watermark=self.memory_watermark,
+        )
+        object.__setattr__(self, "policy", policy)
+
+    def prepare(self, preload: Sequence[str] = ()) -> None:
+        """Start the process that workers fork from, and have it import what they need."""
+        if self.start_method != "spawn":
+            warm_up((*MODELS, *preload))
+
+    def system(
+        self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None
+    ) -> ActorSystem:
+        """Open a system with as many workers as asked for."""
+        return ActorSystem(
+            start, workers=workers, method=self.start_method, policy=self.policy, journal=journal
+        )
+
+    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> ActorSystem:
+        """Open a system of clients."""
+        from fedlocal.flower.node.client_runner import ClientActors
+
+        return self.system(partial(ClientActors, start), workers, journal)
+
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
+        """Open the grid with at most as many workers as there are clients."""
+        from fedlocal.flower.grid.local_grid import LocalGrid
+
+        return LocalGrid(self.clients(start, min(workers, len(costs)), journal), costs)
+
+
+@dataclass(frozen=True)
+class Elastic(Actors):
+    """The same, and the number of workers follows the load between rounds.
+
+    `fedlocal.actors.engine.autoscaling` says how.
+
+    The run's ``workers`` are the most there are; it begins with as many of them as there are cores. Results
+    do not depend on it.
+
+    Parameters
+    ----------
+    min_workers : int
+        The fewest there are, as long as there are as many clients.
+    give_way : bool
+        Whether workers go where other processes want the cores: the run then takes longer.
+
+    Raises
+    ------
+    ValueError
+        If there are to be fewer than one.
+    """
+
+    min_workers: int = 1
+    give_way: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_workers < 1:
+            raise ValueError(f"min_workers must be at least 1, got {self.min_workers}")
+
+    def open(
+        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+    ) -> "LocalGrid":
+        """Open the grid with at most as many workers as there are cores and clients."""
+        from fedlocal.flower.grid.local_grid import LocalGrid
+
+        most = min(workers, len(costs))
+        least = min(self.min_workers, most)
+        system = self.clients(start, max(least, min(most, usable_cores())), journal)
+        return LocalGrid(system, costs, Staffing(system, least, most, self.give_way))

@@ -1,0 +1,383 @@
+"""The local grid: Flower's seam between a server app and its clients, filled with actors.
+
+Its nodes are always there, unless it is told otherwise; every request ends in exactly one reply or error;
+replies come sorted by partition, whatever the order of requests and of completion.
+"""
+
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from flwr.app import Error, Message, RecordDict
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, Staffing, System, readable
+from fedlocal.flower.compat.private import (
+    CLIENT_APP_CRASHED,
+    CLIENT_APP_RAISED,
+    NODE_UNAVAILABLE,
+    RUN_ID,
+    Run,
+    as_it_is,
+    become_server,
+    empty_run,
+    reply_to,
+    set_message_id,
+)
+from fedlocal.flower.grid.outbox import Outbox
+from fedlocal.flower.messages.codec import decode_reply, encode_content, encode_request
+from fedlocal.flower.messages.layout import CodecError
+from fedlocal.flower.node.client_runner import FIRST_NODE, partition_of
+
+_log = logging.getLogger(__name__)
+
+AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
+AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
+
+
+@dataclass(frozen=True)
+class Handling:
+    """When and where one request was handled (``time.perf_counter`` seconds)."""
+
+    partition: int
+    worker: int
+    started: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.started
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The times of one exchange of messages: from `begun` to `ended`, and what ran in between."""
+
+    begun: float
+    ended: float
+    workers: int
+    handlings: tuple[Handling, ...]
+
+
+class NoReplyError(Error):
+    """The error in place of a reply that did not come in time."""
+
+
+class OpenGrid(Grid):
+    """A grid whose nodes are the partitions: it can hide nodes and be captured, and it has an end."""
+
+    def create_message(
+        self,
+        content: RecordDict,
+        message_type: str,
+        dst_node_id: int,
+        group_id: str,
+        ttl: float | None = None,
+    ) -> Message:
+        """Make a message; the way of older apps."""
+        return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
+
+    @abstractmethod
+    def restrict(self, nodes: Sequence[int]) -> None:
+        """Let the server app know of these nodes alone, until it is told otherwise."""
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what the next messages depend on, as arrays that do not change."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned of another grid; before any message."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what it holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LocalGrid(OpenGrid):
+    """A grid of nodes on this device; it closes the system that it is given.
+
+    Parameters
+    ----------
+    system : System
+        Runs the nodes; actor i is the node that owns partition i.
+    costs : sequence of float
+        Expected work of one message to each node, in any unit; the longest goes first.
+    staffing : Staffing, optional
+        Changes the number of the system's workers between exchanges; by default nobody does.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        costs: Sequence[float] | NDArray[np.float64],
+        staffing: Staffing | None = None,
+    ) -> None:
+        self.last_exchange: Exchange | None = None
+        self._system, self._costs, self._staffing = system, costs, staffing
+        self.restrict(range(FIRST_NODE, FIRST_NODE + len(costs)))
+        self._counts: Counter[int] = Counter()
+        self._counting = threading.Lock()
+        self._outbox = Outbox(system)
+        self.set_run(empty_run(RUN_ID))
+        become_server(RUN_ID)
+
+    def set_run(self, run: Run) -> None:
+        """Set the run this grid operates in."""
+        self._run = run
+
+    @property
+    def run(self) -> Run:
+        """The run this grid operates in."""
+        return self._run
+
+    def get_node_ids(self) -> list[int]:
+        """Return all node ids, in the order of the partitions."""
+        return self._node_ids.copy()
+
+    def restrict(self, nodes: Sequence[int]) -> None:
+        """Let the server app know of these nodes alone, until it is told otherwise; all keep their states."""
+        self.nodes = nodes
+        self._node_ids = list(nodes)
+        self._known = nodes if isinstance(nodes, range) else frozenset(nodes)
+
+    def cost(self, node: int) -> float:
+        """Return the expected work of a message to a node."""
+        return float(self._costs[partition_of(node)])
+
+    def push_messages(self, messages: Iterable[Message]) -> list[str]:
+        """Send messages and return their identifiers at once; those to unknown nodes are left out."""
+        requests = self._stamped(self._deliverable(messages))
+        self._sending(requests)
+        contents = self._shared(requests)
+        self._outbox.push(requests, self._envelopes(requests, contents))
+        self._outbox.collect(self._read)
+        return [request.metadata.message_id for request in requests]
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Return the replies that are there, each once, sorted by partition.
+
+        As with Flower's grids, an identifier for which none will come has an error of code 3: nobody sent
+        such a message, its reply was pulled before, or its time to live is over.
+        """
+        return _sorted(self._outbox.pull(message_ids, self._read))
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
+        """Send messages, wait, and return one reply or error for each, sorted by partition.
+
+        Raises
+        ------
+        ActorSystemError
+            If the grid was closed meanwhile.
+        """
+        return self.ask(messages, timeout)[0]
+
+    def ask(
+        self, messages: Iterable[Message], timeout: float | None = None
+    ) -> tuple[list[Message], Exchange]:
+        """Send messages, wait, and return one reply or error for each, sorted by partition, and the times."""
+        requests, replies = list(messages), list[Message]()
+        exchange = self.exchange(requests, [range(len(requests))] if requests else [], timeout)
+        while True:
+            try:
+                replies += next(exchange)
+            except StopIteration as end:
+                times: Exchange = end.value
+                return _sorted(replies), times
+
+    def exchange(
+        self, messages: Sequence[Message], groups: Sequence[Sequence[int]], timeout: float | None = None
+    ) -> Generator[list[Message], None, Exchange]:
+        """Send messages and yield their replies a group at a time, each as soon as it is complete.
+
+        Only a few groups are under way at once: that much memory their replies take, if the caller lets go of
+        each group before the next.
+
+        Parameters
+        ----------
+        messages : sequence of Message
+            The requests.
+        groups : sequence of sequence of int
+            Which requests make a group; they are sent and yielded in this order.
+        timeout : float, optional
+            Seconds for all of it; a message without a reply by then has an error instead.
+
+        Returns
+        -------
+        Exchange
+            The times, also in `last_exchange`.
+
+        Raises
+        ------
+        ActorSystemError
+            If the grid was closed meanwhile.
+        """
+        begun = time.perf_counter()
+        if self._staffing:
+            self._staffing.begin()
+        requests = self._stamped(messages)
+        contents = self._shared(requests)
+        handlings: list[Handling] = []
+        waiting = deque([requests[index] for index in group] for group in groups)
+        under_way: deque[tuple[list[Message], Batch]] = deque()
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < _ahead(waiting[0], contents):
+                    group = waiting.popleft()
+                    under_way.append((group, self._post(group, contents)))
+                yield self._received(*under_way.popleft(), handlings, begun, timeout)
+        finally:
+            for _, batch in under_way:
+                self._system.withdraw(batch, "nobody waits for it any more")
+            self._release(contents.values())
+        ended = time.perf_counter()
+        self.last_exchange = Exchange(begun, ended, self._system.workers, tuple(handlings))
+        if self._staffing:
+            self._staffing.end(len(requests), ended - begun, sum(each.seconds for each in handlings))
+        return self.last_exchange
+
+    def _received(
+        self,
+        requests: list[Message],
+        batch: Batch,
+        handlings: list[Handling],
+        begun: float,
+        timeout: float | None,
+    ) -> list[Message]:
+        """Wait for a batch and decode it; no reply outlives the call here, for it lies in shared memory."""
+        left = None if timeout is None else max(0.0, begun + timeout - time.perf_counter())
+        if not batch.wait(left):
+            self._system.withdraw(batch, f"no reply within {timeout:g} s")
+        results = batch.results()
+        handlings += handled(results)
+        return [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what the next messages depend on: how many each node has had, and the nodes' states."""
+        states = {
+            f"states/{actor}": np.frombuffer(state, np.uint8)  # not copied
+            for actor, state in sorted(self._system.states().items())
+        }
+        counts = sorted(self._counts.items())
+        return {"counts": np.array(counts, np.int64).reshape(-1, 2), **states}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned of another grid; before any message."""
+        self._counts.update(dict(state["counts"].tolist()))
+        states = {path.partition("/"): array for path, array in state.items()}
+        self._system.restore(
+            {int(actor): array.tobytes() for (kind, _, actor), array in states.items() if kind == "states"}
+        )
+
+    def close(self) -> None:
+        """End the system that runs the nodes."""
+        self._system.close()
+        self._outbox.close()
+
+    def _stamped(self, messages: Iterable[Message]) -> list[Message]:
+        """Give each message an identifier that says which message to which partition it is.
+
+        The messages returned are others, whose identifiers stay: an app may send a message again.
+        """
+        requests = []
+        for message in messages:
+            node = message.metadata.dst_node_id
+            if node not in self._known:
+                raise ValueError(self._no_such(node))
+            with self._counting:  # older strategies send from many threads
+                self._counts[node] += 1
+                set_message_id(message, f"{partition_of(node)}:{self._counts[node]}")
+                requests.append(as_it_is(message))
+        return requests
+
+    def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:
+        """Share the contents of requests, by identity: one that several carry is encoded once."""
+        contents = {id(request.content): request.content for request in requests}
+        return {key: self._system.share(*encode_content(content)) for key, content in contents.items()}
+
+    def _deliverable(self, messages: Iterable[Message]) -> list[Message]:
+        """Leave out messages to nodes that there are not, as Flower does."""
+        requests = list(messages)
+        for request in requests:
+            if (node := request.metadata.dst_node_id) not in self._known:
+                _log.error("a message is not sent: %s", self._no_such(node))
+        return [request for request in requests if request.metadata.dst_node_id in self._known]
+
+    def _no_such(self, node: int) -> str:
+        return f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}"
+
+    def _sending(self, requests: Sequence[Message]) -> None:
+        """Take note of messages that are about to be pushed."""
+
+    def _read(self, request: Message, result: Result) -> Message:
+        """Return the reply to a message that was pushed."""
+        return _as_message(result, request)
+
+    def _post(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> Batch:
+        return self._system.post(self._envelopes(requests, contents))
+
+    def _envelopes(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> list[Envelope]:
+        envelopes = []
+        for request in requests:
+            content = contents[id(request.content)]
+            node = request.metadata.dst_node_id
+            body, actor = encode_request(request), partition_of(node)
+            envelopes.append(Envelope(actor, body, content, self.cost(node), content.nbytes))
+        return envelopes
+
+    def _release(self, contents: Iterable[Broadcast]) -> None:
+        for content in contents:
+            self._system.release(content)
+
+
+def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
+    """Return how many groups like this one may be under way at once."""
+    size = sum(contents[id(request.content)].nbytes for request in group)
+    return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
+
+
+def handled(results: Sequence[Result]) -> tuple[Handling, ...]:
+    """Return when and where the messages were handled that have a reply."""
+    return tuple(
+        Handling(result.actor, result.worker, result.started, result.ended)
+        for result in results
+        if isinstance(result, Reply)
+    )
+
+
+_CODES = {
+    **dict.fromkeys(("timeout", "unavailable", "stopped"), NODE_UNAVAILABLE),
+    **dict.fromkeys(("crash", "deadline", "killed"), CLIENT_APP_CRASHED),
+}
+
+
+def _as_message(result: Result, request: Message) -> Message:
+    if isinstance(result, Reply):
+        try:
+            return decode_reply(result.wire, request)
+        except CodecError as error:
+            reason = f"client {result.actor}: the reply is not one: {error}"
+            return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
+    code = _CODES.get(result.cause, CLIENT_APP_RAISED)
+    reason = readable(f"client {result.actor}: {result.reason}\n{result.traceback}".strip())
+    return reply_to(
+        request, None, NoReplyError(code, reason) if result.cause == "timeout" else Error(code, reason)
+    )
+
+
+def _sorted(replies: list[Message]) -> list[Message]:
+    return sorted(replies, key=lambda reply: reply.metadata.src_node_id)

@@ -1,0 +1,371 @@
+"""A grid that is watched: whatever loop an app has, what its messages did is put together round by round.
+
+A round is what has one number: strategies tell it to clients, older ones in the message's group. Where an app
+has none, a new round begins when messages are sent of a kind that the last one has had already.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
+
+from fedlocal.actors import Result, System, raw
+from fedlocal.flower.admission.same_shapes import Shapes, congruent, shapes_of
+from fedlocal.flower.admission.strict import Admission
+from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, instead
+from fedlocal.flower.grid.local_grid import Exchange, Handling, LocalGrid, NoReplyError, handled
+from fedlocal.flower.grid.outbox import EXPIRED, remaining
+from fedlocal.flower.messages.codec import encode_content
+from fedlocal.flower.node.client_runner import partition_of
+
+
+@dataclass(frozen=True)
+class ClientError:
+    """A message that ended in an error.
+
+    Parameters
+    ----------
+    partition : int
+        Of the client.
+    round : int
+        In which one.
+    message_type : str
+        What it was asked to do.
+    code : int
+        Flower's.
+    reason : str
+        One line, then the traceback where there is one.
+    """
+
+    partition: int
+    round: int
+    message_type: str
+    code: int
+    reason: str
+
+
+@dataclass
+class Phase:
+    """The messages of one kind (train, evaluate, query) in a round.
+
+    Parameters
+    ----------
+    begun, ended : float
+        Of the first message, and of the last reply, in ``time.perf_counter`` seconds; 0 where none came.
+    handlings : list of Handling
+        When and where messages were handled.
+    metrics : dict of int to dict of str to float
+        What clients reported, by partition.
+    """
+
+    begun: float = 0.0
+    ended: float = 0.0
+    handlings: list[Handling] = field(default_factory=list)
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Watched:
+    """A round as it was seen.
+
+    Parameters
+    ----------
+    number : int
+        Ascending, not always by one.
+    workers : int
+        Who handle messages.
+    phases : dict of str to Phase
+        By kind, in the order in which they began.
+    central : dict of str to float
+        What the server app evaluated itself.
+    evaluation : float
+        Seconds that it took.
+    errors : list of ClientError
+        The messages that ended in an error.
+    """
+
+    number: int
+    workers: int
+    phases: dict[str, Phase] = field(default_factory=dict)
+    central: dict[str, float] = field(default_factory=dict)
+    evaluation: float = 0.0
+    errors: list[ClientError] = field(default_factory=list)
+    asked: set[tuple[str, int]] = field(default_factory=set, repr=False)
+    under_way: int = field(default=0, repr=False)
+    prints: list[tuple[str, int, bytes]] = field(default_factory=list, repr=False)
+
+
+class Watch:
+    """What is seen of the messages of a run; for any number of threads.
+
+    Parameters
+    ----------
+    on_round : callable
+        Told of each round, in order, when the next one has begun and all its messages have their replies.
+    workers : int
+        Who handle messages.
+    """
+
+    def __init__(self, on_round: Callable[[Watched], None], workers: int) -> None:
+        self._on_round, self._workers = on_round, workers
+        self._lock = threading.Lock()
+        self._rounds: dict[str, Watched] = {}  # not told yet, by what names them
+        self._current: Watched | None = None
+        self._last = -1
+        self._until = 0.0  # when the last round that was told of ended
+        self._digest = hashlib.sha256()
+
+    def sent(self, requests: Sequence[Message]) -> list[Watched]:
+        """Note messages before they go; return the round of each."""
+        prints = {id(request.content): fingerprint(request.content) for request in requests}
+        rounds: list[Watched] = []
+        with self._lock:
+            fresh = self._begins_a_round(requests)
+            for index, request in enumerate(requests):
+                one = self._round_of(request, fresh=fresh and not index)
+                one.under_way += 1
+                rounds.append(one)
+                one.phases.setdefault(kind_of(request), Phase())
+                one.asked.add((kind_of(request), _partition(request)))
+                one.prints.append((kind_of(request), _partition(request), prints[id(request.content)]))
+        return rounds
+
+    def received(
+        self, rounds: Sequence[Watched], replies: Sequence[Message], times: Exchange | None = None
+    ) -> None:
+        """Note the reply to each message, in the same order."""
+        prints = [fingerprint(reply.content) if reply.has_content() else b"error" for reply in replies]
+        with self._lock:
+            for one, reply, printed in zip(rounds, replies, prints, strict=True):
+                self._note(one, reply, printed)
+            if times and rounds:
+                _time(rounds[0].phases[kind_of(replies[0])], times)
+            self._tell_complete()
+
+    def evaluated(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
+        """Note what the server app evaluated itself: after the messages of a round, or before all others."""
+        with self._lock:
+            if number > self._last or (number == 0 < self._last):  # an app may have two strategies
+                self._current = None
+                self._tell_complete()
+                self._last = max(number, self._last + 1)
+                self._current = self._rounds[str(number)] = Watched(self._last, self._workers)
+            if one := self._rounds.get(str(number), self._current):
+                one.central.update(metrics)
+                one.evaluation += seconds
+
+    def finish(self) -> str:
+        """Tell of the rounds that are left; return a fingerprint of all that was sent and replied."""
+        with self._lock:
+            while self._rounds:
+                self._tell()
+            return self._digest.hexdigest()
+
+    def _begins_a_round(self, requests: Sequence[Message]) -> bool:
+        """Tell whether messages without a group are of a kind, or to a client, that has had its turn."""
+        asked = self._current.asked if self._current else set()
+        kinds = {kind for kind, _ in asked}
+        if len(requests) > 1:
+            return any(kind_of(request) in kinds for request in requests)
+        return any((kind_of(request), _partition(request)) in asked for request in requests)
+
+    def _round_of(self, request: Message, *, fresh: bool) -> Watched:
+        """Return a message's round: that of its group, or a new one."""
+        group = _group(request)
+        if group and group in self._rounds:
+            return self._rounds[group]
+        if self._current and not group and not fresh:
+            return self._current
+        self._current = None
+        self._tell_complete()
+        if group.isdecimal() and int(group) > self._last:
+            self._last = int(group)
+        elif self._last >= 0 or kind_of(request) in ("train", "evaluate"):  # what is asked before is round 0
+            self._last = max(1, self._last + 1)
+        else:
+            self._last = 0
+        self._current = self._rounds[group or f" {self._last}"] = Watched(self._last, self._workers)
+        return self._current
+
+    def _note(self, one: Watched, reply: Message, printed: bytes) -> None:
+        kind, partition = kind_of(reply), partition_of(reply.metadata.src_node_id)
+        one.prints.append((f"{kind} reply", partition, printed))
+        one.under_way -= 1
+        if reply.has_error():
+            error = reply.error
+            told = ClientError(
+                partition, one.number, reply.metadata.message_type, error.code, error.reason or ""
+            )
+            one.errors.append(told)
+        else:
+            one.phases[kind].metrics.setdefault(partition, {}).update(_numbers(reply.content))
+
+    def _tell_complete(self) -> None:
+        """Tell of the first rounds that are over: what is told does not depend on when replies come."""
+        for first in list(self._rounds.values()):
+            if first is self._current or first.under_way:
+                return
+            self._tell()
+
+    def _tell(self) -> None:
+        first = self._rounds.pop(next(iter(self._rounds)))  # told once, also if that is interrupted
+        if first is self._current:
+            self._current = None
+        for kind, partition, printed in sorted(first.prints):
+            self._digest.update(f"{first.number} {kind} {partition} ".encode() + printed)
+        first.errors.sort(key=lambda error: (error.partition, error.message_type))
+        for phase in first.phases.values():
+            phase.metrics = dict(sorted(phase.metrics.items()))
+            if phase.begun:
+                phase.begun = max(phase.begun, self._until)  # rounds may overlap: no second counts twice
+                phase.ended = max(phase.ended, phase.begun)
+        self._until = max([self._until, *(phase.ended for phase in first.phases.values())])
+        self._on_round(first)
+
+
+class WatchedGrid(LocalGrid):
+    """A local grid whose replies are judged, and whose messages are watched.
+
+    Parameters
+    ----------
+    system : System
+        Runs the nodes; actor i is the node that owns partition i.
+    nodes : int
+        How many there are.
+    admission : Admission
+        Turns bad replies into errors.
+    watch : Watch
+        Told of all messages.
+    strict : bool
+        Whether replies to training must look like what was sent (`fedlocal.flower.admission.same_shapes`).
+    """
+
+    def __init__(
+        self, system: System, nodes: int, admission: Admission, watch: Watch, *, strict: bool = False
+    ) -> None:
+        super().__init__(system, [1.0] * nodes)
+        self._admission, self._watch, self._strict = admission, watch, strict
+        self._pushed: dict[str, tuple[Watched, list[Shapes], float]] = {}
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
+        """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
+
+        As with Flower's grids, messages to unknown nodes are left out, those without a reply in time have
+        none, and with a `timeout` of 0 nobody waits.
+        """
+        requests = self._deliverable(messages)
+        if timeout is not None and timeout <= 0:
+            self.push_messages(requests)
+            return []
+        replies, _ = self.ask(requests, timeout)
+        return [reply for reply in replies if not _is_missing(reply)]
+
+    def ask(
+        self, messages: Iterable[Message], timeout: float | None = None
+    ) -> tuple[list[Message], Exchange]:
+        """Send messages, wait, and return one reply or error for each, sorted by partition, and the times.
+
+        Nobody waits for a message whose time to live is over.
+        """
+        requests = sorted(messages, key=_partition)
+        rounds, sent = self._watch.sent(requests), self._shapes(requests)
+        lives = [remaining(request) for request in requests]
+        most = max(lives, default=0.0)
+        replies, times = super().ask(requests, most if timeout is None else min(timeout, most))
+        answered = [_alive(request, reply) for request, reply in zip(requests, replies, strict=True)]
+        admitted = self._admitted(answered, sent)
+        self._watch.received(rounds, admitted, times)
+        return admitted, times
+
+    def wait_for_pushed(self, timeout: float | None = None) -> int:
+        """Wait until no message that was pushed is under way; return how many are after `timeout` seconds."""
+        return self._outbox.wait(self._read, timeout)
+
+    def _sending(self, requests: Sequence[Message]) -> None:
+        begun = time.perf_counter()
+        noted = zip(requests, self._watch.sent(requests), self._shapes(requests), strict=True)
+        for request, watched, shapes in noted:
+            self._pushed[request.metadata.message_id] = watched, shapes, begun
+
+    def _read(self, request: Message, result: Result) -> Message:
+        watched, sent, begun = self._pushed.pop(request.metadata.message_id)
+        admitted = self._admitted([super()._read(request, result)], [sent])
+        handlings = handled([result])
+        ended = handlings[0].ended if handlings else time.perf_counter()
+        self._watch.received([watched], admitted, Exchange(begun, ended, self._system.workers, handlings))
+        return admitted[0]
+
+    def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:
+        """Return what the arrays of each message look like, where that matters."""
+        if not self._strict:
+            return [[]] * len(requests)
+        known: dict[int, list[Shapes]] = {}  # strategies send one content to all
+        for request in requests:
+            content = request.content
+            if id(content) not in known:
+                known[id(content)] = shapes_of(list(content.array_records.values()))
+        return [known[id(request.content)] for request in requests]
+
+    def _admitted(self, replies: Sequence[Message], sent: Sequence[list[Shapes]]) -> list[Message]:
+        admitted = self._admission.evaluation(replies)
+        if not self._strict:
+            return admitted
+        return [congruent(reply, shapes) for reply, shapes in zip(admitted, sent, strict=True)]
+
+
+def _is_missing(reply: Message) -> bool:
+    return reply.has_error() and isinstance(reply.error, NoReplyError)
+
+
+def _alive(request: Message, reply: Message) -> Message:
+    """Return a reply, or Flower's error where none came before the request's time to live was over."""
+    if _is_missing(reply) and remaining(request) <= 0:
+        return instead(reply, None, Error(MESSAGE_UNAVAILABLE, f"{EXPIRED}: {reply.error.reason}"))
+    return reply
+
+
+def kind_of(message: Message) -> str:
+    """Return what a message asks for, without the name of an action: train, evaluate or query."""
+    return message.metadata.message_type.partition(".")[0]
+
+
+def _group(message: Message) -> str:
+    """Return what names a message's round; nothing where nothing does."""
+    if message.metadata.group_id:
+        return message.metadata.group_id
+    configs = message.content.config_records.values()
+    return next((str(config["server-round"]) for config in configs if "server-round" in config), "")
+
+
+def fingerprint(content: RecordDict) -> bytes:
+    """Return the SHA-256 of a content, 32 bytes."""
+    header, buffers = encode_content(content)
+    digest = hashlib.sha256(header)
+    for buffer in buffers:
+        digest.update(raw(buffer))
+    return digest.digest()
+
+
+def _partition(request: Message) -> int:
+    return partition_of(request.metadata.dst_node_id)
+
+
+def _time(phase: Phase, times: Exchange) -> None:
+    phase.begun = min(phase.begun or times.begun, times.begun)
+    phase.ended = max(phase.ended, times.ended)
+    phase.handlings += times.handlings
+
+
+def _numbers(content: RecordDict) -> dict[str, float]:
+    """Return the metrics of a reply; those of older apps are configuration."""
+    records: list[MetricRecord | ConfigRecord] = list(content.metric_records.values())
+    records += [record for key, record in content.config_records.items() if key.endswith(".metrics")]
+    return {
+        name: float(value)
+        for record in records
+        for name, value in record.items()
+        if isinstance(value, int | float)
+    }

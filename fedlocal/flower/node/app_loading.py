@@ -1,0 +1,247 @@
+"""Flower apps that are not fedlocal's own: where they are found, and how they get into workers.
+
+An app is an object, or a reference such as ``"package.module:app"``. A reference is resolved in each worker.
+An object travels as a cloudpickle, from this process to its workers and never back: functions of importable
+modules by name, all others, such as those of a notebook's cells or of a script, by value.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from types import CellType, FunctionType, ModuleType
+from typing import Any, Protocol, TypeVar
+
+import cloudpickle
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+from flwr.serverapp import ServerApp
+
+from fedlocal.flower.compat.private import RUN_ID
+from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.output import named
+from fedlocal.flower.node.seeding import left_alone, seed_globals
+
+App = TypeVar("App", ClientApp, ServerApp)
+AnyClientApp = ClientApp | str
+AnyServerApp = ServerApp | str
+ServerContext = Context
+
+
+class AppError(ValueError):
+    """An app cannot be found, is not one, or cannot get into a worker."""
+
+
+class Source(Protocol):
+    """Where a client app comes from; it pickles."""
+
+    def load(self) -> ClientApp:
+        """Return the app, in the process where it is to run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Referenced:
+    """A client app by its reference."""
+
+    reference: str
+
+    def load(self) -> ClientApp:
+        """Import it."""
+        return resolve(self.reference, ClientApp)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A client app that is there already, for this process alone."""
+
+    app: ClientApp
+
+    def load(self) -> ClientApp:
+        """Return it."""
+        return self.app
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A client app as bytes."""
+
+    data: bytes = field(repr=False)
+
+    def load(self) -> ClientApp:
+        """Unpickle what this process's parent pickled."""
+        app: ClientApp = cloudpickle.loads(self.data)
+        return app
+
+
+@dataclass(frozen=True)
+class NewHost:
+    """Makes the host of an app; see `fedlocal.flower.node.client_runner.Host` for the parameters."""
+
+    source: Source
+    nodes: int
+    seed: int
+    run_config: Mapping[str, Any]
+
+    def __call__(self) -> Host:
+        """Load the app, which prints under the names of clients."""
+        with seeded(self.seed), named(""):  # log handlers that it makes for itself will know who logs
+            app = self.source.load()
+        return Host(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
+
+
+def called_by_name(app: ClientApp, message: Message, context: Context) -> Message:
+    """Have an app answer a message; what it prints has the client's name before it."""
+    with named(f"client {context.node_config['partition-id']}"):
+        return app(message, context)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed global generators for an import, the same in each process: apps draw while they are imported."""
+    with left_alone():
+        seed_globals(seed % 2**32)
+        yield
+
+
+def find_server(app: ServerApp | str, seed: int) -> ServerApp:
+    """Return a server app that is given as such or by a reference; see `resolve`."""
+    with seeded(seed):
+        return resolve(app, ServerApp)
+
+
+def find_client(app: ClientApp | str, seed: int) -> Given:
+    """Return a client app for this process alone; see `resolve`."""
+    with seeded(seed):
+        return Given(resolve(app, ClientApp))
+
+
+def resolve(app: App | str, kind: type[App]) -> App:
+    """Return an app that is given as such or by a reference, ``"package.module:attribute"``.
+
+    Raises
+    ------
+    AppError
+        If it is none, or there is no such attribute. What goes wrong in the import itself is raised as it is.
+    """
+    if not isinstance(app, str):
+        return _checked(app, kind, f"a {type(app).__name__}")
+    module, path = _parsed(app, kind)
+    found: Any = _imported(module, app)
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise AppError(f"{app!r}: {module} has no {path!r}")
+        found = getattr(found, name)
+    return _checked(found, kind, app)
+
+
+def _parsed(reference: str, kind: type) -> tuple[str, str]:
+    """Return the module and the attribute that a reference names; nothing is imported but packages above."""
+    module, _, path = reference.partition(":")
+    if not all(name.isidentifier() for name in (*module.split("."), *path.split("."))):
+        raise AppError(
+            f"{reference!r} is no reference to a {kind.__name__}; write 'package.module:attribute'"
+        )
+    if find_spec(module.partition(".")[0]) is None:
+        raise AppError(f"{reference!r}: there is no module {module!r} here; is its folder on sys.path?")
+    return module, path
+
+
+def _imported(module: str, reference: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module}.".startswith(f"{error.name}."):
+            raise AppError(f"{reference!r}: there is no module {error.name!r} here") from error
+        raise
+
+
+def _checked(app: Any, kind: type[App], name: str) -> App:
+    if not isinstance(app, kind):
+        hint = (
+            "" if isinstance(app, ClientApp | ServerApp) else "; pass the app itself, or 'module:attribute'"
+        )
+        raise AppError(f"{name} is not a {kind.__name__} but {type(app).__name__}{hint}")
+    return app
+
+
+def portable(app: ClientApp | str) -> Source:
+    """Return an app in a form that can be given to workers.
+
+    Raises
+    ------
+    AppError
+        If it is no client app, or holds what cannot be pickled.
+    """
+    if isinstance(app, str):
+        _parsed(app, ClientApp)  # before any worker starts
+        return Referenced(app)
+    _checked(app, ClientApp, f"a {type(app).__name__}")
+    with _by_value(_unimportable(app)):
+        try:
+            return Packed(cloudpickle.dumps(app))
+        except Exception as error:
+            raise AppError(
+                f"the client app cannot be given to worker processes ({type(error).__name__}: {error}); "
+                "make such objects inside its functions, pass 'module:attribute', or use backend='inline'"
+            ) from error
+
+
+@contextmanager
+def _by_value(modules: list[ModuleType]) -> Iterator[None]:
+    new = [each for each in modules if each.__name__ not in cloudpickle.list_registry_pickle_by_value()]
+    for module in new:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in new:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _unimportable(app: ClientApp) -> list[ModuleType]:
+    """Return the modules of an app's functions that a new process could not import: of tests, for example."""
+    names = {function.__module__ for function in _functions(vars(app), set())} - {"__main__", None}
+    known = [sys.modules[name] for name in sorted(names) if name in sys.modules]
+    return [module for module in known if not _is_importable(module)]
+
+
+def _is_importable(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    try:
+        folder = Path(file).resolve().parents[module.__name__.count(".")] if file else None
+    except IndexError:
+        return False
+    if folder is not None and Path(file or "").stem == "__init__":
+        folder = folder.parent
+    return folder is None or any(Path(entry or ".").resolve() == folder for entry in sys.path)
+
+
+def _functions(node: Any, seen: set[int]) -> Iterator[FunctionType]:
+    """Yield the functions that an app holds, also inside those that Flower wrapped around them."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, FunctionType):
+        yield node
+    for below in _below(node):
+        yield from _functions(below, seen)
+
+
+def _below(node: Any) -> list[Any]:
+    if isinstance(node, FunctionType):
+        return [value for cell in node.__closure__ or () for value in _contents(cell)]
+    if isinstance(node, dict):
+        return list(node.values())
+    return list(node) if isinstance(node, list | tuple) else []
+
+
+def _contents(cell: CellType) -> list[Any]:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # it is empty
+        return []

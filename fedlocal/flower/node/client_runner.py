@@ -1,0 +1,154 @@
+"""Where client apps run: any node's call, here or in a worker, with nothing left of the last one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from flwr.app import Context, Message, RecordDict
+
+from fedlocal.actors import Outcome, Request, Wire
+from fedlocal.flower.compat.private import SERVER_NODE
+from fedlocal.flower.messages.codec import (
+    Contents,
+    decode_request,
+    encode_reply,
+    pack_state,
+    unpack_state,
+)
+from fedlocal.flower.messages.layout import CodecError
+from fedlocal.flower.node.seeding import left_alone, seed_globals
+from fedlocal.seeds import Stream
+
+FIRST_NODE = SERVER_NODE + 1
+MAX_REPLY = 1 << 30  # bytes of a reply, unless as many were sent
+MAX_SMALL = 1 << 20  # bytes, beside arrays as large as those that were sent
+
+
+def node_of(partition: int) -> int:
+    """Return the node that owns a partition: fixed, and in the order of the partitions."""
+    return FIRST_NODE + partition
+
+
+def partition_of(node: int) -> int:
+    """Return the partition that a node owns."""
+    return node - FIRST_NODE
+
+
+class Together(Protocol):
+    """Answers several requests at once, where they are alike."""
+
+    def count(self, requests: Sequence[Request]) -> int:
+        """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
+        ...
+
+    def train(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Answer requests that can be answered together."""
+        ...
+
+
+@dataclass(frozen=True)
+class Host:
+    """Runs the client app of a run for whichever node a message is for.
+
+    Parameters
+    ----------
+    app : ClientApp or callable
+        The app, or what calls it.
+    nodes : int
+        How many nodes the run has.
+    seed : int
+        Each call starts with global generators (Python's, NumPy's, those of frameworks) seeded from it, from
+        the node and from the number of the node's message.
+    run_id : int
+        Of the run.
+    run_config : mapping
+        What the app finds in its context.
+    together : Together, optional
+        Answers several requests at once where it can, with the app's own replies.
+    """
+
+    app: Callable[[Message, Context], Message]
+    nodes: int
+    seed: int
+    run_id: int
+    run_config: Mapping[str, Any] = field(default_factory=dict)
+    together: Together | None = None
+
+    def run(self, request: Message, state: RecordDict) -> Message:
+        """Have the app answer one request; `state` is the node's, and may be changed."""
+        partition, count = request.metadata.message_id.split(":")
+        own: dict[str, bool | float | int | str] = {
+            "partition-id": int(partition),
+            "num-partitions": self.nodes,
+        }
+        node = request.metadata.dst_node_id
+        context = Context(self.run_id, node, own, state, dict(self.run_config))
+        seed_globals(_entropy(self.seed, int(partition), int(count)))
+        reply = self.app(request, context)
+        if not isinstance(reply, Message):
+            raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
+        if context.state is not state:  # as with Flower's engines, another one in its place is kept
+            put = dict(_record_dict(context.state))
+            state.clear()
+            state.update(put)
+        return reply
+
+
+class ClientActors:
+    """The behaviour of actors that are Flower nodes: actor i owns partition i.
+
+    Parameters
+    ----------
+    start : callable
+        Makes the host; called once, in the worker.
+    """
+
+    def __init__(self, start: Callable[[], Host]) -> None:
+        self._host = start()
+        self._contents = Contents()
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:  # noqa: ARG002
+        """Answer one request with the app's reply and the node's new state."""
+        records = unpack_state(state)
+        reply = self._host.run(decode_request(message.body, self._contents.decode(message)), records)
+        return _within_budget(encode_reply(reply), message), pack_state(records)
+
+    def together(self, requests: Sequence[Request]) -> int:
+        """Return how many of these requests to answer at once."""
+        return self._host.together.count(requests) if self._host.together else 1
+
+    def handle_together(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Answer requests at once."""
+        if self._host.together is None:
+            raise TypeError("this host answers one request at a time")
+        return self._host.together.train(requests)
+
+
+class GuestActors(ClientActors):
+    """The same in a process that has other work: its global generators are left as they were found."""
+
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
+        """Answer one request."""
+        with left_alone():
+            return super().handle(actor, message, state)
+
+
+def _record_dict(state: object) -> RecordDict:
+    if not isinstance(state, RecordDict):
+        raise TypeError(f"context.state must be a RecordDict, the client app made it {type(state).__name__}")
+    return state
+
+
+def _within_budget(reply: Wire, request: Wire) -> Wire:
+    """Return a reply of at most `MAX_REPLY` bytes, or of arrays as large as those of the request."""
+    size = len(reply.header) + len(reply.body) + sum(map(len, reply.arrays))
+    if size > MAX_REPLY and size > MAX_SMALL + sum(map(len, request.arrays)):
+        raise CodecError(f"the reply takes {size} bytes; at most {MAX_REPLY} travel, or as many as were sent")
+    return reply
+
+
+def _entropy(seed: int, partition: int, count: int) -> int:
+    """Return what global generators are seeded with for a node's message."""
+    key = f"{seed} {Stream.CLIENT:d} {partition} {count}".encode()
+    return int.from_bytes(blake2b(key, digest_size=4).digest())  # a SeedSequence takes ten times as long

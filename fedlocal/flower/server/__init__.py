@@ -1,0 +1,1 @@
+"""The server app: the round loop, participation, averaging while clients train."""

@@ -1,0 +1,96 @@
+"""Arrays that no gradient moves, such as batch-norm's statistics and counters, are kept apart from models.
+
+A server's step along a mean update, with momentum or adaptive, makes of a variance a negative number; and in
+Krum's distances between models, counters of batches outweigh all parameters. So strategies that do such a
+thing are shown these arrays as if no client had moved them, and the model gets a plain mean, or a median.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from flwr.app import ArrayRecord, Message
+from flwr.serverapp.strategy import (
+    Bulyan,
+    FedAdagrad,
+    FedAdam,
+    FedAvg,
+    FedAvgM,
+    FedYogi,
+    Krum,
+    MultiKrum,
+    QFedAvg,
+    Strategy,
+)
+from numpy.typing import NDArray
+
+from fedlocal.flower.compat.private import content_of, instead
+from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
+from fedlocal.flower.server.mean import weighted_mean
+from fedlocal.flower.server.metrics import metrics_of
+
+STEPPING = (FedAdagrad, FedAdam, FedAvgM, FedYogi, QFedAvg)
+SELECTING = (Bulyan, Krum, MultiKrum)
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def kept_apart(
+    strategy: Strategy, replies: Sequence[Message], sent: ArrayRecord, untrained: Collection[str]
+) -> tuple[list[Message], dict[str, NDArray[Any]]]:
+    """Return what a strategy is to aggregate, and the arrays that it is to have no part in.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        One that takes steps has no part in any untrained array, one that selects models in those that are not
+        of real numbers, and all others aggregate everything.
+    replies : sequence of Message
+        Admitted ones, and errors; at least one has a content.
+    sent : ArrayRecord
+        The global model that clients were sent.
+    untrained : collection of str
+        Names of untrained arrays; those that are not of real numbers need not be named.
+
+    Returns
+    -------
+    replies : sequence of Message
+        With these arrays as they were sent, as real numbers.
+    apart : dict of str to NDArray
+        The mean, weighted as the strategy weighs clients, or where it selects the median; not yet rounded.
+    """
+    if not isinstance(strategy, STEPPING + SELECTING):
+        return list(replies), {}
+    stepping = isinstance(strategy, STEPPING)
+    before = {
+        name: array
+        for name, array in ndarrays(sent).items()
+        if array.dtype.kind != "f" or (stepping and name in untrained)
+    }
+    if not before:
+        return list(replies), {}
+    good = [reply.content for reply in replies if reply.has_content()]
+    moved = [{name: arrays_of(content)[name] for name in before} for content in good]
+    if stepping:
+        key = cast(FedAvg, strategy).weighted_by_key
+        apart = weighted_mean(moved, [cast(float, metrics_of(content)[key]) for content in good])
+    else:
+        apart = {name: np.asarray(np.median([arrays[name] for arrays in moved], axis=0)) for name in before}
+    still = {name: array.astype(np.result_type(array, np.float32)) for name, array in before.items()}
+    return [reply if reply.has_error() else _with(reply, still) for reply in replies], apart
+
+
+def _with(reply: Message, arrays: Arrays) -> Message:
+    """Return a reply with other arrays in place of those of the same names."""
+    name, record = next((n, r) for n, r in reply.content.items() if isinstance(r, ArrayRecord))
+    return instead(reply, content_of({**reply.content, name: array_record({**ndarrays(record), **arrays})}))
+
+
+def rounded(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array with a dtype, rounded where that is of integers or truths.
+
+    What cannot be, since it is not finite, is returned as it is.
+    """
+    if dtype.kind in "iub" and array.dtype.kind == "f":
+        return np.asarray(np.rint(array), dtype) if np.isfinite(array).all() else array
+    return np.asarray(array, dtype)

@@ -1,0 +1,1 @@
+"""All shared memory: buffers, arrays, sealed files."""

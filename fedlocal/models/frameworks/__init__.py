@@ -1,0 +1,1 @@
+"""Models of PyTorch, Keras and scikit-learn."""

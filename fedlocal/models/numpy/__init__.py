@@ -1,0 +1,1 @@
+"""Networks in NumPy: layers, losses, the fused step, stacks of equal networks."""

@@ -1,0 +1,9 @@
+"""The page over runs: what they gave and how they compare, from their folders alone.
+
+`finding` and `reading` take runs in; `settings` and `groups` say which of them are repeats of one another;
+`comparing`, `answer` and `sections` say what there is to say; `svg` draws; `page` and `templates` lay it out.
+"""
+
+from fedlocal.report.report_files import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,146 @@
+"""Lines against the round or against a number that was set, with the bands or bars of their intervals."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from fedlocal.report.svg.axes import HEIGHT, Frame, frame, padded, reach
+from fedlocal.report.svg.element import Figure, element, line, path
+
+COLOURS = 7
+"""So many lines can be told apart; in ``page.css`` each has its colour and its dashes."""
+
+WIDE_RANGE = 50.0
+"""A loss whose highest value is this many times its lowest is drawn on a logarithmic scale."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line.
+
+    Parameters
+    ----------
+    label : str
+        Its name in the legend.
+    style : str
+        A class of the style sheet: ``s0`` to ``s6``, ``base`` for a baseline, ``other`` for the background.
+    x, y : sequence of float
+        Its points, ascending; NaN leaves a gap.
+    low, high : sequence of float
+        The ends of the intervals, as many as points or none.
+    """
+
+    label: str
+    style: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+
+def lines(
+    drawn: Sequence[Line],
+    title: str,
+    description: str,
+    names: tuple[str, str],
+    *,
+    marked: bool = False,
+    dotted: float | None = None,
+    zero: bool = False,
+    x_ticks: Sequence[tuple[float, str]] = (),
+    log: bool = False,
+) -> Figure:
+    """Draw lines.
+
+    Parameters
+    ----------
+    drawn : sequence of Line
+        The most important first; it is drawn on top.
+    title, description : str
+        In words.
+    names : tuple of str
+        Of the horizontal axis and the vertical one.
+    marked : bool
+        Whether each point is marked, with a bar for its interval; otherwise there are bands.
+    dotted : float or None
+        A value to draw a dotted line at.
+    zero : bool
+        Whether the vertical axis begins at 0.
+    x_ticks : sequence of tuple of float and str
+        Places and names on the horizontal axis, in place of round numbers.
+    log : bool
+        Whether a wide range of values is drawn on a logarithmic scale.
+    """
+    ends = _ends(drawn, marked=marked) + ([dotted] if dotted is not None else [])
+    wide = log and min(ends, default=0) > 0 and max(ends) / min(ends) > WIDE_RANGE
+    ys = (min(ends) / 1.2, max(ends) * 1.2) if wide else padded(ends, zero=zero)
+    xs = [value for each in drawn for value in each.x]
+    around = frame(_apart(xs, marked=marked), ys, *names, log=wide, x_ticks=x_ticks)
+    content: list[Element] = around.drawn()
+    if dotted is not None:
+        y = around.y(dotted)
+        content.append(element("path", d=f"M{around.x.start:.1f} {y:.1f}H{around.x.end:.1f}", class_="even"))
+    for each in reversed(drawn):
+        content += _with_bars(each, around) if marked else _with_band(each, around)
+    legend = tuple((each.style, each.label) for each in drawn) if marked and len(drawn) > 1 else ()
+    return Figure(title, description, HEIGHT, tuple(content), legend)
+
+
+def _ends(drawn: Sequence[Line], *, marked: bool) -> list[float]:
+    """Return what the axis must reach: all points, and bars (not bands) that do not dwarf them."""
+    points = [value for each in drawn for value in each.y if math.isfinite(value)]
+    if not marked:
+        return points
+    room = reach(points)
+    bars = [value for each in drawn for value in (*each.low, *each.high) if room[0] <= value <= room[1]]
+    return [*points, *bars]
+
+
+def _apart(xs: Sequence[float], *, marked: bool) -> tuple[float, float]:
+    low, high = min(xs, default=0.0), max(xs, default=1.0)
+    room = 0.06 * (high - low) if marked else 0.0
+    return (low - room, high + room) if high > low else (low - 0.5, high + 0.5)
+
+
+def _places(xs: Sequence[float], ys: Sequence[float], around: Frame) -> list[tuple[float, float]]:
+    low, high = sorted((around.y.low, around.y.high))
+    return [
+        (around.x(x), around.y(min(max(y, low), high)) if math.isfinite(y) else math.nan)
+        for x, y in zip(xs, ys, strict=True)
+    ]
+
+
+def _with_band(each: Line, around: Frame) -> list[Element]:
+    parts = []
+    known = [
+        k for k, ends in enumerate(zip(each.low, each.high, strict=True)) if all(map(math.isfinite, ends))
+    ]
+    if known:
+        xs = [each.x[k] for k in known]
+        above = _places(xs, [each.high[k] for k in known], around)
+        below = _places(xs, [each.low[k] for k in known], around)
+        parts.append(element("path", d=f"{line([*above, *reversed(below)])}Z", class_=f"band {each.style}"))
+    places = _places(each.x, each.y, around)
+    shown = path(places, f"line {each.style}")
+    dots = [_dot(*places[-1], each)] if len(places) == 1 and math.isfinite(places[0][1]) else []
+    shown.append(element("title", each.label))
+    return [*parts, shown, *dots]
+
+
+def _with_bars(each: Line, around: Frame) -> list[Element]:
+    places = _places(each.x, each.y, around)
+    parts = [path(places, f"line {each.style}")]
+    if each.low:
+        low, high = (_places(each.x, ends, around) for ends in (each.low, each.high))
+        bars = "".join(
+            f"M{x:.1f} {below:.1f}V{above:.1f}"
+            for (x, below), (_, above) in zip(low, high, strict=True)
+            if math.isfinite(below) and math.isfinite(above)
+        )
+        parts.append(element("path", d=bars, class_=f"bar {each.style}"))
+    return [*parts, *(_dot(x, y, each) for x, y in places if math.isfinite(y))]
+
+
+def _dot(x: float, y: float, each: Line) -> Element:
+    return element("circle", element("title", each.label), cx=x, cy=y, r=3, class_=f"dot {each.style}")

@@ -1,0 +1,120 @@
+"""Backends whose clients one of Flower's own engines runs."""
+
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from flwr.serverapp import Grid
+
+from fedlocal.actors import Behaviour, InlineSystem, System
+from fedlocal.config.schema import ConfigError
+from fedlocal.flower.grid.backends import Costs
+from fedlocal.runtimes.remote_grid import RemoteGrid
+
+if TYPE_CHECKING:
+    from fedlocal.flower.node.client_runner import Host
+
+
+class Engine:
+    """What such backends have in common: their nodes keep their own state."""
+
+    local = False
+
+    def prepare(self, preload: Any = ()) -> None:
+        """Do nothing."""
+
+    def configured(self, text: str) -> Self:  # noqa: ARG002
+        """Return itself: clients have their configuration from the engine."""
+        return self
+
+    def system(
+        self,
+        start: Callable[[], Behaviour],
+        workers: int,  # noqa: ARG002
+        journal: Path | None = None,
+    ) -> System:
+        """Open a system in this process: what is not a client's is not the engine's business."""
+        return InlineSystem(start, journal=journal)
+
+    def clients(
+        self,
+        start: "Callable[[], Host]",  # noqa: ARG002
+        workers: int,  # noqa: ARG002
+        journal: Path | None = None,  # noqa: ARG002
+    ) -> NoReturn:
+        """Refuse."""
+        raise ConfigError("one of Flower's engines runs its clients itself; use backend=actors or inline")
+
+
+class OnGrid(Engine):
+    """Clients are where a grid leads that is there already: that of a server app on a SuperLink.
+
+    Parameters
+    ----------
+    grid : Grid
+        The engine's.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+
+    def open(
+        self,
+        start: "Callable[[], Host]",  # noqa: ARG002 - each node makes its own
+        costs: Costs,
+        workers: int,  # noqa: ARG002
+        journal: Path | None = None,  # noqa: ARG002
+    ) -> RemoteGrid:
+        """Open the grid, when each partition has its node."""
+        return RemoteGrid(self._grid, len(costs))
+
+
+class Ray(Engine):
+    """Clients run on Flower's simulation, on Ray; needs ``pip install 'fedlocal[ray]'``.
+
+    Its bits may differ from those of local backends in nothing but what Ray's processes load: they have
+    libraries and threads of their own.
+
+    Parameters
+    ----------
+    num_cpus : float
+        Of a client; as many run at the same time as there are cores for. Flower's own default is 2.
+    num_gpus : float
+        Of a client.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of range, or Ray is not installed.
+    """
+
+    def __init__(self, num_cpus: float = 1.0, num_gpus: float = 0.0) -> None:
+        from importlib.util import find_spec
+
+        if num_cpus <= 0 or num_gpus < 0:
+            raise ConfigError(
+                f"backend.num_cpus={num_cpus} backend.num_gpus={num_gpus}: a client takes more than no core"
+            )
+        if find_spec("ray") is None:
+            raise ConfigError("backend=ray needs Ray: pip install 'fedlocal[ray]'")
+        self._resources = {"num_cpus": num_cpus, "num_gpus": num_gpus}
+        self._text = ""
+
+    def configured(self, text: str) -> Self:
+        """Return the backend for a run with this configuration, which its clients compose from this text."""
+        other = copy(self)
+        vars(other)["_text"] = text
+        return other
+
+    def open(
+        self,
+        start: "Callable[[], Host]",  # noqa: ARG002 - each of Ray's processes makes its own
+        costs: Costs,
+        workers: int,  # noqa: ARG002
+        journal: Path | None = None,  # noqa: ARG002
+    ) -> RemoteGrid:
+        """Start the simulation, and open its grid."""
+        from fedlocal.runtimes.ray import SimulationGrid
+
+        return SimulationGrid(self._text, len(costs), self._resources)

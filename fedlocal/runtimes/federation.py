@@ -1,0 +1,76 @@
+"""The federation that a configuration describes, as each process on an engine puts it together by itself."""
+
+import shlex
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from omegaconf import OmegaConf
+
+from fedlocal.actors import one_thread
+from fedlocal.config.build import build
+from fedlocal.config.compose import compose, restore
+from fedlocal.config.schema import Config, ConfigError
+from fedlocal.config.validation import check
+from fedlocal.experiment.setup import prepare
+from fedlocal.flower.grid.backends import Inline
+
+if TYPE_CHECKING:
+    from flwr.app import Context, Message
+
+    from fedlocal.flower.client.clients import Answer
+
+OVERRIDES = "overrides"
+"""The key of an app's run configuration that holds a line of options: ``"actors=2 rounds=3"``."""
+
+
+def composed(line: str) -> Config:
+    """Compose and check the configuration of a line of options, as on the command line.
+
+    Raises
+    ------
+    ConfigError
+        If an option is wrong; the message names it.
+    """
+    try:
+        config = compose(*shlex.split(line))
+    except ValueError as error:
+        raise ConfigError(f"{OVERRIDES}={line!r}: {error}") from error
+    check(config)
+    return config
+
+
+def as_text(config: Config) -> str:
+    """Return a configuration as YAML, all references resolved."""
+    return OmegaConf.to_yaml(config, resolve=True)
+
+
+def client_app_of(text: str) -> "Answer":
+    """Return what answers for the clients of a configuration, the same each time in this process.
+
+    Parameters
+    ----------
+    text : str
+        As `as_text` wrote it.
+    """
+    with one_thread():
+        return _client_app(text)
+
+
+@lru_cache(maxsize=1)
+def _client_app(text: str) -> "Answer":
+    from fedlocal.flower.client.clients import Own
+    from fedlocal.flower.compat.logs import quiet
+
+    config = compose()
+    restore(config, cast(dict[str, Any], OmegaConf.create(text)))
+    with quiet():
+        setting = prepare(config, build(config, "strategy"), Inline())
+    client = setting.client or Own()
+    return client.app(setting.slices, setting.new_model, setting.training)
+
+
+def answer(text: str, message: "Message", context: "Context") -> "Message":
+    """Have the client app of a configuration answer a message, with one BLAS thread."""
+    app = client_app_of(text)
+    with one_thread():
+        return app(message, context)

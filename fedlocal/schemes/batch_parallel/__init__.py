@@ -1,0 +1,1 @@
+"""The batch queue: a coordinator hands batches to processors, and adds their gradients."""

@@ -1,0 +1,180 @@
+"""What the schemes with actors share: a strategy's rounds on a backend, and the times of a round."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.actors import one_thread
+from fedlocal.flower.admission.strict import WEIGHT, Strict
+from fedlocal.flower.client.clients import Client, Own, start_host
+from fedlocal.flower.compat.logs import quiet
+from fedlocal.flower.grid.local_grid import OpenGrid
+from fedlocal.flower.server.round_loop import Evaluate, FederatedRound, RoundLoop, Strategy
+from fedlocal.flower.server.server_app import run_server, server_app
+from fedlocal.models import untrained_of
+from fedlocal.results import MOST_LISTED, Checkpoint, MessageError, Round, joined, phases
+from fedlocal.schemes.base import Capture, Setting
+from fedlocal.strategies.checkpointing import restore, state_of
+
+
+def federate(
+    setting: Setting,
+    strategy: Strategy,
+    evaluate: Evaluate,
+    on_round: Callable[[FederatedRound, Round, Capture], None],
+    start: Checkpoint | None,
+) -> None:
+    """Run a strategy's rounds over the setting's actors.
+
+    Parameters
+    ----------
+    setting : Setting
+        Of the run.
+    strategy : Strategy
+        Configures and aggregates.
+    evaluate : callable
+        Central evaluation: a round's number and the global arrays, to metrics.
+    on_round : callable
+        Called with each round as the loop and as the results room know it, and how to capture it.
+    start : Checkpoint, optional
+        Where an earlier run was captured.
+    """
+    slices, training = setting.slices, setting.training
+    sizes = slices.training_sizes
+    costs = sizes.astype(np.float64)
+    weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
+    client = setting.client or Own()
+    losses = {*client.losses, *([key] if (key := getattr(strategy, "train_loss_key", "")) else [])}
+    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=sorted(losses))
+    loop = RoundLoop(
+        strategy,
+        setting.rounds,
+        training.seed,
+        evaluate,
+        admission,
+        setting.min_results,
+        setting.round_timeout,
+        setting.presences,
+        untrained_of(setting.new_model()),
+    )
+    begun = time.perf_counter()
+    with (
+        quiet(),
+        one_thread(),  # aggregation is a product of matrices too
+        setting.backend.open(
+            partial(start_host, client, slices, setting.new_model, training),
+            costs,
+            setting.workers,
+            setting.journal,
+        ) as grid,
+    ):
+        if start:
+            restore(strategy, start.part("strategy").arrays)
+            grid.restore(start.part("grid").arrays)
+        initial = start.part("model").arrays if start else setting.new_model().arrays
+        first, after = True, start.round if start else 0
+        start_up = time.perf_counter() - begun
+
+        def observe(one: FederatedRound) -> None:
+            nonlocal first
+            seconds = {"start-up": start_up} if first else {}
+            first = False
+            if one.number:
+                seconds |= times(one)
+            rows = _trained_rows(one, setting, client) if one.number else None
+            recorded = replace(as_round(one, seconds), trained_rows=rows)
+            on_round(one, recorded, partial(capture, one, strategy, grid))
+
+        run_server(server_app(loop, initial, observe, after), grid)
+
+
+def _trained_rows(one: FederatedRound, setting: Setting, client: Client) -> int | None:
+    """Return how many rows the replies to training are of, as often as each was visited."""
+    if not client.visits_all_rows:
+        return None
+    sizes = setting.slices.training_sizes[list(one.client_metrics)]
+    return setting.training.local_epochs * int(sizes.sum())
+
+
+def capture(one: FederatedRound, strategy: Strategy, grid: OpenGrid) -> dict[str, NDArray[Any]]:
+    """Return all that the rounds after this one depend on; nobody writes to these arrays again."""
+    return joined({"model": one.arrays, "strategy": state_of(strategy), "grid": grid.state()})
+
+
+def times(one: FederatedRound) -> dict[str, float]:
+    """Return the seconds of a round: four spans that follow one another, and what lies beside them.
+
+    Dispatch ends when the first actor starts, training when the last one ends, collection when all replies
+    are decoded and admitted. Aggregation is what is left of it then: while actors train, it takes no time of
+    its own. `busy` and `idle` are worker-seconds within the four.
+    """
+    exchange, spans = one.exchange, one.spans
+    if exchange is None:  # an engine does not tell when clients worked
+        spans = {**spans, "dispatch": spans["configure"], "training": spans["exchange"]}
+        return {span: spans[span] for span in ("dispatch", "training", "aggregation", "evaluation")}
+    seconds = {"dispatch": spans["configure"] + spans["exchange"], "training": 0.0, "collection": 0.0}
+    busy = 0.0
+    if exchange.handlings:
+        first = min(handling.started for handling in exchange.handlings)
+        last = max(handling.ended for handling in exchange.handlings)
+        before, training = first - exchange.begun, last - first
+        busy = sum(handling.seconds for handling in exchange.handlings)
+        seconds = {
+            "dispatch": spans["configure"] + before,
+            "training": training,
+            "collection": spans["exchange"] - before - training,
+        }
+        aggregation = sum(max(0.0, end - max(begun, last)) for begun, end in one.averaging)
+        seconds["collection"] -= aggregation
+        seconds["aggregation"] = aggregation
+    seconds["aggregation"] = seconds.get("aggregation", 0.0) + spans["aggregation"]
+    idle = max(0.0, exchange.workers * sum(seconds.values()) - busy)
+    return {**seconds, "evaluation": spans["evaluation"], "busy": busy, "idle": idle}
+
+
+def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
+    """Return a round as the results room records it."""
+    actors = {actor: phases.of_actor("train", reported) for actor, reported in one.client_metrics.items()}
+    for actor, reported in one.client_evaluations.items():
+        actors[actor] = {**actors.get(actor, {}), **phases.of_actor("client", reported)}
+    if one.exchange:
+        begun = one.exchange.begun - one.spans["configure"]
+        for handling in one.exchange.handlings:
+            if handling.partition in actors:
+                actors[handling.partition] |= {
+                    "seconds": handling.seconds,
+                    "started": handling.started - begun,
+                    "worker": handling.worker,
+                }
+    metrics = {
+        **phases.of_phase("train", one.train_metrics),
+        **phases.of_phase("client", one.evaluate_metrics),
+        **phases.of_model(one.server_metrics),
+        **_available(one),
+    }
+    return Round(one.number, seconds, metrics, actors, errors(one), absent=_absent(one))
+
+
+def errors(one: FederatedRound) -> tuple[MessageError, ...]:
+    """Return the errors of both phases, training first, actors in ascending order."""
+    trained = [MessageError(actor, "train", reason) for actor, reason in sorted(one.errors.items())]
+    evaluated = sorted(one.evaluation_errors.items())
+    return (*trained, *(MessageError(actor, "client", reason) for actor, reason in evaluated))
+
+
+def _available(one: FederatedRound) -> dict[str, float]:
+    return {"available": float(one.presence.there.sum())} if one.presence else {}
+
+
+def _absent(one: FederatedRound) -> dict[int, str]:
+    """Return which actors were away or left in mid-round; of a crowd, nothing but its number is recorded."""
+    if one.presence is None or len(one.presence.there) > MOST_LISTED:
+        return {}
+    there, lost = one.presence
+    away = dict.fromkeys(np.flatnonzero(~there).tolist(), "away")
+    return away | dict.fromkeys(np.flatnonzero(there & lost).tolist(), "left")

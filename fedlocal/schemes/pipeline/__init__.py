@@ -1,0 +1,1 @@
+"""The pipeline: loaders, forward and backward actors, in stages."""

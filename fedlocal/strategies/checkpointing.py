@@ -1,0 +1,103 @@
+"""The state of strategies, what a round leaves to the next one, as named arrays for checkpoints.
+
+A strategy's class declares nothing of the kind, so it is declared here for each one that comes with fedlocal.
+One that is not declared, or a subclass of one, runs like any other but cannot be resumed: it might go on with
+less than it knew, and nobody would notice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flwr.app import ArrayRecord
+from flwr.serverapp import strategy as flower
+from flwr.serverapp.strategy import Strategy
+from numpy.typing import NDArray
+
+from fedlocal.flower.messages.arrays import array_record, ndarrays
+from fedlocal.strategies.fedavg import FedAvg
+from fedlocal.strategies.no_aggregation import Alone
+from fedlocal.strategies.norm_clipping import NormClipping
+from fedlocal.strategies.qfedavg import QFedAvg
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the value of an attribute becomes arrays, and arrays the value."""
+
+    arrays_of: Callable[[Any], Arrays]
+    value_of: Callable[[Arrays], Any]
+
+
+def _with_nodes(models: Mapping[int, ArrayRecord]) -> dict[str, NDArray[Any]]:
+    return {
+        f"{node}/{name}": array for node, record in models.items() for name, array in ndarrays(record).items()
+    }
+
+
+def _by_node(arrays: Arrays) -> dict[int, ArrayRecord]:
+    models: dict[int, dict[str, NDArray[Any]]] = {}
+    for path, array in arrays.items():
+        node, _, name = path.partition("/")
+        models.setdefault(int(node), {})[name] = array
+    return {node: array_record(model) for node, model in models.items()}
+
+
+NAMED = Kind(dict, dict)
+LISTED = Kind(lambda arrays: {str(at): array for at, array in enumerate(arrays)}, lambda a: list(a.values()))
+RECORD = Kind(ndarrays, array_record)
+RECORDS = Kind(_with_nodes, _by_node)
+
+Attributes = Mapping[str, Kind]
+_ADAPTIVE: Attributes = {"current_arrays": NAMED, "m_t": NAMED, "v_t": NAMED}
+DECLARED: Mapping[type[Strategy], Attributes] = {
+    Alone: {"models": RECORDS},
+    FedAvg: {},
+    NormClipping: {},
+    flower.Bulyan: {},
+    flower.FedAdagrad: _ADAPTIVE,
+    flower.FedAdam: _ADAPTIVE,
+    flower.FedAvg: {},
+    flower.FedAvgM: {"current_arrays": RECORD, "momentum_vector": LISTED},
+    flower.FedMedian: {},
+    flower.FedProx: {},
+    flower.FedTrimmedAvg: {},
+    flower.FedYogi: _ADAPTIVE,
+    flower.Krum: {},
+    flower.MultiKrum: {},
+    flower.QFedAvg: {"current_arrays": RECORD},
+    QFedAvg: {"current_arrays": RECORD},
+}
+"""By class, the attributes that a round changes; None and nothing at all are the same to all of them."""
+
+
+def why_not_resumable(strategy: Strategy) -> str | None:
+    """Say why a run with this strategy cannot be resumed; None if it can."""
+    kind = type(strategy)
+    if kind in DECLARED:
+        return None
+    return f"the state of strategy {kind.__module__}.{kind.__qualname__} is not declared"
+
+
+def state_of(strategy: Strategy) -> dict[str, NDArray[Any]]:
+    """Return a strategy's state, nothing of one that is not declared.
+
+    The arrays are not copied, since it never writes to them again.
+    """
+    return {
+        f"{attribute}/{name}": np.asarray(array)
+        for attribute, kind in DECLARED.get(type(strategy), {}).items()
+        for name, array in kind.arrays_of(getattr(strategy, attribute) or {}).items()
+    }
+
+
+def restore(strategy: Strategy, state: Arrays) -> None:
+    """Give a new strategy the state that `state_of` returned of another one."""
+    for attribute, kind in DECLARED[type(strategy)].items():
+        start = f"{attribute}/"
+        arrays = {path[len(start) :]: array for path, array in state.items() if path.startswith(start)}
+        if arrays:
+            setattr(strategy, attribute, kind.value_of(arrays))

@@ -1,0 +1,114 @@
+"""How many malicious actors a robust strategy withstands, said before anything runs: often it is none."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from flwr.serverapp.strategy import Bulyan, FedMedian, FedTrimmedAvg, MultiKrum, Strategy
+
+from fedlocal.availability import Presences
+from fedlocal.strategies.norm_clipping import NormClipping
+
+ROBUST = (Bulyan, FedMedian, FedTrimmedAvg, MultiKrum, NormClipping)
+
+
+class WeakStrategyError(ValueError):
+    """A strategy could give no model."""
+
+
+def weakness(strategy: Strategy, presences: Presences, actors: int, rounds: int, malicious: int) -> str:
+    """Say that a robust strategy withstands fewer malicious actors than there are, or none; else nothing.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        Any; most defend against nobody and do not claim to.
+    presences : callable
+        Which actors are there, by round.
+    actors, rounds : int
+        How many there are.
+    malicious : int
+        How many of the actors are known to be; strategies are judged by one at least.
+
+    Raises
+    ------
+    WeakStrategyError
+        If it is Bulyan, which gives no model in rounds of too few replies.
+    """
+    if not isinstance(strategy, ROBUST) or (isinstance(strategy, NormClipping) and strategy.norm is not None):
+        return ""
+    number, replies = min(_replies(strategy, presences, actors, rounds), key=lambda pair: pair[1])
+    feared, withstood = max(1, malicious), withstands(strategy, replies)
+    name = type(strategy).__name__
+    assumed: int = getattr(strategy, "num_malicious_nodes", feared)
+    told = f"{replies} repl{'y' if replies == 1 else 'ies'}"
+    told += " a round" if presences() is None else f" in round {number}"
+    if isinstance(strategy, Bulyan) and replies < 4 * assumed + 3:
+        fewer = f", or strategy.num_malicious_nodes={(replies - 3) // 4}" if replies >= 3 else ""
+        raise WeakStrategyError(
+            f"strategy.num_malicious_nodes={assumed}: {name} gives a model of {4 * assumed + 3} replies at "
+            f"least, and there are {told}; take more actors{fewer}"
+        )
+    if withstood >= feared:
+        return ""
+    return (
+        f"{name} with {told} withstands {withstood or 'no'} malicious "
+        f"actor{'s' * (withstood > 1)}; against {feared} it needs {_needs(strategy, replies, feared)}"
+    )
+
+
+def withstands(strategy: Strategy, replies: int, malicious: int | None = None) -> int:
+    """Return how many malicious actors a strategy withstands among so many that reply.
+
+    The conditions are those of the strategies' papers.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        A robust one.
+    replies : int
+        Of one round.
+    malicious : int, optional
+        In place of what the strategy is told to assume.
+    """
+    if isinstance(strategy, FedTrimmedAvg):
+        return int(strategy.beta * replies)
+    if not isinstance(strategy, Bulyan | MultiKrum):
+        return max(0, replies - 1) // 2
+    assumed = strategy.num_malicious_nodes if malicious is None else malicious
+    least = 4 * assumed + 3 if isinstance(strategy, Bulyan) else 2 * assumed + 3
+    if isinstance(strategy, MultiKrum):
+        least = max(least, strategy.num_nodes_to_select + assumed + 2)
+    return assumed if replies >= least else 0
+
+
+def _needs(strategy: Strategy, replies: int, malicious: int) -> str:
+    """Return with what a strategy would withstand so many."""
+    if isinstance(strategy, FedTrimmedAvg):
+        shares = (percent / 100 for percent in range(1, 50))
+        beta = next((share for share in shares if int(share * replies) >= malicious), None)
+        other = "" if beta is None else f", or strategy.beta={beta}"
+        if not strategy.beta:
+            return f"strategy.beta above 0{other}"
+        return f"{_least(strategy, malicious)} replies{other}"
+    told = hasattr(strategy, "num_malicious_nodes") and strategy.num_malicious_nodes != malicious
+    option = f" and strategy.num_malicious_nodes={malicious}" if told else ""
+    return f"{_least(strategy, malicious)} replies{option}"
+
+
+def _least(strategy: Strategy, malicious: int) -> int:
+    return next(number for number in count(1) if withstands(strategy, number, malicious) >= malicious)
+
+
+def _replies(strategy: Strategy, presences: Presences, actors: int, rounds: int) -> Iterator[tuple[int, int]]:
+    """Yield rounds, and how many of those that are asked can reply; not those that are left out."""
+    fraction, least = getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1)
+    known = presences()
+    if known is None:
+        yield 1, max(int(actors * fraction), least)
+        return
+    available = max(least, getattr(strategy, "min_available_nodes", 1))
+    yield 1, actors  # where all rounds are left out
+    for number, presence in zip(range(1, rounds + 1), known, strict=False):
+        there = int(presence.there.sum())
+        if there >= max(1, available):
+            yield number, min(max(int(there * fraction), least), int(presence.to_the_end.sum()))

@@ -1,0 +1,277 @@
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fedlocal.figures import (
+    availability,
+    comparison,
+    label_distribution,
+    learning_curves,
+    representative,
+    states,
+    target_distribution,
+    timeline,
+)
+from fedlocal.results import Arm, History, MessageError, Occupancy, ResultsError, Round, SweepRow, Work
+from fedlocal.results.rounds import MOST_LISTED
+
+
+def pixels(path: Path) -> NDArray[np.float64]:
+    from matplotlib.image import imread
+
+    return np.asarray(imread(path), dtype=np.float64)[..., :3]
+
+
+def assert_drawn(path: Path) -> None:
+    """Assert that a figure has content, and none at its very edge, where something would be cut off."""
+    image = pixels(path)
+    assert min(image.shape[:2]) > 200
+    assert (image < 0.9).any(axis=2).mean() > 0.003
+    for edge in (image[:2], image[-2:], image[:, :2], image[:, -2:]):
+        assert (edge > 0.99).all()
+
+
+def history(rounds: int, metrics: Callable[[int], dict[str, float]]) -> History:
+    made = History()
+    for number in range(rounds):
+        made.record(Round(number, metrics=metrics(number)))
+    return made
+
+
+def good(number: int) -> dict[str, float]:
+    return {"loss": 2.3 / (number + 1), "accuracy": 1 - 0.9 / (number + 1)}
+
+
+@pytest.mark.parametrize(
+    "histories",
+    [
+        {"federated": history(21, good), "sequential, 1 thread": history(21, good)},
+        {"one point": history(1, good)},
+        {"regression": history(5, lambda n: {"loss": 1000.0**-n})},
+        {"gaps": history(9, lambda n: {"loss": math.nan if n in (3, 4) else math.inf if n == 5 else 1.0})},
+        {"nothing finite": history(3, lambda _: {"loss": math.nan, "accuracy": math.nan})},
+        {"$a$ [b]": history(200, good)},
+        {f"local, actor {index}": history(5, good) for index in range(9)},
+        {"never evaluated": history(3, lambda _: {"train-loss": 1.0})},
+        {},
+    ],
+    ids=lambda histories: next(iter(histories), "none"),
+)
+def test_learning_curves_are_drawn(tmp_path: Path, histories: dict[str, History]) -> None:
+    learning_curves(histories, tmp_path / "curves.png")
+    assert_drawn(tmp_path / "curves.png")
+
+
+@pytest.mark.parametrize(
+    ("actors", "classes"), [(4, 10), (1, 2), (24, 16), (100, 10), (4, 100), (1000, 100), (2000, 3)]
+)
+def test_labels_are_drawn_at_all_sizes(tmp_path: Path, actors: int, classes: int) -> None:
+    rng = np.random.default_rng([actors, classes])
+    counts = rng.multinomial(100_000, rng.dirichlet(np.full(classes, 0.3), actors))
+    counts[0] = 0 if actors > 1 else counts[0]
+    label_distribution(counts, [f"class {index}" for index in range(classes)], tmp_path / "labels.png")
+    assert_drawn(tmp_path / "labels.png")
+
+
+@pytest.mark.parametrize(("actors", "classes", "names"), [(4, 10, 9), (0, 3, 3), (3, 0, 0)])
+def test_labels_without_sense_are_refused(tmp_path: Path, actors: int, classes: int, names: int) -> None:
+    with pytest.raises(ResultsError, match=r"expected \(actors, classes\)"):
+        label_distribution(np.zeros((actors, classes), np.int64), ["x"] * names, tmp_path / "labels.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("actors", [1, 4, 40, 1000])
+def test_targets_are_drawn_at_all_sizes(tmp_path: Path, actors: int) -> None:
+    rng = np.random.default_rng(actors)
+    quantiles = np.sort(rng.normal(size=(actors, 5)), axis=1)
+    sizes = rng.integers(1, 400, actors)
+    if actors > 1:
+        quantiles[0], sizes[0] = np.nan, 0
+    target_distribution(quantiles, sizes, tmp_path / "targets.png")
+    assert_drawn(tmp_path / "targets.png")
+
+
+def test_targets_without_sense_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"expected \(actors, 5\)"):
+        target_distribution(np.zeros((3, 4)), np.ones(3, np.int64), tmp_path / "targets.png")
+
+
+def worked(number: int, workers: int, actors: int, batches: int, seconds: float = 0.01) -> Round:
+    """Return a round in which each actor works on some batches, in waves, on whichever worker is free."""
+    rng, now, work = np.random.default_rng(number), 0.2 * seconds, []
+    for _ in range(batches):
+        free = np.full(workers, now)
+        for actor in range(actors):
+            worker = int(free.argmin())
+            work.append(Work(actor, worker, float(free[worker]), float(seconds * rng.uniform(0.5, 1.5))))
+            free[worker] += work[-1].seconds
+        now = free.max() + 0.1 * seconds
+    return Round(number, {"training": now}, work=work)
+
+
+ROUNDS = {
+    "the default": [worked(number, 2, 4, 1, 0.1 if number == 1 else 0.01) for number in range(1, 21)],
+    "one stretch": [worked(1, 1, 1, 1, 2.0)],
+    "32 actors": [worked(number, 2, 32, 1) for number in (1, 2)],
+    "many actors": [worked(1, 2, 1000, 1, 1e-6)],
+    "waves": [worked(1, 2, 8, 500)],
+    "waves, then few": [worked(1, 2, 8, 500), worked(2, 2, 8, 1)],
+    "waves on 16 workers": [worked(1, 16, 16, 200)],
+    "80 workers": [worked(1, 80, 100, 1)],
+    "hardly any time": [Round(1, work=[Work(0, 0, 0.0, 1e-9)])],
+}
+
+
+@pytest.mark.parametrize("rounds", ROUNDS.values(), ids=ROUNDS.keys())
+def test_timelines_are_drawn(tmp_path: Path, rounds: list[Round]) -> None:
+    timeline(representative(rounds), tmp_path / "timeline.png")
+    assert_drawn(tmp_path / "timeline.png")
+
+
+def painted(path: Path, colour: str) -> float:
+    """Return which part of a figure has a colour."""
+    from matplotlib.colors import to_rgb
+
+    return float((np.abs(pixels(path) - to_rgb(colour)) < 0.01).all(axis=2).mean())
+
+
+@pytest.mark.parametrize("batches", [1, 100], ids=["stretches", "slices"])
+def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int) -> None:
+    """Worker 0 computes for half of the time and worker 1 for a quarter; in a quarter nobody does."""
+    work = []
+    for batch in range(batches):
+        work += [Work(0, 0, 8 * batch + 1, 4), Work(1, 1, 8 * batch + 5, 2)]
+    occupancy = Occupancy.of(Round(1, {"training": 8.0 * batches}, work=work))
+    assert occupancy is not None
+    timeline([occupancy], tmp_path / "timeline.png")
+    computing, coordination, idle = (
+        painted(tmp_path / "timeline.png", colour) for colour in ("#0072B2", "#E69F00", "#d4d4d4")
+    )
+    assert computing / idle == pytest.approx(6 / 6, rel=0.2)
+    assert coordination / computing == pytest.approx(4 / 6, rel=0.25)
+
+
+def there(number: int, absent: dict[int, str], errors: dict[int, str], *actors: int) -> Round:
+    measured: dict[int, dict[str, float]] = {actor: {} for actor in actors}
+    failed = tuple(MessageError(actor, "train", reason) for actor, reason in errors.items())
+    return Round(number, metrics={"available": 1.0}, actors=measured, errors=failed, absent=absent)
+
+
+def test_the_state_of_each_actor_in_a_round_is_read() -> None:
+    rounds = [
+        Round(0),
+        there(1, {0: "away"}, {}, 1, 2),
+        there(2, {2: "left"}, {1: "crash"}, 0),
+        there(3, {0: "away"}, {}, 0),  # of scheme=local: its model is evaluated all the same
+    ]
+    table = states(rounds, 4)
+    assert table is not None
+    away, spared, part, left, failed = range(5)
+    np.testing.assert_array_equal(
+        table.T, [[away, part, part, spared], [part, failed, left, spared], [away, *[spared] * 3]]
+    )
+
+
+def test_an_availability_is_not_drawn_where_all_actors_are_always_there_or_too_many() -> None:
+    assert states([Round(0), Round(1, actors={0: {}})], 1) is None
+    assert states([there(1, {}, {}, 0)], MOST_LISTED + 1) is None
+
+
+@pytest.mark.parametrize(("actors", "rounds"), [(1, 1), (5, 40), (2000, 300)])
+def test_availabilities_are_drawn_at_all_sizes(tmp_path: Path, actors: int, rounds: int) -> None:
+    table = np.random.default_rng(0).integers(0, 5, (actors, rounds)).astype(np.int8)
+    availability(table, tmp_path / "availability.png")
+    assert_drawn(tmp_path / "availability.png")
+
+
+def test_an_availability_without_rounds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="expected \\(actors, rounds\\)"):
+        availability(np.zeros((3, 0), np.int8), tmp_path / "availability.png")
+
+
+def test_the_first_the_middle_and_the_last_round_are_drawn() -> None:
+    rounds = [Round(0), *(worked(number, 2, 4, 1, 1 + number % 5) for number in range(1, 10)), Round(10)]
+    assert [occupancy.number for occupancy in representative(rounds)] == [1, 7, 9]
+    assert [occupancy.number for occupancy in representative(rounds[:3])] == [1, 2]
+    assert [occupancy.number for occupancy in representative(rounds[:2])] == [1]
+    assert representative([Round(0), Round(1, actors={0: {"seconds": 1.0}})]) == []
+
+
+def test_a_timeline_without_a_round_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="it is known when the actors worked"):
+        timeline([], tmp_path / "timeline.png")
+
+
+def run(number: int, accuracy: float | None = 0.9, speed_up: float | None = 1.5, **keys: object) -> SweepRow:
+    arms = (Arm("federated", accuracy, 0.1, 2.0), Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up))
+    return SweepRow(str(number), "completed", None, {key: str(value) for key, value in keys.items()}, arms)
+
+
+ALPHAS_AND_SEEDS = list(product((0.1, 1, 10), (0, 1)))
+SWEEPS = {
+    "one": [run(0, actors=4)],
+    "many values": [run(n, 0.9, actors=n) for n in range(1, 33)],
+    "lines": [run(0, actors=a, partition=p) for a, p in product((1, 2, 4, 8), ("iid", "shards"))],
+    "lines over seeds": [run(0, 0.8 + seed / 50, alpha=alpha, seed=seed) for alpha, seed in ALPHAS_AND_SEEDS],
+    "only seeds": [run(n, 0.8 + n / 50, seed=n) for n in range(3)],
+    "names": [run(n, 0.5 + n / 40, partition=f"partition_{n}", seed=0) for n in range(16)],
+    "long names": [run(n, 0.9, a=f"{n} {'long ' * 10}", b=n % 2, c=n % 3) for n in range(12)],
+    "very many": [run(n, 0.9, kind=f"kind {n}") for n in range(150)],
+    "regression": [run(n, None, None, actors=n + 1) for n in range(4)],
+    "diverged": [run(n, math.nan, math.nan, model=f"m{n}") for n in range(2)],
+    "failures": [
+        run(0, model="a"),
+        SweepRow("1", "failed"),
+        SweepRow("2", "unreadable"),
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", SWEEPS.values(), ids=SWEEPS.keys())
+def test_sweeps_are_drawn(tmp_path: Path, rows: list[SweepRow]) -> None:
+    comparison(rows, tmp_path / "comparison.png")
+    assert_drawn(tmp_path / "comparison.png")
+
+
+def test_a_sweep_without_a_result_has_no_figure(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="none of 1 runs has completed"):
+        comparison([SweepRow("0", "failed")], tmp_path / "comparison.png")
+
+
+def test_drawing_leaves_the_style_as_it_was(tmp_path: Path) -> None:
+    import matplotlib as mpl
+
+    before = mpl.rcParams.copy()
+    learning_curves({"federated": history(3, good)}, tmp_path / "curves.png")
+    assert mpl.rcParams.copy() == before
+
+
+def test_drawing_needs_no_pyplot(tmp_path: Path) -> None:
+    code = """
+import sys, numpy as np
+from fedlocal.results import *
+from fedlocal.figures import *
+learning_curves({}, "c.png")
+label_distribution(np.ones((2, 2), np.int64), "ab", "l.png")
+target_distribution(np.ones((2, 5)), np.ones(2, np.int64), "t.png")
+timeline([Occupancy.of(Round(1, work=[Work(0, 0, 0.0, 1.0)]))], "w.png")
+comparison([SweepRow("0", "completed", arms=(Arm("federated", 0.5, 0.5, 1.0),))], "s.png")
+print("matplotlib.pyplot" in sys.modules)
+"""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))}
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env, cwd=tmp_path)
+    assert shown.stdout.strip() == "False"
+
+
+def test_a_figure_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="cannot write"):
+        learning_curves({}, tmp_path / "missing" / "curves.png")

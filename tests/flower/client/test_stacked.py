@@ -1,0 +1,98 @@
+"""Small clients answered together send what each would send alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from flwr.app import ConfigRecord, Message, RecordDict
+
+from fedlocal.actors import Outcome, Request, Wire, raw
+from fedlocal.data import Partition, Rows, Shards, Slices
+from fedlocal.data.skew import NoSkew
+from fedlocal.flower.client.default_client import client_app
+from fedlocal.flower.client.stacked import together
+from fedlocal.flower.compat import private
+from fedlocal.flower.messages.arrays import array_record
+from fedlocal.flower.messages.codec import encode_content, encode_request
+from fedlocal.flower.node.client_runner import ClientActors, Host, node_of
+from fedlocal.models import MLP
+from fedlocal.models.training_run import NewModel, Training
+from fedlocal.seeds import Stream, generator
+
+TRAINING = Training(seed=5, batch_size=4, local_epochs=2)
+NEW_MODEL = NewModel(partial(MLP, hidden=[6], learning_rate=0.1), inputs=4, outputs=3, classes=True, seed=5)
+SIZES = [9, 9, 9, 9, 5, 9]
+
+
+@pytest.fixture
+def slices() -> Iterator[Slices]:
+    rng, owner = np.random.default_rng(0), np.repeat(np.arange(len(SIZES)), SIZES)
+    rows = Rows(rng.random((len(owner), 4), dtype=np.float32), rng.integers(3, size=len(owner)))
+    skew_draw, held_out_draw = (partial(generator, 5, stream) for stream in (Stream.SKEW, Stream.HELD_OUT))
+    with Shards.create(rows, Partition.from_owner(owner, len(SIZES))) as shards:
+        yield Slices(shards, NoSkew(), (4,), 0.0, skew_draw, held_out_draw)
+
+
+def actors(slices: Slices, training: Training = TRAINING, new_model: NewModel = NEW_MODEL) -> ClientActors:
+    def start() -> Host:
+        app, many = client_app(slices, new_model, training), together(slices, new_model, training)
+        return Host(app, len(SIZES), 5, 1, together=many)
+
+    return ClientActors(start)
+
+
+def requests(kinds: Sequence[str] = ("train",) * len(SIZES), mu: float = 0.0) -> list[Request]:
+    private.become_server(1)
+    values = ConfigRecord({"server-round": 3, "proximal-mu": mu})
+    content = RecordDict({"arrays": array_record(NEW_MODEL().arrays), "config": values})
+    header, arrays = encode_content(content)
+    made = []
+    for partition, kind in enumerate(kinds):
+        message = Message(content, node_of(partition), kind)
+        private.set_message_id(message, f"{partition}:1")
+        made.append(Request(partition, Wire(header, encode_request(message), arrays), b""))
+    return made
+
+
+def as_bytes(outcome: Outcome) -> tuple[bytes, bytes, list[bytes], bytes]:
+    reply, state = outcome
+    return reply.header, reply.body, [bytes(raw(array)) for array in reply.arrays], state
+
+
+def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(slices: Slices) -> None:
+    behaviour, some = actors(slices), requests()[:4]
+    assert behaviour.together(requests()) == 4  # the fifth has other rows
+    alone = [as_bytes(behaviour.handle(request.actor, request.message, request.state)) for request in some]
+    assert [as_bytes(outcome) for outcome in behaviour.handle_together(some)] == alone
+
+
+def test_only_equal_requests_to_train_are_answered_together(slices: Slices) -> None:
+    behaviour = actors(slices)
+    assert behaviour.together(requests(["train", "train", "evaluate", "train"])) == 2
+    assert behaviour.together(requests(["train", "train.other", "train"])) == 1
+    assert behaviour.together(requests(["evaluate", "evaluate"])) == 1
+    with_state = requests()
+    with_state[1] = replace(with_state[1], state=b"something")
+    assert behaviour.together(with_state) == 1
+    assert behaviour.together([*requests()[:2], *requests()[2:]]) == 2
+    assert behaviour.together(requests(mu=0.1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("training", "new_model"),
+    [
+        (replace(TRAINING, accumulate=2), NEW_MODEL),
+        (replace(TRAINING, keep_optimizer=True), NEW_MODEL),
+        (TRAINING, replace(NEW_MODEL, factory=partial(MLP, hidden=[6], momentum=0.9))),
+        (TRAINING, replace(NEW_MODEL, factory=partial(MLP, hidden=[1000, 1000]))),
+    ],
+)
+def test_a_message_that_a_stack_cannot_train_is_answered_alone(
+    slices: Slices, training: Training, new_model: NewModel
+) -> None:
+    behaviour = actors(slices, training, new_model)
+    assert behaviour.together(requests()) == 1
+    with pytest.raises(TypeError, match="one request at a time"):
+        behaviour.handle_together(requests())
