@@ -20,7 +20,7 @@ from fedlocal import Predictor, compose
 from fedlocal.actors import usable_cores
 from fedlocal.data import Dataset, Rows
 from fedlocal.data.sources.feature_scaling import scaling
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 
 FIELDS = ["model", "rows", "arm", "rows_per_s", "ratio", "ratio_q25", "ratio_q75"]
 Turn = Callable[[], object]
@@ -45,19 +45,19 @@ CASES = (
 )
 
 
-def blueprint(case: Case) -> tuple[Blueprint, Mapping[str, NDArray[np.float32]]]:
+def untrained(case: Case) -> tuple[ModelSpec, Mapping[str, NDArray[np.float32]]]:
     """Return an untrained model: its answers are nonsense, and take as long as any."""
     images = np.arange(2 * case.side**2, dtype=np.uint8).reshape(2, case.side, case.side)
     scaled = scaling(images, "unit", 255)
     rows, shape = Rows(scaled(images), np.arange(2)), (case.side, case.side)
     dataset = Dataset("images", rows, rows, np.arange(10), shape, scaling=scaled)
-    described = Blueprint.of_run(compose(f"model.hidden={list(case.hidden)}"), dataset, {})
+    described = ModelSpec.of_run(compose(f"model.hidden={list(case.hidden)}"), dataset, {})
     return described, described.new_model()().arrays
 
 
 def anew(case: Case, workers: int, x: NDArray[np.uint8]) -> None:
     """Start workers, ask, and end them."""
-    with Predictor(*blueprint(case), workers=workers) as predictor:
+    with Predictor(*untrained(case), workers=workers) as predictor:
         predictor.outputs(x)
 
 
@@ -66,8 +66,8 @@ def measured(case: Case, workers: int, repeats: int) -> dict[str, list[float]]:
     shape = (case.rows, case.side, case.side)
     x = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     with (
-        closing(Predictor(*blueprint(case), workers=1)) as one,
-        closing(Predictor(*blueprint(case), workers=workers)) as pool,
+        closing(Predictor(*untrained(case), workers=1)) as one,
+        closing(Predictor(*untrained(case), workers=workers)) as pool,
     ):
         arms: dict[str, Turn] = {
             "one process": partial(one.outputs, x),

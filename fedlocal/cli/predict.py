@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fedlocal.data import Dataset
-    from fedlocal.inference.model_spec import Blueprint
+    from fedlocal.inference.model_spec import ModelSpec
     from fedlocal.inference.predictor import Predictor
 
 
@@ -80,7 +80,7 @@ def _of_test_rows(request: Request, predictor: "Predictor") -> None:
         print(f"mean squared error {np.square(errors, dtype=np.float64).mean():.4g} {of}")
 
 
-def _own_data(name: str, blueprint: "Blueprint") -> "Dataset":
+def _own_data(name: str, blueprint: "ModelSpec") -> "Dataset":
     """Return what the model was trained on: of its test rows alone it is known how to prepare them."""
     from omegaconf import OmegaConf
 

@@ -13,7 +13,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
 from fedlocal.data.dataset import Dataset, Rows, check_finite, traits
 from fedlocal.data.errors import DataError, PartitionError, SkewError
-from fedlocal.data.features import Column, Scaling
+from fedlocal.data.features import Column, FeatureScaling
 from fedlocal.data.fingerprint import Fingerprint, changed, division_of, fingerprint
 from fedlocal.data.partition import Partition, PartitionStrategy, Traits
 from fedlocal.data.shards import Shards
@@ -24,12 +24,12 @@ __all__ = [
     "Column",
     "DataError",
     "Dataset",
+    "FeatureScaling",
     "Fingerprint",
     "Partition",
     "PartitionError",
     "PartitionStrategy",
     "Rows",
-    "Scaling",
     "Shards",
     "Skew",
     "SkewError",

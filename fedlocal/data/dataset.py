@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
-from fedlocal.data.features import Column, Scaling
+from fedlocal.data.features import Column, FeatureScaling
 from fedlocal.data.partition.base import Traits
 
 
@@ -62,11 +62,11 @@ class Dataset:
         Shape of one example before it was flattened: (28, 28) for an image, (64,) for a row of a table.
     groups : ndarray of shape (n_train,) or None
         Natural group id (a person, a device) of each training row.
-    scaling : Scaling or None
+    scaling : FeatureScaling or None
         What made the rows of raw features; None: they are as they were found.
     columns : tuple of Column
         Of the raw table, in the order of its features; empty where they have no names.
-    target_scaling : Scaling or None
+    target_scaling : FeatureScaling or None
         What made real-valued targets of those in original units; None: they are as they were found.
 
     Raises
@@ -81,9 +81,9 @@ class Dataset:
     classes: NDArray[Any] | None
     shape: tuple[int, ...]
     groups: NDArray[Any] | None = None
-    scaling: Scaling | None = None
+    scaling: FeatureScaling | None = None
     columns: tuple[Column, ...] = ()
-    target_scaling: Scaling | None = None
+    target_scaling: FeatureScaling | None = None
 
     def __post_init__(self) -> None:
         for part, rows in (("train", self.train), ("test", self.test)):

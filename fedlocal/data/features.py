@@ -23,7 +23,7 @@ CHUNK = 1 << 14  # numbers handled at once: what is float64 in between stays in 
 
 
 @dataclass(frozen=True, eq=False)
-class Scaling:
+class FeatureScaling:
     """Features on a common scale: ``(x - shift) / factor``.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import Background, BestModel, CheckpointWriter, save_models
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class DivergedError(RuntimeError):
 @contextmanager
 def saving(
     comparison: "Comparison",
-    blueprint: Blueprint,
+    blueprint: ModelSpec,
     about: Mapping[str, Any],
     every: int,
     done: int,
@@ -34,7 +34,7 @@ def saving(
     ----------
     comparison : Comparison
         Tells of its rounds.
-    blueprint : Blueprint
+    blueprint : ModelSpec
         Of the run's model.
     about : mapping of str to Any
         What the run is, for checkpoints.
@@ -56,7 +56,7 @@ def saving(
         yield
 
 
-def save(trained: "Trained", comparison: "Comparison", blueprint: Blueprint) -> None:
+def save(trained: "Trained", comparison: "Comparison", blueprint: ModelSpec) -> None:
     """Write what the run ended with.
 
     Raises

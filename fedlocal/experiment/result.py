@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.display.frames import frame_of
 from fedlocal.figures.notebook import run_html, run_text
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.inference.predictor import Predictor
 from fedlocal.results import Arm, History, ResultsError
 
@@ -32,7 +32,7 @@ class Run:
         Of each arm's final weights.
     models : dict of str to dict
         The final arrays: ``{"model": …}``, or one entry per actor for ``scheme=local``.
-    blueprint : Blueprint or None
+    blueprint : ModelSpec or None
         What must be known to use them; None of a run that an earlier fedlocal saved.
     """
 
@@ -41,7 +41,7 @@ class Run:
     histories: dict[str, History]
     hashes: dict[str, str]
     models: dict[str, Any]
-    blueprint: Blueprint | None = None
+    blueprint: ModelSpec | None = None
 
     def predict(
         self, x: ArrayLike, model: str | None = None, *, workers: int | Literal["auto"] = "auto"

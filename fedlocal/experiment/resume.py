@@ -20,7 +20,7 @@ from fedlocal.experiment.run_folder import (
     stored_options,
     sweep_of,
 )
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import History, arm_folder, load_arrays, read_manifest, read_run
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def read(folder: Path, *, trust: bool = False) -> Run:
     paths = [*folder.glob("model.npz"), *sorted(folder.glob("actor-*.npz"), key=lambda path: len(path.stem))]
     models = {path.stem: load_arrays(path) for path in paths}
     manifest = folder / "model.json"
-    blueprint = Blueprint.read(read_manifest(manifest), manifest, trust=trust) if manifest.is_file() else None
+    blueprint = ModelSpec.read(read_manifest(manifest), manifest, trust=trust) if manifest.is_file() else None
     return Run(folder, list(summary.arms), histories, dict(summary.hashes), models, blueprint)
 
 

@@ -25,7 +25,7 @@ from fedlocal.experiment.setup import prepare
 from fedlocal.experiment.summary import check_data, recorded
 from fedlocal.experiment.tracking import open_trackers, tracked
 from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import (
     DURATION,
     Checkpoint,
@@ -160,7 +160,7 @@ def _run(
             raise ResumeError(f"rounds={config.rounds}: the run in {folder} has done {done} already")
         if folder and resume:  # now that it can go on
             clear(folder, resuming=True)
-        blueprint = Blueprint.of_run(config, setting.dataset, data)
+        blueprint = ModelSpec.of_run(config, setting.dataset, data)
         following, ended = tracked(trackers, config, comparison, overrides), list[Run]()
         with _unsaved(ended), following as tracking, recorded(config, comparison, overrides, data):
             files = saving(comparison, blueprint, about, every, done, idle=not config.checkpoint_every)

@@ -17,7 +17,7 @@ from fedlocal.config.old_addresses import public
 from fedlocal.config.schema import Config
 from fedlocal.config.trust import check_stored
 from fedlocal.config.validation import target_problems
-from fedlocal.data import Column, Dataset, Fingerprint, Scaling
+from fedlocal.data import Column, Dataset, FeatureScaling, Fingerprint
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.worker import NewModel
 from fedlocal.models import ModelFactory, make
@@ -28,7 +28,7 @@ GIVEN = {"inputs", "outputs", "classes", "rng"}
 
 
 @dataclass(frozen=True, eq=False)
-class Blueprint:
+class ModelSpec:
     """A model without its arrays.
 
     Parameters
@@ -43,7 +43,7 @@ class Blueprint:
         The labels, index = class code; None for real targets.
     shape : tuple of int
         Of one raw example.
-    scaling : Scaling or None
+    scaling : FeatureScaling or None
         From raw features to those that the model sees; None: as they are.
     columns : tuple of Column
         Of a raw table; empty where features have no names.
@@ -51,7 +51,7 @@ class Blueprint:
         Of what it was trained on; empty where an earlier fedlocal did not say.
     origin : Path or None
         The file that says so, if it is not to be trusted: then what it names is built only if it is known.
-    target_scaling : Scaling or None
+    target_scaling : FeatureScaling or None
         From real targets in their own units to what the model gives; None: it gives those.
     """
 
@@ -61,14 +61,14 @@ class Blueprint:
     outputs: int
     classes: NDArray[Any] | None
     shape: tuple[int, ...]
-    scaling: Scaling | None
+    scaling: FeatureScaling | None
     columns: tuple[Column, ...]
     data: Fingerprint = field(default_factory=dict)
     origin: Path | None = None
-    target_scaling: Scaling | None = None
+    target_scaling: FeatureScaling | None = None
 
     @classmethod
-    def of_run(cls, config: Config, dataset: Dataset, data: Fingerprint) -> "Blueprint":
+    def of_run(cls, config: Config, dataset: Dataset, data: Fingerprint) -> "ModelSpec":
         """Return that of a run's model."""
         return cls(
             config=cast(Any, OmegaConf.to_container(cast(Any, config), resolve=True, enum_to_str=True)),
@@ -84,7 +84,7 @@ class Blueprint:
         )
 
     @classmethod
-    def read(cls, manifest: Mapping[str, Any], path: Path, *, trust: bool = False) -> "Blueprint":
+    def read(cls, manifest: Mapping[str, Any], path: Path, *, trust: bool = False) -> "ModelSpec":
         """Return what `as_json` wrote into a manifest.
 
         Parameters
@@ -186,15 +186,15 @@ def _labels(classes: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": plain.dtype.str, "labels": plain}
 
 
-def _numbers(scaling: Scaling | None) -> dict[str, Any] | None:
+def _numbers(scaling: FeatureScaling | None) -> dict[str, Any] | None:
     return {"shift": scaling.shift, "factor": scaling.factor} if scaling else None
 
 
-def _scaling(described: Mapping[str, Any] | None) -> Scaling | None:
+def _scaling(described: Mapping[str, Any] | None) -> FeatureScaling | None:
     if described is None:
         return None
     shift, factor = (np.array(described[key], np.float64) for key in ("shift", "factor"))
-    return Scaling(shift, factor)
+    return FeatureScaling(shift, factor)
 
 
 def _column(described: Mapping[str, Any]) -> Column:

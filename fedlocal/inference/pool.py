@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from fedlocal.actors import ActorSystem, Batch, Broadcast, Envelope, Reply, warm_up
-from fedlocal.data import Scaling
+from fedlocal.data import FeatureScaling
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.worker import RANGE, Array, Block, NewModel, Serving, Weights
 
@@ -38,7 +38,7 @@ class Pool:
     """
 
     def __init__(
-        self, new_model: NewModel, arrays: Mapping[str, Array], scaling: Scaling | None, workers: int
+        self, new_model: NewModel, arrays: Mapping[str, Array], scaling: FeatureScaling | None, workers: int
     ) -> None:
         self._weights, self._outputs = Weights(arrays), int(new_model.keywords["outputs"])
         warm_up((*PRELOAD, *getattr(new_model.args[0], "preload", ())))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fedlocal.actors import one_thread, usable_cores
 from fedlocal.data import DataError
 from fedlocal.inference.errors import InferenceError
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.inference.pool import Pool
 from fedlocal.inference.rows import checked_rows
 from fedlocal.inference.worker import Block, answer
@@ -34,7 +34,7 @@ class Predictor:
 
     Parameters
     ----------
-    blueprint : Blueprint
+    blueprint : ModelSpec
         What the model is.
     arrays : mapping of str to NDArray
         Its parameters.
@@ -46,7 +46,7 @@ class Predictor:
 
     Attributes
     ----------
-    blueprint : Blueprint
+    blueprint : ModelSpec
         As given.
     classes : ndarray of shape (outputs,) or None
         The labels, in the order of `predict_proba`'s columns; None for real targets.
@@ -61,7 +61,7 @@ class Predictor:
 
     def __init__(
         self,
-        blueprint: Blueprint,
+        blueprint: ModelSpec,
         arrays: Mapping[str, Array],
         *,
         workers: int | Literal["auto"] = "auto",
@@ -241,5 +241,5 @@ def load_model(
     ...     model.predict(x)
     """
     saved = load_saved(Path(place).expanduser(), which)
-    blueprint = Blueprint.read(saved.manifest, saved.place, trust=trust)
+    blueprint = ModelSpec.read(saved.manifest, saved.place, trust=trust)
     return Predictor(blueprint, saved.arrays, workers=workers, batch_size=batch_size)

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from fedlocal.data import Column, DataError, check_finite
 from fedlocal.data.features import MISSING
 from fedlocal.inference.matching import match
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 
 
-def checked_rows(x: ArrayLike, blueprint: Blueprint) -> NDArray[Any]:
+def checked_rows(x: ArrayLike, spec: ModelSpec) -> NDArray[Any]:
     """Return rows as a C-contiguous array of real, finite numbers, [n, ...], as many as the model takes.
 
     The columns of a data frame are found by their names, if the model was trained on columns with names.
@@ -23,9 +23,9 @@ def checked_rows(x: ArrayLike, blueprint: Blueprint) -> NDArray[Any]:
     DataError
         If they are none.
     """
-    named = blueprint.columns and hasattr(x, "columns")
-    rows = _of_frame(x, blueprint.columns) if named else np.asarray(x)
-    inputs, shape = blueprint.inputs, blueprint.shape
+    named = spec.columns and hasattr(x, "columns")
+    rows = _of_frame(x, spec.columns) if named else np.asarray(x)
+    inputs, shape = spec.inputs, spec.shape
     if rows.dtype.kind not in "fiub":
         raise DataError(f"x holds {rows.dtype}, expected real numbers")
     if rows.ndim < 2 or math.prod(rows.shape[1:]) != inputs:

@@ -15,7 +15,7 @@ from fedlocal.data import Column, DataError
 from fedlocal.data.features import MISSING, is_number
 from fedlocal.data.sources.arrays import read_npz
 from fedlocal.inference.matching import listed, match
-from fedlocal.inference.model_spec import Blueprint
+from fedlocal.inference.model_spec import ModelSpec
 
 Array = NDArray[Any]
 Lines = Iterator[tuple[int, list[str]]]
@@ -24,7 +24,7 @@ Lines = Iterator[tuple[int, list[str]]]
 TOGETHER = 1024  # rows at once: as text they take ten times the memory of their numbers
 
 
-def read_rows(path: Path, blueprint: Blueprint, *, header: bool | None = None) -> tuple[Array, list[str]]:
+def read_rows(path: Path, spec: ModelSpec, *, header: bool | None = None) -> tuple[Array, list[str]]:
     """Read raw rows from an ``.npz`` with an array ``x``, or a ``.csv``.
 
     Parameters
@@ -32,7 +32,7 @@ def read_rows(path: Path, blueprint: Blueprint, *, header: bool | None = None) -
     path : Path
         The file. Where the model's features have names, its columns are found by them: by the header of a
         table, by an array ``columns`` beside ``x``.
-    blueprint : Blueprint
+    spec : ModelSpec
         What the model is.
     header : bool or None
         Whether the first line of a table names its columns. None: it does if it must, because it cannot be
@@ -51,9 +51,9 @@ def read_rows(path: Path, blueprint: Blueprint, *, header: bool | None = None) -
         If the file is none of these, or lacks what the model needs.
     """
     if path.suffix == ".npz":
-        rows, notes = _of_arrays(path, blueprint)
+        rows, notes = _of_arrays(path, spec)
     elif path.suffix == ".csv":
-        rows, notes = _of_text(path, blueprint, header)
+        rows, notes = _of_text(path, spec, header)
     else:
         raise DataError(f"{path}: rows come as .npz or .csv, not as {path.suffix or 'a file without suffix'}")
     if rows.shape[:1] == (0,):
@@ -61,26 +61,26 @@ def read_rows(path: Path, blueprint: Blueprint, *, header: bool | None = None) -
     return rows, notes
 
 
-def _of_arrays(path: Path, blueprint: Blueprint) -> tuple[Array, list[str]]:
+def _of_arrays(path: Path, spec: ModelSpec) -> tuple[Array, list[str]]:
     arrays = read_npz(path, "input=FILE.npz takes what numpy.savez writes of x")
     if "x" not in arrays:
         raise DataError(f"{path}: holds {sorted(arrays)}, lacks x, the rows")
     x, names = arrays["x"], arrays.get("columns")
-    if names is None or not blueprint.columns:
+    if names is None or not spec.columns:
         return x, []
-    if any(column.categories is not None for column in blueprint.columns):
+    if any(column.categories is not None for column in spec.columns):
         raise DataError(f"{path}: the model was trained on columns of text, which come as .csv")
     if x.ndim != 2 or names.shape != x.shape[1:]:
         raise DataError(f"{path}: columns has shape {names.shape}, x {x.shape}; each column needs one name")
-    wanted = [column.name for column in blueprint.columns]
+    wanted = [column.name for column in spec.columns]
     places, notes = match(str(path), wanted, names.astype(str).tolist())
     return x[:, places], notes
 
 
-def _of_text(path: Path, blueprint: Blueprint, header: bool | None) -> tuple[Array, list[str]]:
+def _of_text(path: Path, spec: ModelSpec, header: bool | None) -> tuple[Array, list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return _Table.of(path, stream, blueprint, header).read()
+            return _Table.of(path, stream, spec, header).read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -97,25 +97,25 @@ class _Table:
     notes: list[str]
 
     @classmethod
-    def of(cls, path: Path, stream: io.TextIOBase, blueprint: Blueprint, header: bool | None) -> "_Table":
+    def of(cls, path: Path, stream: io.TextIOBase, spec: ModelSpec, header: bool | None) -> "_Table":
         reader = csv.reader(stream)
         lines: Lines = ((reader.line_num, line) for line in reader if line)
-        known = blueprint.columns or [Column(str(at)) for at in range(blueprint.inputs)]
+        known = spec.columns or [Column(str(at)) for at in range(spec.inputs)]
         first = next(lines, None)
         if first is None:
             raise DataError(f"{path}: is empty")
         cells = [cell.strip() for cell in first[1]]
         names = [column.name for column in known]
-        named = header if header is not None else _is_header(path, cells, blueprint)
-        if header is False and blueprint.columns and set(names) <= {str(at) for at in range(len(cells))}:
+        named = header if header is not None else _is_header(path, cells, spec)
+        if header is False and spec.columns and set(names) <= {str(at) for at in range(len(cells))}:
             places, notes = match(str(path), names, [str(at) for at in range(len(cells))])  # trained so, too
             return cls(path, chain([first], lines), known, places, len(cells), notes)
-        if named and (blueprint.columns or set(names) <= set(cells)):
+        if named and (spec.columns or set(names) <= set(cells)):
             places, notes = match(str(path), names, cells)
             return cls(path, lines, known, places, len(cells), notes)
         if len(cells) != len(known):
             found = f"{path}, line {first[0]}: {len(cells)} columns"
-            raise DataError(f"{found}, the model takes {len(known)}{_named(blueprint)}")
+            raise DataError(f"{found}, the model takes {len(known)}{_named(spec)}")
         notes = []
         if named:
             known = [Column(cell) for cell in cells]
@@ -156,19 +156,19 @@ class _Table:
                     raise DataError(f"{self.path}, line {number}, column {column.name}: {problem}")
 
 
-def _is_header(path: Path, cells: list[str], blueprint: Blueprint) -> bool:
+def _is_header(path: Path, cells: list[str], spec: ModelSpec) -> bool:
     """Tell whether a first line names columns; no line that could be a row is taken for names."""
-    if not blueprint.columns:
+    if not spec.columns:
         if cells == [str(at) for at in range(len(cells))]:  # pandas' own names, or a row
             raise DataError(_either(path, cells))
         return any(cells) and not any(cell and is_number(cell) for cell in cells)
-    wanted = {column.name.casefold() for column in blueprint.columns}
+    wanted = {column.name.casefold() for column in spec.columns}
     if not wanted & {cell.casefold() for cell in cells}:
         raise DataError(
             f"{path}: its first line, {listed(cells)}, names no column that the model was trained on"
-            f"{_named(blueprint)}; if it is a row, and all columns stand in that order, say so: header=false"
+            f"{_named(spec)}; if it is a row, and all columns stand in that order, say so: header=false"
         )
-    if len(cells) == len(blueprint.columns) and not any(map(_problem, blueprint.columns, cells)):
+    if len(cells) == len(spec.columns) and not any(map(_problem, spec.columns, cells)):
         raise DataError(_either(path, cells))
     return True
 
@@ -207,8 +207,8 @@ def _problem(column: Column, cell: str) -> str | None:
     return None if np.isfinite(float(cell)) else f"{cell} is not a finite number"
 
 
-def _named(blueprint: Blueprint) -> str:
-    names = [column.name for column in blueprint.columns]
+def _named(spec: ModelSpec) -> str:
+    names = [column.name for column in spec.columns]
     return f": {listed(names)}" if names else ""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Outcome, SharedArray, Wire
-from fedlocal.data import Scaling
+from fedlocal.data import FeatureScaling
 from fedlocal.models import Model
 
 Array = NDArray[Any]
@@ -45,7 +45,7 @@ class Block:
         return Block(self.rows[start:stop], self.raw)
 
 
-def answer(model: Model, scaling: Scaling | None, block: Block) -> Array:
+def answer(model: Model, scaling: FeatureScaling | None, block: Block) -> Array:
     """Return the model's outputs for a batch, [n, outputs]."""
     with np.errstate(over="ignore"):  # what becomes infinite is told by its outputs
         if scaling and block.raw:
@@ -87,11 +87,11 @@ class Serving:
         Makes it.
     weights : Weights
         Its arrays.
-    scaling : Scaling or None
+    scaling : FeatureScaling or None
         Of raw rows.
     """
 
-    def __init__(self, new_model: NewModel, weights: Weights, scaling: Scaling | None) -> None:
+    def __init__(self, new_model: NewModel, weights: Weights, scaling: FeatureScaling | None) -> None:
         self._model, self._scaling = new_model(), scaling
         self._model.load(weights.arrays)
 

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedlocal.data import Dataset, Rows, Scaling, Shards, Slices, changed, division_of, fingerprint, traits
+from fedlocal.data import (
+    Dataset,
+    FeatureScaling,
+    Rows,
+    Shards,
+    Slices,
+    changed,
+    division_of,
+    fingerprint,
+    traits,
+)
 from fedlocal.data.partition import Iid
 from fedlocal.data.skew import NoSkew
 from fedlocal.seeds import Stream, generator
@@ -64,7 +74,7 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "the names of classes": (lambda d: replace(d, classes=np.array(["b", "a", "c"])), "classes, groups"),
     "groups": (lambda d: replace(d, groups=d.groups + 1), "classes, groups"),
     "the scale": (
-        lambda d: replace(d, scaling=Scaling(np.zeros(1), np.full(1, 255.0))),
+        lambda d: replace(d, scaling=FeatureScaling(np.zeros(1), np.full(1, 255.0))),
         "classes, groups, scale",
     ),
     "the shape": (lambda d: replace(d, shape=(2, 2)), "classes, groups, scale"),

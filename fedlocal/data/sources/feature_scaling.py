@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
-from fedlocal.data.features import Scaling, chunks
+from fedlocal.data.features import FeatureScaling, chunks
 
 Scale = Literal["unit", "standard", "none"]
 
@@ -14,7 +14,7 @@ ROUNDING = 4 * np.finfo(np.float64).eps
 """Relative differences up to this are no differences: they come from how a constant was computed."""
 
 
-def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> Scaling:
+def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> FeatureScaling:
     """Return what turns features, or real-valued targets, into scaled, flattened float32.
 
     Parameters
@@ -49,10 +49,10 @@ def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> Scaling:
     if not (np.isfinite(shift).all() and np.isfinite(factor).all()):
         column = int(np.argmin(np.isfinite(shift) & np.isfinite(factor)))
         raise DataError(f"column {column}: {high[column]:.3g} is too large to be scaled; divide it first")
-    return Scaling(shift, factor)
+    return FeatureScaling(shift, factor)
 
 
-def scaled(rows: NDArray[Any], by: Scaling, where: str) -> NDArray[np.float32]:
+def scaled(rows: NDArray[Any], by: FeatureScaling, where: str) -> NDArray[np.float32]:
     """Return scaled rows.
 
     Raises
