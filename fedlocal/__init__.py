@@ -39,20 +39,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ActorRef": "fedlocal.actors",
-    "ActorSystem": "fedlocal.actors",
-    "Config": "fedlocal.config.schema",
-    "compose": "fedlocal.config.compose",
-    "FederatedClassifier": "fedlocal.estimators.federated",
-    "FederatedRegressor": "fedlocal.estimators.federated",
-    "Run": "fedlocal.experiment.result",
-    "resume": "fedlocal.experiment.resume",
-    "run": "fedlocal.experiment.run",
-    "partition": "fedlocal.flower.client.clients",
-    "simulate": "fedlocal.simulation",
-    "Predictor": "fedlocal.inference.predictor",
-    "load_model": "fedlocal.inference.predictor",
-    "History": "fedlocal.figures.inline",  # with it, notebooks show its curves
+    "fedlocal.actors": "ActorRef ActorSystem",
+    "fedlocal.config.compose": "compose",
+    "fedlocal.config.schema": "Config",
+    "fedlocal.estimators.federated": "FederatedClassifier FederatedRegressor",
+    "fedlocal.experiment.result": "Run",
+    "fedlocal.experiment.resume": "resume",
+    "fedlocal.experiment.run": "run",
+    "fedlocal.figures.inline": "History",  # with it, notebooks show its curves
+    "fedlocal.flower.client.clients": "partition",
+    "fedlocal.inference.predictor": "Predictor load_model",
+    "fedlocal.simulation": "simulate",
 }
 
 if not TYPE_CHECKING:

@@ -8,18 +8,11 @@ if TYPE_CHECKING:
     from fedlocal.flower.grid.backends import Actors, Elastic, Inline
     from fedlocal.runtimes.backends import Ray
 
-__all__ = [
-    "Actors",
-    "Elastic",
-    "Inline",
-    "Ray",
-]
+__all__ = ["Actors", "Elastic", "Inline", "Ray"]
 
 _HOMES = {
-    "Ray": "fedlocal.runtimes.backends",
-    "Actors": "fedlocal.flower.grid.backends",
-    "Elastic": "fedlocal.flower.grid.backends",
-    "Inline": "fedlocal.flower.grid.backends",
+    "fedlocal.flower.grid.backends": "Actors Elastic Inline",
+    "fedlocal.runtimes.backends": "Ray",
 }
 
 if not TYPE_CHECKING:

@@ -9,16 +9,11 @@ if TYPE_CHECKING:
     from fedlocal.flower.client.clients import Own as DefaultClient
     from fedlocal.schemes.nested_client import Nested
 
-__all__ = [
-    "DefaultClient",
-    "FlowerClient",
-    "Nested",
-]
+__all__ = ["DefaultClient", "FlowerClient", "Nested"]
 
 _HOMES = {
-    "FlowerClient": "fedlocal.flower.client.clients:AnyApp",
-    "DefaultClient": "fedlocal.flower.client.clients:Own",
-    "Nested": "fedlocal.schemes.nested_client",
+    "fedlocal.flower.client.clients": "DefaultClient=Own FlowerClient=AnyApp",
+    "fedlocal.schemes.nested_client": "Nested",
 }
 
 if not TYPE_CHECKING:

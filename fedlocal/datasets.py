@@ -14,28 +14,17 @@ if TYPE_CHECKING:
     from fedlocal.data.sources.openml import openml
     from fedlocal.data.sources.text import csv
 
-__all__ = [
-    "cifar10",
-    "csv",
-    "digits",
-    "fashion_mnist",
-    "huggingface",
-    "mnist",
-    "npz",
-    "openml",
-    "synthetic",
-]
+__all__ = ["cifar10", "csv", "digits", "fashion_mnist", "huggingface", "mnist", "npz", "openml", "synthetic"]
 
 _HOMES = {
-    "digits": "fedlocal.data.sources.bundled",
-    "cifar10": "fedlocal.data.sources.cifar",
-    "npz": "fedlocal.data.sources.npz",
-    "synthetic": "fedlocal.data.sources.generated",
-    "huggingface": "fedlocal.data.sources.huggingface",
-    "fashion_mnist": "fedlocal.data.sources.images",
-    "mnist": "fedlocal.data.sources.images",
-    "openml": "fedlocal.data.sources.openml",
-    "csv": "fedlocal.data.sources.text",
+    "fedlocal.data.sources.bundled": "digits",
+    "fedlocal.data.sources.cifar": "cifar10",
+    "fedlocal.data.sources.generated": "synthetic",
+    "fedlocal.data.sources.huggingface": "huggingface",
+    "fedlocal.data.sources.images": "fashion_mnist mnist",
+    "fedlocal.data.sources.npz": "npz",
+    "fedlocal.data.sources.openml": "openml",
+    "fedlocal.data.sources.text": "csv",
 }
 
 if not TYPE_CHECKING:

@@ -19,20 +19,26 @@ def lazy_attributes(
     module : str
         The module's ``__name__``.
     homes : mapping of str to str
-        The module that defines each public name; ``"module:name"`` where the name there is another.
+        By the modules that define them, the public names, with spaces between them; ``public=defined`` where
+        a module has another name for what is public.
     """
+    addresses = {
+        name.partition("=")[0]: (home, name.rpartition("=")[2])
+        for home in homes
+        for name in homes[home].split()
+    }
 
     def get(name: str) -> "Any":
-        if name not in homes:
+        if name not in addresses:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         from importlib import import_module
 
-        home, _, name_there = homes[name].partition(":")
-        return getattr(import_module(home), name_there or name)
+        home, defined = addresses[name]
+        return getattr(import_module(home), defined)
 
     def names() -> list[str]:
         import sys
 
-        return sorted({*vars(sys.modules[module]), *homes})
+        return sorted({*vars(sys.modules[module]), *addresses})
 
     return get, names

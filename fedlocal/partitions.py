@@ -40,26 +40,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ExtendedDirichlet": "fedlocal.data.partition.by_class",
-    "LabelShards": "fedlocal.data.partition.by_class",
-    "Orthogonal": "fedlocal.data.partition.by_class",
-    "Pathological": "fedlocal.data.partition.by_class",
-    "Exponential": "fedlocal.data.partition.by_size",
-    "Linear": "fedlocal.data.partition.by_size",
-    "Quantity": "fedlocal.data.partition.by_size",
-    "Sizes": "fedlocal.data.partition.by_size",
-    "Square": "fedlocal.data.partition.by_size",
-    "Continuous": "fedlocal.data.partition.continuous",
-    "Dirichlet": "fedlocal.data.partition.dirichlet",
-    "Distribution": "fedlocal.data.partition.distribution",
-    "Mixed": "fedlocal.data.partition.distribution",
-    "FlowerDatasets": "fedlocal.data.partition.flower_datasets",
-    "Group": "fedlocal.data.partition.group",
-    "Iid": "fedlocal.data.partition.iid",
-    "InnerDirichlet": "fedlocal.data.partition.inner_dirichlet",
-    "GaussianNoise": "fedlocal.data.skew",
-    "NoSkew": "fedlocal.data.skew",
-    "Rotation": "fedlocal.data.skew",
+    "fedlocal.data.partition.by_class": "ExtendedDirichlet LabelShards Orthogonal Pathological",
+    "fedlocal.data.partition.by_size": "Exponential Linear Quantity Sizes Square",
+    "fedlocal.data.partition.continuous": "Continuous",
+    "fedlocal.data.partition.dirichlet": "Dirichlet",
+    "fedlocal.data.partition.distribution": "Distribution Mixed",
+    "fedlocal.data.partition.flower_datasets": "FlowerDatasets",
+    "fedlocal.data.partition.group": "Group",
+    "fedlocal.data.partition.iid": "Iid",
+    "fedlocal.data.partition.inner_dirichlet": "InnerDirichlet",
+    "fedlocal.data.skew": "GaussianNoise NoSkew Rotation",
 }
 
 if not TYPE_CHECKING:

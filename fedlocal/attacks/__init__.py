@@ -7,24 +7,10 @@ from fedlocal.lazy import lazy_attributes
 if TYPE_CHECKING:
     from fedlocal.attacks.attacks import Attack, Colluding, LabelFlip, NaN, Noise, Scaling, SignFlip
 
-__all__ = [
-    "Attack",
-    "Colluding",
-    "LabelFlip",
-    "NaN",
-    "Noise",
-    "Scaling",
-    "SignFlip",
-]
+__all__ = ["Attack", "Colluding", "LabelFlip", "NaN", "Noise", "Scaling", "SignFlip"]
 
 _HOMES = {
-    "Attack": "fedlocal.attacks.attacks",
-    "Colluding": "fedlocal.attacks.attacks",
-    "LabelFlip": "fedlocal.attacks.attacks",
-    "NaN": "fedlocal.attacks.attacks",
-    "Noise": "fedlocal.attacks.attacks",
-    "Scaling": "fedlocal.attacks.attacks",
-    "SignFlip": "fedlocal.attacks.attacks",
+    "fedlocal.attacks.attacks": "Attack Colluding LabelFlip NaN Noise Scaling SignFlip",
 }
 
 if not TYPE_CHECKING:

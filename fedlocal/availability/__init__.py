@@ -41,19 +41,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Availability": "fedlocal.availability.base",
-    "AvailabilityError": "fedlocal.availability.base",
-    "Draw": "fedlocal.availability.base",
-    "Presence": "fedlocal.availability.base",
-    "Presences": "fedlocal.availability.base",
-    "everybody": "fedlocal.availability.base",
-    "no_absence": "fedlocal.availability.base",
-    "only": "fedlocal.availability.base",
-    "Dropout": "fedlocal.availability.chance",
-    "Sessions": "fedlocal.availability.chance",
-    "Always": "fedlocal.availability.fixed",
-    "Schedule": "fedlocal.availability.fixed",
-    "Trace": "fedlocal.availability.trace",
+    "fedlocal.availability.base": "Availability AvailabilityError Draw Presence Presences "
+    "everybody no_absence only",
+    "fedlocal.availability.chance": "Dropout Sessions",
+    "fedlocal.availability.fixed": "Always Schedule",
+    "fedlocal.availability.trace": "Trace",
 }
 
 if not TYPE_CHECKING:

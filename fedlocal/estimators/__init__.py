@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["FederatedClassifier", "FederatedRegressor"]
 
 _HOMES = {
-    "FederatedClassifier": "fedlocal.estimators.federated",
-    "FederatedRegressor": "fedlocal.estimators.federated",
+    "fedlocal.estimators.federated": "FederatedClassifier FederatedRegressor",
 }
 
 if not TYPE_CHECKING:

@@ -29,15 +29,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BatchParallel": "fedlocal.schemes.batch_parallel.scheme:batch_parallel",
-    "Federated": "fedlocal.schemes.federated:federated",
-    "Local": "fedlocal.schemes.local:local",
-    "Pipeline": "fedlocal.schemes.pipeline.scheme:pipeline",
-    "Sequential": "fedlocal.schemes.sequential:sequential",
-    "OnRound": "fedlocal.schemes.base",
-    "Scheme": "fedlocal.schemes.base",
-    "Setting": "fedlocal.schemes.base",
-    "Trained": "fedlocal.schemes.base",
+    "fedlocal.schemes.base": "OnRound Scheme Setting Trained",
+    "fedlocal.schemes.batch_parallel.scheme": "BatchParallel=batch_parallel",
+    "fedlocal.schemes.federated": "Federated=federated",
+    "fedlocal.schemes.local": "Local=local",
+    "fedlocal.schemes.pipeline.scheme": "Pipeline=pipeline",
+    "fedlocal.schemes.sequential": "Sequential=sequential",
 }
 
 if not TYPE_CHECKING:

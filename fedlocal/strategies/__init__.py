@@ -39,19 +39,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FedAvg": "fedlocal.strategies.fedavg",
-    "NormClipping": "fedlocal.strategies.norm_clipping",
-    "QFedAvg": "fedlocal.strategies.qfedavg",
-    "Bulyan": "flwr.serverapp.strategy",
-    "FedAdagrad": "flwr.serverapp.strategy",
-    "FedAdam": "flwr.serverapp.strategy",
-    "FedAvgM": "flwr.serverapp.strategy",
-    "FedMedian": "flwr.serverapp.strategy",
-    "FedProx": "flwr.serverapp.strategy",
-    "FedTrimmedAvg": "flwr.serverapp.strategy",
-    "FedYogi": "flwr.serverapp.strategy",
-    "Krum": "flwr.serverapp.strategy",
-    "MultiKrum": "flwr.serverapp.strategy",
+    "fedlocal.strategies.fedavg": "FedAvg",
+    "fedlocal.strategies.norm_clipping": "NormClipping",
+    "fedlocal.strategies.qfedavg": "QFedAvg",
+    "flwr.serverapp.strategy": "Bulyan FedAdagrad FedAdam FedAvgM FedMedian FedProx FedTrimmedAvg FedYogi "
+    "Krum MultiKrum",
 }
 
 if not TYPE_CHECKING:

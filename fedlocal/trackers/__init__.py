@@ -10,26 +10,13 @@ if TYPE_CHECKING:
     from fedlocal.trackers.mlflow import MLflow
     from fedlocal.trackers.tensorboard import TensorBoard
 
-__all__ = [
-    "Beginning",
-    "Ending",
-    "Following",
-    "MLflow",
-    "Point",
-    "TensorBoard",
-    "Tracker",
-    "TrackerError",
-]
+__all__ = ["Beginning", "Ending", "Following", "MLflow", "Point", "TensorBoard", "Tracker", "TrackerError"]
 
 _HOMES = {
-    "Beginning": "fedlocal.trackers.base",
-    "Ending": "fedlocal.trackers.base",
-    "Point": "fedlocal.trackers.base",
-    "Tracker": "fedlocal.trackers.base",
-    "TrackerError": "fedlocal.trackers.base",
-    "Following": "fedlocal.trackers.dispatch",
-    "MLflow": "fedlocal.trackers.mlflow",
-    "TensorBoard": "fedlocal.trackers.tensorboard",
+    "fedlocal.trackers.base": "Beginning Ending Point Tracker TrackerError",
+    "fedlocal.trackers.dispatch": "Following",
+    "fedlocal.trackers.mlflow": "MLflow",
+    "fedlocal.trackers.tensorboard": "TensorBoard",
 }
 
 if not TYPE_CHECKING:
