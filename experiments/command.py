@@ -72,14 +72,14 @@ def main(
         signal.signal(ending, signal.default_int_handler)
     try:
         todo, patient = [] if options.report_only else options.studies, not options.quick
-        failed = sum(run(one, _runs(options, one), patient=patient) for one in todo)
+        failed = sum(run(study, _runs(options, study), patient=patient) for study in todo)
     except KeyboardInterrupt:
         print("\nended; the same command goes on from here", file=sys.stderr)
         return 130
     except StudyError as error:
         print(error, file=sys.stderr)
         return 2
-    trials = [trial for one in studies(False) for trial in load(_runs(options, one))]
+    trials = [trial for study in studies(False) for trial in load(_runs(options, study))]
     if not trials:
         print(f"{options.folder / 'runs'} holds no completed run", file=sys.stderr)
         return 1
@@ -96,7 +96,7 @@ def _runs(options: Options, study: Study) -> Path:
 def _options(
     home: Path, studies: Callable[[bool], Sequence[Study]], arguments: Sequence[str] | None
 ) -> Options:
-    names = [one.name for one in studies(False)]
+    names = [study.name for study in studies(False)]
     parser = argparse.ArgumentParser(description=f"The study {home.name}; its README.md says what it asks.")
     parser.add_argument("--quick", action="store_true", help="a minute or two on little data: does it work?")
     parser.add_argument("--folder", type=Path, help=f"of runs and report; with --quick ./{home.name}-quick")
@@ -107,9 +107,9 @@ def _options(
     given = parser.parse_args(arguments)
     if given.trials is not None and given.trials < 1:
         parser.error(f"--trials {given.trials}: give at least 1")
-    chosen = [one for one in studies(given.quick) if given.only is None or one.name in given.only]
-    chosen = [replace(one, overrides=(*one.overrides, *given.overrides)) for one in chosen]
+    chosen = [study for study in studies(given.quick) if given.only is None or study.name in given.only]
+    chosen = [replace(study, overrides=(*study.overrides, *given.overrides)) for study in chosen]
     if given.trials is not None:
-        chosen = [replace(one, trials=given.trials) for one in chosen]
+        chosen = [replace(study, trials=given.trials) for study in chosen]
     folder = given.folder or (Path(f"{home.name}-quick") if given.quick else home)
     return Options(folder.absolute(), chosen, given.report_only, given.quick)

@@ -71,7 +71,7 @@ def equivalence(of: Sequence[float], over: Sequence[float], margin: float) -> Eq
     """
     if margin <= 0:
         raise ValueError(f"margin={margin}: must be above 0")
-    differences = [one - other for one, other in zip(of, over, strict=True)]
+    differences = [first - second for first, second in zip(of, over, strict=True)]
     difference = mean(differences, confidence=0.90)
     if len(differences) < 2:
         return Equivalence(difference, margin, math.nan)

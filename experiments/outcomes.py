@@ -67,7 +67,7 @@ class Trial:
         return History.load(self.folder)
 
 
-COLUMNS = tuple(each.name for each in fields(Trial) if each.name != "folder")
+COLUMNS = tuple(field.name for field in fields(Trial) if field.name != "folder")
 
 
 def load(folder: Path) -> list[Trial]:
@@ -80,19 +80,19 @@ def load(folder: Path) -> list[Trial]:
     folder : Path
         As `trials.run` got it; its name is the study's.
     """
-    places = [place for place in folder.glob("*/trial-*") if NUMBERED.fullmatch(place.name)]
-    found = [trial for place in places for trial in _trials(place)]
-    return sorted(found, key=lambda trial: (trial.arm, trial.number))
+    paths = [path for path in folder.glob("*/trial-*") if NUMBERED.fullmatch(path.name)]
+    trials = [trial for path in paths for trial in _trials(path)]
+    return sorted(trials, key=lambda trial: (trial.arm, trial.number))
 
 
-def _trials(place: Path) -> Iterator[Trial]:
-    summary = read_run(place)
+def _trials(folder: Path) -> Iterator[Trial]:
+    summary = read_run(folder)
     for arm in summary.arms if summary.status == "completed" else ():
-        own = arm is summary.main
+        is_main = arm is summary.main
         yield Trial(
-            study=place.parents[1].name,
-            arm=place.parent.name if own else f"{place.parent.name}, {arm.name}",
-            number=int(place.name.removeprefix("trial-")),
+            study=folder.parents[1].name,
+            arm=folder.parent.name if is_main else f"{folder.parent.name}, {arm.name}",
+            number=int(folder.name.removeprefix("trial-")),
             rounds=summary.rounds or 0,
             seconds=arm.seconds,
             whole=summary.duration or 0.0,
@@ -100,7 +100,7 @@ def _trials(place: Path) -> Iterator[Trial]:
             loss=arm.loss,
             idle_share=arm.idle_share,
             hash=summary.hashes.get(arm.name, ""),
-            folder=place if own else arm_folder(place, arm.name),
+            folder=folder if is_main else arm_folder(folder, arm.name),
             trained_rows=arm.trained_rows,
             contention=arm.contention,
         )
@@ -118,25 +118,25 @@ def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[
     measure : str
         A field of `Trial`: ``seconds``, ``whole``, ``accuracy``, ``loss``, ``idle_share``, ``hash``.
     """
-    found = {trial.number: getattr(trial, measure) for trial in trials if trial.arm == arm}
-    return {number: value for number, value in found.items() if value is not None}
+    measured = {trial.number: getattr(trial, measure) for trial in trials if trial.arm == arm}
+    return {number: value for number, value in measured.items() if value is not None}
 
 
 def paired(
     trials: Sequence[Trial], of: str, over: str, measure: str = "seconds"
 ) -> tuple[list[Any], list[Any]]:
     """Return a measure of two arms in the trials that both have; position k of both is the same trial's."""
-    one, other = values(trials, of, measure), values(trials, over, measure)
-    common = sorted(one.keys() & other.keys())
-    return [one[number] for number in common], [other[number] for number in common]
+    first, second = values(trials, of, measure), values(trials, over, measure)
+    common = sorted(first.keys() & second.keys())
+    return [first[number] for number in common], [second[number] for number in common]
 
 
 def speed_up(trials: Sequence[Trial], of: str, over: str) -> Interval:
     """Return how many times faster an arm trained than another, row for row, in the trials that both have."""
-    own, other = ({trial.number: trial for trial in trials if trial.arm == arm} for arm in (of, over))
-    found = [faster(own[number], other[number]) for number in sorted(own.keys() & other.keys())]
-    known = [value for value in found if value is not None]
-    return ratio(known, [1.0] * len(known))
+    first, second = ({trial.number: trial for trial in trials if trial.arm == arm} for arm in (of, over))
+    factors = [faster(first[number], second[number]) for number in sorted(first.keys() & second.keys())]
+    measured = [value for value in factors if value is not None]
+    return ratio(measured, [1.0] * len(measured))
 
 
 def write_csv(path: Path, trials: Iterable[Trial]) -> None:
@@ -152,9 +152,9 @@ def write_csv(path: Path, trials: Iterable[Trial]) -> None:
 def write_environment(path: Path, trials: Iterable[Trial]) -> None:
     """Write what the trials ran on, as they noted it: if that changed on the way, a list."""
     distinct: dict[str, Any] = {}
-    places = dict.fromkeys(trial.folder / "environment.json" for trial in trials)
-    for place in filter(Path.is_file, places):  # a baseline ran where its run did
-        noted = json.loads(place.read_bytes())
-        distinct.setdefault(json.dumps([noted.get(key) for key in MACHINE]), noted)
-    found = list(distinct.values())
-    write_json(path, found[0] if len(found) == 1 else found)
+    paths = dict.fromkeys(trial.folder / "environment.json" for trial in trials)
+    for stored in filter(Path.is_file, paths):  # a baseline ran where its run did
+        environment = json.loads(stored.read_bytes())
+        distinct.setdefault(json.dumps([environment.get(key) for key in MACHINE]), environment)
+    environments = list(distinct.values())
+    write_json(path, environments[0] if len(environments) == 1 else environments)

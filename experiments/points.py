@@ -72,7 +72,7 @@ def sequential(batch: int) -> Point:
 
 def with_partners(points: Iterable[Point]) -> tuple[Arm, ...]:
     """Return the arms of points and of their partners, each once."""
-    both = (each for point in points for each in (point, point.partner))
+    both = (arm for point in points for arm in (point, point.partner))
     return tuple(point.arm for point in dict.fromkeys(both))
 
 

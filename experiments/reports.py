@@ -34,12 +34,12 @@ def as_table(header: Sequence[str], rows: Iterable[Sequence[object]], names: int
 def shown(ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]]) -> str:
     """Return a table of what intervals of speed-ups carry: at which ticks a line is faster, or slower."""
     rows = []
-    for label, found in lines.items():
-        faster = [tick for tick, one in zip(ticks, found, strict=True) if one.low > 1]
-        slower = [tick for tick, one in zip(ticks, found, strict=True) if one.high < 1]
-        known = [tick for tick, one in zip(ticks, found, strict=True) if one.trials]
-        neither = [tick for tick in known if tick not in faster and tick not in slower]
-        trials = sorted({one.trials for one in found if one.trials})
+    for label, intervals in lines.items():
+        faster = [tick for tick, interval in zip(ticks, intervals, strict=True) if interval.low > 1]
+        slower = [tick for tick, interval in zip(ticks, intervals, strict=True) if interval.high < 1]
+        measured = [tick for tick, interval in zip(ticks, intervals, strict=True) if interval.trials]
+        neither = [tick for tick in measured if tick not in faster and tick not in slower]
+        trials = sorted({interval.trials for interval in intervals if interval.trials})
         cells = (", ".join(map(str, part)) or "–" for part in (faster, slower, neither, trials))
         rows.append((label, *cells))
     table = as_table(["", "faster at", "slower at", "neither shown at", "trials"], rows)
@@ -51,14 +51,21 @@ def curves(axes: "Axes", ticks: Sequence[object], lines: Mapping[str, Sequence[I
 
     What was not measured is left out. Lines stand beside one another by a little, so that no bar hides one.
     """
-    for index, (label, found) in enumerate(lines.items()):
+    for index, (label, intervals) in enumerate(lines.items()):
         apart = APART * (index - (len(lines) - 1) / 2)
-        known = [(at + apart, one) for at, one in enumerate(found) if not math.isnan(one.estimate)]
-        if known:
-            ends = [(one.estimate - one.low, one.high - one.estimate) for _, one in known]
+        measured = [
+            (at + apart, interval)
+            for at, interval in enumerate(intervals)
+            if not math.isnan(interval.estimate)
+        ]
+        if measured:
+            ends = [
+                (interval.estimate - interval.low, interval.high - interval.estimate)
+                for _, interval in measured
+            ]
             bars = [[0.0 if math.isnan(end) else end for end in side] for side in zip(*ends, strict=True)]
-            middle = [one.estimate for _, one in known]
-            axes.errorbar([x for x, _ in known], middle, bars, label=label, capsize=2, **line_style(index))
+            middle = [interval.estimate for _, interval in measured]
+            axes.errorbar([x for x, _ in measured], middle, bars, label=label, capsize=2, **line_style(index))
     axes.set_xticks(range(len(ticks)), [str(tick) for tick in ticks])
     axes.set_xlim(-0.5, len(ticks) - 0.5)
 
@@ -69,9 +76,11 @@ def speed_up_curves(
     """Draw speed-ups; the axis goes a little beyond the highest estimate, or `reach`, however long a bar."""
     curves(axes, ticks, lines)
     axes.axhline(1.0, color="#444444", linestyle=":", linewidth=1)
-    axes.set_ylim(0, 1.15 * highest([one for found in lines.values() for one in found], reach))
+    axes.set_ylim(
+        0, 1.15 * highest([interval for intervals in lines.values() for interval in intervals], reach)
+    )
 
 
 def highest(intervals: Iterable[Interval], least: float = 1.0) -> float:
     """Return the highest estimate, or `least` if that is more."""
-    return max([least, *(one.estimate for one in intervals if not math.isnan(one.estimate))])
+    return max([least, *(interval.estimate for interval in intervals if not math.isnan(interval.estimate))])

@@ -136,21 +136,21 @@ def run(study: Study, folder: Path, *, patient: bool = True) -> int:
     ConfigError
         If the options of an arm are wrong, before anything is run.
     """
-    todo = [each for each in _plan(study, folder) if not _is_done(each)]
+    todo = [planned for planned in _plan(study, folder) if not _is_done(planned)]
     failed, took = 0, dict[str, float]()
-    for at, each in enumerate(todo, start=1):
-        begun = time.perf_counter()
+    for at, planned in enumerate(todo, start=1):
+        started = time.perf_counter()
         try:
-            _make(each, anew=study.timed, patient=patient)
+            _make(planned, anew=study.timed, patient=patient)
         except Exception:  # noqa: BLE001 - whatever it is, it is one run's
             traceback.print_exc()
             failed += 1
-        took[each.arm] = time.perf_counter() - begun
-        known = sum(took.values()) / len(took)
-        left = sum(took.get(later.arm, known) for later in todo[at:])
+        took[planned.arm] = time.perf_counter() - started
+        average = sum(took.values()) / len(took)
+        left = sum(took.get(later.arm, average) for later in todo[at:])
         print(
-            f"{study.name} {at}/{len(todo)}: {each.arm}, trial {each.number}, {duration(took[each.arm])};"
-            f" {duration(left)} to go",
+            f"{study.name} {at}/{len(todo)}: {planned.arm}, trial {planned.number}, "
+            f"{duration(took[planned.arm])}; {duration(left)} to go",
             flush=True,
         )
     return failed
@@ -188,9 +188,9 @@ def _is_done(planned: _Planned) -> bool:
     path = planned.folder / "config.yaml"
     if not path.exists():
         return False
-    if found := differences(planned.folder, planned.config, ignored=()):
+    if changes := differences(planned.folder, planned.config, ignored=()):
         raise StudyError(
-            f"{planned.folder} holds a run with another configuration, {', '.join(found)}: "
+            f"{planned.folder} holds a run with another configuration, {', '.join(changes)}: "
             "move it away, or choose another --folder"
         )
     return read_run(planned.folder).status == "completed"

@@ -64,7 +64,8 @@ def comparing(part: Part, strategies: tuple[str, ...] = STRATEGIES) -> tuple[Arm
     """Return an arm for each of a part's strategies under each attack."""
     return tuple(
         Arm(
-            name(strategy, attack), (f"strategy={strategy}", *_told(strategy, part), *_attacked(attack, part))
+            name(strategy, attack),
+            (f"strategy={strategy}", *_assumed(strategy, part), *_attacked(attack, part)),
         )
         for strategy in part.strategies
         if strategy in strategies
@@ -78,12 +79,12 @@ def _attacked(attack: str, part: Part) -> tuple[str, ...]:
     return (f"attack={attack}", *share)
 
 
-def _told(strategy: str, part: Part) -> tuple[str, ...]:
+def _assumed(strategy: str, part: Part) -> tuple[str, ...]:
     """Return the options that tell a strategy how many are malicious."""
-    told = f"strategy.num_malicious_nodes={part.malicious}"
+    malicious = f"strategy.num_malicious_nodes={part.malicious}"
     return {
         "fedtrimmedavg": (f"strategy.beta={part.malicious / ACTORS + 0.01:.2f}",),
-        "krum": (told,),
-        "multikrum": (told, f"strategy.num_nodes_to_select={ACTORS - part.malicious}"),
-        "bulyan": (told,),
+        "krum": (malicious,),
+        "multikrum": (malicious, f"strategy.num_nodes_to_select={ACTORS - part.malicious}"),
+        "bulyan": (malicious,),
     }.get(strategy, ())

@@ -21,7 +21,7 @@ DARK = 45  # percent below which a cell is so dark that its number must be white
 def draw_accuracies(parts: Mapping[str, Sequence[Trial]], path: Path) -> None:
     """Draw the median accuracy of each strategy under each attack, one map below the other."""
     shown = {
-        title: [each for each in STRATEGIES if accuracy(trials, each, "none").trials]
+        title: [strategy for strategy in STRATEGIES if accuracy(trials, strategy, "none").trials]
         for title, trials in parts.items()
         if trials
     }
@@ -36,15 +36,17 @@ def draw_accuracies(parts: Mapping[str, Sequence[Trial]], path: Path) -> None:
 
 
 def _draw(axes: "Axes", trials: Sequence[Trial], strategies: Sequence[str]) -> "AxesImage":
-    found = np.array([[accuracy(trials, each, attack).estimate for attack in ATTACKS] for each in strategies])
-    image = axes.imshow(found, aspect="auto", cmap="viridis", vmin=0, vmax=90)
+    percents = np.array(
+        [[accuracy(trials, strategy, attack).estimate for attack in ATTACKS] for strategy in strategies]
+    )
+    image = axes.imshow(percents, aspect="auto", cmap="viridis", vmin=0, vmax=90)
     axes.grid(visible=False)
-    for (row, column), value in np.ndenumerate(found):
+    for (row, column), value in np.ndenumerate(percents):
         text, colour = (
             ("", "black") if np.isnan(value) else (f"{value:.0f}", "white" if value < DARK else "black")
         )
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set_xticks(range(len(ATTACKS)), ATTACKS, fontsize=8)
     axes.set_yticks(range(len(strategies)), strategies, fontsize=8)
-    axes.axhline(sum(each not in ROBUST for each in strategies) - 0.5, color="white", linewidth=1.5)
+    axes.axhline(sum(strategy not in ROBUST for strategy in strategies) - 0.5, color="white", linewidth=1.5)
     return image

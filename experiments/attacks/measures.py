@@ -13,7 +13,7 @@ def accuracy(trials: Sequence[Trial], strategy: str, attack: str) -> Interval:
 
     Under an attack that a strategy withstands in one trial and not in another, a mean would be of neither.
     """
-    found = [100 * value for value in values(trials, name(strategy, attack), "accuracy").values()]
-    if not found:
+    percents = [100 * value for value in values(trials, name(strategy, attack), "accuracy").values()]
+    if not percents:
         return Interval(np.nan, np.nan, np.nan, 0)
-    return Interval(float(np.median(found)), min(found), max(found), len(found))
+    return Interval(float(np.median(percents)), min(percents), max(percents), len(percents))

@@ -35,8 +35,8 @@ def studies(quick: bool) -> list[Study]:
 
 def report(trials: Sequence[Trial], folder: Path) -> None:
     """Write the tables and draw the figure of the parts that have trials."""
-    parts = {part.title: [one for one in trials if one.study == part.name] for part in PARTS}
-    tables = [accuracies(found, title) for title, found in parts.items()]
+    parts = {part.title: [trial for trial in trials if trial.study == part.name] for part in PARTS}
+    tables = [accuracies(of_part, title) for title, of_part in parts.items()]
     (folder / "results.md").write_text("\n".join(filter(None, tables)), encoding="utf-8")
     draw_accuracies(parts, folder / "accuracy.png")
 

@@ -40,7 +40,9 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
         label: [speed_up(trials, Point(scheme, actors, batch)) for batch in BATCHES]
         for label, (scheme, actors) in CURVES.items()
     }
-    rows = [(batch, *map(in_words, found)) for batch, *found in zip(BATCHES, *lines.values(), strict=True)]
+    rows = [
+        (batch, *map(in_words, speed_ups)) for batch, *speed_ups in zip(BATCHES, *lines.values(), strict=True)
+    ]
     table = as_table(["rows of a batch", *lines], [row for row in rows if any(row[1:])])
     (folder / "results.md").write_text(f"{table}\n{shown(BATCHES, lines)}", encoding="utf-8")
     with sheet(folder / "batch_size.png", 7.0, 4.8) as figure:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def sweeps(found: Sequence[tuple[Setting, Sweep]], path: Path) -> None:
+def sweeps(results: Sequence[tuple[Setting, Sweep]], path: Path) -> None:
     """Draw a panel for each setting: seconds of a round against the number of actors."""
-    rows = -(-len(found) // 2)
+    rows = -(-len(results) // 2)
     with sheet(path, 10.0, 0.8 + 3.4 * rows) as figure:
         panels = figure.subplots(rows, 2, squeeze=False).flat
-        for (setting, sweep), axes in zip(found, panels, strict=False):
+        for (setting, sweep), axes in zip(results, panels, strict=False):
             _panel(axes, setting, sweep)
-        for axes in list(panels)[len(found) :]:
+        for axes in list(panels)[len(results) :]:
             axes.set_axis_off()
         handles, labels = figure.axes[0].get_legend_handles_labels()
         named = dict(zip(labels, handles, strict=True))
@@ -49,11 +49,16 @@ def _choices(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
 
 
 def _measured(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
-    found = [sweep.measured(actors) for actors in sweep.seconds]
-    ends = [(one.estimate - one.low, one.high - one.estimate) if one.trials > 1 else (0, 0) for one in found]
+    intervals = [sweep.measured(actors) for actors in sweep.seconds]
+    ends = [
+        (interval.estimate - interval.low, interval.high - interval.estimate)
+        if interval.trials > 1
+        else (0, 0)
+        for interval in intervals
+    ]
     axes.errorbar(
         [places[actors] for actors in sweep.seconds],
-        [one.estimate for one in found],
+        [interval.estimate for interval in intervals],
         list(zip(*ends, strict=True)),
         label="measured, 95 % interval",
         capsize=3,
@@ -63,8 +68,14 @@ def _measured(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
 
 def _predicted(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
     """Draw the mean of the pilots' predictions, and shade from the least to the most."""
-    at, found = [places[actors] for actors in sweep.predictions], list(sweep.predictions.values())
-    axes.plot(at, [fmean(each) for each in found], label="predicted by the pilots", **line_style(1))
+    at, predictions = [places[actors] for actors in sweep.predictions], list(sweep.predictions.values())
+    axes.plot(
+        at, [fmean(seconds) for seconds in predictions], label="predicted by the pilots", **line_style(1)
+    )
     axes.fill_between(
-        at, [min(each) for each in found], [max(each) for each in found], color=COLOURS[1], alpha=0.15
+        at,
+        [min(seconds) for seconds in predictions],
+        [max(seconds) for seconds in predictions],
+        color=COLOURS[1],
+        alpha=0.15,
     )

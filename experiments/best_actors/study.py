@@ -45,12 +45,13 @@ AUTO = Arm("auto", ("actors=auto",))
 
 def report(trials: Sequence[Trial], folder: Path) -> None:
     """Write the table and draw the figure."""
-    found = [
-        (setting, sweep_of([one for one in trials if one.study == setting.name])) for setting in SETTINGS
+    sweeps_so_far = [
+        (setting, sweep_of([trial for trial in trials if trial.study == setting.name]))
+        for setting in SETTINGS
     ]
-    known = [(setting, sweep) for setting, sweep in found if sweep]
-    (folder / "results.md").write_text(as_markdown(known), encoding="utf-8")
-    sweeps(known, folder / "sweeps.png")
+    results = [(setting, sweep) for setting, sweep in sweeps_so_far if sweep]
+    (folder / "results.md").write_text(as_markdown(results), encoding="utf-8")
+    sweeps(results, folder / "sweeps.png")
 
 
 if __name__ == "__main__":

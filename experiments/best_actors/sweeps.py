@@ -64,17 +64,17 @@ class Sweep:
     @property
     def over_best(self) -> Interval:
         """The sweep's runs of the chosen numbers over those of the best number, trial by trial."""
-        best, told = self.seconds[self.best], self._told()
-        common = sorted(best.keys() & told.keys())
-        return ratio([told[at] for at in common], [best[at] for at in common])
+        best, chosen = self.seconds[self.best], self._seconds_of_chosen()
+        common = sorted(best.keys() & chosen.keys())
+        return ratio([chosen[at] for at in common], [best[at] for at in common])
 
     @property
-    def over_told(self) -> Interval:
+    def over_given(self) -> Interval:
         """Runs that chose themselves over those that were told the same number, trial by trial."""
-        told = self._told()
-        return ratio([self.chosen[at] for at in told], list(told.values()))
+        chosen = self._seconds_of_chosen()
+        return ratio([self.chosen[at] for at in chosen], list(chosen.values()))
 
-    def _told(self) -> dict[int, float]:
+    def _seconds_of_chosen(self) -> dict[int, float]:
         """Return what the sweep's run of the chosen number took, by trial; its own, if there is none."""
         return {
             at: self.seconds.get(actors, {}).get(at, self.chosen[at])
@@ -84,17 +84,17 @@ class Sweep:
     @property
     def as_good(self) -> Equivalence:
         """Whether the chosen numbers take as long as the best one, within the margin."""
-        return self._within_margin(self._told())
+        return self._within_margin(self._seconds_of_chosen())
 
     @property
     def passing(self) -> list[int]:
         """The numbers of actors of which the trials would show the same; the best is one of them."""
-        return [actors for actors, found in self.seconds.items() if self._within_margin(found).shown]
+        return [actors for actors, seconds in self.seconds.items() if self._within_margin(seconds).shown]
 
     def _within_margin(self, seconds: Mapping[int, float]) -> Equivalence:
         best = self.seconds[self.best]
         common = sorted(best.keys() & seconds.keys())
-        logs = ([math.log(each[at]) for at in common] for each in (seconds, best))
+        logs = ([math.log(arm[at]) for at in common] for arm in (seconds, best))
         return equivalence(*logs, math.log(MARGIN))
 
 
@@ -109,27 +109,27 @@ def sweep_of(trials: Sequence[Trial]) -> Sweep | None:
             continue
         stored = json.loads((trial.folder / "actors.json").read_bytes())
         chosen[trial.number], choices[trial.number] = round_seconds(trial), stored["actors"]
-        for one in stored["predictions"]:
-            predictions.setdefault(one["actors"], []).append(one["seconds"])
+        for prediction in stored["predictions"]:
+            predictions.setdefault(prediction["actors"], []).append(prediction["seconds"])
     return Sweep(dict(sorted(seconds.items())), chosen, choices, predictions) if seconds and chosen else None
 
 
 def round_seconds(trial: Trial) -> float:
     """Return the mean seconds of a trial's rounds after those that warm up."""
-    return fmean(one.timed for one in trial.history().rounds if one.number > WARM_UP)
+    return fmean(round_.timed for round_ in trial.history().rounds if round_.number > WARM_UP)
 
 
-def as_markdown(found: Iterable[tuple[Setting, Sweep]]) -> str:
+def as_markdown(results: Iterable[tuple[Setting, Sweep]]) -> str:
     """Return ``results.md``: a line for each setting, then a table of each sweep."""
-    found = list(found)
+    results = list(results)
     lines = [
         f"|{HEADER}|",
         "|---|---:|---:|---:|---:|---|---:|---:|",
-        *(_line(setting, sweep) for setting, sweep in found),
+        *(_line(setting, sweep) for setting, sweep in results),
         "",
         EXPLAINED,
     ]
-    for setting, sweep in found:
+    for setting, sweep in results:
         lines += [
             "",
             f"## {setting.title[0].upper()}{setting.title[1:]}",
@@ -140,7 +140,7 @@ def as_markdown(found: Iterable[tuple[Setting, Sweep]]) -> str:
             "|---:|---:|---:|",
         ]
         for actors in sweep.seconds:
-            predicted = f"{fmean(known):.3g}" if (known := sweep.predictions.get(actors)) else ""
+            predicted = f"{fmean(seconds):.3g}" if (seconds := sweep.predictions.get(actors)) else ""
             lines.append(f"| {actors} | {in_words(sweep.measured(actors))} | {predicted} |")
     return "\n".join(lines) + "\n"
 
@@ -153,7 +153,7 @@ def _line(setting: Setting, sweep: Sweep) -> str:
     passing = f"{len(sweep.passing)} of {len(sweep.seconds)}"
     return (
         f"| {setting.title} | {sweep.best} | {sweep.contrast:.2f} | {chosen} | {ratios} "
-        f"| {verdict} | {passing} | {in_words(sweep.over_told)} |"
+        f"| {verdict} | {passing} | {in_words(sweep.over_given)} |"
     )
 
 

@@ -65,12 +65,14 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
     rows = [_row(name, sets[name], Point(s, n, BATCH)) for name in DATA for s in SCHEMES for n in ACTORS]
     table = as_table(HEADER, [row for row in rows if row[-2]], names=2)
     lines = {
-        name: {s: [speed_up(found, Point(s, n, BATCH)) for n in ACTORS] for s in SCHEMES}
-        for name, found in sets.items()
+        name: {s: [speed_up(of_set, Point(s, n, BATCH)) for n in ACTORS] for s in SCHEMES}
+        for name, of_set in sets.items()
     }
-    flat = {f"{name}, {s}": line for name, found in lines.items() for s, line in found.items()}
+    flat = {f"{name}, {s}": line for name, by_scheme in lines.items() for s, line in by_scheme.items()}
     (folder / "results.md").write_text(f"{table}\n{shown(ACTORS, flat)}", encoding="utf-8")
-    reach = highest(one for found in lines.values() for line in found.values() for one in line)
+    reach = highest(
+        interval for by_scheme in lines.values() for line in by_scheme.values() for interval in line
+    )
     with sheet(folder / "datasets.png", 9.0, 4.2) as figure:
         panels = figure.subplots(1, len(DATA), sharey=True)
         for panel, (name, title) in zip(panels, TITLES.items(), strict=True):
@@ -83,18 +85,20 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
 
 def _legend(panels: Iterable["Axes"]) -> tuple[list[Any], list[str]]:
     """Return handles and labels, those of several panels once."""
-    found = {
+    handles = {
         label: handle
         for panel in panels
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    return list(found.values()), list(found)
+    return list(handles.values()), list(handles)
 
 
 def _row(name: str, trials: Sequence[Trial], point: Point) -> tuple[object, ...]:
-    own, other = (mean(list(values(trials, arm.name, "accuracy").values())) for arm in (point, point.partner))
+    of_point, of_partner = (
+        mean(list(values(trials, arm.name, "accuracy").values())) for arm in (point, point.partner)
+    )
     faster = in_words(speed_up(trials, point))
-    return name, point.name, point.update, faster, in_words(own, 3), in_words(other, 3)
+    return name, point.name, point.update, faster, in_words(of_point, 3), in_words(of_partner, 3)
 
 
 if __name__ == "__main__":

@@ -102,4 +102,4 @@ def arms(*, quick: bool, peers: bool) -> list[Arm]:
 
 def in_words(tried: Mapping[str, int]) -> str:
     """Return how often which fault was tried: ``kill 12, delay 3``."""
-    return ", ".join(f"{name} {count}" for name, count in sorted(tried.items(), key=lambda one: -one[1]))
+    return ", ".join(f"{name} {count}" for name, count in sorted(tried.items(), key=lambda item: -item[1]))

@@ -21,9 +21,12 @@ CAUSES = {
 }
 
 
-def draw(found: Sequence[Recovery], path: Path) -> bool:
+def draw(recoveries: Sequence[Recovery], path: Path) -> bool:
     """Draw the share of replaced workers against the seconds it took, by cause; False if there are none."""
-    by_cause = {cause: sorted(one.seconds for one in found if one.cause == cause) for cause in CAUSES}
+    by_cause = {
+        cause: sorted(recovery.seconds for recovery in recoveries if recovery.cause == cause)
+        for cause in CAUSES
+    }
     by_cause = {cause: seconds for cause, seconds in by_cause.items() if len(seconds) > 1}
     if not by_cause:
         return False

@@ -57,7 +57,7 @@ class Evidence:
         return {name: count for name, count in {**self.left, **grown}.items() if count}
 
 
-def outcome(evidence: Evidence, found: Audit, twin: str) -> str:
+def outcome(evidence: Evidence, audit: Audit, twin: str) -> str:
     """Return which of `OUTCOMES` a run came to.
 
     Parameters
@@ -71,11 +71,11 @@ def outcome(evidence: Evidence, found: Audit, twin: str) -> str:
     """
     if evidence.code is None:
         return "hang"
-    if not found.sound:
+    if not audit.sound:
         return "unsound"
-    if evidence.code != 0 or not found.posted:
+    if evidence.code != 0 or not audit.posted:
         return "failed"
-    if found.failed:
+    if audit.failed:
         return "error"
     return "equal" if evidence.report.get("hash") == twin else "differs"
 
@@ -90,10 +90,10 @@ def audit_of(evidence: Evidence) -> Audit:
 def recoveries(journal: Path) -> list[tuple[str, float]]:
     """Return, for each place that was filled again, why it fell vacant, and its seconds without a worker."""
     causes: dict[int, str] = {}
-    found = []
+    recoveries = []
     for event in events(journal):
         if event["event"] == "died":
             causes.setdefault(event["worker"], event["cause"])
         elif event["event"] == "restarted":
-            found.append((causes.pop(event["worker"], "unknown"), float(event["seconds"])))
-    return found
+            recoveries.append((causes.pop(event["worker"], "unknown"), float(event["seconds"])))
+    return recoveries

@@ -58,15 +58,15 @@ class Prey:
         That all processes of the run carry.
     workers, origin : callable
         Choose from them its workers, and the processes that workers are forked from.
-    begun, over : callable
+    has_begun, is_over : callable
         Tell whether training has begun, and whether it has ended.
     """
 
     mark: str
     workers: Choice
     origin: Choice
-    begun: Callable[[], bool]
-    over: Callable[[], bool]
+    has_begun: Callable[[], bool]
+    is_over: Callable[[], bool]
 
 
 class Nemesis(threading.Thread):
@@ -83,19 +83,19 @@ class Nemesis(threading.Thread):
         self.tried: Counter[str] = Counter()
         self._menace, self._prey = menace, prey
         self._random = random.Random(seed)
-        self._told_to_end = threading.Event()
+        self._ending = threading.Event()
 
     def run(self) -> None:
         """Strike until training has ended, or `end` is called."""
-        while not self._told_to_end.wait(self._random.uniform(*self._menace.pause)):
-            if self._prey.over() or self.tried.total() == self._menace.most:
+        while not self._ending.wait(self._random.uniform(*self._menace.pause)):
+            if self._prey.is_over() or self.tried.total() == self._menace.most:
                 return
-            if self._prey.begun():
+            if self._prey.has_begun():
                 self._strike()
 
     def end(self) -> None:
         """Have it let go, and wait until it has."""
-        self._told_to_end.set()
+        self._ending.set()
         self.join()
 
     def _strike(self) -> None:
@@ -109,5 +109,5 @@ class Nemesis(threading.Thread):
         if strike(target, SIGNALS[fault], self._prey.mark):
             self.tried[fault] += 1
             if fault == "delay":
-                self._told_to_end.wait(self._random.uniform(*DELAY))
+                self._ending.wait(self._random.uniform(*DELAY))
                 strike(target, Signals.SIGCONT, self._prey.mark)

@@ -19,7 +19,7 @@ from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 from flwr.simulation import run_simulation
-from ray_client import BEGUN, app, new_model
+from ray_client import JOURNAL, app, new_model
 
 from fedlocal.results import weights_hash
 
@@ -55,7 +55,7 @@ def server(asked: dict[str, Any], folder: Path) -> ServerApp:
         strategy = Counting(fraction_evaluate=0.0, min_available_nodes=clients)
         arrays = ArrayRecord({name: Array(array) for name, array in new_model(asked)().arrays.items()})
         result = strategy.start(grid, arrays, num_rounds=asked["rounds"])
-        with (folder / BEGUN).open("a") as stream:
+        with (folder / JOURNAL).open("a") as stream:
             stream.write('{"event": "closed"}\n')
         final = {name: array.numpy() for name, array in result.arrays.items()}
         np.savez(folder / "model.npz", **final)  # type: ignore[arg-type]

@@ -40,14 +40,14 @@ def of_run(mark: str) -> list[Process]:
 
 
 def _marked(entry: bytes) -> Iterator[Process]:
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
             with suppress(OSError):  # it has ended, or is not ours
-                if entry in (place / "environ").read_bytes().split(b"\0"):
-                    fields = (place / "stat").read_text().rsplit(")", 1)[1].split()
-                    command = (place / "cmdline").read_bytes()
+                if entry in (folder / "environ").read_bytes().split(b"\0"):
+                    fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+                    command = (folder / "cmdline").read_bytes()
                     if fields[0] not in "ZX":
-                        yield Process(int(place.name), int(fields[1]), int(fields[3]), command)
+                        yield Process(int(folder.name), int(fields[1]), int(fields[3]), command)
 
 
 def strike(process: Process, number: signal.Signals, mark: str) -> bool:
@@ -78,13 +78,13 @@ def abandoned(folder: Path, before: set[Path]) -> set[Path]:
 
 def _in_use(folder: Path) -> set[Path]:
     """Return the files of a folder that living processes map or have open."""
-    found = set()
+    targets = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is not ours
             for entry in [*(process / "map_files").iterdir(), *(process / "fd").iterdir()]:
                 with suppress(OSError):
-                    found.add(entry.readlink())
-    return {path for path in found if path.parent == folder}
+                    targets.add(entry.readlink())
+    return {path for path in targets if path.parent == folder}
 
 
 def left_over(mark: str, patience: float) -> list[Process]:

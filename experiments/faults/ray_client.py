@@ -18,7 +18,7 @@ from fedlocal.flower.client.default_client import client_app
 from fedlocal.models import MLP
 from fedlocal.models.training_run import NewModel, Training
 
-BEGUN = "journal.jsonl"  # by this name the nemesis knows that training goes on
+JOURNAL = "journal.jsonl"  # by this name the nemesis knows that training goes on
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Parts:
 
     def open(self, partition: int) -> Part:
         """Return a partition."""
-        own = slice(*self._offsets[partition : partition + 2])
-        return Part(Rows(np.asarray(self._x[own]), np.asarray(self._y[own])))
+        rows = slice(*self._offsets[partition : partition + 2])
+        return Part(Rows(np.asarray(self._x[rows]), np.asarray(self._y[rows])))
 
 
 def new_model(asked: dict[str, Any]) -> NewModel:
@@ -74,7 +74,7 @@ def app(request: Path, folder: Path) -> ClientApp:
 
     @announced.train()
     def train(message: Message, context: Context) -> Message:
-        (folder / BEGUN).touch()
+        (folder / JOURNAL).touch()
         return own_client(request)(message, context)
 
     return announced

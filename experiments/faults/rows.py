@@ -145,17 +145,19 @@ def as_markdown(rows: Iterable[Row], recovered: Iterable[Recovery]) -> str:
     arms = list(dict.fromkeys(row.arm for row in rows))
     lines = [HEADING, "|" + "---|" * COLUMNS]
     for system in dict.fromkeys(row.system for row in rows):
-        own = [arm for arm in arms if arm[0] == system]
-        lines += [_line(arm, *_of({arm}, rows, recovered)) for arm in own]
-        if len(own) > 1:
-            lines.append(_line((f"**{system}**", "**all**", ""), *_of(set(own), rows, recovered)))
+        of_system = [arm for arm in arms if arm[0] == system]
+        lines += [_line(arm, *_of({arm}, rows, recovered)) for arm in of_system]
+        if len(of_system) > 1:
+            lines.append(_line((f"**{system}**", "**all**", ""), *_of(set(of_system), rows, recovered)))
     return "\n".join(lines) + "\n"
 
 
 def _of(
     arms: set[tuple[str, str, str]], rows: list[Row], recovered: list[Recovery]
 ) -> tuple[list[Row], list[Recovery]]:
-    return [row for row in rows if row.arm in arms], [one for one in recovered if one.arm in arms]
+    return [row for row in rows if row.arm in arms], [
+        recovery for recovery in recovered if recovery.arm in arms
+    ]
 
 
 def _line(arm: tuple[str, str, str], rows: Sequence[Row], recovered: Sequence[Recovery]) -> str:
@@ -175,5 +177,5 @@ def _line(arm: tuple[str, str, str], rows: Sequence[Row], recovered: Sequence[Re
 def _spread(recovered: Sequence[Recovery]) -> str:
     if not recovered:
         return ""
-    middle, most = np.percentile([one.seconds for one in recovered], [50, 95])
+    middle, most = np.percentile([recovery.seconds for recovery in recovered], [50, 95])
     return f"{middle:.2f}, {most:.2f}"

@@ -51,7 +51,7 @@ class Options:
 
 def series(options: Options) -> Iterator[Row]:
     """Make the trials that are not in the table yet, arms in turns; yield each when it is written down."""
-    begun, done = time.monotonic(), Counter(row.arm for row in trials(options.folder / "results.csv"))
+    started, done = time.monotonic(), Counter(row.arm for row in trials(options.folder / "results.csv"))
     chosen = arms(quick=options.quick, peers=options.peers is not None)
     chosen = [arm for arm in chosen if options.only in (None, arm.system)]
     twins: dict[tuple[str, str], Twin] = {}
@@ -59,13 +59,13 @@ def series(options: Options) -> Iterator[Row]:
         for seed, arm in itertools.product(range(options.runs), chosen):
             if seed < done[arm.key] or seed >= (arm.at_most or options.runs):
                 continue
-            if time.monotonic() - begun > options.seconds:
+            if time.monotonic() - started > options.seconds:
                 return
             if arm.training not in twins:
-                own = Path(tempfile.mkdtemp(dir=folder))
-                twins[arm.training] = twin_of(arm, _python_of(arm, options.peers), own)
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                yield one_trial(arm, seed, twins[arm.training], Path(place), options.folder)
+                twin_folder = Path(tempfile.mkdtemp(dir=folder))
+                twins[arm.training] = twin_of(arm, _python_of(arm, options.peers), twin_folder)
+            with tempfile.TemporaryDirectory(dir=folder) as trial_folder:
+                yield one_trial(arm, seed, twins[arm.training], Path(trial_folder), options.folder)
 
 
 def _python_of(arm: Arm, peers: Path | None) -> str | None:
@@ -76,21 +76,21 @@ def _python_of(arm: Arm, peers: Path | None) -> str | None:
     return python_of("ray", peers)
 
 
-def one_trial(arm: Arm, seed: int, twin: Twin, place: Path, results: Path) -> Row:
+def one_trial(arm: Arm, seed: int, twin: Twin, folder: Path, results: Path) -> Row:
     """Make a trial and append it to the tables."""
-    evidence = trial(twin.program_of(arm), arm.menace, seed, place, twin.limit)
-    found = audit_of(evidence) if arm.system == FEDLOCAL else _counted(evidence)
-    row = row_of(arm, seed, twin, evidence, found, place / "run" / "model.npz")
+    evidence = trial(twin.program_of(arm), arm.menace, seed, folder, twin.limit)
+    audit = audit_of(evidence) if arm.system == FEDLOCAL else _counted(evidence)
+    row = row_of(arm, seed, twin, evidence, audit, folder / "run" / "model.npz")
     append(results / "results.csv", [row])
     if arm.system == FEDLOCAL and evidence.journal:
         recovered = recoveries_of(evidence.journal)
-        append(results / "recoveries.csv", [Recovery(*arm.key, seed, *one) for one in recovered])
+        append(results / "recoveries.csv", [Recovery(*arm.key, seed, *recovery) for recovery in recovered])
     return row
 
 
-def row_of(arm: Arm, seed: int, twin: Twin, evidence: Evidence, found: Audit, model: Path) -> Row:
+def row_of(arm: Arm, seed: int, twin: Twin, evidence: Evidence, audit: Audit, model: Path) -> Row:
     """Judge a trial and sum it up."""
-    judged, said = outcome(evidence, found, twin.hash), evidence.said.strip().splitlines()
+    judged, said = outcome(evidence, audit, twin.hash), evidence.said.strip().splitlines()
     return Row(
         *arm.key,
         seed=seed,
@@ -99,13 +99,13 @@ def row_of(arm: Arm, seed: int, twin: Twin, evidence: Evidence, found: Audit, mo
         calm=round(twin.seconds, 2),
         tried=evidence.tried.total(),
         faults=in_words(evidence.tried),
-        posted=found.posted,
-        replied=found.replied,
-        failed=found.failed,
-        lost=found.lost,
-        duplicated=found.duplicated,
-        unexpected=found.unexpected,
-        retried=found.retried,
+        posted=audit.posted,
+        replied=audit.replied,
+        failed=audit.failed,
+        lost=audit.lost,
+        duplicated=audit.duplicated,
+        unexpected=audit.unexpected,
+        retried=audit.retried,
         leaks=in_words(evidence.leaks),
         hash=str(evidence.report.get("hash", "")),
         twin=twin.hash,

@@ -71,17 +71,25 @@ def flower_program(python: str, request: Path) -> Program:
 
 def _fedlocal_workers(processes: Sequence[Process]) -> list[Process]:
     """Choose the workers: they lead sessions of their own, as soon as they run."""
-    return [one for one in processes if b"forkserver" in one.command and one.session == one.pid]
+    return [
+        process
+        for process in processes
+        if b"forkserver" in process.command and process.session == process.pid
+    ]
 
 
 def _forkservers(processes: Sequence[Process]) -> list[Process]:
-    parents = {one.parent for one in processes}
-    forked = [one for one in processes if b"forkserver" in one.command and one.session != one.pid]
-    return [one for one in forked if one.pid in parents]
+    parents = {process.parent for process in processes}
+    forked = [
+        process
+        for process in processes
+        if b"forkserver" in process.command and process.session != process.pid
+    ]
+    return [process for process in forked if process.pid in parents]
 
 
 def _ray_workers(processes: Sequence[Process]) -> list[Process]:
-    return [one for one in processes if one.command.startswith(b"ray::ClientAppActor")]
+    return [process for process in processes if process.command.startswith(b"ray::ClientAppActor")]
 
 
 def trial(program: Program, menace: Menace, seed: int, folder: Path, limit: float) -> Evidence:
@@ -105,14 +113,14 @@ def trial(program: Program, menace: Menace, seed: int, folder: Path, limit: floa
     prey = Prey(mark, program.workers, program.origin, journal.exists, lambda: _closed(journal))
     nemesis = Nemesis(menace, prey, seed)
     with tempfile.TemporaryDirectory(prefix="nem-", ignore_cleanup_errors=True) as temporary:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         process = _start(program, mark, folder, temporary)
         nemesis.start()
         try:
             code = _wait(process, limit)
         finally:
             nemesis.end()
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
             left = _left_over(process, mark, temporary, shared)
     said = (folder / "output.txt").read_text(errors="replace")
     tidy = program.tidy and code is not None
@@ -121,12 +129,12 @@ def trial(program: Program, menace: Menace, seed: int, folder: Path, limit: floa
 
 def _start(program: Program, mark: str, folder: Path, temporary: str) -> "subprocess.Popen[bytes]":
     path = os.pathsep.join((str(ROOT), str(HERE)))
-    own = {"PYTHONPATH": path, "TMPDIR": temporary, "RAY_TMPDIR": temporary, MARK: mark, **ONE_THREAD}
+    variables = {"PYTHONPATH": path, "TMPDIR": temporary, "RAY_TMPDIR": temporary, MARK: mark, **ONE_THREAD}
     with (folder / "output.txt").open("wb") as output:
         return subprocess.Popen(
             [*program.words, str(folder / "run"), *program.arguments],
             cwd=folder,
-            env={**os.environ, **own},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -56,10 +56,10 @@ class Twin:
 
     def difference(self, model: Path) -> float:
         """Return the largest difference of any weight from those in `model`; NaN if there are none."""
-        own, other = load_arrays(self.model), load_arrays(model) if model.exists() else {}
-        if own.keys() != other.keys():  # Flower's result is empty if no round had a reply
+        expected, actual = load_arrays(self.model), load_arrays(model) if model.exists() else {}
+        if expected.keys() != actual.keys():  # Flower's result is empty if no round had a reply
             return float("nan")
-        return max(float(np.abs(own[name] - other[name]).max()) for name in own)
+        return max(float(np.abs(expected[name] - actual[name]).max()) for name in expected)
 
 
 def twin_of(arm: Arm, python: str | None, folder: Path) -> Twin:

@@ -38,10 +38,10 @@ def batch(rows: int) -> tuple[Any, Any]:
 def alone() -> float:
     """Return the seconds of a wave in one process: a step of 256 rows."""
     model, (x, y) = network(), batch(2 * ROWS)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(WAVES):
         model.train_step(x, y)
-    return (time.perf_counter() - begun) / WAVES
+    return (time.perf_counter() - started) / WAVES
 
 
 def steps(pipe: Connection, memory: Any, index: int) -> None:  # noqa: ARG001 - the others' arguments
@@ -75,13 +75,13 @@ def together(work: Any, messages: int) -> float:
     for process in both:
         process.start()
     exchange(ends)  # then they are there, and have touched their memory
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(messages):
         exchange(ends)
         if messages > 1:
             np.add(shared[0], shared[1], out=shared[0])
             model.apply(shared[0])
-    seconds = (time.perf_counter() - begun) / WAVES
+    seconds = (time.perf_counter() - started) / WAVES
     for ours, _ in ends:
         ours.send_bytes(b"end")
     for process in both:
@@ -101,11 +101,11 @@ def main() -> None:
     arms = {"share nothing": lambda: together(steps, 1), "gradients": lambda: together(gradients, WAVES)}
     ratios: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(TURNS):
-        one = alone()
+        seconds = alone()
         for name, turn in arms.items():
-            ratios[name].append(one / turn())
-    for name, found in ratios.items():
-        low, median, high = np.percentile(found, [25, 50, 75])
+            ratios[name].append(seconds / turn())
+    for name, of_arm in ratios.items():
+        low, median, high = np.percentile(of_arm, [25, 50, 75])
         print(f"two processes, {name}: {median:.2f} times as fast as one ({low:.2f} to {high:.2f})")
 
 

@@ -39,12 +39,12 @@ def box_plot(trials: Sequence[Trial], path: Path) -> None:
 
 
 def _boxes(axes: "Axes", trials: Sequence[Trial], label: str, index: int) -> None:
-    places = {at: epochs(trials, CURVES[label](actors).name) for at, actors in enumerate(ACTORS)}
-    places = {at: seconds for at, seconds in places.items() if seconds}
-    at = [place + (index - (len(BOXES) - 1) / 2) * (WIDTH + 0.04) for place in places]
+    seconds_at = {at: epochs(trials, CURVES[label](actors).name) for at, actors in enumerate(ACTORS)}
+    seconds_at = {at: seconds for at, seconds in seconds_at.items() if seconds}
+    at = [position + (index - (len(BOXES) - 1) / 2) * (WIDTH + 0.04) for position in seconds_at]
     colour = COLOURS[index]
     drawn = axes.boxplot(
-        list(places.values()),
+        list(seconds_at.values()),
         positions=at,
         widths=WIDTH,
         manage_ticks=False,

@@ -32,8 +32,8 @@ def as_markdown(timing: Sequence[Trial], accuracy: Sequence[Trial]) -> str:
 def _speed_ups(trials: Sequence[Trial]) -> str:
     lines = {label: [speed_up(trials, of(count)) for count in ACTORS] for label, of in CURVES.items()}
     rows = [
-        (count, f"{PAPER[count]:.2f}", *map(in_words, found))
-        for count, *found in zip(ACTORS, *lines.values(), strict=True)
+        (count, f"{PAPER[count]:.2f}", *map(in_words, speed_ups))
+        for count, *speed_ups in zip(ACTORS, *lines.values(), strict=True)
     ]
     return f"{as_table(['actors', 'the paper', *CURVES], rows)}\n{shown(ACTORS, lines)}"
 
@@ -41,10 +41,10 @@ def _speed_ups(trials: Sequence[Trial]) -> str:
 def _same_bits(trials: Sequence[Trial]) -> str:
     """Say in how many trials the queue ended with the bits of the sequential scheme."""
     equal = [
-        own == other
+        queue == partner
         for scheme in ("batch_parallel", "messages")
         for count in ACTORS[1:]
-        for own, other in zip(*_hashes(trials, scheme, count), strict=True)
+        for queue, partner in zip(*_hashes(trials, scheme, count), strict=True)
     ]
     return (
         "Runs of the batch queue, in shared memory or with copied messages, that ended with the weights of "
@@ -53,8 +53,8 @@ def _same_bits(trials: Sequence[Trial]) -> str:
 
 
 def _hashes(trials: Sequence[Trial], scheme: str, count: int) -> tuple[list[str], list[str]]:
-    own, other = Point(scheme, count, BATCH), Point("accumulate", count, BATCH)
-    return paired(trials, own.name, other.name, "hash")
+    queue, partner = Point(scheme, count, BATCH), Point("accumulate", count, BATCH)
+    return paired(trials, queue.name, partner.name, "hash")
 
 
 def _times(trials: Sequence[Trial]) -> str:
@@ -74,16 +74,19 @@ def _measured(trials: Sequence[Trial], arm: str) -> tuple[str, str]:
     return in_words(mean(epochs(trials, arm))), f"{fmean(idle):.0%}" if idle else ""
 
 
-def _over(trials: Sequence[Trial], point: Point, others: Iterable[str | None]) -> list[str]:
-    return [in_words(speed_up(trials, point, one)) if one and one != point.name else "" for one in others]
+def _over(trials: Sequence[Trial], point: Point, partners: Iterable[str | None]) -> list[str]:
+    return [
+        in_words(speed_up(trials, point, partner)) if partner and partner != point.name else ""
+        for partner in partners
+    ]
 
 
 def _accuracies(trials: Sequence[Trial]) -> str:
     plain, rows = sequential(BATCH), []
     for point in _and_partners(judged(ACTORS)):
-        found = mean(list(values(trials, point.name, "accuracy").values()))
+        accuracy = mean(list(values(trials, point.name, "accuracy").values()))
         tests = [*_tested(trials, point, plain), *_tested(trials, point, point.partner)]
-        rows.append((point.name, point.update, in_words(found, 4), *tests))
+        rows.append((point.name, point.update, in_words(accuracy, 4), *tests))
     header = ["arm", "rows an update", "accuracy", f"minus {plain.name}", "p", "alike"]
     table = as_table([*header, "minus its partner", "p", "alike"], [row for row in rows if row[2]])
     return f"{table}\n{EXPLAINED}"
@@ -93,9 +96,9 @@ def _tested(trials: Sequence[Trial], point: Point, over: Point) -> tuple[str, st
     """Return the mean difference with its interval of 90 %, p, and whether the arms are alike."""
     if point == over:
         return "", "", ""
-    found = equivalence(*paired(trials, point.name, over.name, "accuracy"), MARGIN)
-    p = "" if math.isnan(found.p) else f"{found.p:.2g}"
-    return in_words(found.difference, 4), p, found.verdict
+    test = equivalence(*paired(trials, point.name, over.name, "accuracy"), MARGIN)
+    p = "" if math.isnan(test.p) else f"{test.p:.2g}"
+    return in_words(test.difference, 4), p, test.verdict
 
 
 def _and_partners(chosen: Sequence[Point]) -> list[Point]:

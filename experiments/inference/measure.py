@@ -66,15 +66,15 @@ def measured(case: Case, workers: int, repeats: int) -> dict[str, list[float]]:
     shape = (case.rows, case.side, case.side)
     x = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     with (
-        closing(Predictor(*untrained(case), workers=1)) as one,
+        closing(Predictor(*untrained(case), workers=1)) as predictor,
         closing(Predictor(*untrained(case), workers=workers)) as pool,
     ):
         arms: dict[str, Turn] = {
-            "one process": partial(one.outputs, x),
+            "one process": partial(predictor.outputs, x),
             f"pool of {workers}": partial(pool.outputs, x),
             f"pool of {workers}, with its start": partial(anew, case, workers, x),
         }
-        if not np.array_equal(one.outputs(x), pool.outputs(x)):
+        if not np.array_equal(predictor.outputs(x), pool.outputs(x)):
             raise RuntimeError(f"{case}: the pool gives other bits")
         return taken_turns(arms, repeats)
 
@@ -84,17 +84,17 @@ def taken_turns(arms: Mapping[str, Turn], repeats: int) -> dict[str, list[float]
     rng, seconds = random.Random(0), {name: [] for name in arms}
     for _ in range(repeats):
         for name in rng.sample(list(arms), len(arms)):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             arms[name]()
-            seconds[name].append(time.perf_counter() - begun)
+            seconds[name].append(time.perf_counter() - started)
     return seconds
 
 
 def table(case: Case, seconds: Mapping[str, list[float]]) -> Iterator[dict[str, object]]:
     """Yield a line for each arm; its ratio is to one process in the same round."""
-    one = np.array(seconds["one process"])
+    single = np.array(seconds["one process"])
     for name, times in seconds.items():
-        quartiles = np.percentile(one / np.array(times), [50, 25, 75])
+        quartiles = np.percentile(single / np.array(times), [50, 25, 75])
         numbers = [case.rows / float(np.median(times)), *quartiles]
         values = [case.name, case.rows, name, *(round(float(number), 3) for number in numbers)]
         yield dict(zip(FIELDS, values, strict=True))

@@ -50,7 +50,7 @@ TIMED = (
     IID,
     Division("linear", ("partition=linear",)),
     *SIZES,
-    next(each for each in LABELS if each.name == "dirichlet 0.03"),
+    next(division for division in LABELS if division.name == "dirichlet 0.03"),
 )
 """By the sizes of the parts they make: of label skew, too."""
 
@@ -65,7 +65,7 @@ RATES = {
 CHOSEN = {"fedprox": "0.1", "fedavgm": "1", "fedadam": "0.03", "fedyogi": "0.03"}
 """The best of them on average over `TUNED_ON`, as the part ``rates`` found."""
 
-TUNED_ON = (IID, next(each for each in LABELS if each.name == "dirichlet 0.1"))
+TUNED_ON = (IID, next(division for division in LABELS if division.name == "dirichlet 0.1"))
 STRATEGIES = ("fedavg", "fedprox", "fedavgm", "fedadam", "fedyogi", "fedmedian")
 
 

@@ -24,7 +24,7 @@ def draw_losses(
 ) -> None:
     """Draw how much accuracy each strategy loses on each division against fedavg on IID data."""
     lost = np.array(
-        [[loss(trials, each, division).estimate for each in strategies] for division in divisions]
+        [[loss(trials, strategy, division).estimate for strategy in strategies] for division in divisions]
     )
     with sheet(path, 7.2, 7.6) as figure:
         axes = figure.subplots()
@@ -44,14 +44,14 @@ def draw_losses(
 
 def draw_idle(trials: Sequence[Trial], divisions: Sequence[Division], path: Path) -> None:
     """Draw the idle share against the share of the largest actor, and what sizes alone would make of it."""
-    found = {division.name: point for division in divisions if (point := idle(trials, division))}
+    idle_shares = {division.name: point for division in divisions if (point := idle(trials, division))}
     with sheet(path, 7.0, 5.0) as figure:
         axes = figure.subplots()
-        measured = [(point.largest, point.measured) for point in found.values()]
-        apart = [(point.largest, point.apart) for point in found.values()]
+        measured = [(point.largest, point.measured) for point in idle_shares.values()]
+        apart = [(point.largest, point.apart) for point in idle_shares.values()]
         _compare(axes, measured, "2 workers", WORKERS, 0)
         _compare(axes, apart, "a core each", ACTORS, 1)
-        for name, point in found.items():
+        for name, point in idle_shares.items():
             above = (point.largest, point.apart.estimate)
             axes.annotate(name, above, (-3, 7), textcoords="offset points", fontsize=7, rotation=60)
         axes.set(xscale="log", xlim=(9.5, 105), ylim=(0, 118), yticks=range(0, 101, 20))

@@ -14,14 +14,14 @@ MARGIN = 1.0  # point of accuracy: less does not matter
 
 def loss(trials: Sequence[Trial], strategy: str, division: Division, below: str = "fedavg") -> Interval:
     """Return by how many points a strategy is below another one (or itself) on IID data, trial by trial."""
-    best, own = paired(trials, name(below, IID), name(strategy, division), "accuracy")
-    return mean([100 * (one - other) for one, other in zip(best, own, strict=True)])
+    best, accuracies = paired(trials, name(below, IID), name(strategy, division), "accuracy")
+    return mean([100 * (above - accuracy) for above, accuracy in zip(best, accuracies, strict=True)])
 
 
 def costs_nothing(trials: Sequence[Trial], division: Division) -> Equivalence:
     """Test whether fedavg is as accurate on a division as on IID data, within `MARGIN` points."""
     both = paired(trials, name("fedavg", IID), name("fedavg", division), "accuracy")
-    return equivalence(*([100 * accuracy for accuracy in each] for each in both), MARGIN)
+    return equivalence(*([100 * accuracy for accuracy in arm] for arm in both), MARGIN)
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ class Idle:
 
 def idle(trials: Sequence[Trial], division: Division) -> Idle | None:
     """Return how idle the runs of a division were; None if there is none."""
-    own = [trial for trial in trials if trial.arm == name("fedavg", division)]
-    if not own:
+    runs = [trial for trial in trials if trial.arm == name("fedavg", division)]
+    if not runs:
         return None
-    shares = [_largest(trial) for trial in own]
+    shares = [_largest(trial) for trial in runs]
     return Idle(
         largest=float(np.mean(shares)),
-        measured=mean([100 * (trial.idle_share or 0.0) for trial in own]),
+        measured=mean([100 * (trial.idle_share or 0.0) for trial in runs]),
         least=float(np.mean([least_idle(share, WORKERS) for share in shares])),
-        apart=mean([_apart(trial) for trial in own]),
+        apart=mean([_apart(trial) for trial in runs]),
     )
 
 
@@ -73,6 +73,8 @@ def _largest(trial: Trial) -> float:
 def _apart(trial: Trial) -> float:
     """Return the idle percent if each actor had a core: all wait for the slowest one of each round."""
     rounds = [
-        [actor["seconds"] for actor in one.actors.values()] for one in trial.history().rounds if one.actors
+        [actor["seconds"] for actor in round_.actors.values()]
+        for round_ in trial.history().rounds
+        if round_.actors
     ]
     return 100 - 100 * sum(map(sum, rounds)) / sum(len(seconds) * max(seconds) for seconds in rounds)

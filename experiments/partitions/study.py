@@ -40,7 +40,9 @@ def studies(quick: bool) -> list[Study]:
 
 def report(trials: Sequence[Trial], folder: Path) -> None:
     """Write the tables and draw the figures of the parts that have trials."""
-    parts = {name: [one for one in trials if one.study == name] for name in ("rates", "accuracy", "idle")}
+    parts = {
+        name: [trial for trial in trials if trial.study == name] for name in ("rates", "accuracy", "idle")
+    }
     tables = [
         accuracies(parts["accuracy"], DIVISIONS, STRATEGIES),
         losses(parts["accuracy"], DIVISIONS, STRATEGIES),

@@ -21,7 +21,7 @@ def accuracies(trials: Sequence[Trial], divisions: Sequence[Division], strategie
     rows = [
         (
             division.name,
-            *(in_words(mean(_percents(trials, name(each, division))), 1) for each in strategies),
+            *(in_words(mean(_percents(trials, name(strategy, division))), 1) for strategy in strategies),
         )
         for division in divisions
         if values(trials, name("fedavg", division), "accuracy")
@@ -37,7 +37,7 @@ def losses(trials: Sequence[Trial], divisions: Sequence[Division], strategies: S
     rows = [
         (
             division.name,
-            *(in_words(loss(trials, each, division, below=each), 1) for each in strategies),
+            *(in_words(loss(trials, strategy, division, below=strategy), 1) for strategy in strategies),
             costs_nothing(trials, division).verdict,
         )
         for division in divisions
@@ -68,13 +68,13 @@ def idle_shares(trials: Sequence[Trial], divisions: Sequence[Division]) -> str:
     rows = [
         (
             division.name,
-            f"{found.largest:.0f}",
-            in_words(found.measured, 0),
-            f"{found.least:.0f}",
-            in_words(found.apart, 0),
+            f"{idleness.largest:.0f}",
+            in_words(idleness.measured, 0),
+            f"{idleness.least:.0f}",
+            in_words(idleness.apart, 0),
         )
         for division in divisions
-        if (found := idle(trials, division))
+        if (idleness := idle(trials, division))
     ]
     header = [
         "division",

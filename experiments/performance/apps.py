@@ -40,10 +40,10 @@ def training() -> ClientApp:
     def learn(message: Message, context: Context) -> Message:
         partition = int(context.node_config["partition-id"])
         x, y = rows(SAMPLES // int(context.node_config["num-partitions"]))
-        sent, own = cast(ArrayRecord, message.content["arrays"]), model()
-        own.load({name: array.numpy() for name, array in sent.items()})
-        loss = train(own, x, y, batch_size=BATCH, epochs=1, rng=np.random.default_rng(partition))
-        trained = ArrayRecord({name: Array(array) for name, array in own.arrays.items()})
+        sent, trained_model = cast(ArrayRecord, message.content["arrays"]), model()
+        trained_model.load({name: array.numpy() for name, array in sent.items()})
+        loss = train(trained_model, x, y, batch_size=BATCH, epochs=1, rng=np.random.default_rng(partition))
+        trained = ArrayRecord({name: Array(array) for name, array in trained_model.arrays.items()})
         metrics = MetricRecord({"num-examples": len(x), "train-loss": loss})
         return Message(RecordDict({"arrays": trained, "metrics": metrics}), reply_to=message)
 

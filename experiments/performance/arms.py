@@ -178,4 +178,4 @@ def alternate(arms: Sequence[Arm], turns: int, rng: random.Random) -> Turns:
 
 def ratios(figures: Mapping[str, Sequence[float]], of: str, over: str) -> list[float]:
     """Return one arm's figures divided by another's, turn by turn."""
-    return [one / other for one, other in zip(figures[of], figures[over], strict=True)]
+    return [first / second for first, second in zip(figures[of], figures[over], strict=True)]

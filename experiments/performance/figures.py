@@ -119,12 +119,12 @@ def _points(
     rows: Sequence[Row], section: str, pattern: str, number: Callable[[str], float] = float
 ) -> list[Point]:
     """Return a section's measured rows whose setting has this pattern, by the number in its group."""
-    found = [
+    points = [
         Point(number(match[1]), row)
         for row in rows
         if row.section == section and (match := re.fullmatch(pattern, row.setting))
     ]
-    return sorted((point for point in found if math.isfinite(point.row.value)), key=lambda point: point.x)
+    return sorted((point for point in points if math.isfinite(point.row.value)), key=lambda point: point.x)
 
 
 def _spread(axes: "Axes", points: Sequence[Point], index: int, label: str | None) -> None:

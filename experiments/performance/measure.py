@@ -71,7 +71,7 @@ def main() -> int:
 
 def measured(name: str, options: Options, table: Table) -> bool:
     """Measure a section; if it fails, the table says so and the others go on."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     try:
         section: Section = import_module(f"sections.{name}")
         for row in section.measure(options):
@@ -81,7 +81,7 @@ def measured(name: str, options: Options, table: Table) -> bool:
         traceback.print_exc()
         table.add(missing(name, "", f"{type(error).__name__}: {error}".splitlines()[0]))
         return False
-    print(f"{name}: {time.perf_counter() - begun:.0f} s", flush=True)
+    print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
     return True
 
 

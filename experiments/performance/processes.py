@@ -90,9 +90,9 @@ class Command:
             If it fails; the end of what it said is in the message.
         """
         with tempfile.TemporaryDirectory() as folder:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             done = subprocess.run(self._words, cwd=folder, capture_output=True, text=True, check=False)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
         if done.returncode:
             raise ProgramError(f"{self.name}: exit code {done.returncode}\n{done.stderr[-2000:]}")
         return seconds

@@ -58,16 +58,16 @@ def of_process(pid: int) -> int:
 def descendants(pid: int) -> list[int]:
     """Return the processes that a process started, and those that they started."""
     children: dict[int, list[int]] = {}
-    for place in PROC.glob("[0-9]*/stat"):
+    for stat in PROC.glob("[0-9]*/stat"):
         with suppress(OSError):
-            parent = place.read_text().rpartition(")")[2].split()[1]  # the name before may hold spaces
-            children.setdefault(int(parent), []).append(int(place.parent.name))
-    found, look_at = [], [pid]
+            parent = stat.read_text().rpartition(")")[2].split()[1]  # the name before may hold spaces
+            children.setdefault(int(parent), []).append(int(stat.parent.name))
+    below, look_at = [], [pid]
     while look_at:
-        own = children.get(look_at.pop(), [])
-        found += own
-        look_at += own
-    return found
+        started = children.get(look_at.pop(), [])
+        below += started
+        look_at += started
+    return below
 
 
 def is_known() -> bool:

@@ -109,8 +109,8 @@ class Table:
     @property
     def rows(self) -> list[Row]:
         """All rows in the order of the files."""
-        place = {name: index for index, name in enumerate(self._order)}
-        names = sorted(self._rows, key=lambda name: place.get(name, len(place)))
+        position = {name: index for index, name in enumerate(self._order)}
+        names = sorted(self._rows, key=lambda name: position.get(name, len(position)))
         return [row for name in names for row in self._rows[name]]
 
     def add(self, row: Row) -> None:

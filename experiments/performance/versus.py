@@ -50,11 +50,11 @@ def _measured(checkout: Path, sections: list[str]) -> Figures:
 
 
 def _by_setting(turns: list[tuple[Figures, Figures]]) -> dict[str, list[tuple[float, float]]]:
-    found = defaultdict(list)
+    pairs = defaultdict(list)
     for before, after in turns:
         for setting, measure in before.keys() & after.keys():
-            found[f"{setting}: {measure}"].append((before[setting, measure], after[setting, measure]))
-    return dict(sorted(found.items()))
+            pairs[f"{setting}: {measure}"].append((before[setting, measure], after[setting, measure]))
+    return dict(sorted(pairs.items()))
 
 
 if __name__ == "__main__":

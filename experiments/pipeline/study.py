@@ -79,7 +79,7 @@ def _lines(trials: Sequence[Trial], partner: str) -> dict[str, list[Interval]]:
 
 
 def _table(lines: dict[str, list[Interval]]) -> str:
-    rows = [(size, *map(in_words, found)) for size, *found in zip(ROWS, *lines.values(), strict=True)]
+    rows = [(size, *map(in_words, speed_ups)) for size, *speed_ups in zip(ROWS, *lines.values(), strict=True)]
     table = as_table(["rows of a micro-batch", *lines], [row for row in rows if any(row[1:])])
     return f"{table}\n{shown(ROWS, lines)}"
 

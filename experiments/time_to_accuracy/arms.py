@@ -101,5 +101,5 @@ def timed(passes: int = PASSES) -> tuple[Arm, ...]:
 
 def tuned(passes: int = TUNING_PASSES) -> tuple[Arm, ...]:
     """Return the arms that try the learning rates."""
-    own = [method for method in METHODS if method.tuned_as == method]
-    return tuple(method.arm(passes, rate, method.tried(rate)) for method in own for rate in GRID)
+    tuned_alone = [method for method in METHODS if method.tuned_as == method]
+    return tuple(method.arm(passes, rate, method.tried(rate)) for method in tuned_alone for rate in GRID)

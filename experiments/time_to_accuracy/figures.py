@@ -23,14 +23,14 @@ LOWEST = 0.06  # how far below the first target accuracies are drawn
 
 def accuracies(courses: Courses, path: Path) -> None:
     """Draw the trials' mean accuracy against their mean training time, and against passes."""
-    highest = max(each.accuracy for runs in courses.values() for run in runs.values() for each in run)
+    highest = max(moment.accuracy for runs in courses.values() for run in runs.values() for moment in run)
     with sheet(path, 11.0, 5.6) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         for method, runs in courses.items():
             rounds = [Moment(*map(fmean, zip(*at, strict=True))) for at in zip(*runs.values(), strict=True)]
-            for axes, place in zip(panels, ("seconds", "passes"), strict=True):
-                at = [getattr(each, place) for each in rounds]
-                axes.plot(at, [each.accuracy for each in rounds], label=method.label, **_style(method))
+            for axes, measure in zip(panels, ("seconds", "passes"), strict=True):
+                at = [getattr(moment, measure) for moment in rounds]
+                axes.plot(at, [moment.accuracy for moment in rounds], label=method.label, **_style(method))
         for axes in panels:
             for target in TARGETS:
                 axes.axhline(target, color="#666666", linestyle=":", linewidth=1)
@@ -59,20 +59,20 @@ def times_to_targets(courses: Courses, path: Path) -> None:
 
 
 def _time(axes: "Axes", row: int, moments: Sequence[Moment | None], colour: str) -> None:
-    seconds = [each.seconds for each in moments if each]
+    seconds = [moment.seconds for moment in moments if moment]
     if len(seconds) < len(moments):
         note = f" reached by {len(seconds)} of {len(moments)}" if seconds else " not reached"
         axes.annotate(note, (0, row), color="#666666", fontsize=8, va="center")
         return
-    found = mean(seconds)
-    axes.barh(row, found.estimate, 0.6, color=colour, alpha=0.75)
+    interval = mean(seconds)
+    axes.barh(row, interval.estimate, 0.6, color=colour, alpha=0.75)
     if len(seconds) > 1:
-        axes.hlines(row, found.low, found.high, color="black", linewidth=1.4)
+        axes.hlines(row, interval.low, interval.high, color="black", linewidth=1.4)
 
 
 def _style(method: Method) -> dict[str, Any]:
     """Return the look of a line: its colour is the scheme's, dashes and markers tell its methods apart."""
-    alike = [each for each in METHODS if each.scheme == method.scheme]
+    alike = [other for other in METHODS if other.scheme == method.scheme]
     index = alike.index(method)
     return {
         "color": SCHEMES[method.scheme],

@@ -30,10 +30,10 @@ class Moment(NamedTuple):
 def course(history: History, epochs: int) -> list[Moment]:
     """Return the moments at which a run was evaluated; a round is so many passes."""
     moments, seconds = [], 0.0
-    for one in history.rounds:
-        seconds += one.timed
-        if "accuracy" in one.metrics:
-            moments.append(Moment(seconds, one.number * epochs, one.metrics["accuracy"]))
+    for round_ in history.rounds:
+        seconds += round_.timed
+        if "accuracy" in round_.metrics:
+            moments.append(Moment(seconds, round_.number * epochs, round_.metrics["accuracy"]))
     return moments
 
 

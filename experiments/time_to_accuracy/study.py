@@ -35,7 +35,7 @@ def studies(quick: bool) -> list[Study]:
 def report(trials: Sequence[Trial], folder: Path) -> None:
     """Write the tables and draw the figures."""
     tuning, timing = ([trial for trial in trials if trial.study == name] for name in ("tuning", "timing"))
-    by_method = {method: found for method in METHODS if (found := courses(timing, method))}
+    by_method = {method: runs for method in METHODS if (runs := courses(timing, method))}
     (folder / "results.md").write_text(as_markdown(by_method, tuning), encoding="utf-8")
     if by_method:
         accuracies(by_method, folder / "accuracy.png")

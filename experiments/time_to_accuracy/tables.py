@@ -28,14 +28,16 @@ def as_markdown(courses: Courses, tuning: Sequence[Trial]) -> str:
 
 def _times(courses: Courses) -> str:
     rows = [
-        (method.label, RATES[method.name], _a_pass(runs), *_to_targets(runs, lambda each: each.seconds))
+        (method.label, RATES[method.name], _a_pass(runs), *_to_targets(runs, lambda moment: moment.seconds))
         for method, runs in courses.items()
     ]
     return as_table(["method", "learning rate", "a pass", *HEADER], rows)
 
 
 def _passes(courses: Courses) -> str:
-    rows = [(one.label, *_to_targets(runs, lambda each: each.passes)) for one, runs in courses.items()]
+    rows = [
+        (method.label, *_to_targets(runs, lambda moment: moment.passes)) for method, runs in courses.items()
+    ]
     return as_table(["method", *HEADER], rows)
 
 
@@ -57,9 +59,11 @@ def _to_targets(runs: Runs, measure: Callable[[Moment], float]) -> list[str]:
     cells = []
     for target in TARGETS:
         moments = [reached(run, target) for run in runs.values()]
-        found = [measure(each) for each in moments if each]
-        some = f"{len(found)} of {len(moments)} trials" if found else f"not in {_length(runs):.0f} passes"
-        cells.append(in_words(mean(found), 1) if len(found) == len(moments) else some)
+        measured = [measure(moment) for moment in moments if moment]
+        some = (
+            f"{len(measured)} of {len(moments)} trials" if measured else f"not in {_length(runs):.0f} passes"
+        )
+        cells.append(in_words(mean(measured), 1) if len(measured) == len(moments) else some)
     return cells
 
 
@@ -70,7 +74,7 @@ def _length(runs: Runs) -> float:
 def _ratio(base: Runs, runs: Runs, target: float) -> str:
     """Compare the trials in which both reached it; if one did not in any trial, there is nothing to say."""
     pairs = [(reached(base[number], target), reached(runs[number], target)) for number in base.keys() & runs]
-    both = [(one.seconds, other.seconds) for one, other in pairs if one and other]
+    both = [(first.seconds, second.seconds) for first, second in pairs if first and second]
     if len(both) < len(pairs) or not both:
         return ""
     return in_words(ratio(*zip(*both, strict=True)))
@@ -80,13 +84,17 @@ def _rates(tuning: Sequence[Trial]) -> str:
     by_arm = {trial.arm: trial for trial in tuning}
     rows = []
     for method in METHODS:
-        found = {
+        courses_at = {
             rate: course(by_arm[method.tried(rate)].history(), method.epochs)
             for rate in GRID
             if method.tried(rate) in by_arm
         }
-        best = max(found.keys() & set(eligible(method)), key=lambda rate: merit(found[rate]), default=None)
-        rows.append((method.label, *(_tried(found.get(rate)) for rate in GRID), RATES[method.name], best))
+        best = max(
+            courses_at.keys() & set(eligible(method)), key=lambda rate: merit(courses_at[rate]), default=None
+        )
+        rows.append(
+            (method.label, *(_tried(courses_at.get(rate)) for rate in GRID), RATES[method.name], best)
+        )
     header = [f"rate {rate}" for rate in GRID]
     return as_table(["method", *header, "used", "best"], rows)
 
@@ -99,13 +107,16 @@ def merit(moments: Sequence[Moment]) -> tuple[float, ...]:
     """
     passes = [reached(moments, target) for target in reversed(TARGETS)]
     last = moments[-max(1, len(moments) // 4) :]
-    return (*(-each.passes if each else float("-inf") for each in passes), fmean(m.accuracy for m in last))
+    return (
+        *(-moment.passes if moment else float("-inf") for moment in passes),
+        fmean(m.accuracy for m in last),
+    )
 
 
 def _tried(moments: Sequence[Moment] | None) -> str:
     if not moments:
         return ""
     for target in reversed(TARGETS):
-        if found := reached(moments, target):
-            return f"{target} after {found.passes:.1f}"
+        if moment := reached(moments, target):
+            return f"{target} after {moment.passes:.1f}"
     return f"{moments[-1].accuracy:.4f} at the end"

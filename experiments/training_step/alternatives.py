@@ -79,7 +79,7 @@ def medians(ways: Pieces, repeats: int = 600) -> dict[str, float]:
             start = time.perf_counter()
             way()
             times[name][repeat] = time.perf_counter() - start
-    return {name: round(float(np.median(each)) * 1e6, 1) for name, each in times.items()}
+    return {name: round(float(np.median(times_of)) * 1e6, 1) for name, times_of in times.items()}
 
 
 def main() -> None:

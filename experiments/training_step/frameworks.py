@@ -30,19 +30,19 @@ Arm = Callable[[], object]
 
 def factories() -> dict[str, ModelFactory]:
     """Return the networks that can be built here."""
-    found: dict[str, Any] = {}
+    models: dict[str, Any] = {}
     if importlib.util.find_spec("torch"):
         module = {"_target_": "fedlocal.models.torch_mlp"}
         loss = {"_target_": "torch.nn.CrossEntropyLoss"}
         sgd = {"_target_": "torch.optim.SGD", "lr": RATE}
-        found["model=torch"] = PyTorch(module, loss, sgd)
+        models["model=torch"] = PyTorch(module, loss, sgd)
     if importlib.util.find_spec("keras"):
         model = {"_target_": "fedlocal.models.keras_mlp"}
         loss = {"_target_": "keras.losses.SparseCategoricalCrossentropy", "from_logits": True}
         sgd = {"_target_": "keras.optimizers.SGD", "learning_rate": RATE}
         keras = Keras(model, loss, sgd)
-        found[f"model=keras ({keras.backend})"] = keras
-    return found
+        models[f"model=keras ({keras.backend})"] = keras
+    return models
 
 
 def bare() -> Callable[[Any, Any], object]:

@@ -51,7 +51,7 @@ def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> N
     assert (good.as_good.verdict, good.passing) == ("yes", [2, 4])
     assert bad.as_good.verdict == "no"
     assert bad.over_best.estimate == pytest.approx(2.03, abs=0.02)
-    assert good.over_told.estimate == pytest.approx(1.1)  # which is not the number's fault
+    assert good.over_given.estimate == pytest.approx(1.1)  # which is not the number's fault
     assert sweep(study, [2]).as_good.verdict == ""
 
 

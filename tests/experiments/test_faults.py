@@ -185,7 +185,7 @@ def test_the_nemesis_hits_the_processes_of_its_run_alone(study: dict[str, Any]) 
     menace = nemesis.Menace("kills", {"kill": 1}, pause=(0.001, 0.002))
     hunter = nemesis.Nemesis(
         menace,
-        nemesis.Prey(ours, workers=list, origin=list, begun=lambda: True, over=lambda: False),
+        nemesis.Prey(ours, workers=list, origin=list, has_begun=lambda: True, is_over=lambda: False),
         seed=0,
     )
     hunter.start()

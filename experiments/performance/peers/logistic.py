@@ -26,10 +26,12 @@ def app() -> ClientApp:
     @client.train()
     def learn(message: Message, context: Context) -> Message:
         x, y = rows(ROWS)
-        own, partition = model(), int(context.node_config["partition-id"])
-        own.load({name: array.numpy() for name, array in message.content.array_records["arrays"].items()})
-        loss = train(own, x, y, batch_size=BATCH, epochs=1, rng=np.random.default_rng(partition))
-        trained = ArrayRecord({name: Array(array) for name, array in own.arrays.items()})
+        trained_model, partition = model(), int(context.node_config["partition-id"])
+        trained_model.load(
+            {name: array.numpy() for name, array in message.content.array_records["arrays"].items()}
+        )
+        loss = train(trained_model, x, y, batch_size=BATCH, epochs=1, rng=np.random.default_rng(partition))
+        trained = ArrayRecord({name: Array(array) for name, array in trained_model.arrays.items()})
         metrics = MetricRecord({"num-examples": len(x), "train-loss": loss})
         return Message(RecordDict({"arrays": trained, "metrics": metrics}), reply_to=message)
 

@@ -31,7 +31,7 @@ def learner(case: Case) -> Learner:
     )
     batches = list(zip(*data, strict=True))
     # The parameters are given away to each call, which may then write into their memory.
-    one = jax.jit(step, donate_argnums=0)
+    jitted = jax.jit(step, donate_argnums=0)
     scan = jax.jit(lambda layers, data: jax.lax.scan(step, layers, data)[0], donate_argnums=0)
     state: list[Layers] = [[]]
 
@@ -40,7 +40,7 @@ def learner(case: Case) -> Learner:
 
     def by_step(layers: Layers) -> Layers:
         for batch in batches:
-            layers, _ = one(layers, batch)
+            layers, _ = jitted(layers, batch)
         return layers
 
     way = {"step": by_step, "scan": lambda layers: scan(layers, data)}[case.way]

@@ -18,13 +18,13 @@ class Network:
         self.layers = [(torch.from_numpy(weight), torch.from_numpy(bias)) for weight, bias in case.layers()]
         self._outputs = [torch.empty(case.batch, width) for width in WIDTHS[1:]]
         self._deltas = [torch.empty(case.batch, width) for width in WIDTHS[1:]]
-        self._each = torch.arange(case.batch)
+        self._rows = torch.arange(case.batch)
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Make one update."""
         self._forward(x)
         torch.softmax(self._outputs[-1], 1, out=self._deltas[-1])
-        self._deltas[-1][self._each, y] -= 1
+        self._deltas[-1][self._rows, y] -= 1
         self._deltas[-1].div_(len(x))
         self._backward([x, *self._outputs[:-1]])
 

@@ -67,9 +67,9 @@ class WholeRun:
         with tempfile.TemporaryDirectory() as folder:
             report, said = Path(folder, "rounds.json"), Path(folder, "output.txt")
             with said.open("wb") as output:  # not a pipe: what the run leaves behind may hold it open
-                begun = time.perf_counter()
+                started = time.perf_counter()
                 code = self._run(report, output)
-                seconds = time.perf_counter() - begun
+                seconds = time.perf_counter() - started
             if code != 0 or not report.exists():
                 text = said.read_text(errors="replace")[-2000:]
                 raise ProgramError(f"{self.name}: exit code {code}\n{text}")

@@ -55,8 +55,8 @@ def _compared(python: str, workload: str, clients: int, seed: int) -> Iterator[R
 
 
 def _row(setting: str, what: str, peer: str, figures: Turns, at_least: float, unit: str) -> Row:
-    other, own = (statistics.median(figures[name]) for name in (peer, FEDLOCAL))
-    note = f"{other:.3g} {unit}, fedlocal {own:.3g}"
+    theirs, ours = (statistics.median(figures[name]) for name in (peer, FEDLOCAL))
+    note = f"{theirs:.3g} {unit}, fedlocal {ours:.3g}"
     turns, measured = ratios(figures, peer, FEDLOCAL), f"{what}: {peer} / {FEDLOCAL}"
     return row_of("flower_ray", setting, measured, turns, "x", at_least=at_least, note=note)
 

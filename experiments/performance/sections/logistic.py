@@ -62,11 +62,11 @@ def _write_rows(path: Path, seed: int) -> str:
 
 def _run(request: Mapping[str, Any]) -> dict[str, Any]:
     """Run the federation; return its seconds, and those of all rounds."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     import fedlocal
 
     outcome = fedlocal.run(fedlocal.compose(*OVERRIDES, request["path"]))
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     history = outcome.histories["federated"]
     spans = {name: history.total(name) for name in ("start-up", "evaluation")} | {"rounds": history.seconds}
     return {"seconds": seconds, "spans": spans, "accuracy": outcome.arms[0].accuracy}

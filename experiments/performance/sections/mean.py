@@ -24,15 +24,15 @@ def measure(options: Options) -> Iterator[Row]:
     weights = [float(1 + index % 7) for index in range(REPLIES)]
 
     def mean() -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         weighted_mean(replies, weights)
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     def read() -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for row in block:
             np.dot(row, row)
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     with session():
         turns = 10 if options.quick else 40

@@ -16,11 +16,11 @@ CLIENTS = 100
 SIZES = (250, 2_500, LINEAR, 25_000, 125_000, PAPER, 1_250_000, 5_000_000)
 """Parameters of the models of the sweep: 1 KB to 20 MB."""
 
-OWN = "fedavg, fedlocal's own client"
+FEDLOCAL = "fedavg, fedlocal's own client"
 BOUNDS = {
     ("fedavg", PAPER): 0.6,
     ("fedavg", LINEAR): 0.15,
-    (OWN, LINEAR): 0.15,
+    (FEDLOCAL, LINEAR): 0.15,
     ("Flower's FedAvg", LINEAR): 0.45,
 }
 STRATEGIES = {"fedavg": FedAvg, "Flower's FedAvg": FlowerFedAvg}
@@ -42,7 +42,7 @@ def _together(cases: list[tuple[str, int]], turns: int, rng: random.Random) -> I
     with session(), ExitStack() as stack:
         arms = []
         for strategy, parameters in cases:
-            if strategy == OWN:
+            if strategy == FEDLOCAL:
                 federation = own_client(CLIENTS)
             else:
                 federation = echoing(CLIENTS, parameters, STRATEGIES[strategy])

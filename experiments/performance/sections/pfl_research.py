@@ -14,7 +14,7 @@ from sections import Options
 
 TURNS, ROUNDS = 3, 5
 FEDLOCAL = "fedlocal, 2 workers"
-ONE, TWO = "pfl, 1 process of 2 threads", "pfl, 2 processes"
+ONE_OF_TWO_THREADS, TWO_OF_ONE_THREAD = "pfl, 1 process of 2 threads", "pfl, 2 processes"
 TWO_THREADS = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
 TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -38,14 +38,14 @@ def _compared(python: str, users: int, seed: int, versions: str) -> Iterator[Row
     program = ["-m", "peers.pfl_run"]
     runs = [
         WholeRun(FEDLOCAL, [sys.executable, "-m", "peers.fedlocal_run"], "training", users, ROUNDS),
-        WholeRun(ONE, [python, *program], "training", users, ROUNDS, TWO_THREADS),
-        WholeRun(TWO, [python, *TWO_PROCESSES, *program], "training", users, ROUNDS),
+        WholeRun(ONE_OF_TWO_THREADS, [python, *program], "training", users, ROUNDS, TWO_THREADS),
+        WholeRun(TWO_OF_ONE_THREAD, [python, *TWO_PROCESSES, *program], "training", users, ROUNDS),
     ]
     alternate(runs, TURNS, random.Random(seed))
     steady = {run.name: run.steady() for run in runs}
-    for peer in (ONE, TWO):
-        other, own = (statistics.median(steady[name]) for name in (peer, FEDLOCAL))
-        note = f"{other:.3g} s, fedlocal {own:.3g}; {versions}"
+    for peer in (ONE_OF_TWO_THREADS, TWO_OF_ONE_THREAD):
+        theirs, ours = (statistics.median(steady[name]) for name in (peer, FEDLOCAL))
+        note = f"{theirs:.3g} s, fedlocal {ours:.3g}; {versions}"
         what = f"a round in steady state: {peer} / {FEDLOCAL}"
         turns = ratios(steady, peer, FEDLOCAL)
         yield row_of("pfl_research", f"{users} users", what, turns, "x", at_least=1, note=note)

@@ -38,7 +38,10 @@ MEASURE = "a round"
 def measure(options: Options) -> Iterator[Row]:
     """Yield round times, then memory; each population has a process of its own, in each turn a new one."""
     populations = POPULATIONS[:3] if options.quick else POPULATIONS
-    arms = [Fresh(_setting(one), module("sections.registered"), {"population": one}) for one in populations]
+    arms = [
+        Fresh(_setting(population), module("sections.registered"), {"population": population})
+        for population in populations
+    ]
     figures = alternate(arms, 1 if options.quick else 5, random.Random(options.seed))
     for arm in arms:
         note = f"the whole run {np.median([answer['whole'] for answer in arm.answers]):.1f} s"
@@ -65,15 +68,15 @@ def _memory(arm: Fresh) -> Row:
 
 def _run(request: Mapping[str, Any]) -> dict[str, float]:
     """Run a federation of so many; return the median seconds of a round, and of all, from import to end."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     import fedlocal
 
     population = request["population"]
-    own = (f"dataset.train={population}", f"actors={population}")
+    size = (f"dataset.train={population}", f"actors={population}")
     fraction = f"strategy.fraction_train={SAMPLED / population}"
-    outcome = fedlocal.run(fedlocal.compose(*WORKLOAD, *own, fraction))
-    rounds = [one.timed for one in outcome.histories["federated"].rounds[1 + WARM_UP :]]
-    return {"seconds": float(np.median(rounds)), "whole": time.perf_counter() - begun}
+    outcome = fedlocal.run(fedlocal.compose(*WORKLOAD, *size, fraction))
+    rounds = [round_.timed for round_ in outcome.histories["federated"].rounds[1 + WARM_UP :]]
+    return {"seconds": float(np.median(rounds)), "whole": time.perf_counter() - started}
 
 
 if __name__ == "__main__":

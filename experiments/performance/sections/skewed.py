@@ -28,11 +28,11 @@ def measure(options: Options) -> Iterator[Row]:
             "baseline=false",
         )
     )
-    turns = [_over_bound(one) for one in outcome.histories["federated"].rounds[2:]]
+    turns = [_over_bound(round_) for round_ in outcome.histories["federated"].rounds[2:]]
     setting = f"{ACTORS} actors, largest / smallest = {SKEW}, {WORKERS} workers"
     yield row_of("skewed", setting, "makespan / bound", turns, "x", at_most=1.05)
 
 
-def _over_bound(one: Round) -> float:
-    handled = [actor["seconds"] for actor in one.actors.values()]
-    return one.seconds["training"] / max(sum(handled) / WORKERS, max(handled))
+def _over_bound(round_: Round) -> float:
+    handled = [actor["seconds"] for actor in round_.actors.values()]
+    return round_.seconds["training"] / max(sum(handled) / WORKERS, max(handled))

@@ -39,9 +39,9 @@ def _ceiling(turns: int) -> Row:
     with ActorSystem(Steps, workers=2) as system:
 
         def seconds(*actors: int) -> float:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             system.ask([Envelope(actor) for actor in actors])
-            return time.perf_counter() - begun
+            return time.perf_counter() - started
 
         seconds(0, 1)
         ratios = [(seconds(0) + seconds(1)) / seconds(0, 1) for _ in range(turns)]
@@ -60,8 +60,10 @@ def _compared(actors: int, workers: int, rounds: int, at_least: float | None = N
     settings = (f"actors={actors}", f"workers={workers}", f"rounds={rounds}", f"evaluate_every={rounds}")
     outcome = fedlocal.run(fedlocal.compose(*WORKLOAD, *settings))
     baseline, main = outcome.histories[BASELINE], outcome.histories["federated"]
-    pairs = [(other.timed, own.timed) for other, own in zip(baseline.rounds, main.rounds, strict=True)]
-    steady = [other / own for other, own in pairs[2:]]  # after round 0 and a round that warms up
+    pairs = [
+        (alone.timed, parallel.timed) for alone, parallel in zip(baseline.rounds, main.rounds, strict=True)
+    ]
+    steady = [alone / parallel for alone, parallel in pairs[2:]]  # after round 0 and a round that warms up
     note = f"over all rounds {baseline.seconds / main.seconds:.3f}; idle {main.idle_share:.1%}"
     setting = f"{actors} actors, {workers} workers"
     return row_of("speed_up", setting, MEASURE, steady, "x", at_least=at_least, note=note)

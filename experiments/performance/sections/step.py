@@ -39,9 +39,9 @@ def measure(options: Options) -> Iterator[Row]:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     run()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def _study() -> ModuleType:

@@ -98,8 +98,8 @@ def _at(batch: int, interpreters: dict[str, str], options: Options) -> Iterator[
 
 
 def _row(peer: Peer, batch: int, figures: Turns, versions: str) -> Row:
-    own, other = (1000 * statistics.median(figures[name]) * batch / ROWS for name in (FEDLOCAL, peer.name))
-    note = f"{other:.3g} ms a step, fedlocal {own:.3g}; {versions}"
+    ours, theirs = (1000 * statistics.median(figures[name]) * batch / ROWS for name in (FEDLOCAL, peer.name))
+    note = f"{theirs:.3g} ms a step, fedlocal {ours:.3g}; {versions}"
     turns, bound = ratios(figures, peer.name, FEDLOCAL), peer.bound(batch)
     measured = f"{peer.name} / {FEDLOCAL}"
     return row_of("step_peers", f"batch {batch}", measured, turns, "x", at_least=bound, note=note)
@@ -120,8 +120,8 @@ def _check(name: str, batch: int, folder: Path) -> None:
     ProgramError
         If they lie further apart than rounding explains: it computes something else.
     """
-    own, other = np.load(folder / f"{FEDLOCAL}.npy"), np.load(folder / f"{name}.npy")
-    way = np.linalg.norm(own - as_vector(Case(batch, ROWS).layers()))
-    apart = float(np.linalg.norm(other - own) / way)
+    ours, theirs = np.load(folder / f"{FEDLOCAL}.npy"), np.load(folder / f"{name}.npy")
+    way = np.linalg.norm(ours - as_vector(Case(batch, ROWS).layers()))
+    apart = float(np.linalg.norm(theirs - ours) / way)
     if not apart <= TOLERANCE:
         raise ProgramError(f"{name}: its parameters end {apart:.1e} of the way from fedlocal's")

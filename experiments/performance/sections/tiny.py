@@ -63,8 +63,8 @@ def measure(options: Options) -> Iterator[Row]:
         figures = alternate(arms, 4 if options.quick else 30, draw)
         setting = f"{SETTING}, one thread"
         for name, turns in figures.items():
-            each = [1e6 * seconds / CLIENTS for seconds in turns]
-            yield row_of("tiny", setting, name, each, "µs per client")
+            times = [1e6 * seconds / CLIENTS for seconds in turns]
+            yield row_of("tiny", setting, name, times, "µs per client")
         over_plain = ratios(figures, PLAIN, STACKED)
         yield row_of("tiny", setting, f"{PLAIN} ÷ {STACKED}", over_plain, "x", at_least=3)
         yield row_of("tiny", setting, f"{LOOP} ÷ {STACKED}", ratios(figures, LOOP, STACKED), "x")
@@ -99,9 +99,9 @@ def _generators() -> Generators:
 def _timed(work: Callable[..., object]) -> float:
     """Return the seconds that work over all clients takes; their generators are ready."""
     rngs = _generators()
-    begun = time.perf_counter()
+    started = time.perf_counter()
     work(rngs=rngs)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def _one_by_one(model: MLP, rows: Rows, rngs: Generators) -> None:
@@ -118,18 +118,18 @@ def _plain(start: Parameters, rows: Rows, rngs: Generators) -> list[Parameters]:
     """Train the clients one after another in plain NumPy."""
     trained = []
     for (x, y), rng in zip(rows, rngs, strict=True):
-        own = [array.copy() for array in start]
+        parameters = [array.copy() for array in start]
         order = rng.permutation(len(x))
         for begin in range(0, len(x), BATCH):
             chosen = order[begin : begin + BATCH]
-            _plain_step(own, x[chosen], y[chosen])
-        trained.append(own)
+            _plain_step(parameters, x[chosen], y[chosen])
+        trained.append(parameters)
     return trained
 
 
-def _plain_step(own: Parameters, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:
+def _plain_step(parameters: Parameters, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:
     """Make one update in place; return the mean loss before it, as `train` does."""
-    weight, bias, weight_out, bias_out = own
+    weight, bias, weight_out, bias_out = parameters
     rate, rows = np.float32(RATE), np.arange(len(y))
     hidden = np.maximum(x @ weight + bias, 0)
     logits = hidden @ weight_out + bias_out
@@ -148,14 +148,14 @@ def _plain_step(own: Parameters, x: NDArray[np.float32], y: NDArray[np.int64]) -
 
 def _plain_round(plain: Callable[..., list[Parameters]]) -> float:
     """Return the seconds of a round in plain NumPy: generators, all clients, and their mean."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     trained = plain(rngs=_generators())
     for arrays in zip(*trained, strict=True):
         np.mean(arrays, axis=0)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def _round() -> float:
     """Return the seconds of a round in steady state of one run of fedlocal: the median of its rounds."""
     history = fedlocal.run(fedlocal.compose(*OVERRIDES)).histories["federated"]
-    return float(np.median([one.timed for one in history.rounds[KEPT_AFTER:]]))
+    return float(np.median([round_.timed for round_ in history.rounds[KEPT_AFTER:]]))

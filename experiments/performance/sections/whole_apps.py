@@ -40,12 +40,12 @@ class Shell:
     def turn(self) -> float:
         """Run it; return its seconds."""
         environment = {**os.environ, "PYTHONPATH": str(HOME)}
-        with tempfile.TemporaryDirectory() as place:
-            begun = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
             done = subprocess.run(
-                self._command, cwd=place, env=environment, capture_output=True, text=True, check=False
+                self._command, cwd=folder, env=environment, capture_output=True, text=True, check=False
             )
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
         said = done.stdout + done.stderr
         if done.returncode:
             raise ProgramError(f"{self.name}: exit code {done.returncode}\n{said[-2000:]}")
@@ -70,10 +70,10 @@ def measure(options: Options) -> Iterator[Row]:
             Shell(FLOWER, [python, "-m", "peers.flower_app", folder, str(NODES)]),
         ]
         figures = alternate(arms, TURNS, random.Random(options.seed))
-        own, other = (statistics.median(figures[arm.name]) for arm in arms)
+        ours, theirs = (statistics.median(figures[arm.name]) for arm in arms)
         said = [statistics.median(arm.lines) for arm in arms]
         setting = f"{about}, {NODES} nodes, 5 rounds"
-        note = f"{other:.3g} s, fedlocal {own:.3g}"
+        note = f"{theirs:.3g} s, fedlocal {ours:.3g}"
         turns = ratios(figures, FLOWER, FEDLOCAL)
         yield row_of(
             "whole_apps", setting, f"from shell to prompt: {FLOWER} / {FEDLOCAL}", turns, "x", note=note

@@ -13,8 +13,8 @@ class Client(NumPyClient):
     """Trains on its rows."""
 
     def __init__(self, context: Context) -> None:
-        own = context.node_config
-        self.x, self.y = rows_of(int(own["partition-id"]), int(own["num-partitions"]))
+        node = context.node_config
+        self.x, self.y = rows_of(int(node["partition-id"]), int(node["num-partitions"]))
 
     def fit(self, parameters: list[Any], config: dict[str, Any]) -> tuple[list[Any], int, dict[str, Any]]:  # noqa: ARG002
         """Train."""
@@ -22,8 +22,8 @@ class Client(NumPyClient):
 
     def evaluate(self, parameters: list[Any], config: dict[str, Any]) -> tuple[float, int, dict[str, Any]]:  # noqa: ARG002
         """Evaluate."""
-        own = accuracy(parameters[0], self.x, self.y)
-        return 1 - own, len(self.y), {"accuracy": own}
+        share = accuracy(parameters[0], self.x, self.y)
+        return 1 - share, len(self.y), {"accuracy": share}
 
 
 def client_fn(context: Context) -> Any:
