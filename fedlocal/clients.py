@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.flower.client.clients import AnyApp as FlowerClient
-    from fedlocal.flower.client.clients import Own as DefaultClient
+    from fedlocal.flower.client.clients import DefaultClient, FlowerClient
     from fedlocal.schemes.nested_client import Nested
 
 __all__ = ["DefaultClient", "FlowerClient", "Nested"]
 
 _HOMES = {
-    "fedlocal.flower.client.clients": "DefaultClient=Own FlowerClient=AnyApp",
+    "fedlocal.flower.client.clients": "DefaultClient FlowerClient",
     "fedlocal.schemes.nested_client": "Nested",
 }
 

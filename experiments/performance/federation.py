@@ -12,14 +12,14 @@ from apps import arrays_of, echo
 from figures import UNITS
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import Strategy
-from hosts import LINEAR_MODEL, start_host, start_own
+from hosts import LINEAR_MODEL, start_default_client, start_runner
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
 from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.backends import Actors
-from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.client_runner import ClientRunner
 from fedlocal.flower.server.round_loop import FederatedRound, RoundLoop
 from fedlocal.results import TIMED
 from fedlocal.schemes.federated_rounds import times
@@ -51,7 +51,7 @@ class Federation:
     workers : int
         Processes that run the clients.
     start : callable
-        Makes the host of the app, given the app's maker and the number of clients.
+        Makes the runner of the app, given the app's maker and the number of clients.
     """
 
     app: Callable[[], ClientApp]
@@ -60,7 +60,7 @@ class Federation:
     rows: int = 1
     strategy: Callable[..., Strategy] = FedAvg
     workers: int = WORKERS
-    start: Callable[[Callable[[], ClientApp], int], Host] = start_host
+    start: Callable[[Callable[[], ClientApp], int], ClientRunner] = start_runner
 
     def rounds(self, count: int = ENDLESS) -> Generator[FederatedRound]:
         """Start workers, yield rounds from the first one on, and end the workers with the iterator."""
@@ -126,7 +126,7 @@ def echoing(clients: int, parameters: int, strategy: Callable[..., Strategy] = F
 
 def own_client(clients: int) -> Federation:
     """Return a federation of fedlocal's own client, whose clients have nothing to train."""
-    return Federation(echo, clients, LINEAR_MODEL().arrays, start=start_own)
+    return Federation(echo, clients, LINEAR_MODEL().arrays, start=start_default_client)
 
 
 def size_of(parameters: int) -> str:

@@ -11,26 +11,26 @@ from fedlocal.actors import Wire
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.default_client import client_app
-from fedlocal.flower.client.stacked import together
+from fedlocal.flower.client.stacked import stacked_clients
 from fedlocal.flower.compat.private import RUN_ID
-from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.client_runner import ClientRunner
 from fedlocal.models import MLP, train
 from fedlocal.models.training_run import NewModel, Training
 
 
-def start_host(app: Callable[[], ClientApp], clients: int) -> Host:
+def start_runner(app: Callable[[], ClientApp], clients: int) -> ClientRunner:
     """Make what runs a client app for any of its clients."""
-    return Host(app(), clients, 1, RUN_ID)
+    return ClientRunner(app(), clients, 1, RUN_ID)
 
 
-def start_own(_: Callable[[], ClientApp], clients: int) -> Host:
+def start_default_client(_: Callable[[], ClientApp], clients: int) -> ClientRunner:
     """Make what runs fedlocal's own client: a linear model, a row per client, and no epoch to train."""
     nothing = Rows(np.zeros((clients, INPUTS), np.float32), np.zeros(clients, np.int64))
     shards = Shards.create(nothing, Partition.from_owner(np.arange(clients), clients))
     slices = Slices(shards, NoSkew(), (INPUTS,), 0.0, np.random.default_rng, np.random.default_rng)
     training = Training(seed=1, batch_size=10, local_epochs=0)
-    app, many = client_app(slices, LINEAR_MODEL, training), together(slices, LINEAR_MODEL, training)
-    return Host(app, clients, 1, RUN_ID, together=many)
+    app, many = client_app(slices, LINEAR_MODEL, training), stacked_clients(slices, LINEAR_MODEL, training)
+    return ClientRunner(app, clients, 1, RUN_ID, joint_training=many)
 
 
 class Steps:

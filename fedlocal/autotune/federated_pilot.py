@@ -23,7 +23,7 @@ from fedlocal.availability import Presence, no_absence
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.admission.strict import WEIGHT, Strict
-from fedlocal.flower.client.clients import Own, start_host
+from fedlocal.flower.client.clients import DefaultClient, start_runner
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.node.client_runner import node_of
@@ -200,7 +200,7 @@ def _rounds(
     loop = RoundLoop(strategy, ENDLESS, training.seed, _no_evaluation, admission)
     with shards, quiet(), one_thread():
         slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
-        start = partial(start_host, Own(), slices, setting.new_model, training)
+        start = partial(start_runner, DefaultClient(), slices, setting.new_model, training)
         with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
             if not isinstance(grid, LocalGrid):
                 raise TypeError("a pilot needs local actors")

@@ -266,7 +266,7 @@ def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resu
         return 0
     if strategy is None:
         return config.checkpoint_every or 0
-    from fedlocal.strategies.checkpointing import why_not_resumable
+    from fedlocal.strategies.state import why_not_resumable
 
     if reason := why_not_resumable(strategy):
         if resume:

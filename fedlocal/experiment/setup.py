@@ -122,9 +122,9 @@ def _choice(
     """Choose the number of actors."""
     from fedlocal.autotune.choose_actors import choose_actors
     from fedlocal.autotune.federated_pilot import PilotSetting
-    from fedlocal.flower.client.clients import Own
+    from fedlocal.flower.client.clients import DefaultClient
 
-    if not isinstance(client, Own):
+    if not isinstance(client, DefaultClient):
         raise ConfigError("actors=auto knows the times of fedlocal's own client alone; give a number")
     training = _training(with_actors(config, 1))
     availability: Availability = build(config, "availability")

@@ -13,7 +13,7 @@ from fedlocal.flower.grid.backends import Costs
 from fedlocal.runtimes.remote_grid import RemoteGrid
 
 if TYPE_CHECKING:
-    from fedlocal.flower.node.client_runner import Host
+    from fedlocal.flower.node.client_runner import ClientRunner
 
 
 class Engine:
@@ -39,7 +39,7 @@ class Engine:
 
     def clients(
         self,
-        start: "Callable[[], Host]",  # noqa: ARG002
+        start: "Callable[[], ClientRunner]",  # noqa: ARG002
         workers: int,  # noqa: ARG002
         journal: Path | None = None,  # noqa: ARG002
     ) -> NoReturn:
@@ -61,7 +61,7 @@ class OnGrid(Engine):
 
     def open(
         self,
-        start: "Callable[[], Host]",  # noqa: ARG002 - each node makes its own
+        start: "Callable[[], ClientRunner]",  # noqa: ARG002 - each node makes its own
         costs: Costs,
         workers: int,  # noqa: ARG002
         journal: Path | None = None,  # noqa: ARG002
@@ -109,7 +109,7 @@ class Ray(Engine):
 
     def open(
         self,
-        start: "Callable[[], Host]",  # noqa: ARG002 - each of Ray's processes makes its own
+        start: "Callable[[], ClientRunner]",  # noqa: ARG002 - each of Ray's processes makes its own
         costs: Costs,
         workers: int,  # noqa: ARG002
         journal: Path | None = None,  # noqa: ARG002

@@ -58,14 +58,14 @@ def client_app_of(text: str) -> "Answer":
 
 @lru_cache(maxsize=1)
 def _client_app(text: str) -> "Answer":
-    from fedlocal.flower.client.clients import Own
+    from fedlocal.flower.client.clients import DefaultClient
     from fedlocal.flower.compat.logs import quiet
 
     config = compose()
     restore(config, cast(dict[str, Any], OmegaConf.create(text)))
     with quiet():
         setting = prepare(config, build(config, "strategy"), Inline())
-    client = setting.client or Own()
+    client = setting.client or DefaultClient()
     return client.app(setting.slices, setting.new_model, setting.training)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
 from fedlocal.flower.admission.strict import WEIGHT, Strict
-from fedlocal.flower.client.clients import Client, Own, start_host
+from fedlocal.flower.client.clients import Client, DefaultClient, start_runner
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import OpenGrid
 from fedlocal.flower.server.round_loop import Evaluate, FederatedRound, RoundLoop, Strategy
@@ -19,7 +19,7 @@ from fedlocal.flower.server.server_app import run_server, server_app
 from fedlocal.models import untrained_of
 from fedlocal.results import MOST_LISTED, Checkpoint, MessageError, Round, joined, phases
 from fedlocal.schemes.base import Capture, Setting
-from fedlocal.strategies.checkpointing import restore, state_of
+from fedlocal.strategies.state import restore, state_of
 
 
 def federate(
@@ -48,7 +48,7 @@ def federate(
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
     weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
-    client = setting.client or Own()
+    client = setting.client or DefaultClient()
     losses = {*client.losses, *([key] if (key := getattr(strategy, "train_loss_key", "")) else [])}
     admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=sorted(losses))
     loop = RoundLoop(
@@ -67,7 +67,7 @@ def federate(
         quiet(),
         one_thread(),  # aggregation is a product of matrices too
         setting.backend.open(
-            partial(start_host, client, slices, setting.new_model, training),
+            partial(start_runner, client, slices, setting.new_model, training),
             costs,
             setting.workers,
             setting.journal,
@@ -122,7 +122,7 @@ def times(one: FederatedRound) -> dict[str, float]:
     if exchange.handlings:
         first = min(handling.started for handling in exchange.handlings)
         last = max(handling.ended for handling in exchange.handlings)
-        before, training = first - exchange.begun, last - first
+        before, training = first - exchange.started, last - first
         busy = sum(handling.seconds for handling in exchange.handlings)
         seconds = {
             "dispatch": spans["configure"] + before,
@@ -143,7 +143,7 @@ def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
     for actor, reported in one.client_evaluations.items():
         actors[actor] = {**actors.get(actor, {}), **phases.of_actor("client", reported)}
     if one.exchange:
-        begun = one.exchange.begun - one.spans["configure"]
+        begun = one.exchange.started - one.spans["configure"]
         for handling in one.exchange.handlings:
             if handling.partition in actors:
                 actors[handling.partition] |= {

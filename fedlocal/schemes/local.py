@@ -17,13 +17,13 @@ from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
 from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, declares
 from fedlocal.schemes.federated_rounds import federate
-from fedlocal.strategies.no_aggregation import Alone
+from fedlocal.strategies.no_aggregation import NoAggregation
 
 
 @declares(has_clients=True, unused=("strategy", "validation_fraction"), why="has no server")
 def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train one model per actor on the setting's backend."""
-    model, alone = setting.new_model(), Alone()
+    model, alone = setting.new_model(), NoAggregation()
     evaluated: dict[int, dict[str, float]] = {}
     actors = range(len(setting.slices))
 

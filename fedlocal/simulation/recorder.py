@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from fedlocal import figures
 from fedlocal.display.table import plain_table
 from fedlocal.figures.inline import MOST_PANELS
-from fedlocal.flower.grid.recording_grid import ClientError, Watched
+from fedlocal.flower.grid.recording_grid import ClientError, RecordedRound
 from fedlocal.results import History, Round, arm_of, environment, write_json
 from fedlocal.results.formatting import duration, fixed
 from fedlocal.results.phases import order
@@ -49,7 +49,7 @@ class Recorder:
         """Return where a file of this name lies, if files are written."""
         return self.folder / name if self.folder else None
 
-    def on_round(self, watched: Watched) -> None:
+    def on_round(self, watched: RecordedRound) -> None:
         """Record a round, and say what there is to say about it."""
         one = as_round(watched)
         self.history.record(one)
@@ -127,7 +127,7 @@ def _draw(history: History, folder: Path) -> None:
         logger.exception("the figures could not be drawn")
 
 
-def _line(one: Round, watched: Watched) -> str:
+def _line(one: Round, watched: RecordedRound) -> str:
     asked = [f"{kind} {len(phase.metrics)}" for kind, phase in watched.phases.items()]
     names = sorted(one.metrics, key=order)
     scores = [f"{name} {fixed(one.metrics[name])}" for name in names[:MOST_SCORES]]

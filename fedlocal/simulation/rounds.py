@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fedlocal.flower.grid.local_grid import Handling
-from fedlocal.flower.grid.recording_grid import Phase, Watched
+from fedlocal.flower.grid.recording_grid import Phase, RecordedRound
 from fedlocal.results import MessageError, Round, Work, phases
 
 PHASES: Mapping[str, phases.Phase] = {"train": "train", "evaluate": "client"}
 ROWS = "num-examples"
 
 
-def as_round(watched: Watched) -> Round:
+def as_round(watched: RecordedRound) -> Round:
     """Return a round as the results room records it.
 
     Between the messages of one kind and those of the next, the server app works: that is its aggregation.
@@ -21,7 +21,7 @@ def as_round(watched: Watched) -> Round:
     actors: dict[int, dict[str, float]] = {}
     work: list[Work] = []
     seconds, metrics = dict[str, float](), dict[str, float]()
-    start = min((phase.begun for phase in seen.values() if phase.begun), default=0.0)
+    start = min((phase.started for phase in seen.values() if phase.started), default=0.0)
     for kind, phase in seen.items():
         asked = asked_for(kind)
         for partition, reported in phase.metrics.items():
@@ -53,10 +53,10 @@ def _work(handling: Handling, start: float) -> Work:
 
 def _spans(phase: Phase) -> dict[str, float]:
     if not phase.handlings:
-        return {"collection": phase.ended - phase.begun}
-    first = max(phase.begun, min(one.started for one in phase.handlings))
+        return {"collection": phase.ended - phase.started}
+    first = max(phase.started, min(one.started for one in phase.handlings))
     last = max(first, max(one.ended for one in phase.handlings))
-    return {"dispatch": first - phase.begun, "training": last - first, "collection": phase.ended - last}
+    return {"dispatch": first - phase.started, "training": last - first, "collection": phase.ended - last}
 
 
 def asked_for(message_type: str) -> phases.Phase:

@@ -15,7 +15,7 @@ from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid.backends import Backend
-    from fedlocal.flower.grid.recording_grid import ClientError, WatchedGrid
+    from fedlocal.flower.grid.recording_grid import ClientError, RecordingGrid
     from fedlocal.flower.node.app_loading import AnyClientApp, AnyServerApp, ServerContext
     from fedlocal.simulation.recorder import Recorder
     from fedlocal.simulation.server_results import Final, OlderHistory
@@ -168,7 +168,7 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _wait_for_pushed(grid: "WatchedGrid") -> None:
+def _wait_for_pushed(grid: "RecordingGrid") -> None:
     """Wait for the replies to messages that the server app pushed, and did not wait for."""
     if left := grid.wait_for_pushed(PATIENCE):
         logger.warning("the server app is done; %d messages that it sent are still handled", left)
@@ -205,8 +205,8 @@ def _run(
     from fedlocal.flower.admission.structural import Structural
     from fedlocal.flower.compat.legacy import in_node_order
     from fedlocal.flower.grid.backends import PRELOAD, Actors, Inline
-    from fedlocal.flower.grid.recording_grid import Watch, WatchedGrid
-    from fedlocal.flower.node.app_loading import NewHost, find_client, find_server, portable
+    from fedlocal.flower.grid.recording_grid import MessageRecorder, RecordingGrid
+    from fedlocal.flower.node.app_loading import NewClientRunner, find_client, find_server, portable
     from fedlocal.flower.node.output import apps_alone
     from fedlocal.flower.node.seeding import left_alone, seed_globals
     from fedlocal.flower.server.server_app import run_server
@@ -221,10 +221,10 @@ def _run(
         server = find_server(server_app, setting.seed)
         inline = isinstance(backend, Inline)
         source = find_client(client_app, setting.seed) if inline else portable(client_app)
-        start = NewHost(source, setting.nodes, setting.seed, setting.run_config)
+        start = NewClientRunner(source, setting.nodes, setting.seed, setting.run_config)
         system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
-    watch = Watch(recorder.on_round, system.workers)
-    watched = WatchedGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
+    watch = MessageRecorder(recorder.on_round, system.workers)
+    watched = RecordingGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
     logging_ = nullcontext() if setting.flower_log else apps_alone()
     with watched as grid, in_node_order(server), logging_, listening(watch.evaluated) as final:
         begun = time.perf_counter()

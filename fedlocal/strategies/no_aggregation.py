@@ -9,7 +9,7 @@ from flwr.serverapp.strategy import Strategy
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 
 
-class Alone(Strategy):
+class NoAggregation(Strategy):
     """Sends each client the model that it last sent, the initial one at first.
 
     Attributes

@@ -9,7 +9,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, 
 from flwr.clientapp import ClientApp
 
 from fedlocal.flower.messages.arrays import array_record, ndarrays
-from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.client_runner import ClientRunner
 
 app = ClientApp()
 
@@ -90,5 +90,5 @@ def draw(message: Message, context: Context) -> Message:
     return Message(RecordDict({"metrics": drawn}), reply_to=message)
 
 
-def start() -> Host:
-    return Host(app, nodes=5, seed=7, run_id=1)
+def start() -> ClientRunner:
+    return ClientRunner(app, nodes=5, seed=7, run_id=1)

@@ -9,7 +9,7 @@ from flwr.serverapp import Grid
 from fedlocal.actors import InlineSystem
 from fedlocal.flower.compat.private import RUN_ID, Run, instead, readdressed, set_message_id, unknown_message
 from fedlocal.flower.grid.local_grid import LocalGrid
-from fedlocal.flower.node.client_runner import GuestActors, Host, node_of
+from fedlocal.flower.node.client_runner import ClientRunner, InlineClientActors, node_of
 from fedlocal.runtimes.client import client_app
 from fedlocal.runtimes.federation import OVERRIDES, as_text, composed
 
@@ -31,8 +31,8 @@ class Engine(Grid):
         draw = random.Random(3)
         text = as_text(composed(line))
         app = client_app(lambda context: text)
-        host = Host(app, partitions or nodes, 0, RUN_ID, {OVERRIDES: line})
-        self.inner = LocalGrid(InlineSystem(lambda: GuestActors(lambda: host)), [1.0] * nodes)
+        runner = ClientRunner(app, partitions or nodes, 0, RUN_ID, {OVERRIDES: line})
+        self.inner = LocalGrid(InlineSystem(lambda: InlineClientActors(lambda: runner)), [1.0] * nodes)
         self.silent: set[int] = set()  # partitions whose nodes do not reply
         self.gone: set[int] = set()  # partitions for whose nodes the engine replies
         self.spoke = 1  # exchanges before that

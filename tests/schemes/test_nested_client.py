@@ -11,7 +11,7 @@ from fedlocal import compose
 from fedlocal.config.build import build
 from fedlocal.config.schema import ConfigError
 from fedlocal.experiment.setup import prepare
-from fedlocal.flower.client.clients import Client, Own
+from fedlocal.flower.client.clients import Client, DefaultClient
 from fedlocal.flower.server.round_loop import QuorumError
 from fedlocal.results import Round, weights_hash
 from fedlocal.schemes.federated import federated
@@ -35,7 +35,7 @@ def trained(client: Client, *options: str) -> tuple[str, list[Round]]:
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_batch_queue_in_a_client_has_the_bits_of_a_plain_client(workers: int) -> None:
     options = ("accumulate=2", "local_epochs=2")
-    plain, before = trained(Own(), *options)
+    plain, before = trained(DefaultClient(), *options)
     nested, after = trained(Nested(actors=2, workers=workers), *options)
     assert nested == plain
     assert after[-1].metrics == before[-1].metrics
@@ -45,7 +45,7 @@ def test_a_batch_queue_in_a_client_has_the_bits_of_a_plain_client(workers: int) 
 def test_a_federation_in_a_client_learns_and_has_the_same_bits_each_time() -> None:
     client, options = partial(Nested, scheme="federated", actors=3), ("local_epochs=3", "batch_size=8")
     (first, rounds), (other, _) = (trained(client(workers=count), *options) for count in (1, 2))
-    assert first == other != trained(Own(), *options)[0]
+    assert first == other != trained(DefaultClient(), *options)[0]
     assert rounds[-1].metrics["accuracy"] > 0.5
     assert [measured["num-examples"] for measured in rounds[-1].actors.values()] == [719, 719]
 

@@ -17,7 +17,7 @@ from fedlocal.actors import InlineSystem
 from fedlocal.flower.compat import private
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
-from fedlocal.flower.node.client_runner import GuestActors, node_of
+from fedlocal.flower.node.client_runner import InlineClientActors, node_of
 from fedlocal.flower.server.mean import GROUP, in_groups
 from fedlocal.strategies.fedavg import FedAvg
 from fedlocal.strategies.norm_clipping import NormClipping
@@ -79,7 +79,7 @@ def test_groups_hold_the_largest_first_and_their_nodes_in_order(sizes: dict[int,
 )
 def test_fedavg_asks_the_clients_that_flowers_fedavg_would_ask(options: dict[str, Any]) -> None:
     asked = []
-    with LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 40) as grid:
+    with LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 40) as grid:
         for strategy in (FedAvg(**options), flower.FedAvg(**options)):
             random.seed(3)
             arrays = array_record({"w": np.zeros(3, np.float32)})
@@ -91,7 +91,7 @@ def test_fedavg_asks_the_clients_that_flowers_fedavg_would_ask(options: dict[str
 
 
 def test_more_clients_than_there_are_is_flowers_to_judge() -> None:
-    with LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 2) as grid:
+    with LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 2) as grid:
         strategy, config = FedAvg(fraction_train=0.0), ConfigRecord()
         assert list(strategy.configure_train(1, array_record({}), config, grid)) == []
 

@@ -10,7 +10,7 @@ from fedlocal.flower.client.default_client import LOSS_BEFORE
 from fedlocal.flower.server.round_loop import QuorumError
 from fedlocal.strategies.qfedavg import QFedAvg
 from tests.flower.server.test_round_loop import ALL, INITIAL, loop
-from tests.strategies.test_checkpointing import grid
+from tests.strategies.test_state import grid
 
 OPTIONS = ("strategy=qfedavg", "actors=3", "rounds=2", "baseline=false", "display=off", "backend=inline")
 

@@ -14,14 +14,14 @@ from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
-from fedlocal.flower.node.client_runner import GuestActors, Host
+from fedlocal.flower.node.client_runner import ClientRunner, InlineClientActors
 from fedlocal.flower.server.round_loop import RoundLoop
 from fedlocal.strategies.fedavg import FedAvg
 
 TARGET = np.linspace(1, 2, 50, dtype=np.float32)
 
 
-def start(factor: float) -> Host:
+def start(factor: float) -> ClientRunner:
     app = ClientApp()
 
     @app.train()
@@ -35,13 +35,16 @@ def start(factor: float) -> Host:
         metrics = MetricRecord({"num-examples": 1, "train-loss": 0.5})
         return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
 
-    return Host(app, 5, seed=1, run_id=1)
+    return ClientRunner(app, 5, seed=1, run_id=1)
 
 
 def distance(strategy: flower.Strategy, factor: float) -> float:
     """Return how far from the target, in the worst weight, eight rounds end."""
     loop = RoundLoop(strategy, 8, 1, lambda *_: {}, Strict([1] * 5))
-    with quiet(), LocalGrid(InlineSystem(partial(GuestActors, partial(start, factor))), [1.0] * 5) as grid:
+    with (
+        quiet(),
+        LocalGrid(InlineSystem(partial(InlineClientActors, partial(start, factor))), [1.0] * 5) as grid,
+    ):
         *_, last = loop.run(grid, {"w": np.zeros_like(TARGET)})
     assert not last.errors
     return float(np.abs(last.arrays["w"] - TARGET).max())

@@ -20,7 +20,7 @@ def shapes_of(content: Sequence[ArrayRecord]) -> list[Shapes]:
     ]
 
 
-def congruent(reply: Message, sent: Sequence[Shapes]) -> Message:
+def require_same_shapes(reply: Message, sent: Sequence[Shapes]) -> Message:
     """Return a reply to training, or the error that stands for it.
 
     Its array records must each have the names, shapes and dtypes of one that was sent, and finite values; a

@@ -10,10 +10,10 @@ from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slice, Slices
 from fedlocal.flower.client.default_client import client_app
-from fedlocal.flower.client.stacked import together
+from fedlocal.flower.client.stacked import stacked_clients
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.app_loading import AppError, called_by_name, resolve
-from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.client_runner import ClientRunner
 from fedlocal.models.training_run import NewModel, Training
 
 Answer = Callable[[Message, Context], Message]
@@ -46,7 +46,7 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True)
-class Own:
+class DefaultClient:
     """fedlocal's own client: it trains the run's model on the rows of its partition."""
 
     losses = ("train-loss",)
@@ -58,7 +58,7 @@ class Own:
 
 
 @dataclass(frozen=True)
-class AnyApp:
+class FlowerClient:
     """A client app of yours, ``module:attribute``; `partition` gives it its rows.
 
     It receives the run's arrays under the names that the model has, and replies with arrays of the same
@@ -91,10 +91,12 @@ def without_proximal_term(app: Answer) -> Answer:
     return answer
 
 
-def start_host(client: Client, slices: Slices, new_model: NewModel, training: Training) -> Host:
-    """Make the host of a client; runs wherever clients do."""
-    many = together(slices, new_model, training) if isinstance(client, Own) else None
-    return Host(client.app(slices, new_model, training), len(slices), training.seed, RUN_ID, together=many)
+def start_runner(client: Client, slices: Slices, new_model: NewModel, training: Training) -> ClientRunner:
+    """Make the runner of a client, in the process where clients run."""
+    many = stacked_clients(slices, new_model, training) if isinstance(client, DefaultClient) else None
+    return ClientRunner(
+        client.app(slices, new_model, training), len(slices), training.seed, RUN_ID, joint_training=many
+    )
 
 
 def partition(context: Context) -> Slice:

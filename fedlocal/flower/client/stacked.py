@@ -24,16 +24,18 @@ from fedlocal.models import MLP, Model, Stack, stack_height
 from fedlocal.models.training_run import Training
 
 
-def together(slices: Slices, new_model: Callable[[], Model], training: Training) -> "Together | None":
+def stacked_clients(
+    slices: Slices, new_model: Callable[[], Model], training: Training
+) -> "StackedClients | None":
     """Return what trains several partitions at once, or None where the model or the training rules it out."""
     model = new_model()
     height = stack_height(model, training.batch_size)
     if not isinstance(model, MLP) or height < 2 or training.accumulate > 1 or training.keep_optimizer:
         return None
-    return Together(slices, model, training)
+    return StackedClients(slices, model, training)
 
 
-class Together:
+class StackedClients:
     """Trains the models of several partitions at once, as ``client_app`` would one after another.
 
     Parameters

@@ -25,7 +25,7 @@ from fedlocal.actors import (
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid.local_grid import LocalGrid, OpenGrid
-    from fedlocal.flower.node.client_runner import Host
+    from fedlocal.flower.node.client_runner import ClientRunner
 
 Costs = Sequence[float] | NDArray[np.float64]
 
@@ -78,27 +78,29 @@ class Backend(Protocol):
         """
         ...
 
-    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+    def clients(
+        self, start: "Callable[[], ClientRunner]", workers: int, journal: Path | None = None
+    ) -> System:
         """Open a system of actors that are clients: actor i owns partition i.
 
         Parameters
         ----------
         start : callable
-            Makes the host of the client app; it must pickle.
+            Makes the runner of the client app; it must pickle.
         workers, journal
             As for `system`.
         """
         ...
 
     def open(
-        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+        self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "OpenGrid":
         """Open the grid.
 
         Parameters
         ----------
         start : callable
-            Makes the host of the client app; it must pickle.
+            Makes the runner of the client app; it must pickle.
         costs : sequence of float
             Expected work of a message to each client.
         workers : int
@@ -131,14 +133,16 @@ class Inline:
         """Open a system without workers."""
         return InlineSystem(start, journal=journal)
 
-    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> System:
+    def clients(
+        self, start: "Callable[[], ClientRunner]", workers: int, journal: Path | None = None
+    ) -> System:
         """Open a system of clients that leave this process's generators alone."""
-        from fedlocal.flower.node.client_runner import GuestActors
+        from fedlocal.flower.node.client_runner import InlineClientActors
 
-        return self.system(partial(GuestActors, start), workers, journal)
+        return self.system(partial(InlineClientActors, start), workers, journal)
 
     def open(
-        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+        self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "LocalGrid":
         """Open the grid; `workers` makes no difference."""
         from fedlocal.flower.grid.local_grid import LocalGrid
@@ -203,14 +207,16 @@ class Actors:
             start, workers=workers, method=self.start_method, policy=self.policy, journal=journal
         )
 
-    def clients(self, start: "Callable[[], Host]", workers: int, journal: Path | None = None) -> ActorSystem:
+    def clients(
+        self, start: "Callable[[], ClientRunner]", workers: int, journal: Path | None = None
+    ) -> ActorSystem:
         """Open a system of clients."""
         from fedlocal.flower.node.client_runner import ClientActors
 
         return self.system(partial(ClientActors, start), workers, journal)
 
     def open(
-        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+        self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "LocalGrid":
         """Open the grid with at most as many workers as there are clients."""
         from fedlocal.flower.grid.local_grid import LocalGrid
@@ -249,7 +255,7 @@ class Elastic(Actors):
             raise ValueError(f"min_workers must be at least 1, got {self.min_workers}")
 
     def open(
-        self, start: "Callable[[], Host]", costs: Costs, workers: int, journal: Path | None = None
+        self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "LocalGrid":
         """Open the grid with at most as many workers as there are cores and clients."""
         from fedlocal.flower.grid.local_grid import LocalGrid

@@ -58,10 +58,10 @@ class Handling:
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """The times of one exchange of messages: from `begun` to `ended`, and what ran in between."""
+class ExchangeTimes:
+    """The times of one exchange of messages: from `started` to `ended`, and what ran in between."""
 
-    begun: float
+    started: float
     ended: float
     workers: int
     handlings: tuple[Handling, ...]
@@ -127,7 +127,7 @@ class LocalGrid(OpenGrid):
         costs: Sequence[float] | NDArray[np.float64],
         staffing: Staffing | None = None,
     ) -> None:
-        self.last_exchange: Exchange | None = None
+        self.last_exchange: ExchangeTimes | None = None
         self._system, self._costs, self._staffing = system, costs, staffing
         self.restrict(range(FIRST_NODE, FIRST_NODE + len(costs)))
         self._counts: Counter[int] = Counter()
@@ -188,7 +188,7 @@ class LocalGrid(OpenGrid):
 
     def ask(
         self, messages: Iterable[Message], timeout: float | None = None
-    ) -> tuple[list[Message], Exchange]:
+    ) -> tuple[list[Message], ExchangeTimes]:
         """Send messages, wait, and return one reply or error for each, sorted by partition, and the times."""
         requests, replies = list(messages), list[Message]()
         exchange = self.exchange(requests, [range(len(requests))] if requests else [], timeout)
@@ -196,12 +196,12 @@ class LocalGrid(OpenGrid):
             try:
                 replies += next(exchange)
             except StopIteration as end:
-                times: Exchange = end.value
+                times: ExchangeTimes = end.value
                 return _sorted(replies), times
 
     def exchange(
         self, messages: Sequence[Message], groups: Sequence[Sequence[int]], timeout: float | None = None
-    ) -> Generator[list[Message], None, Exchange]:
+    ) -> Generator[list[Message], None, ExchangeTimes]:
         """Send messages and yield their replies a group at a time, each as soon as it is complete.
 
         Only a few groups are under way at once: that much memory their replies take, if the caller lets go of
@@ -218,7 +218,7 @@ class LocalGrid(OpenGrid):
 
         Returns
         -------
-        Exchange
+        ExchangeTimes
             The times, also in `last_exchange`.
 
         Raises
@@ -226,7 +226,7 @@ class LocalGrid(OpenGrid):
         ActorSystemError
             If the grid was closed meanwhile.
         """
-        begun = time.perf_counter()
+        started = time.perf_counter()
         if self._staffing:
             self._staffing.begin()
         requests = self._stamped(messages)
@@ -239,15 +239,15 @@ class LocalGrid(OpenGrid):
                 while waiting and len(under_way) < _ahead(waiting[0], contents):
                     group = waiting.popleft()
                     under_way.append((group, self._post(group, contents)))
-                yield self._received(*under_way.popleft(), handlings, begun, timeout)
+                yield self._received(*under_way.popleft(), handlings, started, timeout)
         finally:
             for _, batch in under_way:
                 self._system.withdraw(batch, "nobody waits for it any more")
             self._release(contents.values())
         ended = time.perf_counter()
-        self.last_exchange = Exchange(begun, ended, self._system.workers, tuple(handlings))
+        self.last_exchange = ExchangeTimes(started, ended, self._system.workers, tuple(handlings))
         if self._staffing:
-            self._staffing.end(len(requests), ended - begun, sum(each.seconds for each in handlings))
+            self._staffing.end(len(requests), ended - started, sum(each.seconds for each in handlings))
         return self.last_exchange
 
     def _received(
@@ -255,11 +255,11 @@ class LocalGrid(OpenGrid):
         requests: list[Message],
         batch: Batch,
         handlings: list[Handling],
-        begun: float,
+        started: float,
         timeout: float | None,
     ) -> list[Message]:
         """Wait for a batch and decode it; no reply outlives the call here, for it lies in shared memory."""
-        left = None if timeout is None else max(0.0, begun + timeout - time.perf_counter())
+        left = None if timeout is None else max(0.0, started + timeout - time.perf_counter())
         if not batch.wait(left):
             self._system.withdraw(batch, f"no reply within {timeout:g} s")
         results = batch.results()

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
 
 from fedlocal.actors import Result, System, raw
-from fedlocal.flower.admission.same_shapes import Shapes, congruent, shapes_of
+from fedlocal.flower.admission.same_shapes import Shapes, require_same_shapes, shapes_of
 from fedlocal.flower.admission.strict import Admission
 from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, instead
-from fedlocal.flower.grid.local_grid import Exchange, Handling, LocalGrid, NoReplyError, handled
+from fedlocal.flower.grid.local_grid import ExchangeTimes, Handling, LocalGrid, NoReplyError, handled
 from fedlocal.flower.grid.outbox import EXPIRED, remaining
 from fedlocal.flower.messages.codec import encode_content
 from fedlocal.flower.node.client_runner import partition_of
@@ -53,7 +53,7 @@ class Phase:
 
     Parameters
     ----------
-    begun, ended : float
+    started, ended : float
         Of the first message, and of the last reply, in ``time.perf_counter`` seconds; 0 where none came.
     handlings : list of Handling
         When and where messages were handled.
@@ -61,14 +61,14 @@ class Phase:
         What clients reported, by partition.
     """
 
-    begun: float = 0.0
+    started: float = 0.0
     ended: float = 0.0
     handlings: list[Handling] = field(default_factory=list)
     metrics: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass
-class Watched:
+class RecordedRound:
     """A round as it was seen.
 
     Parameters
@@ -98,7 +98,7 @@ class Watched:
     prints: list[tuple[str, int, bytes]] = field(default_factory=list, repr=False)
 
 
-class Watch:
+class MessageRecorder:
     """What is seen of the messages of a run; for any number of threads.
 
     Parameters
@@ -109,19 +109,19 @@ class Watch:
         Who handle messages.
     """
 
-    def __init__(self, on_round: Callable[[Watched], None], workers: int) -> None:
+    def __init__(self, on_round: Callable[[RecordedRound], None], workers: int) -> None:
         self._on_round, self._workers = on_round, workers
         self._lock = threading.Lock()
-        self._rounds: dict[str, Watched] = {}  # not told yet, by what names them
-        self._current: Watched | None = None
+        self._rounds: dict[str, RecordedRound] = {}  # not told yet, by what names them
+        self._current: RecordedRound | None = None
         self._last = -1
         self._until = 0.0  # when the last round that was told of ended
         self._digest = hashlib.sha256()
 
-    def sent(self, requests: Sequence[Message]) -> list[Watched]:
+    def sent(self, requests: Sequence[Message]) -> list[RecordedRound]:
         """Note messages before they go; return the round of each."""
         prints = {id(request.content): fingerprint(request.content) for request in requests}
-        rounds: list[Watched] = []
+        rounds: list[RecordedRound] = []
         with self._lock:
             fresh = self._begins_a_round(requests)
             for index, request in enumerate(requests):
@@ -134,7 +134,7 @@ class Watch:
         return rounds
 
     def received(
-        self, rounds: Sequence[Watched], replies: Sequence[Message], times: Exchange | None = None
+        self, rounds: Sequence[RecordedRound], replies: Sequence[Message], times: ExchangeTimes | None = None
     ) -> None:
         """Note the reply to each message, in the same order."""
         prints = [fingerprint(reply.content) if reply.has_content() else b"error" for reply in replies]
@@ -152,7 +152,7 @@ class Watch:
                 self._current = None
                 self._tell_complete()
                 self._last = max(number, self._last + 1)
-                self._current = self._rounds[str(number)] = Watched(self._last, self._workers)
+                self._current = self._rounds[str(number)] = RecordedRound(self._last, self._workers)
             if one := self._rounds.get(str(number), self._current):
                 one.central.update(metrics)
                 one.evaluation += seconds
@@ -172,7 +172,7 @@ class Watch:
             return any(kind_of(request) in kinds for request in requests)
         return any((kind_of(request), _partition(request)) in asked for request in requests)
 
-    def _round_of(self, request: Message, *, fresh: bool) -> Watched:
+    def _round_of(self, request: Message, *, fresh: bool) -> RecordedRound:
         """Return a message's round: that of its group, or a new one."""
         group = _group(request)
         if group and group in self._rounds:
@@ -187,10 +187,10 @@ class Watch:
             self._last = max(1, self._last + 1)
         else:
             self._last = 0
-        self._current = self._rounds[group or f" {self._last}"] = Watched(self._last, self._workers)
+        self._current = self._rounds[group or f" {self._last}"] = RecordedRound(self._last, self._workers)
         return self._current
 
-    def _note(self, one: Watched, reply: Message, printed: bytes) -> None:
+    def _note(self, one: RecordedRound, reply: Message, printed: bytes) -> None:
         kind, partition = kind_of(reply), partition_of(reply.metadata.src_node_id)
         one.prints.append((f"{kind} reply", partition, printed))
         one.under_way -= 1
@@ -219,14 +219,14 @@ class Watch:
         first.errors.sort(key=lambda error: (error.partition, error.message_type))
         for phase in first.phases.values():
             phase.metrics = dict(sorted(phase.metrics.items()))
-            if phase.begun:
-                phase.begun = max(phase.begun, self._until)  # rounds may overlap: no second counts twice
-                phase.ended = max(phase.ended, phase.begun)
+            if phase.started:
+                phase.started = max(phase.started, self._until)  # rounds may overlap: no second counts twice
+                phase.ended = max(phase.ended, phase.started)
         self._until = max([self._until, *(phase.ended for phase in first.phases.values())])
         self._on_round(first)
 
 
-class WatchedGrid(LocalGrid):
+class RecordingGrid(LocalGrid):
     """A local grid whose replies are judged, and whose messages are watched.
 
     Parameters
@@ -237,18 +237,24 @@ class WatchedGrid(LocalGrid):
         How many there are.
     admission : Admission
         Turns bad replies into errors.
-    watch : Watch
+    watch : MessageRecorder
         Told of all messages.
     strict : bool
         Whether replies to training must look like what was sent (`fedlocal.flower.admission.same_shapes`).
     """
 
     def __init__(
-        self, system: System, nodes: int, admission: Admission, watch: Watch, *, strict: bool = False
+        self,
+        system: System,
+        nodes: int,
+        admission: Admission,
+        watch: MessageRecorder,
+        *,
+        strict: bool = False,
     ) -> None:
         super().__init__(system, [1.0] * nodes)
         self._admission, self._watch, self._strict = admission, watch, strict
-        self._pushed: dict[str, tuple[Watched, list[Shapes], float]] = {}
+        self._pushed: dict[str, tuple[RecordedRound, list[Shapes], float]] = {}
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
@@ -265,7 +271,7 @@ class WatchedGrid(LocalGrid):
 
     def ask(
         self, messages: Iterable[Message], timeout: float | None = None
-    ) -> tuple[list[Message], Exchange]:
+    ) -> tuple[list[Message], ExchangeTimes]:
         """Send messages, wait, and return one reply or error for each, sorted by partition, and the times.
 
         Nobody waits for a message whose time to live is over.
@@ -285,17 +291,19 @@ class WatchedGrid(LocalGrid):
         return self._outbox.wait(self._read, timeout)
 
     def _sending(self, requests: Sequence[Message]) -> None:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         noted = zip(requests, self._watch.sent(requests), self._shapes(requests), strict=True)
         for request, watched, shapes in noted:
-            self._pushed[request.metadata.message_id] = watched, shapes, begun
+            self._pushed[request.metadata.message_id] = watched, shapes, started
 
     def _read(self, request: Message, result: Result) -> Message:
-        watched, sent, begun = self._pushed.pop(request.metadata.message_id)
+        watched, sent, started = self._pushed.pop(request.metadata.message_id)
         admitted = self._admitted([super()._read(request, result)], [sent])
         handlings = handled([result])
         ended = handlings[0].ended if handlings else time.perf_counter()
-        self._watch.received([watched], admitted, Exchange(begun, ended, self._system.workers, handlings))
+        self._watch.received(
+            [watched], admitted, ExchangeTimes(started, ended, self._system.workers, handlings)
+        )
         return admitted[0]
 
     def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:
@@ -313,7 +321,7 @@ class WatchedGrid(LocalGrid):
         admitted = self._admission.evaluation(replies)
         if not self._strict:
             return admitted
-        return [congruent(reply, shapes) for reply, shapes in zip(admitted, sent, strict=True)]
+        return [require_same_shapes(reply, shapes) for reply, shapes in zip(admitted, sent, strict=True)]
 
 
 def _is_missing(reply: Message) -> bool:
@@ -353,8 +361,8 @@ def _partition(request: Message) -> int:
     return partition_of(request.metadata.dst_node_id)
 
 
-def _time(phase: Phase, times: Exchange) -> None:
-    phase.begun = min(phase.begun or times.begun, times.begun)
+def _time(phase: Phase, times: ExchangeTimes) -> None:
+    phase.started = min(phase.started or times.started, times.started)
     phase.ended = max(phase.ended, times.ended)
     phase.handlings += times.handlings
 

@@ -22,7 +22,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
 from fedlocal.flower.compat.private import RUN_ID
-from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.client_runner import ClientRunner
 from fedlocal.flower.node.output import named
 from fedlocal.flower.node.seeding import left_alone, seed_globals
 
@@ -79,19 +79,19 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class NewHost:
-    """Makes the host of an app; see `fedlocal.flower.node.client_runner.Host` for the parameters."""
+class NewClientRunner:
+    """Makes the runner of an app; the parameters are those of `ClientRunner`."""
 
     source: Source
     nodes: int
     seed: int
     run_config: Mapping[str, Any]
 
-    def __call__(self) -> Host:
+    def __call__(self) -> ClientRunner:
         """Load the app, which prints under the names of clients."""
         with seeded(self.seed), named(""):  # log handlers that it makes for itself will know who logs
             app = self.source.load()
-        return Host(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
+        return ClientRunner(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
 
 
 def called_by_name(app: ClientApp, message: Message, context: Context) -> Message:

@@ -35,7 +35,7 @@ def partition_of(node: int) -> int:
     return node - FIRST_NODE
 
 
-class Together(Protocol):
+class JointTraining(Protocol):
     """Answers several requests at once, where they are alike."""
 
     def count(self, requests: Sequence[Request]) -> int:
@@ -48,7 +48,7 @@ class Together(Protocol):
 
 
 @dataclass(frozen=True)
-class Host:
+class ClientRunner:
     """Runs the client app of a run for whichever node a message is for.
 
     Parameters
@@ -64,7 +64,7 @@ class Host:
         Of the run.
     run_config : mapping
         What the app finds in its context.
-    together : Together, optional
+    joint_training : JointTraining, optional
         Answers several requests at once where it can, with the app's own replies.
     """
 
@@ -73,7 +73,7 @@ class Host:
     seed: int
     run_id: int
     run_config: Mapping[str, Any] = field(default_factory=dict)
-    together: Together | None = None
+    joint_training: JointTraining | None = None
 
     def run(self, request: Message, state: RecordDict) -> Message:
         """Have the app answer one request; `state` is the node's, and may be changed."""
@@ -101,31 +101,31 @@ class ClientActors:
     Parameters
     ----------
     start : callable
-        Makes the host; called once, in the worker.
+        Makes the runner; called once, in the worker.
     """
 
-    def __init__(self, start: Callable[[], Host]) -> None:
-        self._host = start()
+    def __init__(self, start: Callable[[], ClientRunner]) -> None:
+        self._runner = start()
         self._contents = Contents()
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:  # noqa: ARG002
         """Answer one request with the app's reply and the node's new state."""
         records = unpack_state(state)
-        reply = self._host.run(decode_request(message.body, self._contents.decode(message)), records)
+        reply = self._runner.run(decode_request(message.body, self._contents.decode(message)), records)
         return _within_budget(encode_reply(reply), message), pack_state(records)
 
     def together(self, requests: Sequence[Request]) -> int:
         """Return how many of these requests to answer at once."""
-        return self._host.together.count(requests) if self._host.together else 1
+        return self._runner.joint_training.count(requests) if self._runner.joint_training else 1
 
     def handle_together(self, requests: Sequence[Request]) -> Sequence[Outcome]:
         """Answer requests at once."""
-        if self._host.together is None:
-            raise TypeError("this host answers one request at a time")
-        return self._host.together.train(requests)
+        if self._runner.joint_training is None:
+            raise TypeError("this runner answers one request at a time")
+        return self._runner.joint_training.train(requests)
 
 
-class GuestActors(ClientActors):
+class InlineClientActors(ClientActors):
     """The same in a process that has other work: its global generators are left as they were found."""
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from fedlocal.availability import Presence, Presences, everybody
 from fedlocal.flower.admission.strict import Admission, is_finite
-from fedlocal.flower.grid.local_grid import Exchange, LocalGrid
+from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of
 from fedlocal.flower.server.metrics import with_common_metrics
 from fedlocal.flower.server.participation import Attendance, attendances
-from fedlocal.flower.server.streaming_mean import Span, Trained, streams, train_and_average
+from fedlocal.flower.server.streaming_mean import Span, TrainingOutcome, streams, train_and_average
 from fedlocal.flower.server.untrained_arrays import kept_apart, rounded
 from fedlocal.seeds import Stream, generator
 
@@ -73,7 +73,7 @@ class FederatedRound:
         What each partition reported in training, and in the clients' evaluation.
     errors, evaluation_errors : mapping of int to str
         The reasons of the partitions that have no reply, likewise.
-    exchange : Exchange, optional
+    exchange : ExchangeTimes, optional
         The times of the training messages, if the grid is a local one.
     averaging : sequence of (float, float)
         When replies were averaged during the exchange, in ``time.perf_counter`` seconds.
@@ -92,7 +92,7 @@ class FederatedRound:
     client_evaluations: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     errors: Mapping[int, str] = field(default_factory=dict)
     evaluation_errors: Mapping[int, str] = field(default_factory=dict)
-    exchange: Exchange | None = None
+    exchange: ExchangeTimes | None = None
     averaging: Sequence[Span] = ()
     spans: Mapping[str, float] = field(default_factory=dict)
     presence: Presence | None = None
@@ -104,7 +104,7 @@ class _TrainingPhase:
     metrics: dict[str, float]
     clients: dict[int, dict[str, float]]
     errors: dict[int, str]
-    exchange: Exchange | None
+    exchange: ExchangeTimes | None
     averaging: Sequence[Span]
 
 
@@ -215,7 +215,7 @@ class RoundLoop:
                 messages = list(self.strategy.configure_train(number, arrays, config, grid))
         watch.lap("configure")
         messages = attendance.answering(messages)
-        trained = self._exchanged(messages, arrays, grid) if messages else Trained([])
+        trained = self._exchanged(messages, arrays, grid) if messages else TrainingOutcome([])
         watch.lap("exchange")
         self._check_quorum(number, trained, self.min_results, attendance)
         clients, errors = _by_partition(trained.replies)
@@ -231,15 +231,17 @@ class RoundLoop:
         watch.lap("aggregation")
         return phase
 
-    def _exchanged(self, messages: Sequence[Message], arrays: ArrayRecord, grid: Grid) -> Trained:
+    def _exchanged(self, messages: Sequence[Message], arrays: ArrayRecord, grid: Grid) -> TrainingOutcome:
         """Have clients train, and admit their replies."""
         if streams(self.strategy) and isinstance(grid, LocalGrid):
             return train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
         replies = list(grid.send_and_receive(messages, timeout=self.timeout))
         admitted = self.admission.values(self.admission.structure(replies, arrays))
-        return Trained(admitted, excused=len(replies) - len(admitted))
+        return TrainingOutcome(admitted, excused=len(replies) - len(admitted))
 
-    def _aggregated(self, number: int, trained: Trained, before: ArrayRecord, nothing: str) -> Trained:
+    def _aggregated(
+        self, number: int, trained: TrainingOutcome, before: ArrayRecord, nothing: str
+    ) -> TrainingOutcome:
         """Have the strategy aggregate, if that was not done; without replies the model stays as it was."""
         if not any(reply.has_content() for reply in trained.replies):
             _log.warning("round %d: %s, the model stays as it was", number, nothing)
@@ -286,7 +288,7 @@ class RoundLoop:
         replies = self.admission.evaluation(list(grid.send_and_receive(messages, timeout=self.timeout)))
         asked = len(messages)
         needed = None if self.min_results is None else min(self.min_results, asked)  # fewer may be asked
-        judged = Trained(replies, excused=asked - len(replies))
+        judged = TrainingOutcome(replies, excused=asked - len(replies))
         self._check_quorum(number, judged, needed, attendance, " to evaluate")
         evaluated, errors = _by_partition(replies)
         # One loss that is not finite would make NaN of all others.
@@ -306,7 +308,7 @@ class RoundLoop:
 
     @staticmethod
     def _check_quorum(
-        number: int, trained: Trained, needed: int | None, attendance: Attendance, when: str = ""
+        number: int, trained: TrainingOutcome, needed: int | None, attendance: Attendance, when: str = ""
     ) -> None:
         """End the run where fewer clients replied than needed; None is all that were asked."""
         failed = [reply for reply in trained.replies if reply.has_error()]

@@ -48,7 +48,7 @@ def streams(strategy: Any) -> TypeGuard[Averaging]:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingOutcome:
     """What came of a round's training.
 
     Parameters
@@ -79,7 +79,7 @@ def train_and_average(
     admission: Admission,
     sent: ArrayRecord,
     timeout: float | None,
-) -> Trained:
+) -> TrainingOutcome:
     """Send training messages and average what comes back.
 
     Parameters
@@ -99,17 +99,17 @@ def train_and_average(
     """
     mean, replies, spans = RunningMean(), list[Message](), list[Span]()
     for group in grid.exchange(messages, _groups(messages, grid), timeout):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         admitted = admission.structure(group, sent)
         replies += _average(mean, strategy, admission, admitted)
         del group, admitted
-        spans.append((begun, time.perf_counter()))
-    begun = time.perf_counter()
+        spans.append((started, time.perf_counter()))
+    started = time.perf_counter()
     replies.sort(key=lambda reply: reply.metadata.src_node_id)
     contents = [reply.content for reply in with_common_metrics(replies) if reply.has_content()]
     arrays, metrics = array_record(mean.arrays()), strategy.aggregate_metrics(contents) if contents else None
-    spans.append((begun, time.perf_counter()))
-    return Trained(replies, arrays, metrics, spans, len(messages) - len(replies))
+    spans.append((started, time.perf_counter()))
+    return TrainingOutcome(replies, arrays, metrics, spans, len(messages) - len(replies))
 
 
 def _groups(messages: Sequence[Message], grid: LocalGrid) -> list[list[int]]:

@@ -9,7 +9,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricR
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from fedlocal.flower.node.client_runner import Host
+from fedlocal.flower.node.client_runner import ClientRunner
 
 NODES = 3
 ARRAYS: dict[str, NDArray[Any]] = {
@@ -111,5 +111,5 @@ def looks(values: NDArray[Any]) -> str:
     return f"{values.dtype} {values.shape} {values.flags.fnc} {values.tolist()}"
 
 
-def start() -> Host:
-    return Host(app, nodes=NODES, seed=0, run_id=1)
+def start() -> ClientRunner:
+    return ClientRunner(app, nodes=NODES, seed=0, run_id=1)

@@ -16,7 +16,13 @@ from fedlocal.actors import Wire
 from fedlocal.flower.compat.private import NUMPY
 from fedlocal.flower.messages.arrays import LocalArray, array_record, ndarrays
 from fedlocal.flower.messages.codec import MAX_STATE
-from fedlocal.flower.node.client_runner import MAX_REPLY, ClientActors, GuestActors, Host, node_of
+from fedlocal.flower.node.client_runner import (
+    MAX_REPLY,
+    ClientActors,
+    ClientRunner,
+    InlineClientActors,
+    node_of,
+)
 
 CLIENTS, BAD, ROWS = 5, 2, 10
 REMEMBER, IMPERSONATE = "have a state", "claim to be another"
@@ -381,8 +387,8 @@ EVALUATIONS: dict[str, tuple[Mischief, str | None]] = {
 }
 
 
-def start() -> Host:
-    return Host(app, CLIENTS, seed=7, run_id=1)
+def start() -> ClientRunner:
+    return ClientRunner(app, CLIENTS, seed=7, run_id=1)
 
 
 def _garble(message: Wire, actor: int, reply: Wire) -> Wire:
@@ -400,7 +406,7 @@ class GarblingActors(ClientActors):
         return _garble(message, actor, reply), after
 
 
-class GarblingGuests(GuestActors):
+class GarblingGuests(InlineClientActors):
     """The same, in this process."""
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:

@@ -27,8 +27,8 @@ from flwr.superlink.grid import InMemoryGrid
 from fedlocal.actors import ActorSystem, InlineSystem
 from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.compat.private import RUN_ID, become_server, empty_run
-from fedlocal.flower.grid.recording_grid import Watch, WatchedGrid
-from fedlocal.flower.node.client_runner import ClientActors, GuestActors
+from fedlocal.flower.grid.recording_grid import MessageRecorder, RecordingGrid
+from fedlocal.flower.node.client_runner import ClientActors, InlineClientActors
 from tests.flower.client.conforming import ARRAYS, NODES, RAW, app, looks, start
 
 LONG = 300.0  # seconds that nobody should ever wait
@@ -90,13 +90,13 @@ class FlowersGrid(InMemoryGrid):
         self.state.store_message_res(reply)
 
 
-def ours(system: Callable[[], Any]) -> WatchedGrid:
-    return WatchedGrid(system(), NODES, Structural(), Watch(lambda watched: None, 1))
+def ours(system: Callable[[], Any]) -> RecordingGrid:
+    return RecordingGrid(system(), NODES, Structural(), MessageRecorder(lambda watched: None, 1))
 
 
 GRIDS: dict[str, Callable[[], Any]] = {
     "flower": FlowersGrid,
-    "inline": partial(ours, lambda: InlineSystem(partial(GuestActors, start))),
+    "inline": partial(ours, lambda: InlineSystem(partial(InlineClientActors, start))),
     "actors": partial(ours, lambda: ActorSystem(partial(ClientActors, start), workers=2)),
 }
 
@@ -111,7 +111,7 @@ def grid(request: pytest.FixtureRequest) -> Iterator[Grid]:
 @pytest.fixture
 def patient(grid: Grid) -> Grid:
     """Return a grid where a client may never answer: inline, nothing else would go on."""
-    if isinstance(grid, WatchedGrid) and isinstance(grid._system, InlineSystem):
+    if isinstance(grid, RecordingGrid) and isinstance(grid._system, InlineSystem):
         pytest.skip("inline, a message has been handled when it was sent")
     return grid
 

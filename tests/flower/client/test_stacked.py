@@ -12,11 +12,11 @@ from fedlocal.actors import Outcome, Request, Wire, raw
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.default_client import client_app
-from fedlocal.flower.client.stacked import together
+from fedlocal.flower.client.stacked import stacked_clients
 from fedlocal.flower.compat import private
 from fedlocal.flower.messages.arrays import array_record
 from fedlocal.flower.messages.codec import encode_content, encode_request
-from fedlocal.flower.node.client_runner import ClientActors, Host, node_of
+from fedlocal.flower.node.client_runner import ClientActors, ClientRunner, node_of
 from fedlocal.models import MLP
 from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator
@@ -36,9 +36,9 @@ def slices() -> Iterator[Slices]:
 
 
 def actors(slices: Slices, training: Training = TRAINING, new_model: NewModel = NEW_MODEL) -> ClientActors:
-    def start() -> Host:
-        app, many = client_app(slices, new_model, training), together(slices, new_model, training)
-        return Host(app, len(SIZES), 5, 1, together=many)
+    def start() -> ClientRunner:
+        app, many = client_app(slices, new_model, training), stacked_clients(slices, new_model, training)
+        return ClientRunner(app, len(SIZES), 5, 1, joint_training=many)
 
     return ClientActors(start)
 

@@ -11,14 +11,14 @@ from flwr.app import Message, RecordDict
 from fedlocal.actors import ActorSystem, InlineSystem
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record
-from fedlocal.flower.node.client_runner import ClientActors, GuestActors, node_of, partition_of
+from fedlocal.flower.node.client_runner import ClientActors, InlineClientActors, node_of, partition_of
 from tests.flower.apps import start
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
 def inline() -> LocalGrid:
-    return LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 5)
+    return LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 5)
 
 
 def actors(workers: int = 2) -> LocalGrid:
@@ -124,7 +124,7 @@ def test_the_exchange_says_who_ran_where_and_when(grid: LocalGrid) -> None:
     assert exchange
     assert [handling.partition for handling in exchange.handlings] == [0, 1, 2, 3, 4]
     for handling in exchange.handlings:
-        assert exchange.begun <= handling.started <= handling.ended <= exchange.ended
+        assert exchange.started <= handling.started <= handling.ended <= exchange.ended
         assert 0 <= handling.worker < exchange.workers
 
 

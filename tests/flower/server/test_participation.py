@@ -15,7 +15,7 @@ from fedlocal.availability import Presence, Presences
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record
-from fedlocal.flower.node.client_runner import GuestActors, partition_of
+from fedlocal.flower.node.client_runner import InlineClientActors, partition_of
 from fedlocal.flower.server.participation import Attendance
 from fedlocal.flower.server.round_loop import FederatedRound, QuorumError
 from fedlocal.strategies.fedavg import FedAvg
@@ -27,7 +27,7 @@ ACTORS = 5
 
 @pytest.fixture
 def grid() -> Iterator[LocalGrid]:
-    with quiet(), LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * ACTORS) as opened:
+    with quiet(), LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * ACTORS) as opened:
         yield opened
 
 

@@ -17,7 +17,7 @@ from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
-from fedlocal.flower.node.client_runner import GuestActors
+from fedlocal.flower.node.client_runner import InlineClientActors
 from fedlocal.flower.server.round_loop import Arrays, FederatedRound, QuorumError, RoundLoop
 from fedlocal.schemes.federated_rounds import errors
 from fedlocal.strategies.fedavg import FedAvg
@@ -30,7 +30,7 @@ ALL: dict[str, Any] = {"min_train_nodes": 1, "min_evaluate_nodes": 1, "min_avail
 
 @pytest.fixture
 def grid() -> Iterator[LocalGrid]:
-    with quiet(), LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 5) as opened:
+    with quiet(), LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 5) as opened:
         yield opened
 
 

@@ -13,7 +13,7 @@ from fedlocal.actors import ActorSystem, InlineSystem
 from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.grid.local_grid import AHEAD, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
-from fedlocal.flower.node.client_runner import ClientActors, GuestActors, Host, partition_of
+from fedlocal.flower.node.client_runner import ClientActors, ClientRunner, InlineClientActors, partition_of
 from fedlocal.flower.server.mean import GROUP
 from fedlocal.flower.server.streaming_mean import train_and_average
 from fedlocal.strategies.fedavg import FedAvg
@@ -41,14 +41,14 @@ def app(bad: Sequence[int]) -> ClientApp:
     return made
 
 
-def start(bad: Sequence[int]) -> Host:
-    return Host(app(bad), CLIENTS, seed=1, run_id=1)
+def start(bad: Sequence[int]) -> ClientRunner:
+    return ClientRunner(app(bad), CLIENTS, seed=1, run_id=1)
 
 
 def open_grid(workers: int, bad: Sequence[int] = ()) -> LocalGrid:
     make: Any = partial(start, bad)
     if not workers:
-        return LocalGrid(InlineSystem(partial(GuestActors, make)), SIZES)
+        return LocalGrid(InlineSystem(partial(InlineClientActors, make)), SIZES)
     return LocalGrid(ActorSystem(partial(ClientActors, make), workers=workers), SIZES)
 
 
@@ -96,7 +96,7 @@ def test_clients_that_raise_or_send_nan_are_errors_and_the_mean_is_that_of_the_r
 def test_only_a_few_groups_are_under_way_at_once() -> None:
     handled: list[int] = []
 
-    class Counting(GuestActors):
+    class Counting(InlineClientActors):
         def handle(self, *args: Any) -> Any:
             handled.append(args[0])
             return super().handle(*args)

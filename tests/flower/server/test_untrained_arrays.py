@@ -11,7 +11,7 @@ from fedlocal import compose, run
 from fedlocal.flower.server.round_loop import RoundLoop
 from fedlocal.flower.server.untrained_arrays import rounded
 from tests.flower.server.test_round_loop import INITIAL, Everything
-from tests.strategies.test_checkpointing import built, grid
+from tests.strategies.test_state import built, grid
 
 PRESETS = sorted(path.stem for path in Path("conf/strategy").glob("*.yaml"))
 STEPPING = ("fedadagrad", "fedadam", "fedavgm", "fedyogi", "qfedavg")

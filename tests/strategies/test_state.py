@@ -13,12 +13,12 @@ from fedlocal.config.build import build
 from fedlocal.config.compose import compose
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
-from fedlocal.flower.node.client_runner import ClientActors, GuestActors
+from fedlocal.flower.node.client_runner import ClientActors, InlineClientActors
 from fedlocal.flower.server.round_loop import FederatedRound, RoundLoop, Strategy
 from fedlocal.results import Checkpoint
 from fedlocal.results.checkpoints import read_checkpoint, write_checkpoint
-from fedlocal.strategies.checkpointing import DECLARED, restore, state_of, why_not_resumable
 from fedlocal.strategies.fedavg import FedAvg
+from fedlocal.strategies.state import DECLARED, restore, state_of, why_not_resumable
 from tests.flower.apps import start
 from tests.flower.grid.test_local_grid import messages, numbers
 from tests.flower.server.test_round_loop import INITIAL, Everything
@@ -39,7 +39,7 @@ def built(preset: str) -> Any:
 
 
 def grid() -> LocalGrid:
-    return LocalGrid(InlineSystem(partial(GuestActors, start)), [1.0] * 5)
+    return LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 5)
 
 
 def rounds(strategy: Strategy, last: int, arrays: Any = INITIAL, after: int = 0) -> list[FederatedRound]:

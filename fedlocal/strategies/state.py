@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.strategies.fedavg import FedAvg
-from fedlocal.strategies.no_aggregation import Alone
+from fedlocal.strategies.no_aggregation import NoAggregation
 from fedlocal.strategies.norm_clipping import NormClipping
 from fedlocal.strategies.qfedavg import QFedAvg
 
@@ -25,7 +25,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Kind:
+class AttributeCodec:
     """How the value of an attribute becomes arrays, and arrays the value."""
 
     arrays_of: Callable[[Any], Arrays]
@@ -46,15 +46,17 @@ def _by_node(arrays: Arrays) -> dict[int, ArrayRecord]:
     return {node: array_record(model) for node, model in models.items()}
 
 
-NAMED = Kind(dict, dict)
-LISTED = Kind(lambda arrays: {str(at): array for at, array in enumerate(arrays)}, lambda a: list(a.values()))
-RECORD = Kind(ndarrays, array_record)
-RECORDS = Kind(_with_nodes, _by_node)
+NAMED = AttributeCodec(dict, dict)
+LISTED = AttributeCodec(
+    lambda arrays: {str(at): array for at, array in enumerate(arrays)}, lambda a: list(a.values())
+)
+RECORD = AttributeCodec(ndarrays, array_record)
+RECORDS = AttributeCodec(_with_nodes, _by_node)
 
-Attributes = Mapping[str, Kind]
+Attributes = Mapping[str, AttributeCodec]
 _ADAPTIVE: Attributes = {"current_arrays": NAMED, "m_t": NAMED, "v_t": NAMED}
 DECLARED: Mapping[type[Strategy], Attributes] = {
-    Alone: {"models": RECORDS},
+    NoAggregation: {"models": RECORDS},
     FedAvg: {},
     NormClipping: {},
     flower.Bulyan: {},
