@@ -24,7 +24,7 @@ PRELOAD = ("fedlocal.experiment.figures", "matplotlib.backends.backend_agg", "ma
 DRAWING = 2  # actors at the same time
 
 
-class Draughtsman:
+class FigureActor:
     """The behaviour of actors that draw: actor i draws figure i.
 
     Parameters
@@ -68,7 +68,7 @@ def draw(
         tasks: list[Draw] = [curves, _partition_figure(dataset, partition, folder / "partition.png")]
         tasks += _timeline_figure(histories, folder / "timeline.png")
         tasks += _availability_figure(histories, len(partition), folder / "availability.png")
-        with closing(open_system(partial(Draughtsman, tasks), min(len(tasks), DRAWING))) as system:
+        with closing(open_system(partial(FigureActor, tasks), min(len(tasks), DRAWING))) as system:
             results = system.ask([Envelope(figure) for figure in range(len(tasks))])
     except ActorSystemError as error:
         logger.error("the figures could not be drawn: %s", error)  # noqa: TRY400 - there is no more to know

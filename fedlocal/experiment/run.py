@@ -31,9 +31,9 @@ from fedlocal.results import (
     Checkpoint,
     ResultsError,
     check_unused,
-    clear,
+    clear_folder,
+    locked_folder,
     newest_checkpoint,
-    owning,
 )
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def run(
     DivergedError
         If the final weights are not finite.
     """
-    with one_at_a_time, owning(folder) if folder else nullcontext():
+    with one_at_a_time, locked_folder(folder) if folder else nullcontext():
         check(config)
         if folder and not resume:
             if not config.overwrite:
                 check_unused(folder)
-            clear(folder, resuming=False)
+            clear_folder(folder, resuming=False)
         return _run(config, folder, overrides, resume, backend or build(config, "backend"), sweep)
 
 
@@ -159,7 +159,7 @@ def _run(
         if done > config.rounds:
             raise ResumeError(f"rounds={config.rounds}: the run in {folder} has done {done} already")
         if folder and resume:  # now that it can go on
-            clear(folder, resuming=True)
+            clear_folder(folder, resuming=True)
         blueprint = ModelSpec.of_run(config, setting.dataset, data)
         following, ended = tracked(trackers, config, comparison, overrides), list[Run]()
         with _unsaved(ended), following as tracking, recorded(config, comparison, overrides, data):

@@ -18,7 +18,7 @@ from fedlocal.config.trust import read_yaml
 from fedlocal.experiment.run_folder import sweep_of
 from fedlocal.results import versions
 from fedlocal.results.runs import arm_name, parse_overrides
-from fedlocal.trackers import Beginning, Ending, Following, Tracker, TrackerError
+from fedlocal.trackers import RunEnded, RunStarted, Tracker, TrackerDispatch, TrackerError
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
@@ -46,7 +46,7 @@ def open_trackers(config: Config, folder: Path | None) -> dict[str, Tracker]:
 @contextmanager
 def tracked(
     trackers: Mapping[str, Tracker], config: Config, comparison: "Comparison", overrides: Sequence[str]
-) -> Iterator[Following]:
+) -> Iterator[TrackerDispatch]:
     """Tell trackers of a run, until it ends, however it does.
 
     Parameters
@@ -60,7 +60,7 @@ def tracked(
     overrides : sequence of str
         As on the command line.
     """
-    following = Following(trackers, lambda: comparison.histories)
+    following = TrackerDispatch(trackers, lambda: comparison.histories)
     if not trackers:
         yield following
         return
@@ -74,10 +74,10 @@ def tracked(
     following.end(_ending(comparison, "completed"))
 
 
-def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> Beginning:
+def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> RunStarted:
     folder, tags = comparison.folder, {f"version.{name}": version for name, version in versions().items()}
     tags |= {"overrides": " ".join(overrides) or None, "folder": str(folder) if folder else None}
-    return Beginning(
+    return RunStarted(
         name=_name(overrides, folder) or (folder.name if folder else comparison.name),
         main=arm_name(comparison.name),
         folder=folder,
@@ -136,14 +136,14 @@ def _ending(
     comparison: "Comparison",
     status: Literal["completed", "failed", "interrupted"],
     error: BaseException | None = None,
-) -> Ending:
+) -> RunEnded:
     folder, main = comparison.folder, comparison.histories.get(comparison.name)
     tags = {f"hash.{arm_name(name)}": digest for name, digest in comparison.hashes.items()}
     if reused := {arm.reused for arm in comparison.arms() if arm.reused is not None}:
         tags["baselines-of-run"] = ", ".join(sorted(reused))
     if status == "failed":
         tags["error"] = f"{type(error).__name__}: {error}"
-    return Ending(
+    return RunEnded(
         status=status,
         round=main.rounds[-1].number if main and main.rounds else 0,
         metrics=_results(comparison),

@@ -20,7 +20,13 @@ from fedlocal.results.checkpoints import (
 )
 from fedlocal.results.contention import Meter, contention_of
 from fedlocal.results.environment import environment, versions
-from fedlocal.results.folder_lock import FolderInUseError, FolderUsedError, check_unused, clear, owning
+from fedlocal.results.folder_lock import (
+    FolderInUseError,
+    FolderUsedError,
+    check_unused,
+    clear_folder,
+    locked_folder,
+)
 from fedlocal.results.history import TIMED, History, Round, Work
 from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
 from fedlocal.results.occupancy import Occupancy, usage
@@ -55,7 +61,7 @@ __all__ = [
     "arm_of",
     "below",
     "check_unused",
-    "clear",
+    "clear_folder",
     "collect",
     "contention_of",
     "drop_checkpoints",
@@ -64,8 +70,8 @@ __all__ = [
     "joined",
     "load_arrays",
     "load_saved",
+    "locked_folder",
     "newest_checkpoint",
-    "owning",
     "phases",
     "read_json",
     "read_manifest",

@@ -23,7 +23,7 @@ class FolderUsedError(ResultsError):
 
 
 @contextmanager
-def owning(folder: Path, *, wait: bool = False) -> Iterator[None]:
+def locked_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a folder, so that no other run writes to it, until the block ends or the process does.
 
     Parameters
@@ -86,7 +86,7 @@ def check_unused(folder: Path) -> None:
         )
 
 
-def clear(folder: Path, *, resuming: bool) -> None:
+def clear_folder(folder: Path, *, resuming: bool) -> None:
     """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
     stale = ["summary.json", "model.json", "model.npz", "actor-*.npz", ".*.tmp", "*/.*.tmp"]
     for pattern in stale if resuming else [*stale, *FROM_THE_START]:

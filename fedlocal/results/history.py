@@ -23,8 +23,8 @@ from fedlocal.results.phases import shown
 from fedlocal.results.rounds import (
     HEADER,
     TIMED,
+    MetricRow,
     Round,
-    Row,
     Work,
     round_from_json,
     round_to_json,
@@ -311,7 +311,7 @@ class History:
         cls._curves = curves  # type: ignore[assignment, method-assign]
         return curves
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[MetricRow]:
         return (row for one in self.rounds for row in one.rows())
 
 

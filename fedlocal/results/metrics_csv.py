@@ -6,10 +6,10 @@ from pathlib import Path
 from fedlocal.results.atomic_files import ResultsError
 from fedlocal.results.csv_file import Record, number, read_csv
 from fedlocal.results.formatting import harmless
-from fedlocal.results.rounds import HEADER, Row
+from fedlocal.results.rounds import HEADER, MetricRow
 
 
-def metric_records(rows: Iterable[Row]) -> Iterator[Record]:
+def metric_records(rows: Iterable[MetricRow]) -> Iterator[Record]:
     """Yield rows as the records of a ``metrics.csv``."""
     for row in rows:
         yield (
@@ -21,7 +21,7 @@ def metric_records(rows: Iterable[Row]) -> Iterator[Record]:
         )
 
 
-def read_metrics(path: Path) -> list[Row]:
+def read_metrics(path: Path) -> list[MetricRow]:
     """Read a ``metrics.csv``, leaving out a last round that a killed run did not finish writing.
 
     Raises
@@ -32,12 +32,12 @@ def read_metrics(path: Path) -> list[Row]:
     return [_row(path, fields) for fields in read_csv(path, HEADER)]
 
 
-def _row(path: Path, fields: Sequence[str]) -> Row:
+def _row(path: Path, fields: Sequence[str]) -> MetricRow:
     try:
         one, phase, actor, metric, value = fields
         bare = metric.removeprefix("'")  # as `harmless` put it there
         name = bare if harmless(bare) == metric else metric
-        return Row(int(one), phase, int(actor) if actor else None, name, float(value))
+        return MetricRow(int(one), phase, int(actor) if actor else None, name, float(value))
     except ValueError as error:
         msg = f"{path}: {','.join(fields)!r} is not a row of {','.join(HEADER)}"
         raise ResultsError(msg) from error

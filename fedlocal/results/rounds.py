@@ -42,7 +42,7 @@ MOST_LISTED = 10_000
 """Of more actors than these, a round says how many were there, but not who."""
 
 
-class Row(NamedTuple):
+class MetricRow(NamedTuple):
     """One number of a run, as ``metrics.csv`` holds it."""
 
     round: int
@@ -148,25 +148,26 @@ class Round:
             if "started" in measured
         ]
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[MetricRow]:
         """Yield the round as rows of ``metrics.csv``, actors in ascending order."""
         for span, value in self.seconds.items():
-            yield Row(self.number, span, None, "seconds", value)
+            yield MetricRow(self.number, span, None, "seconds", value)
         if self.trained_rows is not None:
-            yield Row(self.number, "rows", None, "trained", self.trained_rows)
+            yield MetricRow(self.number, "rows", None, "trained", self.trained_rows)
         for metric, value in self.metrics.items():
-            yield Row(self.number, phase_of(metric), None, metric, value)
+            yield MetricRow(self.number, phase_of(metric), None, metric, value)
         for actor, measured in sorted(self.actors.items()):
             for metric, value in measured.items():
                 phase = "train" if metric in OF_TRAINING else phase_of(metric)
-                yield Row(self.number, phase, actor, metric, value)
+                yield MetricRow(self.number, phase, actor, metric, value)
         for error in self.errors:
-            yield Row(self.number, ERRORS[error.phase], error.actor, " ".join(error.reason.split()), 1.0)
+            reason = " ".join(error.reason.split())
+            yield MetricRow(self.number, ERRORS[error.phase], error.actor, reason, 1.0)
         for actor, how in sorted(self.absent.items()):
-            yield Row(self.number, "absent", actor, how, 1.0)
+            yield MetricRow(self.number, "absent", actor, how, 1.0)
 
 
-def rounds_from_rows(rows: Iterable[Row]) -> list[Round]:
+def rounds_from_rows(rows: Iterable[MetricRow]) -> list[Round]:
     """Put rows together to rounds again, in the order of their numbers."""
     rounds: dict[int, _Parts] = {}
     for row in rows:
@@ -185,7 +186,7 @@ class _Parts:
     absent: dict[int, str] = field(default_factory=dict)
     trained_rows: int | None = None
 
-    def add(self, row: Row) -> None:
+    def add(self, row: MetricRow) -> None:
         if row.phase == "rows":
             self.trained_rows = int(row.value)
         elif row.actor is None and row.phase not in ("evaluate", *COLUMN.values()):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedlocal.results.atomic_files import ResultsError, read_json, write_json
-from fedlocal.results.folder_lock import FolderInUseError, owning
+from fedlocal.results.folder_lock import FolderInUseError, locked_folder
 
 PLACE = ".baselines"
 
@@ -47,7 +47,7 @@ class SharedBaseline:
         with ExitStack() as stack:
             held = True
             try:
-                stack.enter_context(owning(self._place, wait=wait))
+                stack.enter_context(locked_folder(self._place, wait=wait))
             except FolderInUseError:
                 held = False
             yield held

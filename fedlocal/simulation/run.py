@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fedlocal.actors import ActorSystemError, usable_cores
 from fedlocal.experiment.process_lock import one_at_a_time
-from fedlocal.results import History, ResultsError, clear, owning, weights_hash
+from fedlocal.results import History, ResultsError, clear_folder, locked_folder, weights_hash
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ def simulate(
         _make(place)
     from fedlocal.simulation.recorder import Recorder
 
-    with one_at_a_time, owning(place) if place else nullcontext():
+    with one_at_a_time, locked_folder(place) if place else nullcontext():
         if place:
-            clear(place, resuming=False)
+            clear_folder(place, resuming=False)
         count = usable_cores() if workers == "auto" else workers
         setting = _Setting(
             num_supernodes,

@@ -5,16 +5,25 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.trackers.base import Beginning, Ending, Point, Tracker, TrackerError
-    from fedlocal.trackers.dispatch import Following
+    from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, Tracker, TrackerError
+    from fedlocal.trackers.dispatch import TrackerDispatch
     from fedlocal.trackers.mlflow import MLflow
     from fedlocal.trackers.tensorboard import TensorBoard
 
-__all__ = ["Beginning", "Ending", "Following", "MLflow", "Point", "TensorBoard", "Tracker", "TrackerError"]
+__all__ = [
+    "MLflow",
+    "MetricPoint",
+    "RunEnded",
+    "RunStarted",
+    "TensorBoard",
+    "Tracker",
+    "TrackerDispatch",
+    "TrackerError",
+]
 
 _HOMES = {
-    "fedlocal.trackers.base": "Beginning Ending Point Tracker TrackerError",
-    "fedlocal.trackers.dispatch": "Following",
+    "fedlocal.trackers.base": "MetricPoint RunEnded RunStarted Tracker TrackerError",
+    "fedlocal.trackers.dispatch": "TrackerDispatch",
     "fedlocal.trackers.mlflow": "MLflow",
     "fedlocal.trackers.tensorboard": "TensorBoard",
 }

@@ -15,7 +15,7 @@ class TrackerError(ResultsError):
 
 
 @dataclass(frozen=True)
-class Beginning:
+class RunStarted:
     """What is known of a run before its first round.
 
     Parameters
@@ -43,7 +43,7 @@ class Beginning:
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """The numbers of one round of one arm.
 
     Parameters
@@ -65,7 +65,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunEnded:
     """What is known of a run after its last round.
 
     Parameters
@@ -111,14 +111,14 @@ class Tracker(Protocol):
             If it cannot; the message says how it could.
         """
 
-    def begin(self, run: Beginning) -> None:
+    def begin(self, run: RunStarted) -> None:
         """Begin with a run, or go on with it where its folder says that it was begun before."""
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[MetricPoint]) -> None:
         """Take some numbers, which must then be where people can see them.
 
         Of a run that goes on, all its rounds are told again; none of them may be there twice.
         """
 
-    def end(self, run: Ending) -> None:
+    def end(self, run: RunEnded) -> None:
         """Take the results, and let go of all that is open."""

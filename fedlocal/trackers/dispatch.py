@@ -8,7 +8,7 @@ from textwrap import shorten
 from fedlocal.results.history import History
 from fedlocal.results.rounds import Round
 from fedlocal.results.runs import arm_name
-from fedlocal.trackers.base import Beginning, Ending, Point, Tracker
+from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ LONGEST = 250  # characters of a reason: databases give theirs with all that the
 REST = 20  # times as long as telling took, nothing more is told
 
 
-class Following:
+class TrackerDispatch:
     """Tells trackers of all that the histories of a run hold, and will hold.
 
     The first failure of a tracker is logged as a warning; then it is told that the run has ended, as one that
@@ -36,10 +36,10 @@ class Following:
     ) -> None:
         self._trackers, self._histories = dict(trackers), histories
         self._told: dict[str, int] = {}
-        self._waiting: list[Point] = []
+        self._waiting: list[MetricPoint] = []
         self._next = time.monotonic() + PAUSE
 
-    def begin(self, run: Beginning) -> None:
+    def begin(self, run: RunStarted) -> None:
         """Tell that the run begins."""
         self._tell(lambda tracker: tracker.begin(run))
 
@@ -64,11 +64,11 @@ class Following:
             told = self._told.get(name, 0)
             new = history.rounds[told:]
             self._told[name] = told + len(new)
-            self._waiting += [Point(arm_name(name), one.number, now, numbers(one)) for one in new]
+            self._waiting += [MetricPoint(arm_name(name), one.number, now, numbers(one)) for one in new]
         if time.monotonic() >= self._next:
             self._send()
 
-    def end(self, run: Ending) -> None:
+    def end(self, run: RunEnded) -> None:
         """Tell what was not told yet, and that the run has ended."""
         self.note()
         self._send()
@@ -96,7 +96,7 @@ class Following:
     def _give_up(self, tracker: Tracker, reason: str) -> None:
         """Leave no run behind that looks as if it went on."""
         try:
-            tracker.end(Ending("failed", tags={"error": f"not tracked to its end: {reason}"}))
+            tracker.end(RunEnded("failed", tags={"error": f"not tracked to its end: {reason}"}))
         except Exception as error:  # noqa: BLE001 - as it failed before
             logger.info("it could not be told so: %s", error)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fedlocal.results.atomic_files import read_json, write_json
-from fedlocal.results.folder_lock import FolderInUseError, owning
-from fedlocal.trackers.base import Beginning, Ending, Point, TrackerError
+from fedlocal.results.folder_lock import FolderInUseError, locked_folder
+from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, TrackerError
 
 STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 CUSTOMS = {
@@ -81,7 +81,7 @@ class MLflow:
             )
         return str(found.experiment_id)
 
-    def begin(self, run: Beginning) -> None:
+    def begin(self, run: RunStarted) -> None:
         """Create a run with its parameters and tags, or go on with the one that the run's folder names."""
         self._main = run.main
         tags = {**run.tags, **({"sweep": run.sweep} if run.sweep else {})}
@@ -115,7 +115,7 @@ class MLflow:
             self._client.delete_tag(self._run, "error")
         self._client.update_run(self._run, status="RUNNING")
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[MetricPoint]) -> None:
         """Log the numbers of some rounds; those of a baseline under its name."""
         metrics = []
         for point in points:
@@ -126,7 +126,7 @@ class MLflow:
         with _silence():
             self._log_batch(metrics=metrics)
 
-    def end(self, run: Ending) -> None:
+    def end(self, run: RunEnded) -> None:
         """Log the results and figures, and say how the run ended."""
         with _silence():
             try:
@@ -167,7 +167,7 @@ def _alone() -> Iterator[None]:
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(owning(place))
+                stack.enter_context(locked_folder(place))
                 break
             except FolderInUseError:
                 if time.monotonic() > deadline:

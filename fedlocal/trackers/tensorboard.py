@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fedlocal.trackers.base import Beginning, Ending, Point, Scalar, TrackerError
+from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, Scalar, TrackerError
 
 EVENTS = "events.out.tfevents.*"
 LONGEST = 100  # characters of a folder's name
@@ -48,7 +48,7 @@ class TensorBoard:
             raise TrackerError("tracker=tensorboard needs tensorboardX: pip install 'fedlocal[tensorboard]'")
         self._root = folder / "tensorboard"
 
-    def begin(self, run: Beginning) -> None:
+    def begin(self, run: RunStarted) -> None:
         """Write the parameters and tags, in place of all that is there."""
         self._again = _remove_events(self._root)
         if run.sweep:
@@ -58,13 +58,13 @@ class TensorBoard:
         self._write(self._main, _text("run", {"name": run.name, **run.tags}))
         self._flush()
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[MetricPoint]) -> None:
         """Write the numbers of some rounds."""
         for point in points:
             self._write(self._root / point.arm, _scalars(point.values), point.round, point.time)
         self._flush()
 
-    def end(self, run: Ending) -> None:
+    def end(self, run: RunEnded) -> None:
         """Write the results and figures, and close the files."""
         try:
             self._write(self._main, _scalars(run.metrics), run.round)

@@ -165,7 +165,7 @@ def test_a_disk_that_is_full_does_not_end_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "best.json").mkdir()
-    monkeypatch.setattr("fedlocal.experiment.run.clear", lambda *_, **__: None)
+    monkeypatch.setattr("fedlocal.experiment.run.clear_folder", lambda *_, **__: None)
     outcome = run(compose(*SMALL, "rounds=4"), tmp_path)
     assert hash_of(tmp_path, "last") == outcome.hashes["federated"]
     assert len([line for line in caplog.messages if line.startswith("no best model of round")]) == 1

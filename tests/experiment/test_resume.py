@@ -27,8 +27,8 @@ from fedlocal.results import (
     FolderInUseError,
     FolderUsedError,
     ResultsError,
+    locked_folder,
     newest_checkpoint,
-    owning,
     write_yaml,
 )
 from fedlocal.results.checkpoints import write_checkpoint
@@ -487,7 +487,7 @@ def test_a_strategy_whose_state_is_not_declared_is_refused(
 
 def test_a_folder_in_use_is_left_alone(half: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    with owning(half):
+    with locked_folder(half):
         with pytest.raises(FolderInUseError):
             fedlocal.resume(half)
         with pytest.raises(FolderInUseError):

@@ -27,7 +27,7 @@ from fedlocal.experiment.sweep import (
     sharing,
     told,
 )
-from fedlocal.results import arm_folder, owning
+from fedlocal.results import arm_folder, locked_folder
 from fedlocal.schemes.sequential import SequentialRun
 
 SMALL = [
@@ -128,7 +128,7 @@ def test_a_run_goes_on_while_another_run_computes_the_baseline_and_waits_for_it_
     (folder,) = (tmp_path / ".baselines").iterdir()
     note = (folder / "computed.json").read_bytes()
     (folder / "computed.json").unlink()
-    holder = owning(folder)
+    holder = locked_folder(folder)
     holder.__enter__()  # as if run 0 went on
 
     def done(self: Any, *, wait: bool) -> Any:
@@ -151,7 +151,7 @@ def test_a_run_computes_the_baseline_at_its_end_if_the_other_run_failed(
     whole = made("0")
     (folder,) = (tmp_path / ".baselines").iterdir()
     (folder / "computed.json").unlink()
-    holder = owning(folder)
+    holder = locked_folder(folder)
     holder.__enter__()
     from fedlocal.results import SharedBaseline
 

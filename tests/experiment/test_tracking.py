@@ -15,8 +15,7 @@ from fedlocal.config.schema import ConfigError
 from fedlocal.config.validation import check
 from fedlocal.experiment.tracking import parameters
 from fedlocal.flower.server.round_loop import QuorumError
-from fedlocal.trackers import Beginning, Ending, Point
-from fedlocal.trackers import dispatch as following
+from fedlocal.trackers import MetricPoint, RunEnded, RunStarted, dispatch
 from fedlocal.trackers.dispatch import numbers
 from tests.trackers.recording_tracker import Interrupting, Recorder
 
@@ -43,7 +42,7 @@ def points_of(outcome: Run) -> set[tuple[str, int, frozenset[tuple[str, float]]]
 
 
 def points_in(events: list[Any]) -> list[tuple[str, int, frozenset[tuple[str, float]]]]:
-    points = [event for event in events if isinstance(event, Point)]
+    points = [event for event in events if isinstance(event, MetricPoint)]
     return [(point.arm, point.round, frozenset(point.values.items())) for point in points]
 
 
@@ -51,20 +50,20 @@ def points_in(events: list[Any]) -> list[tuple[str, int, frozenset[tuple[str, fl
 def test_a_tracker_is_told_each_round_of_each_arm_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pause: float
 ) -> None:
-    monkeypatch.setattr(following, "PAUSE", pause)
-    monkeypatch.setattr(following, "REST", 0)
+    monkeypatch.setattr(dispatch, "PAUSE", pause)
+    monkeypatch.setattr(dispatch, "REST", 0)
     config = compose(*SMALL, RECORDER)
     outcome = run(config, tmp_path, ["actors=4", "tracker=recorder"])
     folder, beginning, *points, ending = Recorder.events
     assert folder == tmp_path
-    assert isinstance(beginning, Beginning)
+    assert isinstance(beginning, RunStarted)
     assert (beginning.name, beginning.main, beginning.sweep) == ("actors=4", "federated", None)
     assert beginning.parameters == parameters(config)
     assert beginning.parameters["model.learning_rate"] == config.model.learning_rate
     assert not any("tracker" in name for name in beginning.parameters)
     assert len(points) == len(outcome.histories) * 6
     assert set(points_in(points)) == points_of(outcome)
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnded)
     assert (ending.status, ending.round) == ("completed", 5)
     assert ending.metrics["final/accuracy"] == outcome.arms[0].accuracy
     assert ending.metrics["final/speed-up/sequential-1-thread"] == outcome.arms[1].speed_up
@@ -88,7 +87,7 @@ def test_baselines_of_another_run_are_told_without_ratios_to_their_times(tmp_pat
 def test_a_tracker_that_fails_is_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str
 ) -> None:
-    monkeypatch.setattr(following, "PAUSE", 0.0)
+    monkeypatch.setattr(dispatch, "PAUSE", 0.0)
     alone = run(compose(*SMALL, "baseline=false"))
     broken = [f"+tracker.broken._target_={HERE}.Broken", f"+tracker.broken.at={at}"]
     outcome = run(compose(*SMALL, "baseline=false", *broken, RECORDER))
@@ -97,7 +96,7 @@ def test_a_tracker_that_fails_is_one_warning(
     assert warning.getMessage() == (
         "tracker=broken: OSError: [Errno 28] No space left on device; the run goes on without it"
     )
-    assert isinstance(Recorder.events[-1], Ending)  # the others lose nothing by it
+    assert isinstance(Recorder.events[-1], RunEnded)  # the others lose nothing by it
     assert set(points_in(Recorder.events)) == points_of(outcome)
 
 
@@ -112,7 +111,7 @@ def test_a_tracker_is_told_that_a_run_failed(tmp_path: Path) -> None:
 def test_a_tracker_is_told_that_a_run_was_interrupted_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(following, "PAUSE", 0.0)
+    monkeypatch.setattr(dispatch, "PAUSE", 0.0)
     monkeypatch.setattr(Interrupting, "pressed", False)
     tracked = compose(*SMALL, f"+tracker.recorder._target_={HERE}.Interrupting")
     with pytest.raises(KeyboardInterrupt):

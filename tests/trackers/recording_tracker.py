@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from fedlocal.trackers import Beginning, Ending, Point
+from fedlocal.trackers import MetricPoint, RunEnded, RunStarted
 
 
 class Recorder:
@@ -15,13 +15,13 @@ class Recorder:
     def open(self, folder: Path | None) -> None:
         self.events[:] = [folder]
 
-    def begin(self, run: Beginning) -> None:
+    def begin(self, run: RunStarted) -> None:
         self.events.append(run)
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[MetricPoint]) -> None:
         self.events.extend(points)
 
-    def end(self, run: Ending) -> None:
+    def end(self, run: RunEnded) -> None:
         self.events.append(run)
 
 
@@ -34,13 +34,13 @@ class Broken:
     def open(self, folder: Path | None) -> None:
         pass
 
-    def begin(self, run: Beginning) -> None:
+    def begin(self, run: RunStarted) -> None:
         self._fail("begin")
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[MetricPoint]) -> None:
         self._fail("log")
 
-    def end(self, run: Ending) -> None:
+    def end(self, run: RunEnded) -> None:
         self._fail("end")
 
     def _fail(self, where: str) -> None:
@@ -53,7 +53,7 @@ class Interrupting(Recorder):
 
     pressed: ClassVar[bool] = False
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[MetricPoint]) -> None:
         super().log(points)
         if points[-1].round > 2 and not Interrupting.pressed:
             Interrupting.pressed = True

@@ -18,17 +18,17 @@ SMALL = [
 DIES = """
 import os, signal
 from fedlocal.cli.main import main
-from fedlocal.trackers import following
+from fedlocal.trackers import dispatch
 
-following.PAUSE = following.REST = 0
-note = following.Following.note
+dispatch.PAUSE = dispatch.REST = 0
+note = dispatch.TrackerDispatch.note
 
 def die_of_the_third(self):
     note(self)
     if len(next(iter(self._histories().values())).rounds) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 
-following.Following.note = die_of_the_third
+dispatch.TrackerDispatch.note = die_of_the_third
 main()
 """
 

@@ -18,7 +18,7 @@ from fedlocal import History, Run, compose, run
 from fedlocal.config.schema import ConfigError
 from fedlocal.experiment.tracking import parameters
 from fedlocal.results.runs import arm_name
-from fedlocal.trackers import dispatch as following
+from fedlocal.trackers import dispatch
 from fedlocal.trackers.dispatch import numbers
 from tests.trackers.runs import SMALL, killed
 
@@ -152,18 +152,18 @@ def test_a_new_run_in_the_same_folder_is_another_run_of_mlflow(here: Path) -> No
 def test_a_store_that_breaks_is_one_warning(
     here: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "PAUSE", 0.0)
-    note = following.Following.note
+    monkeypatch.setattr(dispatch, "PAUSE", 0.0)
+    note = dispatch.TrackerDispatch.note
 
-    def note_and_break(self: following.Following) -> None:
+    def note_and_break(self: dispatch.TrackerDispatch) -> None:
         note(self)
         if len(next(iter(self._histories().values())).rounds) == 3:
             with sqlite3.connect(here / "mlflow.db") as database:
                 database.execute("drop table metrics")
             database.close()
 
-    monkeypatch.setattr(following.Following, "note", note_and_break)
-    monkeypatch.setattr(following, "REST", 0)
+    monkeypatch.setattr(dispatch.TrackerDispatch, "note", note_and_break)
+    monkeypatch.setattr(dispatch, "REST", 0)
     outcome = run(compose(*SMALL, "baseline=false", MLFLOW))
     assert outcome.hashes == run(compose(*SMALL, "baseline=false")).hashes
     (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
