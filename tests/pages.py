@@ -4,10 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
-from fedlocal.config.compose import folder
+from fedlocal.config.compose import conf_folder
 
 ROOT = Path(__file__).parent.parent
-HELP = folder() / "hydra" / "help" / "fedlocal.yaml"
+HELP = conf_folder() / "hydra" / "help" / "fedlocal.yaml"
 README = ROOT / "README.md"
 EXTENDING = ROOT / "docs" / "extending.md"
 STUDIES = ROOT / "experiments" / "README.md"

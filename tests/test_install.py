@@ -13,8 +13,8 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))
 from fedlocal.cli.main import main
-from fedlocal.config.compose import folder
-print(folder())
+from fedlocal.config.compose import conf_folder
+print(conf_folder())
 main()
 """
 
@@ -27,7 +27,9 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 def test_an_editable_install_reads_the_checkouts_groups(tmp_path: Path) -> None:
-    where = python("-c", "from fedlocal.config.compose import folder; print(folder())", cwd=tmp_path)
+    where = python(
+        "-c", "from fedlocal.config.compose import conf_folder; print(conf_folder())", cwd=tmp_path
+    )
     assert Path(where.strip()) == ROOT / "conf"  # test_cli runs it
 
 

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fedlocal import __version__
-from fedlocal.config.compose import compose, folder
+from fedlocal.config.compose import compose, conf_folder
 from fedlocal.config.validation import check
 from tests.pages import (
     EXTENDING,
@@ -65,12 +65,12 @@ def test_sessions_print_the_output_that_is_shown(page: Path) -> None:
 
 def test_the_readme_names_every_group() -> None:
     assert _names_in_list(README, "Groups") == {
-        path.name for path in folder().iterdir() if path.is_dir() and path.name != "hydra"
+        path.name for path in conf_folder().iterdir() if path.is_dir() and path.name != "hydra"
     }
 
 
 def test_the_page_on_schemes_names_every_strategy() -> None:
-    strategies = {path.stem for path in (folder() / "strategy").glob("*.yaml")}
+    strategies = {path.stem for path in (conf_folder() / "strategy").glob("*.yaml")}
     assert _names_in_list(ROOT / "docs" / "schemes.md", "Strategies") == strategies
 
 
@@ -92,7 +92,7 @@ def test_the_readme_links_to_every_guide_and_the_table_of_studies_to_every_study
 def test_a_page_has_a_line_for_every_option_of_its_groups(page: str, group: str) -> None:
     table = (ROOT / "docs" / page).read_text().partition(f"| `{group}=` |")[2].partition("\n\n")[0]
     named = {name for row in table.split("\n") for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])}
-    assert named == {path.stem for path in (folder() / group).glob("*.yaml")}
+    assert named == {path.stem for path in (conf_folder() / group).glob("*.yaml")}
 
 
 def test_the_citation_is_of_this_version() -> None:

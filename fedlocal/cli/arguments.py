@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from fedlocal.config.neutral_options import CHANGEABLE, OF_OTHERS
+from fedlocal.config.neutral_options import CHANGEABLE, SWEEP_ONLY
 from fedlocal.config.trust import check_stored_arguments, read_yaml
 from fedlocal.experiment.run_folder import run_folder
 
@@ -90,7 +90,7 @@ def _sweep(folder: Path, others: Sequence[str]) -> list[str]:
     """Return what Hydra is told to go on with a sweep: all that it was told then."""
     refused = [each for each in others if not _is_changeable(each)]
     if refused:
-        may = ", ".join((*CHANGEABLE, *OF_OTHERS))
+        may = ", ".join((*CHANGEABLE, *SWEEP_ONLY))
         raise ArgumentsError(f"a sweep goes on as it was: {', '.join(refused)} cannot be set, only {may} can")
     hydra, task = _asked(folder)
     told = [each for each in hydra if not re.match(r"hydra\.(mode|sweep\.dir)=", each)]
@@ -128,7 +128,7 @@ def _is_override(argument: str) -> bool:
 
 
 def _is_changeable(argument: str) -> bool:
-    return re.split("[.=]", argument.lstrip("+~"))[0] in (*CHANGEABLE, *OF_OTHERS)
+    return re.split("[.=]", argument.lstrip("+~"))[0] in (*CHANGEABLE, *SWEEP_ONLY)
 
 
 def _newest_first(place: Path) -> Iterator[Path]:

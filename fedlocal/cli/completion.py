@@ -49,7 +49,7 @@ def _values(key: str, before: Sequence[str]) -> list[str]:
     """Return the values that an option can have, if these are few: Hydra would offer the one that it has."""
     from fedlocal.config.compose import compose  # imports Hydra
     from fedlocal.config.schema import Config
-    from fedlocal.config.validation import parameter_types
+    from fedlocal.config.signatures import parameter_types
 
     group, _, name = key.lstrip("+").rpartition(".")
     types: dict[str, Any] = get_type_hints(Config)

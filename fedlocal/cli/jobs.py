@@ -20,9 +20,9 @@ from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
 from fedlocal.compat.hydra import group_options, share_schemas
-from fedlocal.config.compose import folder
-from fedlocal.config.old_addresses import make_public
-from fedlocal.config.schema import Config, ConfigError, Display, is_ours
+from fedlocal.config.compose import conf_folder
+from fedlocal.config.old_addresses import replace_old_addresses
+from fedlocal.config.schema import Config, ConfigError, Display, is_fedlocal_error
 from fedlocal.config.suggestions import explained, unknown_options
 from fedlocal.signals import code_of_signal, end_with_parent
 
@@ -137,7 +137,7 @@ def _telling() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - what is no mistake in the options has its traceback
         if code := code_of_signal():
             sys.exit(code)
-        told = explained(error, sys.argv[1:], folder()) if full != "1" else None
+        told = explained(error, sys.argv[1:], conf_folder()) if full != "1" else None
         _say(f"error: {told}" if told else "".join(traceback.format_exception(error)))
         sys.exit(1)
     finally:
@@ -163,7 +163,7 @@ def _conclude(code: int | str | None) -> None:
 share_schemas()
 
 
-@hydra.main(version_base="1.3", config_path=str(folder()), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
 def _hydra(config: Config) -> float:
     return run_job(config)
 
@@ -176,7 +176,7 @@ def run_job(config: Config) -> float:
     from fedlocal.experiment.run import UnsavedError
     from fedlocal.experiment.sweep import finite, seeks
 
-    make_public(config)
+    replace_old_addresses(config)
     job = HydraConfig.get()
     _Session.run_folder = place = _Session.resuming or Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
@@ -374,7 +374,7 @@ def _report(error: Exception, place: Path, overrides: list[str]) -> None:
     from fedlocal.results import FolderInUseError, FolderUsedError, ResultsError, write_json
 
     logger.info("the run failed", exc_info=error)
-    if is_ours(error):
+    if is_fedlocal_error(error):
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         _say(f"error: {error}{notes}")
     else:

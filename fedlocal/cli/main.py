@@ -16,7 +16,7 @@ from typing import NoReturn
 from fedlocal import __version__
 from fedlocal.cli.arguments import has_flags, understood
 from fedlocal.cli.completion import asks_for_words, words
-from fedlocal.config.nearest_name import nearest
+from fedlocal.config.did_you_mean import did_you_mean
 from fedlocal.signals import code_of_signal, leave_to_forks, note_signal
 
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
@@ -64,7 +64,7 @@ def _done() -> int | str | None:
 
 def _unknown(verb: str) -> str:
     """Say that there is no such command, which ends the process with 1."""
-    hint = nearest(verb, VERBS) or ";"
+    hint = did_you_mean(verb, VERBS) or ";"
     expected = f"{', '.join(VERBS)}, or options of a run, such as actors=8"
     return f"error: {verb}: there is no such command{hint} expected {expected}"
 

@@ -28,9 +28,9 @@ def main(arguments: Sequence[str]) -> int:
         check_output(request.output)
         return _predicted(request)
     except Exception as error:
-        from fedlocal.config.schema import is_ours
+        from fedlocal.config.schema import is_fedlocal_error
 
-        if not is_ours(error):
+        if not is_fedlocal_error(error):
             raise
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         print(f"error: {error}{notes}", file=sys.stderr)

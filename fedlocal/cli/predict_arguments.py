@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from fedlocal.config.nearest_name import nearest
+from fedlocal.config.did_you_mean import did_you_mean
 
 if TYPE_CHECKING:
     from fedlocal.results import Which
@@ -80,7 +80,7 @@ def request_of(arguments: Sequence[str]) -> Request:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key not in CHOICES or not equals or not value:
-            hint = nearest(key, CHOICES, "{}=…")
+            hint = did_you_mean(key, CHOICES, "{}=…")
             raise UsageError(f"{argument}: expected {', '.join(f'{name}=…' for name in CHOICES)}{hint}")
         if key in given:
             raise UsageError(f"{key} is given twice")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlocal.actors import ActorSystemError
-from fedlocal.config.nearest_name import nearest
+from fedlocal.config.did_you_mean import did_you_mean
 from fedlocal.simulation.project import Project, ProjectError, Value, project_at
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
         options = re.findall(r"--[\w-]+", parser.format_usage())
-        hint = nearest(unknown[0].partition("=")[0], options)
+        hint = did_you_mean(unknown[0].partition("=")[0], options)
         parser.error(f"there is no option {unknown[0]}{hint}")
     try:
         project = project_at(given.path)

@@ -6,7 +6,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 
-from fedlocal.config.schema import Config, ConfigError, is_ours
+from fedlocal.config.schema import Config, ConfigError, is_fedlocal_error
 
 
 def model_imports(config: Config) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def build(config: Config, group: str, **given: Any) -> Any:
         built = instantiate(config[group], _convert_="all", **given)  # type: ignore[index]
     except InstantiationException as error:
         cause = error.__cause__ or error
-        if isinstance(cause, ValueError | TypeError) and not is_ours(cause):
+        if isinstance(cause, ValueError | TypeError) and not is_fedlocal_error(cause):
             raise ConfigError(f"{group}: {cause}") from cause
         cause.add_note(f"while building {group}")
         raise cause from None

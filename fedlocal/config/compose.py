@@ -15,14 +15,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fedlocal.compat.hydra import outside_any_job
-from fedlocal.config.old_addresses import make_public
+from fedlocal.config.old_addresses import replace_old_addresses
 from fedlocal.config.schema import GROUPS, Config, ConfigError
 from fedlocal.config.suggestions import explained, removed_options, unknown_options
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
 
 
-def folder() -> Path:
+def conf_folder() -> Path:
     """Return the folder of the groups: in the package if it came in a wheel, else the checkout's."""
     package = Path(__file__).resolve().parent.parent
     return next(conf for conf in (package / "conf", package.parent / "conf") if conf.is_dir())
@@ -48,13 +48,13 @@ def compose(*overrides: str) -> Config:
     """
     with _composing, outside_any_job():
         try:
-            with initialize_config_dir(str(folder()), version_base="1.3"):
+            with initialize_config_dir(str(conf_folder()), version_base="1.3"):
                 config = hydra_compose("config", overrides=list(overrides))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise ConfigError(explained(error, overrides, folder()) or str(error)) from error
+            raise ConfigError(explained(error, overrides, conf_folder()) or str(error)) from error
     if problems := [*removed_options(config, Config), *unknown_options(config, Config)]:
         raise ConfigError("\n".join(problems))
-    make_public(config)
+    replace_old_addresses(config)
     return cast(Config, config)
 
 
@@ -90,14 +90,14 @@ def is_set(config: Config, key: str) -> bool:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    stored = _stored("config.yaml")
-    lines = [line for line in stored["defaults"] if isinstance(line, dict)]
+    config = _preset("config.yaml")
+    lines = [line for line in config["defaults"] if isinstance(line, dict)]
     chosen = {key: name for line in lines for key, name in line.items()}
-    return {**stored, **{group: _stored(f"{group}/{chosen[group]}.yaml") for group in GROUPS}}
+    return {**config, **{group: _preset(f"{group}/{chosen[group]}.yaml") for group in GROUPS}}
 
 
-def _stored(name: str) -> Any:
-    return OmegaConf.to_container(OmegaConf.load(folder() / name), resolve=False)
+def _preset(name: str) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(conf_folder() / name), resolve=False)
 
 
 def with_actors(config: Config, actors: int) -> Config:

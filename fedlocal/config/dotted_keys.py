@@ -1,19 +1,19 @@
-"""Nested mappings as one, by dotted keys."""
+"""Nested mappings as a flat one, by dotted keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def dotted(node: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what stands in nested mappings, by dotted keys; of an empty one nothing.
+def flat_items(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings by dotted keys; nothing for an empty mapping.
 
     Examples
     --------
-    >>> dict(dotted({"actors": 4, "model": {"hidden": [8, 8], "loss": None}}))
+    >>> dict(flat_items({"actors": 4, "model": {"hidden": [8, 8], "loss": None}}))
     {'actors': 4, 'model.hidden': [8, 8], 'model.loss': None}
     """
     for key, value in node.items():
         if isinstance(value, Mapping):
-            yield from dotted(value, f"{above}{key}.")
+            yield from flat_items(value, f"{prefix}{key}.")
         else:
-            yield f"{above}{key}", value
+            yield f"{prefix}{key}", value

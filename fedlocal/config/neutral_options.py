@@ -1,12 +1,12 @@
-"""Options at the top of a configuration that change nothing in what a run gives."""
+"""Options at the top of a configuration that change nothing in the results of a run."""
 
-WATCHING = ("tracker", "display", "report", "trust")
+MONITORING = ("tracker", "display", "report", "trust")
 """How a run is watched and read; a tracker's options may hold a password."""
 
-OF_OTHERS = ("sweep", "objective", "overwrite")
-"""What is about other runs, or for other programs."""
+SWEEP_ONLY = ("sweep", "objective", "overwrite")
+"""Options about the other runs of a sweep, or for other programs."""
 
-NO_SETTINGS = (*WATCHING, *OF_OTHERS)
+NEUTRAL = (*MONITORING, *SWEEP_ONLY)
 
-CHANGEABLE = ("workers", "backend", *WATCHING)
-"""What may be another when a run goes on: it gives the same all the same."""
+CHANGEABLE = ("workers", "backend", *MONITORING)
+"""Options that may change when a run is resumed: its results stay the same."""

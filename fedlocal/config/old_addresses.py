@@ -55,7 +55,7 @@ _PUBLIC = dict(_addresses())
 _FIRST = {public: old for old, public in reversed(_PUBLIC.items())}
 
 
-def public(stored: Any) -> Any:
+def with_public_addresses(stored: Any) -> Any:
     """Return what was stored with the public addresses in place of old ones.
 
     Parameters
@@ -65,18 +65,18 @@ def public(stored: Any) -> Any:
 
     Examples
     --------
-    >>> public({"strategy": {"_target_": "flwr.serverapp.strategy.FedAdam", "eta": 0.1}})
+    >>> with_public_addresses({"strategy": {"_target_": "flwr.serverapp.strategy.FedAdam", "eta": 0.1}})
     {'strategy': {'_target_': 'fedlocal.strategies.FedAdam', 'eta': 0.1}}
     """
     return _replaced(stored, _PUBLIC)
 
 
-def first(current: Any) -> Any:
+def with_first_addresses(current: Any) -> Any:
     """Return the same with the addresses that the first version wrote, in place of public ones."""
     return _replaced(current, _FIRST)
 
 
-def make_public(config: Any) -> None:
+def replace_old_addresses(config: Any) -> None:
     """Replace the old addresses in a configuration as OmegaConf holds it."""
     from omegaconf import OmegaConf  # imported late: what reads plain files needs none
 

@@ -14,9 +14,6 @@ from omegaconf import MISSING
 AUTO = "auto"
 
 
-ANY = 1 << 30  # stands for a number of actors that is not known yet
-
-
 GROUPS = (
     "dataset",
     "partition",
@@ -114,6 +111,6 @@ class Config:
 ConfigStore.instance().store(name="schema", node=Config)
 
 
-def is_ours(error: BaseException) -> bool:
+def is_fedlocal_error(error: BaseException) -> bool:
     """Tell whether an error is one of fedlocal's own: its message is for people, without a traceback."""
     return type(error).__module__.startswith("fedlocal.")

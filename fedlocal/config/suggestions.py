@@ -1,4 +1,4 @@
-"""What was mistyped, in one line for people: what there is not, and what comes nearest to it."""
+"""Messages about what was mistyped, in one line: what does not exist, and what comes nearest to it."""
 
 import inspect
 import re
@@ -12,13 +12,13 @@ from hydra.utils import get_object
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from fedlocal.config.nearest_name import nearest
+from fedlocal.config.did_you_mean import did_you_mean
 
 
 def unknown_options(config: Iterable[Any], schema: type) -> list[str]:
     """Find the options at the top of a configuration that its schema does not have, such as ``+actor=8``."""
-    known = [each.name for each in fields(schema)]
-    return [f"{key}: there is no such option{nearest(key, known)}" for key in config if key not in known]
+    names = [option.name for option in fields(schema)]
+    return [f"{key}: there is no such option{did_you_mean(key, names)}" for key in config if key not in names]
 
 
 def removed_options(config: Container[Any], schema: type) -> list[str]:
@@ -47,9 +47,9 @@ def explained(error: BaseException, overrides: Sequence[str], conf: Path) -> str
     str or None
         None if the error is about something else.
     """
-    groups = [each.name for each in conf.iterdir() if each.is_dir()]
-    if told := _group_mistake(overrides, groups):
-        return told
+    groups = [path.name for path in conf.iterdir() if path.is_dir()]
+    if mistake := _group_mistake(overrides, groups):
+        return mistake
     if isinstance(error, OverrideParseException):
         return _unparsed(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -88,7 +88,7 @@ def _unparsed(error: OverrideParseException) -> str:
 def _no_such_file(error: MissingConfigException) -> str:
     group, _, name = str(error.missing_cfg_file).rpartition("/")
     options = list(error.options or [])
-    hint = nearest(name, options) or ";"
+    hint = did_you_mean(name, options) or ";"
     if group.startswith("hydra/") and name in ("optuna", "joblib"):
         return f"{group}={name}: it is not installed: pip install 'fedlocal[{name}]'"
     return f"{group}={name}: there is no such {group}{hint} known: {', '.join(options) or 'none'}"
@@ -101,8 +101,8 @@ def _no_such_key(error: BaseException, cause: Any, conf: Path, groups: Collectio
     parameters = _parameters(node)
     if name in parameters:
         return f"{line}: its group has no line for it; to set it all the same, write +{line}"
-    known = {*(map(str, node) if isinstance(node, DictConfig) else ()), *parameters}
-    hint = nearest(name, known if above else known | set(groups))
+    names = {*(map(str, node) if isinstance(node, DictConfig) else ()), *parameters}
+    hint = did_you_mean(name, names if above else names | set(groups))
     return f"{line}: there is no option {key}{hint or _elsewhere(conf, above, name)}"
 
 
@@ -120,7 +120,7 @@ def _elsewhere(conf: Path, group: str, name: str) -> str:
     """Say which options of the group have it: ``partition.alpha=0.1`` is typed without the partition."""
     files = sorted((conf / group).glob("*.yaml")) if group else []
     having = [path.stem for path in files if re.search(rf"^{re.escape(name)}:", path.read_text(), re.M)]
-    return f"; {', '.join(f'{group}={each}' for each in having)} have it" if having else ""
+    return f"; {', '.join(f'{group}={option}' for option in having)} have it" if having else ""
 
 
 def _shortened(error: BaseException) -> str:

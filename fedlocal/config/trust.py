@@ -1,4 +1,4 @@
-"""What a stored file may have this process import and call, and the reading of its YAML.
+"""Checks of what a stored file may have this process import and call, and the reading of its YAML.
 
 A configuration names classes and functions, and building it calls them. What people type is theirs to
 decide. Of a file in a folder only such names are used as do no more than they say: those of fedlocal's
@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fedlocal.config.old_addresses import public
+from fedlocal.config.old_addresses import with_public_addresses
 
-NAMES_OF_CODE = ("_target_", "estimator", "reference")
+TARGET_KEYS = ("_target_", "estimator", "reference")
 """Options whose value is the name of something that is imported and called."""
 
-LIBRARIES = re.compile(
+ALLOWED_TARGETS = re.compile(
     r"""flwr\.serverapp\.strategy\.[A-Z]\w*
     | flwr_datasets\.partitioner\.[A-Z]\w*
     | sklearn\.(linear_model|neural_network)\.[A-Z]\w*
@@ -29,9 +29,10 @@ LIBRARIES = re.compile(
     | keras\.losses\.(?!get$|deserialize$)\w+""",
     re.VERBOSE | re.ASCII,
 )
-"""What is left out opens files or calls what it is given: ``torch.load``, ``keras.layers.Lambda``."""
+"""Names of other libraries. What is left out opens files or calls what it is given: ``torch.load``,
+``keras.layers.Lambda``."""
 
-OF_HYDRA = re.compile(
+ALLOWED_HYDRA_OVERRIDES = re.compile(
     r"""hydra\.(mode|sweep\.dir|launcher\.(n_jobs|verbose)|sweeper\.max_batch_size)=.*
     | hydra\.sweep\.subdir=(?!/|.*\.\.)(\$\{hydra[.:]job\.(num|id|override_dirname)\}|[\w.,=/-])+
     | hydra\.sweeper\.(n_trials|n_jobs|seed|direction|study_name|max_failure_rate)=.*
@@ -41,23 +42,23 @@ OF_HYDRA = re.compile(
 )
 """Hydra's own options that say how a sweep runs, and no more: none opens a database, or leads elsewhere."""
 
-OPTION = re.compile(r"[+~]{0,2}(?!hydra\b)\w+([./]\w+)*(=.*)?", re.ASCII | re.DOTALL)
-REFERENCE = re.compile(r"\$\{(?:hydra:job\.[\w.]+|hydra\.job\.[\w.]+|now:[^${}]*|[\w.]+)\}", re.ASCII)
-"""References to nothing but other options, the job, and the clock."""
+ALLOWED_OVERRIDES = re.compile(r"[+~]{0,2}(?!hydra\b)\w+([./]\w+)*(=.*)?", re.ASCII | re.DOTALL)
+INTERPOLATION = re.compile(r"\$\{(?:hydra:job\.[\w.]+|hydra\.job\.[\w.]+|now:[^${}]*|[\w.]+)\}", re.ASCII)
+"""Interpolations of nothing but other options, the job, and the clock."""
 
 
 class TrustError(ValueError):
     """A stored file asks for what only somebody who is trusted may ask for."""
 
 
-def check_stored(config: Mapping[str, Any], place: Path | str) -> None:
+def check_stored(config: Mapping[str, Any], origin: Path | str) -> None:
     """Check that building what a stored configuration describes runs no code but what it is known to.
 
     Parameters
     ----------
     config : mapping of str to Any
         Options by group, as they were stored: plain mappings, lists, strings and numbers.
-    place : Path or str
+    origin : Path or str
         Where it was stored, for the message.
 
     Raises
@@ -66,10 +67,10 @@ def check_stored(config: Mapping[str, Any], place: Path | str) -> None:
         Naming the first option that asks for more, before anything is imported.
     """
     for option, problem in _problems("", config):
-        raise TrustError(f"{option} {problem} {_way_out(place)}")
+        raise TrustError(f"{option} {problem} {_advice(origin)}")
 
 
-def check_stored_arguments(arguments: Sequence[str], place: Path | str) -> None:
+def check_stored_arguments(arguments: Sequence[str], origin: Path | str) -> None:
     """Check what a sweep was asked for when it began, before Hydra is told it again.
 
     What the options of its runs name is checked when they are composed.
@@ -81,11 +82,11 @@ def check_stored_arguments(arguments: Sequence[str], place: Path | str) -> None:
     """
     named = any("override_dirname" in argument for argument in arguments)
     for argument in arguments:
-        if not OF_HYDRA.fullmatch(argument) and not OPTION.fullmatch(argument):
-            raise TrustError(f"{argument}: is no plain option of a sweep or of its runs. {_way_out(place)}")
+        if not ALLOWED_HYDRA_OVERRIDES.fullmatch(argument) and not ALLOWED_OVERRIDES.fullmatch(argument):
+            raise TrustError(f"{argument}: is no plain option of a sweep or of its runs. {_advice(origin)}")
         option, _, value = argument.partition("=")
-        if "${" in REFERENCE.sub("", argument) or (".." in value and (named or "." not in option)):
-            raise TrustError(f"{argument}: leads out of the configuration. {_way_out(place)}")
+        if "${" in INTERPOLATION.sub("", argument) or (".." in value and (named or "." not in option)):
+            raise TrustError(f"{argument}: leads out of the configuration. {_advice(origin)}")
 
 
 def read_yaml(path: Path) -> Any:
@@ -121,23 +122,24 @@ def _problems(option: str, value: Any, keras: bool = False) -> Iterator[tuple[st
             yield from _problems(f"{option}.{at}", inner, keras)
     elif "${" in str(value):
         yield f"{option}={value}", "is not resolved from a file."
-    elif option.rpartition(".")[2] in NAMES_OF_CODE and value is not None and not _known(public(str(value))):
+    elif option.rpartition(".")[2] in TARGET_KEYS and value is not None and not _is_allowed(str(value)):
         yield f"{option}={value}", "is not of fedlocal, Flower or a part of a network."
 
 
-def _known(name: str) -> bool:
-    return name in _presets() or LIBRARIES.fullmatch(name) is not None
+def _is_allowed(name: str) -> bool:
+    name = with_public_addresses(name)
+    return name in _preset_targets() or ALLOWED_TARGETS.fullmatch(name) is not None
 
 
 @cache
-def _presets() -> frozenset[str]:
-    """Return all that fedlocal's own presets name, but for what is only there to name something else."""
-    from fedlocal.config.compose import folder
+def _preset_targets() -> frozenset[str]:
+    """Return the targets of fedlocal's presets, but for what is only there to name something else."""
+    from fedlocal.config.compose import conf_folder
 
-    texts = (path.read_text(encoding="utf-8") for path in folder().rglob("*.yaml"))
+    texts = (path.read_text(encoding="utf-8") for path in conf_folder().rglob("*.yaml"))
     names = frozenset(re.findall(r"_target_: ([\w.]+)", "\n".join(texts)))
     return names - {"fedlocal.cli.jobs.NoteSweep"} | {"", "???"}
 
 
-def _way_out(place: Path | str) -> str:
-    return f"{place} asks for it: if you trust whoever wrote that, add trust=true"
+def _advice(origin: Path | str) -> str:
+    return f"{origin} asks for it: if you trust whoever wrote that, add trust=true"

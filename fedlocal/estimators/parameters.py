@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from fedlocal.config.compose import folder
-from fedlocal.config.nearest_name import nearest
+from fedlocal.config.compose import conf_folder
+from fedlocal.config.did_you_mean import did_you_mean
 from fedlocal.config.schema import AUTO, ConfigError
 
 COUNTS = ("actors", "rounds", "local_epochs", "batch_size", "workers")
@@ -42,9 +42,9 @@ def _count_problems(given: Mapping[str, Any]) -> Iterable[str]:
 
 def _preset_problems(given: Mapping[str, Any]) -> Iterable[str]:
     for name in PRESETS:
-        known = sorted(path.stem for path in (folder() / name).glob("*.yaml"))
+        known = sorted(path.stem for path in (conf_folder() / name).glob("*.yaml"))
         if given[name] not in known:
-            hint = nearest(str(given[name]), known, "{!r}")
+            hint = did_you_mean(str(given[name]), known, "{!r}")
             yield f"{name}={given[name]!r}: must be one of {', '.join(known)}{hint}"
 
 

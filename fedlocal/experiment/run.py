@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from fedlocal import strategies
 from fedlocal.config.build import build, model_imports
 from fedlocal.config.compose import option, with_actors
-from fedlocal.config.old_addresses import public
+from fedlocal.config.old_addresses import with_public_addresses
 from fedlocal.config.schema import AUTO, Config, ConfigError
 from fedlocal.config.validation import check, sampling_problems, unneeded_groups
 from fedlocal.data import Fingerprint, division_of, fingerprint
@@ -302,7 +302,7 @@ def _address(strategy: Any) -> str:
 
 def _start(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
     """Return the checkpoint to go on from; None where no round was done."""
-    start = newest_checkpoint(folder, about, public)
+    start = newest_checkpoint(folder, about, with_public_addresses)
     if start:
         logger.info("going on after round %d", start.round)
     else:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fedlocal.config.dotted_keys import dotted
-from fedlocal.config.neutral_options import CHANGEABLE, OF_OTHERS
-from fedlocal.config.old_addresses import make_public, public
+from fedlocal.config.dotted_keys import flat_items
+from fedlocal.config.neutral_options import CHANGEABLE, SWEEP_ONLY
+from fedlocal.config.old_addresses import replace_old_addresses, with_public_addresses
 
 if TYPE_CHECKING:
     from fedlocal.config.schema import Config
@@ -83,7 +83,7 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
                 OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)
     except Exception as error:  # whatever can be wrong with a file that somebody edited
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
-    make_public(config)
+    replace_old_addresses(config)
     return config
 
 
@@ -92,7 +92,7 @@ def stored_options(path: Path) -> dict[str, Any]:
     from fedlocal.config.trust import read_yaml
 
     try:
-        return {str(key): public(value) for key, value in read_yaml(path).items()}
+        return {str(key): with_public_addresses(value) for key, value in read_yaml(path).items()}
     except (OSError, ValueError, AttributeError) as error:
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
 
@@ -140,10 +140,10 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     if config.actors == AUTO:  # other options may refer to the number that was chosen
         config = with_actors(config, stored["actors"])
     asked = _plain(config)
-    for key in (*ignored, *OF_OTHERS):
+    for key in (*ignored, *SWEEP_ONLY):
         stored.pop(key, None)
         asked.pop(key, None)
-    old, new = dict(dotted(stored)), dict(dotted(asked))
+    old, new = dict(flat_items(stored)), dict(flat_items(asked))
     return [
         f"{key}={old.get(key)} in place of {new.get(key)}"
         for key in sorted(old.keys() | new.keys())

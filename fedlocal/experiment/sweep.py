@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from omegaconf import OmegaConf
 
 from fedlocal.actors import usable_cores
-from fedlocal.config.old_addresses import first
+from fedlocal.config.old_addresses import with_first_addresses
 from fedlocal.config.schema import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
 from fedlocal.display.progress import announce
@@ -64,7 +64,7 @@ def shared_baseline(
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
     same_data = {key: value for key, value in data.items() if own_rows or key != DIVISION}
     what = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
-    text = json.dumps(first(what), sort_keys=True, default=str)
+    text = json.dumps(with_first_addresses(what), sort_keys=True, default=str)
     return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
 
 

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 
 from fedlocal.compat import hydra
 from fedlocal.config.build import build
-from fedlocal.config.dotted_keys import dotted
-from fedlocal.config.neutral_options import NO_SETTINGS
+from fedlocal.config.dotted_keys import flat_items
+from fedlocal.config.neutral_options import NEUTRAL
 from fedlocal.config.schema import Config, ConfigError
 from fedlocal.config.trust import read_yaml
 from fedlocal.experiment.run_folder import sweep_of
@@ -90,7 +90,7 @@ def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str
 def _name(overrides: Sequence[str], folder: Path | None) -> str:
     """Return what was asked for, as far as it has to do with the results; in a sweep, what varies."""
     asked = parse_overrides(overrides)
-    kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NO_SETTINGS}
+    kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NEUTRAL}
     sweep = sweep_of(folder) if folder else None
     common = _common(sweep / "multirun.yaml") if sweep else set()
     varying = {name: value for name, value in kept.items() if name not in common}
@@ -127,8 +127,8 @@ def parameters(config: Config) -> dict[str, str | int | float | bool]:
     content = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
     return {
         name: value if isinstance(value, str | int | float) else json.dumps(value)
-        for name, value in dotted(cast(Any, content))
-        if name.partition(".")[0] not in NO_SETTINGS
+        for name, value in flat_items(cast(Any, content))
+        if name.partition(".")[0] not in NEUTRAL
     }
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from fedlocal.config.build import build
-from fedlocal.config.old_addresses import public
+from fedlocal.config.old_addresses import with_public_addresses
 from fedlocal.config.schema import Config
+from fedlocal.config.signatures import target_problems
 from fedlocal.config.trust import check_stored
-from fedlocal.config.validation import target_problems
 from fedlocal.data import Column, Dataset, FeatureScaling, Fingerprint
 from fedlocal.inference.errors import InferenceError
 from fedlocal.inference.worker import NewModel
@@ -102,7 +102,7 @@ class ModelSpec:
         try:
             architecture, features, classes = (manifest[key] for key in ("model", "features", "classes"))
             return cls(
-                config=public({**manifest["config"], "model": dict(architecture["config"])}),
+                config=with_public_addresses({**manifest["config"], "model": dict(architecture["config"])}),
                 dataset=str(manifest["dataset"]),
                 inputs=int(architecture["inputs"]),
                 outputs=int(architecture["outputs"]),

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fedlocal.config.dotted_keys import dotted
-from fedlocal.config.neutral_options import NO_SETTINGS
-from fedlocal.config.old_addresses import public
+from fedlocal.config.dotted_keys import flat_items
+from fedlocal.config.neutral_options import NEUTRAL
+from fedlocal.config.old_addresses import with_public_addresses
 from fedlocal.results.arm import Arm
 from fedlocal.results.atomic_files import ResultsError, read_json, sound_yaml
 from fedlocal.results.history import History
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 REPEAT = "seed"
 """Runs that differ in this alone are repeats of one another."""
 
-UNTOLD = ("hydra", *NO_SETTINGS)
+UNTOLD = ("hydra", *NEUTRAL)
 """Keys that change nothing in what a run gives."""
 
 
@@ -104,7 +104,7 @@ def _config(folder: Path) -> dict[str, str]:
             logger.warning("the configuration of %s is left out: %s", folder, " ".join(str(error).split()))
             continue
         if isinstance(stored, dict):
-            flat = flatten(public(stored)).items()
+            flat = flatten(with_public_addresses(stored)).items()
             return {key: value for key, value in flat if key.partition(".")[0] not in UNTOLD}
     return {}
 
@@ -117,7 +117,7 @@ def flatten(value: Mapping[Any, Any]) -> dict[str, str]:
     >>> flatten({"actors": 4, "model": {"hidden": [8, 8], "loss": None}})
     {'actors': '4', 'model.hidden': '[8,8]', 'model.loss': 'null'}
     """
-    return {key: _typed(item) for key, item in dotted(value)}
+    return {key: _typed(item) for key, item in flat_items(value)}
 
 
 def _typed(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedlocal.config.dotted_keys import dotted
+from fedlocal.config.dotted_keys import flat_items
 
 DEFAULT = 2  # of Flower, since 1.32
 KEY = "num-supernodes"
@@ -55,7 +55,7 @@ def unused_of(flower: Mapping[str, Any]) -> dict[str, object]:
         An app's table ``[tool.flwr]``; where it has no federations, Flower's own configuration has.
     """
     options = _options(flower.get("federations") or _configuration().get("superlink"))
-    return {name: value for name, value in dotted(options) if name != KEY}
+    return {name: value for name, value in flat_items(options) if name != KEY}
 
 
 def _of_default(node: object, name: str, path: Path) -> Nodes | None:

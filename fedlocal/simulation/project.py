@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fedlocal.config.dotted_keys import dotted
+from fedlocal.config.dotted_keys import flat_items
 from fedlocal.simulation.nodes import Nodes, nodes_of, unused_of
 
 _PLAIN = (bool, int, float, str)
@@ -116,7 +116,7 @@ def _table(node: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def _flat(node: Mapping[str, Any]) -> dict[str, Value]:
-    flat = dict(dotted(node))
+    flat = dict(flat_items(node))
     for key, value in flat.items():
         if not isinstance(value, _PLAIN):
             raise ProjectError(f"{key} is {value!r}; a run configuration has booleans, numbers and text")

@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from fedlocal.cli.jobs import LogFile
-from fedlocal.config.compose import folder
+from fedlocal.config.compose import conf_folder
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full")
@@ -35,7 +35,7 @@ def test_a_log_whose_folder_is_gone_is_reported_once(
 def test_a_sweep_goes_on_in_folders_named_by_its_options() -> None:
     asked = ["actors=2", "seed=1"]
     unrelated = ["sweep.resume=true", "sweep.baseline=each", "display=off", "objective=loss"]
-    with initialize_config_dir(str(folder()), version_base="1.3"):
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         names = [
             compose("config", overrides=words, return_hydra_config=True).hydra.job.override_dirname
             for words in (asked, asked + unrelated)

@@ -19,8 +19,13 @@ import fedlocal
 from fedlocal import compose, load_model
 from fedlocal.cli.predict import main as predict
 from fedlocal.cli.report import main as report
-from fedlocal.config.compose import folder
-from fedlocal.config.old_addresses import _PUBLIC, first, make_public, public
+from fedlocal.config.compose import conf_folder
+from fedlocal.config.old_addresses import (
+    _PUBLIC,
+    replace_old_addresses,
+    with_first_addresses,
+    with_public_addresses,
+)
 from fedlocal.config.trust import check_stored
 from fedlocal.experiment.run_folder import differences
 from fedlocal.report.recorded_run import read
@@ -132,12 +137,12 @@ def test_a_model_of_the_version_before_predicts(
 
 def test_what_the_version_before_stored_is_what_a_shared_baseline_is_looked_up_by(killed: Path) -> None:
     stored = OmegaConf.to_container(OmegaConf.load(killed / "config.yaml"))
-    assert public(stored) != stored
-    assert first(public(stored)) == stored
+    assert with_public_addresses(stored) != stored
+    assert with_first_addresses(with_public_addresses(stored)) == stored
 
 
 def test_every_address_of_a_preset_that_is_no_old_one_is_public() -> None:
-    texts = "\n".join(path.read_text() for path in folder().rglob("*.yaml"))
+    texts = "\n".join(path.read_text() for path in conf_folder().rglob("*.yaml"))
     assert targets(texts) - {"fedlocal.cli.jobs.NoteSweep"} <= {
         *_PUBLIC.values(),
         *(f"fedlocal.availability.{name}" for name in ("Always", "Dropout", "Schedule", "Sessions", "Trace")),
@@ -160,7 +165,7 @@ def test_old_addresses_are_composed_as_public_ones() -> None:
 
 def test_old_addresses_in_lists_are_replaced_in_place() -> None:
     nested = OmegaConf.create({"model": {"layers": [{"_target_": next(iter(_PUBLIC))}, "${seed}", 3]}})
-    make_public(nested)
+    replace_old_addresses(nested)
     assert nested.model.layers[0]._target_ == next(iter(_PUBLIC.values()))
 
 

@@ -13,7 +13,7 @@ from fedlocal import compose, run
 from fedlocal.cli.arguments import understood
 from fedlocal.cli.predict import main as predict
 from fedlocal.config.build import build
-from fedlocal.config.compose import folder as presets
+from fedlocal.config.compose import conf_folder
 from fedlocal.config.schema import GROUPS
 from fedlocal.config.trust import TrustError, check_stored
 from fedlocal.data import DataError
@@ -132,7 +132,7 @@ def test_keras_is_given_no_mappings_of_which_it_would_make_objects() -> None:
 
 def test_the_targets_of_the_presets_need_no_trust() -> None:
     for group in (*GROUPS, "tracker"):
-        paths = list((presets() / group).glob("*.yaml"))
+        paths = list((conf_folder() / group).glob("*.yaml"))
         assert paths
         for path in paths:
             node = OmegaConf.create(

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from fedlocal.config.build import build
-from fedlocal.config.compose import compose, folder, with_actors
+from fedlocal.config.compose import compose, conf_folder, with_actors
 from fedlocal.config.schema import GROUPS, ConfigError
 from fedlocal.config.validation import check
 from fedlocal.seeds import Stream, generator
 
-PRESETS = {group: sorted(path.stem for path in (folder() / group).glob("*.yaml")) for group in GROUPS}
+PRESETS = {group: sorted(path.stem for path in (conf_folder() / group).glob("*.yaml")) for group in GROUPS}
 NEEDS = {
     "npz": ["dataset.path=data.npz"],
     "trace": ["availability.path=trace.csv"],
@@ -48,14 +48,16 @@ def test_targets_within_a_group_are_checked_as_well() -> None:
     assert alpha == "partition.partitioner.alpha: fedlocal.partitions.Sizes has no such parameter"
 
 
-@pytest.mark.parametrize("preset", sorted(path.stem for path in (folder() / "experiment").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "preset", sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
+)
 def test_every_preset_is_valid(preset: str) -> None:
     check(compose(f"experiment={preset}"))
 
 
 def test_the_groups_lie_where_they_are_read() -> None:
-    assert (folder() / "config.yaml").is_file()
-    assert Path(__file__).parents[2] / "conf" == folder() or folder().parent.name == "fedlocal"
+    assert (conf_folder() / "config.yaml").is_file()
+    assert Path(__file__).parents[2] / "conf" == conf_folder() or conf_folder().parent.name == "fedlocal"
 
 
 @pytest.mark.parametrize(

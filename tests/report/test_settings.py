@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fedlocal.config.neutral_options import NO_SETTINGS
+from fedlocal.config.neutral_options import NEUTRAL
 from fedlocal.report.recorded_run import Recorded, read
 from fedlocal.report.settings import settings
 from fedlocal.results.runs import SweepRow, parse_overrides
@@ -86,7 +86,7 @@ def test_options_of_one_target_may_have_other_arguments() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("option", NO_SETTINGS)
+@pytest.mark.parametrize("option", NEUTRAL)
 def test_an_option_without_effect_on_a_run_is_no_difference_between_runs(tmp_path: Path, option: str) -> None:
     (tmp_path / "config.yaml").write_text(f"actors: 4\n{option}: true\n")
     assert read("0", tmp_path).config == {"actors": "4"}
