@@ -12,16 +12,16 @@ shared memory in :mod:`~fedlocal.memory.buffers`, the record of events in
 
 from fedlocal.actors.batch import ActorSystemError, Batch, System
 from fedlocal.actors.engine.audit import Audit, audit
-from fedlocal.actors.engine.autoscaling import Staffing
-from fedlocal.actors.engine.exit_causes import Death
+from fedlocal.actors.engine.autoscaling import Autoscaler
+from fedlocal.actors.engine.exit_causes import WorkerExit
 from fedlocal.actors.inline import InlineSystem
 from fedlocal.actors.messages import (
+    ActorRequest,
     Behaviour,
     Envelope,
     Failure,
     Outcome,
     Reply,
-    Request,
     Result,
     Stacking,
     Wire,
@@ -39,15 +39,16 @@ from fedlocal.memory.shared_array import SharedArray
 __all__ = [
     "ActorError",
     "ActorRef",
+    "ActorRequest",
     "ActorSystem",
     "ActorSystemError",
     "Audit",
+    "Autoscaler",
     "Batch",
     "Behaviour",
     "Broadcast",
     "Buffer",
     "Context",
-    "Death",
     "Down",
     "Envelope",
     "Failure",
@@ -56,13 +57,12 @@ __all__ = [
     "Outcome",
     "Policy",
     "Reply",
-    "Request",
     "Result",
     "SharedArray",
     "Stacking",
-    "Staffing",
     "System",
     "Wire",
+    "WorkerExit",
     "audit",
     "one_thread",
     "raw",

@@ -12,16 +12,16 @@ from typing import Self
 from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.engine.journal import Journal
 from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
-from fedlocal.actors.spawned.api import Spawning
-from fedlocal.actors.spawned.behaviour import Spawned
-from fedlocal.actors.spawned.registry import PostOffice
+from fedlocal.actors.spawned.api import Spawner
+from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
+from fedlocal.actors.spawned.registry import ActorRegistry
 from fedlocal.actors.spawned.transport import promised
 from fedlocal.actors.worker.threads import one_thread
 from fedlocal.memory.buffers import Broadcast, Buffer, raw
 from fedlocal.signals import code_of_signal
 
 
-class InlineSystem(Spawning):
+class InlineSystem(Spawner):
     """The interface and the guarantees of an `ActorSystem`, without its processes.
 
     Parameters
@@ -41,11 +41,11 @@ class InlineSystem(Spawning):
         journal: "str | PathLike[str] | None" = None,
     ) -> None:
         with one_thread():
-            self._behaviour: Behaviour = start() if start else Spawned()
+            self._behaviour: Behaviour = start() if start else SpawnedBehaviour()
         self._states: dict[int, bytes] = {}
         self._closed = False
         self._journal, self._posted = Journal(journal), 0
-        self._office = None if start else PostOffice(self)
+        self._registry = None if start else ActorRegistry(self)
         self._delivered: deque[Batch] = deque()
         self._handling = threading.Lock()
         self._posting = threading.RLock()  # one message at a time, whichever thread posts it
@@ -131,8 +131,8 @@ class InlineSystem(Spawning):
         self._closed = True
         while self._delivered:
             self._delivered.popleft().fail(ActorSystemError("the actor system was closed"))
-        if self._office:
-            self._office.close()
+        if self._registry:
+            self._registry.close()
         self._journal.close()
 
     def _handle(self, envelope: Envelope) -> Result:

@@ -117,7 +117,7 @@ class Behaviour(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class ActorRequest:
     """One message, as the actor it is for receives it: the arguments of :meth:`Behaviour.handle`."""
 
     actor: int
@@ -129,11 +129,11 @@ class Request:
 class Stacking(Behaviour, Protocol):
     """A behaviour that is faster with several messages at once, and replies to each as if it were alone."""
 
-    def together(self, requests: Sequence[Request]) -> int:
+    def together(self, requests: Sequence[ActorRequest]) -> int:
         """Return how many of these waiting messages, from the first on, to handle at once; 1 is alone."""
         ...
 
-    def handle_together(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def handle_together(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
         """Handle messages for different actors; return a reply and a new state for each.
 
         If it raises, each message is handled alone.

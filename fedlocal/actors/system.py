@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import Self
 
 from fedlocal.actors.batch import ActorSystemError, Batch
-from fedlocal.actors.engine.exit_causes import Death
+from fedlocal.actors.engine.exit_causes import WorkerExit
 from fedlocal.actors.engine.journal import Journal
 from fedlocal.actors.engine.supervisor import Supervisor
 from fedlocal.actors.messages import Behaviour, Envelope, Result
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.spawned.api import Spawning
-from fedlocal.actors.spawned.behaviour import Spawned
-from fedlocal.actors.spawned.registry import PostOffice
+from fedlocal.actors.spawned.api import Spawner
+from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
+from fedlocal.actors.spawned.registry import ActorRegistry
 from fedlocal.actors.spawned.transport import promised
 from fedlocal.actors.worker.threads import usable_cores
 from fedlocal.compat.cpython import Finalize
@@ -32,11 +32,11 @@ GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at a
 _DEFAULT = Policy()
 
 
-def _ignore(_: Death) -> None:
+def _ignore(_: WorkerExit) -> None:
     pass
 
 
-class ActorSystem(Spawning):
+class ActorSystem(Spawner):
     """Actors run by worker processes: spawned ones, or those of one behaviour that `start` builds.
 
     Parameters
@@ -80,15 +80,15 @@ class ActorSystem(Spawning):
         method: str | None = None,
         policy: Policy = _DEFAULT,
         journal: "str | PathLike[str] | None" = None,
-        on_death: Callable[[Death], None] = _ignore,
+        on_death: Callable[[WorkerExit], None] = _ignore,
     ) -> None:
         self.workers = _checked(usable_cores() if workers is None else workers)
         self._supervisor = Supervisor(
-            start or Spawned, self.workers, method, policy, Journal(journal), on_death
+            start or SpawnedBehaviour, self.workers, method, policy, Journal(journal), on_death
         )
-        self._office = PostOffice(_Carrier(self._supervisor)) if start is None else None
+        self._registry = ActorRegistry(_SupervisorTransport(self._supervisor)) if start is None else None
         # A forgotten system ends with its last reference, or before multiprocessing waits for its processes.
-        self._forgotten = Finalize(self, _stop, args=(self._supervisor, self._office, 0.0), exitpriority=10)
+        self._forgotten = Finalize(self, _stop, args=(self._supervisor, self._registry, 0.0), exitpriority=10)
         try:
             self._supervisor.ready.wait()
         except BaseException:
@@ -104,12 +104,12 @@ class ActorSystem(Spawning):
 
     def release(self, content: Broadcast) -> None:
         """Give shared content back, when every message that names it has its result."""
-        _Carrier(self._supervisor).release(content)
+        _SupervisorTransport(self._supervisor).release(content)
 
     def post(self, envelopes: Sequence[Envelope]) -> Batch:
         """Send messages and return at once."""
         batch = Batch(envelopes)
-        _Carrier(self._supervisor).deliver(batch)
+        _SupervisorTransport(self._supervisor).deliver(batch)
         return batch
 
     def submit(self, envelope: Envelope) -> Future[Result]:
@@ -119,7 +119,7 @@ class ActorSystem(Spawning):
         supervisor's thread: they must return soon, and may submit more.
         """
         posted, future = promised(envelope)
-        _Carrier(self._supervisor).deliver(posted)
+        _SupervisorTransport(self._supervisor).deliver(posted)
         return future
 
     def withdraw(self, batch: Batch, reason: str) -> None:
@@ -188,7 +188,7 @@ class ActorSystem(Spawning):
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
         self._forgotten.cancel()
-        _stop(self._supervisor, self._office, grace)
+        _stop(self._supervisor, self._registry, grace)
 
     def __enter__(self) -> Self:
         return self
@@ -205,7 +205,7 @@ def _checked(workers: int) -> int:
     return workers
 
 
-class _Carrier:
+class _SupervisorTransport:
     """Gives things to the supervisor's thread, and holds no reference to the system: that may be its last."""
 
     def __init__(self, supervisor: Supervisor) -> None:
@@ -224,11 +224,11 @@ class _Carrier:
         supervisor.call(lambda: supervisor.release(content))
 
 
-def _stop(supervisor: Supervisor, office: PostOffice | None, grace: float) -> None:
+def _stop(supervisor: Supervisor, registry: ActorRegistry | None, grace: float) -> None:
     supervisor.call(lambda: supervisor.stop(grace))
     supervisor.thread.join(grace + STUCK)
     if supervisor.thread.is_alive():
         supervisor.hurry()
         supervisor.thread.join()
-    if office:
-        office.close()
+    if registry:
+        registry.close()

@@ -163,7 +163,7 @@ class Slots:
             start += _aligned(array.nbytes)
 
 
-class Pulse:
+class AckWord:
     """Two words in shared memory: which messages a worker is handling, and which it is not to begin.
 
     The worker writes the first, its supervisor the second. One store acknowledges a message, where a frame
@@ -172,7 +172,7 @@ class Pulse:
     Parameters
     ----------
     fd : int
-        The word's file; it may be closed afterwards.
+        Their file; it may be closed afterwards.
     """
 
     BYTES = mmap.PAGESIZE
@@ -182,19 +182,19 @@ class Pulse:
         self._words = memoryview(self._mapping).cast("Q")
 
     @staticmethod
-    def create() -> "tuple[Pulse, int] | None":
+    def create() -> "tuple[AckWord, int] | None":
         """Make one, and the descriptor of its file; None where there are no anonymous files."""
         if not HAS_MEMFD:
             return None
-        fd = os.memfd_create("fedlocal-pulse", os.MFD_CLOEXEC)
+        fd = os.memfd_create("fedlocal-ack-word", os.MFD_CLOEXEC)
         try:
-            os.ftruncate(fd, Pulse.BYTES)
-            return Pulse(fd), fd
+            os.ftruncate(fd, AckWord.BYTES)
+            return AckWord(fd), fd
         except BaseException:
             os.close(fd)
             raise
 
-    def beat(self, message: int, count: int) -> None:
+    def write(self, message: int, count: int) -> None:
         """Acknowledge `count` messages at once, at most 255, of which `message` is the first."""
         self._words[0] = message << 8 | count  # one word, so that nobody reads half of it
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fedlocal.actors import Outcome, Request, Wire, raw
+from fedlocal.actors import ActorRequest, Outcome, Wire, raw
 
 
 class Echo:
@@ -89,10 +89,10 @@ class Stacks:
             raise RuntimeError("as asked")
         return Wire(body=b"alone"), state
 
-    def together(self, requests: Sequence[Request]) -> int:
+    def together(self, requests: Sequence[ActorRequest]) -> int:
         return len(requests)
 
-    def handle_together(self, requests: Sequence[Request]) -> list[Outcome]:
+    def handle_together(self, requests: Sequence[ActorRequest]) -> list[Outcome]:
         if any(request.message.body == b"raise" for request in requests):
             raise RuntimeError("not this one")
         return [(Wire(body=b"together"), request.state) for request in requests]

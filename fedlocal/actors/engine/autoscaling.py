@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fedlocal.actors.engine.cpu_load import Load
+from fedlocal.actors.engine.cpu_usage import CpuUsage
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Resizable(Protocol):
 
 
 @dataclass(frozen=True)
-class Usage:
+class Utilisation:
     """What workers and cores did while messages were handled.
 
     Parameters
@@ -62,8 +62,8 @@ class Usage:
     idle: float = 0.0
     others: float = 0.0
 
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
+    def __add__(self, other: "Utilisation") -> "Utilisation":
+        return Utilisation(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
 
     def advice(self, workers: int) -> tuple[int, str]:
         """Return by how many the number of workers should change, and why."""
@@ -81,7 +81,7 @@ class Usage:
 
 
 @dataclass
-class Staffing:
+class Autoscaler:
     """Has a system's workers follow the load.
 
     Parameters
@@ -99,12 +99,12 @@ class Staffing:
     most: int
     give_way: bool = True
     _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE), init=False)
-    _usage: Usage = field(default_factory=Usage, init=False)
-    _before: Load | None = field(default=None, init=False)
+    _usage: Utilisation = field(default_factory=Utilisation, init=False)
+    _before: CpuUsage | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Note that messages are about to be sent."""
-        self._before = Load.now(self.system.processes())
+        self._before = CpuUsage.now(self.system.processes())
 
     def end(self, messages: int, seconds: float, busy: float) -> None:
         """Note that all messages have their results, and change the number of workers if that is called for.
@@ -119,23 +119,23 @@ class Staffing:
             Worker-seconds in which one was being handled.
         """
         self._messages.append(messages)
-        after = Load.now(self.system.processes()) if self._before else None
+        after = CpuUsage.now(self.system.processes()) if self._before else None
         load = after.since(self._before) if after and self._before else None
         if load and load.workers:
             had, waited = map(sum, zip(*load.workers.values(), strict=True))
             others = max(0.0, load.cores - load.idle - load.own - had)
-            self._usage += Usage(seconds, busy, had, waited, load.idle, others)
+            self._usage += Utilisation(seconds, busy, had, waited, load.idle, others)
         self._decide()
 
     def _decide(self) -> None:
         workers, reason = self.system.workers, ""
         if self._usage.seconds >= ENOUGH:
             change, reason = self._usage.advice(workers)
-            self._usage, workers = Usage(), workers + (change if self.give_way else max(change, 0))
+            self._usage, workers = Utilisation(), workers + (change if self.give_way else max(change, 0))
         if len(self._messages) == PATIENCE and workers > (needed := max(self._messages)):
             workers, reason = needed, f"no more than {needed} clients at a time"
         workers = min(max(workers, self.least), self.most)
         if workers != self.system.workers:
             logger.info("workers: %d, no longer %d: %s", workers, self.system.workers, reason)
             self.system.resize(workers)
-            self._usage = Usage()
+            self._usage = Utilisation()

@@ -2,7 +2,7 @@
 
 Every message ends in exactly one result. Handled at least once, it takes effect once: its reply and its
 actor's new state commit together, and whatever else still comes for it is dropped. A message whose worker
-died is tried again from the state before it: what it cost is charged to it by the cause of the death.
+died is tried again from the state before it: what it cost is charged to it by the cause of its death.
 """
 
 import time
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 
 from fedlocal.actors.batch import ActorSystemError, Batch, Task
 from fedlocal.actors.engine.dispatcher import AHEAD, Dispatcher
-from fedlocal.actors.engine.exit_causes import Death
+from fedlocal.actors.engine.exit_causes import WorkerExit
 from fedlocal.actors.engine.journal import Journal
-from fedlocal.actors.engine.worker_connection import InFlight, Link
+from fedlocal.actors.engine.worker_connection import InFlight, WorkerConnection
 from fedlocal.actors.messages import Envelope, Failure, Reply, Result, Wire
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.text import readable
-from fedlocal.actors.worker.frames import Addressed, Frame, Handled, Kind, ProtocolError, replies_of
+from fedlocal.actors.worker.frames import Addressed, Frame, FrameKind, Handled, ProtocolError, replies_of
 from fedlocal.memory.buffers import Broadcast, Buffer, SlotPool
 
 POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
@@ -100,59 +100,59 @@ class Delivery:
             self._finish(batch)
         self._pool = None
 
-    def concerns(self, link: Link, batch: Batch) -> bool:
+    def concerns(self, connection: WorkerConnection, batch: Batch) -> bool:
         """Tell whether a worker is handling a message of a batch."""
-        return any(link.in_flight[message].task.batch is batch for message in link.handling())
+        return any(connection.in_flight[message].task.batch is batch for message in connection.handling())
 
     # Dispatch ------------------------------------------------------------------------------------------
 
-    def dispatch(self, links: Mapping[int, Link]) -> list[Link]:
+    def dispatch(self, connections: Mapping[int, WorkerConnection]) -> list[WorkerConnection]:
         """Send workers, by generation, what waits; return those that were sent something."""
         if not self._dispatcher.waiting:
             return []
-        given = self._dispatcher.assign(list(links))
+        given = self._dispatcher.assign(list(connections))
         for generation, messages in given.items():
-            self._send(links[generation], messages)
-        return [links[generation] for generation in given]
+            self._send(connections[generation], messages)
+        return [connections[generation] for generation in given]
 
-    def _send(self, link: Link, messages: Sequence[tuple[Task, bool]]) -> None:
+    def _send(self, connection: WorkerConnection, messages: Sequence[tuple[Task, bool]]) -> None:
         """Send a worker messages in one frame, after the contents and the pool that they name."""
         described, parts = [], []
-        if not link.in_flight:
-            link.progress.since = time.monotonic()
-        link.frames += 1
+        if not connection.in_flight:
+            connection.progress.since = time.monotonic()
+        connection.frames += 1
         for task, ran_elsewhere in messages:
             envelope = task.envelope
             slot = self._pool.take() if self._pool and envelope.reply_bytes else -1
-            flight = InFlight(task, self._pool if slot >= 0 else None, slot, link.frames)
-            link.in_flight[task.number] = flight
-            link.give(envelope.content, flight.pool)
+            flight = InFlight(task, self._pool if slot >= 0 else None, slot, connection.frames)
+            connection.in_flight[task.number] = flight
+            connection.give(envelope.content, flight.pool)
             content = envelope.content.number if envelope.content else 0
             described.append(Addressed(task.number, envelope.actor, content, slot, ran_elsewhere))
             state = self._states.get(envelope.actor, b"") if ran_elsewhere else b""
             parts += [envelope.body, state]
-        short = self._dispatcher.expected(link.generation, messages[-1][0]) < AHEAD
-        link.send(Kind.MESSAGES, {"messages": described, "short": short}, parts)
+        short = self._dispatcher.expected(connection.generation, messages[-1][0]) < AHEAD
+        connection.send(FrameKind.MESSAGES, {"messages": described, "short": short}, parts)
 
-    def recall_at(self, links: Mapping[int, Link]) -> float | None:
+    def recall_at(self, connections: Mapping[int, WorkerConnection]) -> float | None:
         """Return when a worker's messages are to be given to another, which is idle; None for never."""
-        if all(link.in_flight for link in links.values()):
+        if all(connection.in_flight for connection in connections.values()):
             return None
-        times = (link.recall_at() for link in links.values())
+        times = (connection.recall_at() for connection in connections.values())
         return min((due for due in times if due is not None), default=None)
 
-    def recall(self, links: Mapping[int, Link], now: float) -> None:
+    def recall(self, connections: Mapping[int, WorkerConnection], now: float) -> None:
         """Take back what workers hold in advance and do not get to, where others are idle."""
-        for link in links.values() if self.recall_at(links) is not None else ():
-            due = link.recall_at()
+        for connection in connections.values() if self.recall_at(connections) is not None else ():
+            due = connection.recall_at()
             if due is not None and due <= now:
-                for task in link.recall():
-                    self._journal.note("recalled", message=task.number, generation=link.generation)
-                    self._dispatcher.recall(link.generation, task)
+                for task in connection.recall():
+                    self._journal.note("recalled", message=task.number, generation=connection.generation)
+                    self._dispatcher.recall(connection.generation, task)
 
     # Results -------------------------------------------------------------------------------------------
 
-    def replied(self, link: Link, frame: Frame) -> None:
+    def replied(self, connection: WorkerConnection, frame: Frame) -> None:
         """Commit the replies in a frame.
 
         Raises
@@ -161,18 +161,22 @@ class Delivery:
             If they are none.
         """
         for handled, parts in replies_of(frame):
-            flight = link.in_flight.get(handled.message)
+            flight = connection.in_flight.get(handled.message)
             if flight is None:
-                self._journal.note("stale", message=handled.message, generation=link.generation)
+                self._journal.note("stale", message=handled.message, generation=connection.generation)
                 continue
             if handled.in_slot and not flight.has_room(handled.lengths):
                 raise ProtocolError(f"arrays of {handled.lengths} bytes are not in its slot")
-            del link.in_flight[handled.message]
-            link.passed(flight.frame)
-            self._journal.acknowledged(handled.message, link.worker, link.generation, handled.started)
-            self._commit(link, flight, handled, parts)
+            del connection.in_flight[handled.message]
+            connection.passed(flight.frame)
+            self._journal.acknowledged(
+                handled.message, connection.worker, connection.generation, handled.started
+            )
+            self._commit(connection, flight, handled, parts)
 
-    def _commit(self, link: Link, flight: InFlight, handled: Handled, parts: list[memoryview]) -> None:
+    def _commit(
+        self, connection: WorkerConnection, flight: InFlight, handled: Handled, parts: list[memoryview]
+    ) -> None:
         header, body, state = map(bytes, parts[:3])
         if flight.pool and handled.in_slot:  # the slot is free when the reader is done
             arrays: Sequence[Buffer] = flight.pool.read(flight.slot, handled.lengths)
@@ -180,20 +184,20 @@ class Delivery:
             arrays = parts[3:]
             flight.free_slot()
         task, actor = flight.task, flight.task.envelope.actor
-        reply = Reply(actor, Wire(header, body, arrays), handled.started, handled.ended, link.worker)
+        reply = Reply(actor, Wire(header, body, arrays), handled.started, handled.ended, connection.worker)
         if task.batch.has_result(task.index):
-            self._late(link, task)
+            self._late(connection, task)
             return
         retired = actor in self._retired
         self._retired.discard(actor)
         if handled.state_changed and not retired:
             self._set_state(actor, state)
-        self._dispatcher.done(link.generation, task, handled.ended - handled.started, forget=retired)
+        self._dispatcher.done(connection.generation, task, handled.ended - handled.started, forget=retired)
         self._journal.replied(task.number)
         task.batch.settle(task.index, reply)
         self._finish(task.batch)
 
-    def failed(self, link: Link, frame: Frame) -> None:
+    def failed(self, connection: WorkerConnection, frame: Frame) -> None:
         """Note that an actor raised: that is its message's result.
 
         Raises
@@ -207,68 +211,70 @@ class Delivery:
             reason, trace = readable(str(fields["reason"])), readable(str(fields["traceback"]))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ProtocolError(f"not an error: {error}") from error
-        flight = link.in_flight.pop(number, None)
+        flight = connection.in_flight.pop(number, None)
         if flight is None:
-            self._journal.note("stale", message=number, generation=link.generation)
+            self._journal.note("stale", message=number, generation=connection.generation)
             return
         flight.free_slot()
-        link.passed(flight.frame)
-        self._journal.acknowledged(number, link.worker, link.generation, started)
+        connection.passed(flight.frame)
+        self._journal.acknowledged(number, connection.worker, connection.generation, started)
         task = flight.task
         if task.batch.has_result(task.index):
-            self._late(link, task)
+            self._late(connection, task)
             return
         self._retired.discard(task.envelope.actor)
         # Its worker may hold a state that does not count.
-        self._dispatcher.done(link.generation, task, forget=True)
+        self._dispatcher.done(connection.generation, task, forget=True)
         self._fail(task, "exception", reason, trace)
         self._finish(task.batch)
 
-    def _late(self, link: Link, task: Task) -> None:
+    def _late(self, connection: WorkerConnection, task: Task) -> None:
         """Drop an answer to a message that was given up; the state that came with it does not count."""
-        self._journal.note("stale", message=task.number, generation=link.generation)
-        self._dispatcher.done(link.generation, task, forget=True)
+        self._journal.note("stale", message=task.number, generation=connection.generation)
+        self._dispatcher.done(connection.generation, task, forget=True)
 
     # Deaths --------------------------------------------------------------------------------------------
 
-    def lost(self, link: Link, death: Death) -> None:
+    def lost(self, connection: WorkerConnection, worker_exit: WorkerExit) -> None:
         """Take back what a dead worker held: the messages that it may be due to are charged, no others."""
-        suspects = link.suspects(death.cause)
-        for number in link.handling():
-            self._journal.acknowledged(number, link.worker, link.generation)
-        for number, flight in link.in_flight.items():
+        suspects = connection.suspects(worker_exit.cause)
+        for number in connection.handling():
+            self._journal.acknowledged(number, connection.worker, connection.generation)
+        for number, flight in connection.in_flight.items():
             flight.free_slot()  # its writer is reaped
             task = flight.task
             if task.batch.has_result(task.index):
                 self._dispatcher.drop(task)
-            elif number in suspects and (failure := self._charge(task, death, alone=len(suspects) == 1)):
+            elif number in suspects and (
+                failure := self._charge(task, worker_exit, alone=len(suspects) == 1)
+            ):
                 self._dispatcher.drop(task)
                 self._fail(task, *failure)
             else:
-                guilty = number in suspects and death.own
-                self._journal.note("retried", message=number, cause=death.cause)
+                guilty = number in suspects and worker_exit.own
+                self._journal.note("retried", message=number, cause=worker_exit.cause)
                 self._dispatcher.put_back(task, alone=guilty)
-        link.in_flight.clear()
-        link.free_recalled()
-        self._dispatcher.forget_worker(link.generation)
+        connection.in_flight.clear()
+        connection.free_recalled()
+        self._dispatcher.forget_worker(connection.generation)
         for batch in list(self._batches):
             self._finish(batch)
         self._journal.flush()
 
-    def _charge(self, task: Task, death: Death, *, alone: bool) -> tuple[str, str] | None:
+    def _charge(self, task: Task, worker_exit: WorkerExit, *, alone: bool) -> tuple[str, str] | None:
         """Charge a message for its worker's death; return cause and reason if that was once too often.
 
         Of several that were handled at once nobody knows whose fault it was: each is tried again alone.
         """
-        if death.cause == "withdrawn":
+        if worker_exit.cause == "withdrawn":
             return None
-        task.kills += not death.own
-        task.crashes += death.own and alone
+        task.kills += not worker_exit.own
+        task.crashes += worker_exit.own and alone
         if task.crashes >= self._policy.max_crashes:
-            cause = "deadline" if death.cause == "deadline" else "crash"
-            return cause, f"{death} while handling the message, for the {_ordinal(task.crashes)} time"
+            cause = "deadline" if worker_exit.cause == "deadline" else "crash"
+            return cause, f"{worker_exit} while handling the message, for the {_ordinal(task.crashes)} time"
         if task.kills >= self._policy.max_kills:
-            return "killed", f"{death} while handling the message, for the {_ordinal(task.kills)} time"
+            return "killed", f"{worker_exit} while handling the message, for the {_ordinal(task.kills)} time"
         return None
 
     # States and contents ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 @dataclass(frozen=True)
-class Death:
+class WorkerExit:
     """The end of a worker that nobody had asked to end.
 
     Parameters

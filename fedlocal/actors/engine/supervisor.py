@@ -19,15 +19,15 @@ from contextlib import suppress
 
 from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.engine.delivery import Delivery
-from fedlocal.actors.engine.exit_causes import Cause, Death
+from fedlocal.actors.engine.exit_causes import Cause, WorkerExit
 from fedlocal.actors.engine.journal import Journal
-from fedlocal.actors.engine.worker_connection import Link
-from fedlocal.actors.engine.worker_pool import Crew
+from fedlocal.actors.engine.worker_connection import WorkerConnection
+from fedlocal.actors.engine.worker_pool import WorkerPool
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.text import readable
 from fedlocal.actors.worker import fork_server
-from fedlocal.actors.worker.frames import Frame, Kind, ProtocolError
+from fedlocal.actors.worker.frames import Frame, FrameKind, ProtocolError
 from fedlocal.actors.worker.processes import break_off
 from fedlocal.memory.buffers import Broadcast
 
@@ -62,7 +62,7 @@ class Supervisor:
         method: str | None,
         policy: Policy,
         journal: Journal,
-        on_death: Callable[[Death], None],
+        on_death: Callable[[WorkerExit], None],
     ) -> None:
         _supervisors.add(self)
         self.ready = threading.Event()
@@ -81,9 +81,9 @@ class Supervisor:
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
         self._delivery = Delivery(policy, journal)
-        self._crew = Crew(start, workers, policy, method, self._selector, journal)
+        self._pool = WorkerPool(start, workers, policy, method, self._selector, journal)
         try:
-            self._crew.fill()
+            self._pool.fill()
             self.thread = threading.Thread(target=self._run, name="fedlocal-supervisor", daemon=True)
             self.thread.start()
         except BaseException:  # with no thread to be had, too
@@ -109,15 +109,17 @@ class Supervisor:
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages of a batch that have no result yet, and end the handling of them."""
-        doomed = [link for link in self._crew.links if self._delivery.concerns(link, batch)]
+        doomed = [
+            connection for connection in self._pool.connections if self._delivery.concerns(connection, batch)
+        ]
         self._delivery.withdraw(batch, "timeout", reason)
-        for link in doomed:
-            self._lose(link, "withdrawn", "was ended: nobody waits for its message any more")
+        for connection in doomed:
+            self._lose(connection, "withdrawn", "was ended: nobody waits for its message any more")
 
     def release(self, content: Broadcast) -> None:
         """Forget a content that no message will name again."""
-        for link in self._crew.links:
-            link.release(content.number)
+        for connection in self._pool.connections:
+            connection.release(content.number)
         self._delivery.release(content)
 
     def states(self) -> dict[int, bytes]:
@@ -134,31 +136,31 @@ class Supervisor:
 
     def resize(self, workers: int) -> None:
         """Have this many workers from now on; those that go finish what they hold."""
-        self._crew.resize(workers)
+        self._pool.resize(workers)
 
     def processes(self) -> list[int]:
         """Return the process numbers of the workers that live now."""
-        return [link.process.pid for link in self._crew.links if link.process.pid]
+        return [connection.process.pid for connection in self._pool.connections if connection.process.pid]
 
     def stop(self, grace: float) -> None:
         """Ask the workers to end, and kill those that have not after `grace` seconds."""
         deadline = time.monotonic() + grace
         if self._kill_at is None:
-            for link in self._crew.links:
-                link.send(Kind.STOP)
+            for connection in self._pool.connections:
+                connection.send(FrameKind.STOP)
         self._kill_at = min(deadline, self._kill_at or deadline)
         self._delivery.close(ActorSystemError("the actor system was closed"))
 
     def hurry(self) -> None:
         """End a start that keeps the thread from ending; for any thread."""
-        self._crew.closing = True
+        self._pool.closing = True
         break_off()
 
     def lose_thread(self) -> None:
         """Note that this process is a fork: it has no such thread, and the workers are not its own."""
         self._gate, self._closed = threading.Lock(), True
-        for link in self._crew.links:
-            fork_server.disown(link.process)
+        for connection in self._pool.connections:
+            fork_server.disown(connection.process)
         self.error = ActorSystemError(
             "this process is a fork of the one that opened the actor system; open another one here"
         )
@@ -167,7 +169,7 @@ class Supervisor:
 
     def _run(self) -> None:
         try:
-            while self._kill_at is None or self._crew.links:
+            while self._kill_at is None or self._pool.connections:
                 for key, events in self._events():
                     self._on_event(key, events)
                 self._run_commands()
@@ -191,8 +193,8 @@ class Supervisor:
         patience, before = self._patience(), time.monotonic()
         events = self._selector.select(patience) or self._selector.select(0)
         if patience is not None and time.monotonic() - before - patience > OVERSLEPT:
-            for link in self._crew.links:
-                link.progress.since = time.monotonic()
+            for connection in self._pool.connections:
+                connection.progress.since = time.monotonic()
         return events
 
     def _run_commands(self) -> None:
@@ -202,107 +204,113 @@ class Supervisor:
     def _tend(self) -> None:
         """Do what the clock and the mailboxes ask for."""
         now = time.monotonic()
-        for link in self._crew.links:
-            overdue_at = link.overdue_at(self._policy)
+        for connection in self._pool.connections:
+            overdue_at = connection.overdue_at(self._policy)
             if overdue_at is not None and overdue_at <= now:
-                self._give_up_on(link)
-        if self._crew.vacant and not self.error:
-            self._crew.fill()
-            if self._crew.hopeless:
-                self.error = ActorSystemError(self._crew.hopeless)
-                self._delivery.abandon(self._crew.hopeless)
-        if not self.ready.is_set() and (self._crew.settled or self.error):
+                self._give_up_on(connection)
+        if self._pool.vacant and not self.error:
+            self._pool.fill()
+            if self._pool.hopeless:
+                self.error = ActorSystemError(self._pool.hopeless)
+                self._delivery.abandon(self._pool.hopeless)
+        if not self.ready.is_set() and (self._pool.settled or self.error):
             self.ready.set()
         if self._recall_at is not None and self._recall_at <= now:
-            self._delivery.recall(self._crew.ready, now)
-        for link in self._delivery.dispatch(self._crew.ready):
-            self._watch(link)
-        self._recall_at = self._delivery.recall_at(self._crew.ready)
+            self._delivery.recall(self._pool.ready, now)
+        for connection in self._delivery.dispatch(self._pool.ready):
+            self._watch(connection)
+        self._recall_at = self._delivery.recall_at(self._pool.ready)
 
-    def _give_up_on(self, link: Link) -> None:
-        if link.progress.ready:
-            self._lose(link, "deadline", f"did not answer within {self._policy.deadline:g} s")
+    def _give_up_on(self, connection: WorkerConnection) -> None:
+        if connection.progress.ready:
+            self._lose(connection, "deadline", f"did not answer within {self._policy.deadline:g} s")
         else:
-            self._lose(link, "start", f"was not ready within {self._policy.start_deadline:g} s")
+            self._lose(connection, "start", f"was not ready within {self._policy.start_deadline:g} s")
 
     def _patience(self) -> float | None:
         """Return the seconds until the clock asks for something; None if it never will."""
         times = [self._kill_at]
         if self._kill_at is None:
-            times += [link.overdue_at(self._policy) for link in self._crew.links]
-            times += [self._recall_at, *([] if self.error else [self._crew.next_start()])]
+            times += [connection.overdue_at(self._policy) for connection in self._pool.connections]
+            times += [self._recall_at, *([] if self.error else [self._pool.next_start()])]
         due = min((one for one in times if one is not None), default=None)
         return None if due is None else max(0.0, due - time.monotonic())
 
     def _on_event(self, key: selectors.SelectorKey, events: int) -> None:
-        link: Link | None = key.data
-        if link is None:
+        connection: WorkerConnection | None = key.data
+        if connection is None:
             with suppress(BlockingIOError):
                 self._wake_in.recv(4096)
-        elif link in self._crew.links:
+        elif connection in self._pool.connections:
             if events & selectors.EVENT_WRITE:
-                link.write()
-                self._watch(link)
+                connection.write()
+                self._watch(connection)
             if events & selectors.EVENT_READ:
-                self._on_readable(link, ended=key.fileobj is not link.sock)
+                self._on_readable(connection, ended=key.fileobj is not connection.sock)
 
-    def _on_readable(self, link: Link, *, ended: bool) -> None:
+    def _on_readable(self, connection: WorkerConnection, *, ended: bool) -> None:
         try:
-            for frame in link.read():  # also of a process that has ended: what it said counts
-                self._on_frame(link, frame)
-                if link not in self._crew.links:
+            for frame in connection.read():  # also of a process that has ended: what it said counts
+                self._on_frame(connection, frame)
+                if connection not in self._pool.connections:
                     return
         except ProtocolError as error:
-            self._lose(link, "protocol", f"broke the protocol: {error}")
+            self._lose(connection, "protocol", f"broke the protocol: {error}")
             return
-        if ended or not link.open:
-            self._lose(link)
+        if ended or not connection.open:
+            self._lose(connection)
 
-    def _watch(self, link: Link) -> None:
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.sending else 0)
-        if self._selector.get_key(link.sock).events != events:
-            self._selector.modify(link.sock, events, link)
+    def _watch(self, connection: WorkerConnection) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.sending else 0)
+        if self._selector.get_key(connection.sock).events != events:
+            self._selector.modify(connection.sock, events, connection)
 
-    def _on_frame(self, link: Link, frame: Frame) -> None:
-        link.progress.since = time.monotonic()
-        if frame.generation != link.generation or frame.kind not in _FROM_WORKERS:
+    def _on_frame(self, connection: WorkerConnection, frame: Frame) -> None:
+        connection.progress.since = time.monotonic()
+        if frame.generation != connection.generation or frame.kind not in _FROM_WORKERS:
             raise ProtocolError(f"a frame of kind {frame.kind.name} and generation {frame.generation}")
-        if link.progress.ready is (frame.kind in _BEFORE_READY):
+        if connection.progress.ready is (frame.kind in _BEFORE_READY):
             raise ProtocolError(f"a frame of kind {frame.kind.name} at the wrong time")
-        if frame.kind is Kind.REPLIES:
-            self._delivery.replied(link, frame)
-            self._crew.handled(link)
-        elif frame.kind is Kind.ERROR:
-            self._delivery.failed(link, frame)
-            self._crew.handled(link)
-        elif frame.kind is Kind.ACKNOWLEDGE:
-            link.acknowledge(frame)
-        elif frame.kind is Kind.READY:
-            self._crew.became_ready(link)
-        elif frame.kind is Kind.BROKEN:
+        if frame.kind is FrameKind.REPLIES:
+            self._delivery.replied(connection, frame)
+            self._pool.handled(connection)
+        elif frame.kind is FrameKind.ERROR:
+            self._delivery.failed(connection, frame)
+            self._pool.handled(connection)
+        elif frame.kind is FrameKind.ACKNOWLEDGE:
+            connection.acknowledge(frame)
+        elif frame.kind is FrameKind.READY:
+            self._pool.became_ready(connection)
+        elif frame.kind is FrameKind.BROKEN:
             trace = readable(str(frame.fields.get("traceback")))
-            self._lose(link, "start", f"could not start: {trace}")
+            self._lose(connection, "start", f"could not start: {trace}")
         else:
-            self._crew.leaves(link)
+            self._pool.leaves(connection)
 
     # Ends ----------------------------------------------------------------------------------------------
 
-    def _lose(self, link: Link, cause: Cause | None = None, detail: str = "") -> None:
+    def _lose(self, connection: WorkerConnection, cause: Cause | None = None, detail: str = "") -> None:
         """Reap a worker that is gone, or has to go, and see to its place and its messages."""
-        self._crew.unwatch(link)
-        expected = self._kill_at is not None or (self._crew.is_retired(link) and not link.in_flight)
-        death = link.end(cause, detail)
-        self._crew.lose(link, death)
-        self._delivery.lost(link, death)
+        self._pool.unwatch(connection)
+        expected = self._kill_at is not None or (
+            self._pool.is_retired(connection) and not connection.in_flight
+        )
+        worker_exit = connection.end(cause, detail)
+        self._pool.lose(connection, worker_exit)
+        self._delivery.lost(connection, worker_exit)
         if not expected:
-            fields = {"worker": death.worker, "generation": death.generation, "cause": death.cause}
-            self._journal.note("died", **fields, reason=death.detail[:500])
-            logger.log(logging.WARNING if self.ready.is_set() else logging.DEBUG, "%s", death)
-            self._tell(death)
+            fields = {
+                "worker": worker_exit.worker,
+                "generation": worker_exit.generation,
+                "cause": worker_exit.cause,
+            }
+            self._journal.note("died", **fields, reason=worker_exit.detail[:500])
+            logger.log(logging.WARNING if self.ready.is_set() else logging.DEBUG, "%s", worker_exit)
+            self._tell(worker_exit)
 
-    def _tell(self, death: Death) -> None:
+    def _tell(self, worker_exit: WorkerExit) -> None:
         try:
-            self._on_death(death)
+            self._on_death(worker_exit)
         except BaseException:  # somebody else's mistake, which is not to end the supervisor
             logger.exception("on_death raised")
 
@@ -311,8 +319,8 @@ class Supervisor:
             self._closed = True
             self._kill_at = self._kill_at or time.monotonic()
         self._run_commands()  # none comes after these: a batch among them fails
-        for link in self._crew.links:
-            self._lose(link, "withdrawn", "was ended with its system")
+        for connection in self._pool.connections:
+            self._lose(connection, "withdrawn", "was ended with its system")
         self._journal.close()
         self._selector.close()
         self._wake_in.close()
@@ -329,5 +337,5 @@ _supervisors: "weakref.WeakSet[Supervisor]" = weakref.WeakSet()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
-_BEFORE_READY = (Kind.READY, Kind.BROKEN)
-_FROM_WORKERS = (*_BEFORE_READY, Kind.REPLIES, Kind.ERROR, Kind.ACKNOWLEDGE, Kind.LEAVING)
+_BEFORE_READY = (FrameKind.READY, FrameKind.BROKEN)
+_FROM_WORKERS = (*_BEFORE_READY, FrameKind.REPLIES, FrameKind.ERROR, FrameKind.ACKNOWLEDGE, FrameKind.LEAVING)

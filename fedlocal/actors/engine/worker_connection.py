@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedlocal.actors.batch import Task
-from fedlocal.actors.engine.exit_causes import OWN, Cause, Death, cause_of, out_of_memory_kills
+from fedlocal.actors.engine.exit_causes import OWN, Cause, WorkerExit, cause_of, out_of_memory_kills
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.worker import fork_server
-from fedlocal.actors.worker.frames import Frame, FrameReader, Kind, ProtocolError, encode, send
+from fedlocal.actors.worker.frames import Frame, FrameKind, FrameReader, ProtocolError, encode, send
 from fedlocal.actors.worker.processes import await_end, start_worker
-from fedlocal.memory.buffers import LAST_FRAME, Broadcast, Buffer, Pulse, SlotPool
+from fedlocal.memory.buffers import LAST_FRAME, AckWord, Broadcast, Buffer, SlotPool
 
 READ_AT_ONCE = 1 << 17  # bytes; most frames are smaller, and come several at a time
 MARGIN = 1 << 25  # bytes that a frame may have beside one message: small replies share frames
@@ -48,17 +48,17 @@ class InFlight:
 
 
 @dataclass
-class Progress:
+class WorkerProgress:
     """When a worker last gave a sign of life (``time.monotonic``), and what it has done."""
 
     since: float = field(default_factory=time.monotonic)
     ready: bool = False
     handled: int = 0
     leaving: bool = False  # it said so
-    acknowledged: tuple[int, int] = (0, 0)  # by frames, where there is no pulse
+    acknowledged: tuple[int, int] = (0, 0)  # as frames said, where there is no shared word
 
 
-class Link:
+class WorkerConnection:
     """A worker process behind a non-blocking socket.
 
     Parameters
@@ -89,7 +89,7 @@ class Link:
         method: str | None = None,
     ) -> None:
         self.worker, self.generation = worker, generation
-        self.progress = Progress()
+        self.progress = WorkerProgress()
         self.in_flight: dict[int, InFlight] = {}  # by message, in the worker's order
         self._oom_kills = out_of_memory_kills()
         self._reader = FrameReader(policy.max_message + MARGIN)
@@ -102,19 +102,19 @@ class Link:
         self.open = True  # as far as is known, the worker's end is too
         self.process, self.sock = start_worker(generation, start, policy, method)
         self.sock.setblocking(False)
-        self._pulse = self._share_pulse()
+        self._ack_word = self._share_ack_word()
 
-    def _share_pulse(self) -> Pulse | None:
+    def _share_ack_word(self) -> AckWord | None:
         try:
-            created = Pulse.create()
+            created = AckWord.create()
         except OSError:  # no descriptor to be had: then as frames
             return None
         if created is None:
             return None
-        pulse, fd = created
-        self.send(Kind.PULSE, fd=fd)  # the socket is empty: it takes all at once
+        ack_word, fd = created
+        self.send(FrameKind.ACK_WORD, fd=fd)  # the socket is empty: it takes all at once
         os.close(fd)
-        return pulse
+        return ack_word
 
     @property
     def sending(self) -> bool:
@@ -123,7 +123,7 @@ class Link:
 
     def send(
         self,
-        kind: Kind,
+        kind: FrameKind,
         fields: dict[str, Any] | None = None,
         parts: Sequence[Buffer] = (),
         fd: int = -1,
@@ -172,17 +172,17 @@ class Link:
         """Make sure that the worker has this content and this pool."""
         if pool and pool.number != self._pool:
             self._pool = pool.number
-            self.send(Kind.POOL, {"slot_bytes": pool.slot_bytes, "slots": pool.slots}, fd=pool.fd)
+            self.send(FrameKind.POOL, {"slot_bytes": pool.slot_bytes, "slots": pool.slots}, fd=pool.fd)
         if content and content.number not in self._contents:
             self._contents.add(content.number)
             fields = {"content": content.number, "lengths": content.lengths}
-            self.send(Kind.SHARE, fields=fields, parts=[content.header, *content.inline], fd=content.fd)
+            self.send(FrameKind.SHARE, fields=fields, parts=[content.header, *content.inline], fd=content.fd)
 
     def release(self, content: int) -> None:
         """Let the worker drop a content that no message will name again."""
         if content in self._contents:
             self._contents.discard(content)
-            self.send(Kind.RELEASE, fields={"content": content})
+            self.send(FrameKind.RELEASE, fields={"content": content})
 
     def acknowledge(self, frame: Frame) -> None:
         """Note which messages the worker handles, as a frame says.
@@ -213,12 +213,12 @@ class Link:
 
     def _acknowledged(self) -> tuple[int, int]:
         """Return the first message that is being handled, and how many are, together."""
-        first, count = self._pulse.read() if self._pulse else self.progress.acknowledged
+        first, count = self._ack_word.read() if self._ack_word else self.progress.acknowledged
         return (first, count) if first in self.in_flight else (0, 0)
 
     def recall_at(self) -> float | None:
         """Return when what the worker holds in advance is better handled by an idle one; None for never."""
-        if len(self.in_flight) < 2 or self._pulse is None or self.frames > LAST_FRAME:
+        if len(self.in_flight) < 2 or self._ack_word is None or self.frames > LAST_FRAME:
             return None
         return self.progress.since + SILENT if len(self.in_flight) > len(self._begun()) else None
 
@@ -230,10 +230,10 @@ class Link:
 
         It may begin one just now: then its answer is dropped, as any that comes second.
         """
-        if self._pulse is None:
+        if self._ack_word is None:
             return []
         kept = self._begun()
-        self._pulse.recall(self.frames, kept[0])
+        self._ack_word.recall(self.frames, kept[0])
         taken = [self.in_flight.pop(message) for message in list(self.in_flight) if message not in kept]
         self._recalled += taken
         self._recalled_up_to = self.frames
@@ -266,7 +266,7 @@ class Link:
             return None
         return self.progress.since + policy.deadline * max(1, self._acknowledged()[1])
 
-    def end(self, cause: Cause | None = None, detail: str = "") -> Death:
+    def end(self, cause: Cause | None = None, detail: str = "") -> WorkerExit:
         """Kill the process if it lives, reap it, and say how it ended: as given, or as it did."""
         fork_server.wake()  # it tells of the end, and somebody may have stopped it
         self.process.join(EXIT_GRACE if cause is None else 0)
@@ -284,13 +284,13 @@ class Link:
         self.sock.close()
         with suppress(ValueError):  # the kernel cannot end it: it waits for a device
             self.process.close()
-        if self._pulse:
-            self.progress.acknowledged = self._pulse.read()
-            self._pulse.close()
-            self._pulse = None
+        if self._ack_word:
+            self.progress.acknowledged = self._ack_word.read()
+            self._ack_word.close()
+            self._ack_word = None
         cause = cause or "exit"
         actors = tuple(self.in_flight[message].task.envelope.actor for message in self.suspects(cause))
-        return Death(self.worker, self.generation, cause, detail, actors)
+        return WorkerExit(self.worker, self.generation, cause, detail, actors)
 
 
 def _exists(pid: int) -> bool:

@@ -1,9 +1,9 @@
-"""What travels between a system and its spawned actors: letters, effects, origins.
+"""What travels between a system and its spawned actors: messages, side effects, origins.
 
-A letter is the body of a message. The effects of a message (what the actor sent, spawned, watched, stopped
-meanwhile) come back in the header of its reply, and what belongs to them behind the arrays of the reply. An
-actor's origin (behaviour, arguments, name) goes to each worker that runs it once, as shared content. Only
-origins are pickles, and only workers open them.
+An `ActorMessage` is the body of an envelope. The side effects of a message (what the actor sent, spawned,
+watched, stopped meanwhile) come back in the header of its reply, and what belongs to them behind the arrays
+of the reply. An actor's origin (behaviour, arguments, name) goes to each worker that runs it once, as shared
+content. Only origins are pickles, and only workers open them.
 """
 
 import inspect
@@ -24,8 +24,8 @@ MAX_MAILBOX = 10_000
 _HEAD = struct.Struct("!QB7x")  # number, kind; as long as the alignment of parts
 
 
-class Kind(IntEnum):
-    """What the sender of a letter wants."""
+class MessageKind(IntEnum):
+    """What the sender of a message wants."""
 
     TELL = 0
     ASK = 1
@@ -33,32 +33,32 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True)
-class Letter:
+class ActorMessage:
     """One message to an actor.
 
     Parameters
     ----------
     number : int
         Its number in the system; the same when it is handled again.
-    kind : Kind
+    kind : MessageKind
         What its sender wants.
     content : buffer
         Message and sender, as `written` packs them; nothing if the actor is to stop.
     """
 
     number: int
-    kind: Kind
+    kind: MessageKind
     content: Buffer = b""
 
     def body(self) -> bytes:
-        """Return the body of the message."""
+        """Return the body of the envelope."""
         return b"".join((_HEAD.pack(self.number, self.kind), raw(self.content)))
 
     @staticmethod
-    def of(body: bytes) -> "Letter":
-        """Return the letter that a body holds."""
+    def of(body: bytes) -> "ActorMessage":
+        """Return the message that a body holds."""
         number, kind = _HEAD.unpack_from(body)
-        return Letter(number, Kind(kind), memoryview(body)[_HEAD.size :])
+        return ActorMessage(number, MessageKind(kind), memoryview(body)[_HEAD.size :])
 
     def read(self) -> tuple[Any, ActorRef | None]:
         """Return message and sender; arrays are read-only views."""
@@ -84,7 +84,7 @@ def written(message: Any, sender: ActorRef | None = None) -> bytes:
 
 
 @dataclass(frozen=True)
-class Effect:
+class SideEffect:
     """Something that an actor did while it handled a message, to be done when its reply counts.
 
     Parameters
@@ -108,19 +108,19 @@ class Effect:
     content: Buffer = b""
 
 
-def with_effects(effects: Sequence[Effect], arrays: Sequence[Buffer]) -> tuple[bytes, list[Buffer]]:
+def with_effects(effects: Sequence[SideEffect], arrays: Sequence[Buffer]) -> tuple[bytes, list[Buffer]]:
     """Return header and arrays of a reply with effects."""
     described = [(effect.verb, effect.target, effect.name, effect.max_mailbox) for effect in effects]
     header = json.dumps(described).encode() if described else b""
     return header, [*arrays, *(effect.content for effect in effects)]
 
 
-def without_effects(header: bytes, arrays: Sequence[Buffer]) -> tuple[list[Effect], Sequence[Buffer]]:
+def without_effects(header: bytes, arrays: Sequence[Buffer]) -> tuple[list[SideEffect], Sequence[Buffer]]:
     """Return the effects in a reply, and the reply's own arrays."""
     described = json.loads(header) if header else []
     own = len(arrays) - len(described)
     effects = [
-        Effect(verb, target, name, max_mailbox, content)
+        SideEffect(verb, target, name, max_mailbox, content)
         for (verb, target, name, max_mailbox), content in zip(described, arrays[own:], strict=True)
     ]
     return effects, arrays[:own]

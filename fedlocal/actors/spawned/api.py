@@ -6,13 +6,13 @@ from typing import Any
 
 from fedlocal.actors.spawned.actor_messages import MAX_MAILBOX
 from fedlocal.actors.spawned.refs import ActorRef, Down
-from fedlocal.actors.spawned.registry import PostOffice
+from fedlocal.actors.spawned.registry import ActorRegistry
 
 
-class Spawning:
+class Spawner:
     """What every system offers that was made without a behaviour for all its actors."""
 
-    _office: PostOffice | None
+    _registry: ActorRegistry | None
 
     def spawn(
         self,
@@ -53,7 +53,7 @@ class Spawning:
         ActorSystemError
             If the system is closed.
         """
-        return self._open_office().spawn(behaviour, args, kwargs, name, max_mailbox)
+        return self._open_registry().spawn(behaviour, args, kwargs, name, max_mailbox)
 
     def find(self, name: str) -> ActorRef:
         """Return the actor that has this name.
@@ -63,13 +63,13 @@ class Spawning:
         LookupError
             If none has.
         """
-        return self._open_office().find(name)
+        return self._open_registry().find(name)
 
     def monitor(self, ref: ActorRef) -> Future[Down]:
         """Return a future that tells when an actor is gone: stopped, or closed with its system."""
-        return self._open_office().monitor(ref)
+        return self._open_registry().monitor(ref)
 
-    def _open_office(self) -> PostOffice:
-        if self._office is None:
+    def _open_registry(self) -> ActorRegistry:
+        if self._registry is None:
             raise TypeError("this system runs one behaviour for all actors; to spawn some, use ActorSystem()")
-        return self._office
+        return self._registry

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 from fedlocal.actors.messages import Wire
 from fedlocal.actors.spawned.actor_messages import (
     MAX_MAILBOX,
-    Effect,
-    Kind,
-    Letter,
+    ActorMessage,
+    MessageKind,
+    SideEffect,
     opened,
     origin,
     with_effects,
@@ -46,7 +46,7 @@ class Context:
 
     def __init__(self, own: ActorRef, sender: ActorRef | None, number: int) -> None:
         self.self, self.sender = own, sender
-        self.effects: list[Effect] = []
+        self.effects: list[SideEffect] = []
         self._last_address = number << CHILDREN  # the same when the message is handled again
 
     def spawn(
@@ -60,7 +60,7 @@ class Context:
         """Create an actor; see :meth:`ActorSystem.spawn`. If its name is taken, a warning is logged."""
         made = origin(behaviour, args, kwargs, name)
         self._last_address += 1
-        self.effects.append(Effect("spawn", self._last_address, name, max_mailbox, made))
+        self.effects.append(SideEffect("spawn", self._last_address, name, max_mailbox, made))
         return ActorRef(self._last_address, name)
 
     def find(self, name: str) -> ActorRef:
@@ -69,15 +69,15 @@ class Context:
 
     def monitor(self, ref: ActorRef) -> None:
         """Have a `Down` message sent to this actor when that one is gone, at once if it is."""
-        self.effects.append(Effect("monitor", ref.address))
+        self.effects.append(SideEffect("monitor", ref.address))
 
     def stop(self, ref: ActorRef | None = None) -> None:
         """Let an actor, by default this one, end after the messages that wait for it now."""
-        self.effects.append(Effect("stop", (ref or self.self).address))
+        self.effects.append(SideEffect("stop", (ref or self.self).address))
 
     def tell(self, ref: ActorRef, message: Any) -> None:
         """Send a message from this actor; the same as ``ref.tell(message)``."""
-        self.effects.append(Effect("tell", ref.address, ref.name, content=written(message, self.self)))
+        self.effects.append(SideEffect("tell", ref.address, ref.name, content=written(message, self.self)))
 
     def ask(self, ref: ActorRef, message: Any) -> Future[Any]:  # noqa: ARG002
         """Refuse: an actor never waits."""
@@ -144,32 +144,32 @@ def _public(attributes: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in attributes.items() if not key.startswith("_")}
 
 
-class Spawned:
+class SpawnedBehaviour:
     """The behaviour of a system whose actors are spawned, each with a behaviour of its own.
 
-    The message's header is the actor's origin, its body a letter. An object stays alive in a worker as long
-    as its state is the one the actor is in; after an exception it is made again.
+    The message's header is the actor's origin, its body an `ActorMessage`. An object stays alive in a worker
+    as long as its state is the one the actor is in; after an exception it is made again.
     """
 
     def __init__(self) -> None:
         self._live: dict[int, _Live] = {}  # the least recent first
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
-        """Handle one letter."""
-        letter = Letter.of(message.body)
+        """Handle one message."""
+        received = ActorMessage.of(message.body)
         live = self._live.pop(actor, None)
-        if letter.kind is Kind.STOP:
+        if received.kind is MessageKind.STOP:
             return Wire(), b""
         if live is None or live.state != state:
             live = _Live.made(message.header, state)
-        content, sender = letter.read()
-        context = Context(ActorRef(actor, live.name), sender, letter.number)
+        content, sender = received.read()
+        context = Context(ActorRef(actor, live.name), sender, received.number)
         token = acting.set(context)
         try:
             answer = live.receive(content, context)
         finally:
             acting.reset(token)
-        parts: list[Buffer] = encode(answer, "reply") if letter.kind is Kind.ASK else [b""]
+        parts: list[Buffer] = encode(answer, "reply") if received.kind is MessageKind.ASK else [b""]
         live.state = live.after()
         self._keep(actor, live)
         header, arrays = with_effects(context.effects, parts[1:])

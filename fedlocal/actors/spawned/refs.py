@@ -1,7 +1,7 @@
 """What actors and those who talk to them hold of one another: references, news of an end, errors.
 
-A reference says where a message goes; a `Courier` takes it there. Outside of actors that is the system; in an
-actor it is the actor's own context, so that what it sends takes effect together with its reply.
+A reference says where a message goes; a `Messenger` takes it there. Outside of actors that is the system; in
+an actor it is the actor's own context, so that what it sends takes effect together with its reply.
 """
 
 from concurrent.futures import Future
@@ -54,7 +54,7 @@ class MailboxFull(ActorError):  # noqa: N818 - as queue.Full
     """So many messages wait for an actor that it takes no more for now."""
 
 
-class Courier(Protocol):
+class Messenger(Protocol):
     """What takes messages to actors."""
 
     def tell(self, ref: "ActorRef", message: Any) -> None:
@@ -70,7 +70,7 @@ class Courier(Protocol):
         ...
 
 
-acting: ContextVar[Courier | None] = ContextVar("acting", default=None)
+acting: ContextVar[Messenger | None] = ContextVar("acting", default=None)
 """The context of the actor that handles a message here and now."""
 
 
@@ -86,13 +86,13 @@ class ActorRef:
         The actor's address in its system, or the name by which to look it up when a message is sent.
     name : str, optional
         The actor's name.
-    courier : Courier, optional
+    messenger : Messenger, optional
         What takes messages there when no actor sends them.
     """
 
     address: Address
     name: str | None = field(default=None, compare=False)
-    courier: Courier | None = field(default=None, compare=False, repr=False)
+    messenger: Messenger | None = field(default=None, compare=False, repr=False)
 
     def tell(self, message: Any) -> None:
         """Send a message and go on; if it fails, a warning is logged.
@@ -104,7 +104,7 @@ class ActorRef:
         MailboxFull
             If too many messages wait for the actor (not in actors: there a warning is logged).
         """
-        self._courier().tell(self, message)
+        self._messenger().tell(self, message)
 
     def ask(self, message: Any) -> Future[Any]:
         """Send a message and return the future of its answer; not in an actor, which never waits.
@@ -119,19 +119,19 @@ class ActorRef:
         MailboxFull
             If too many messages wait for the actor.
         """
-        return self._courier().ask(self, message)
+        return self._messenger().ask(self, message)
 
     def stop(self) -> None:
         """Let the actor end after the messages that wait for it now; it takes no other."""
-        self._courier().stop(self)
+        self._messenger().stop(self)
 
-    def _courier(self) -> Courier:
-        courier = acting.get() or self.courier
-        if courier is None:
+    def _messenger(self) -> Messenger:
+        messenger = acting.get() or self.messenger
+        if messenger is None:
             raise RuntimeError(
                 f"{self} can only be reached from its system, or while an actor handles a message"
             )
-        return courier
+        return messenger
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ActorRef, (self.address, self.name)

@@ -1,7 +1,7 @@
 """The parent's side of spawned actors: who lives where under which name, and what waits for them.
 
-It hands letters to the engine and, when one has its result, does in one go what the actor did meanwhile: the
-engine commits the actor's new state at the same moment. It knows nothing of workers.
+It hands their messages to the engine and, when one has its result, does in one go what the actor did
+meanwhile: the engine commits the actor's new state at the same moment. It knows nothing of workers.
 """
 
 import itertools
@@ -14,19 +14,26 @@ from typing import Any
 
 from fedlocal.actors.batch import ActorSystemError
 from fedlocal.actors.messages import Envelope, Failure, Reply, Result
-from fedlocal.actors.spawned.actor_messages import Effect, Kind, Letter, origin, without_effects, written
+from fedlocal.actors.spawned.actor_messages import (
+    ActorMessage,
+    MessageKind,
+    SideEffect,
+    origin,
+    without_effects,
+    written,
+)
 from fedlocal.actors.spawned.refs import CHILDREN, ActorError, ActorRef, Address, Down, MailboxFull, described
-from fedlocal.actors.spawned.transport import Carrier, Posted, settle
+from fedlocal.actors.spawned.transport import Posted, Transport, settle
 from fedlocal.actors.spawned.values import decode
 from fedlocal.memory.buffers import Broadcast, Buffer
 
-MAX_LOGGED = 100  # dead letters of one system
+MAX_LOGGED = 100  # lost messages of one system
 _log = logging.getLogger("fedlocal.actors")
 
 
 @dataclass
 class _Actor:
-    """What the post office knows of an actor; watchers are futures, and addresses of actors."""
+    """What the registry knows of an actor; watchers are futures, and addresses of actors."""
 
     address: int
     ref: ActorRef
@@ -37,18 +44,18 @@ class _Actor:
     watchers: list[Future[Down] | int] = field(default_factory=list)
 
 
-class PostOffice:
+class ActorRegistry:
     """The spawned actors of one system; for any thread.
 
     Parameters
     ----------
-    carrier : Carrier
+    transport : Transport
         The engine.
     """
 
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
-        self._lock = threading.RLock()  # a carrier that is closed settles at once
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._lock = threading.RLock()  # a transport that is closed settles at once
         self._actors: dict[int, _Actor] = {}
         self._names: dict[str, int] = {}
         self._numbers = itertools.count(1)
@@ -89,19 +96,19 @@ class PostOffice:
 
     def tell(self, ref: ActorRef, message: Any) -> None:
         """Send a message that nobody waits for."""
-        self._from_outside(ref, Kind.TELL, message, None)
+        self._from_outside(ref, MessageKind.TELL, message, None)
 
     def ask(self, ref: ActorRef, message: Any) -> Future[Any]:
         """Send a message and return the future of its answer."""
         answer: Future[Any] = Future()
-        self._from_outside(ref, Kind.ASK, message, answer)
+        self._from_outside(ref, MessageKind.ASK, message, answer)
         return answer
 
     def stop(self, ref: ActorRef) -> None:
         """Let an actor end after the messages that wait for it."""
         self._check_open()
         self._stop(ref.address)
-        self._carrier.carry_on()
+        self._transport.carry_on()
 
     def close(self) -> None:
         """Tell those who watch actors that these are gone; the engine has ended before."""
@@ -146,12 +153,12 @@ class PostOffice:
             actor.stopping = True
             if actor.ref.name is not None:
                 del self._names[actor.ref.name]
-            self._send(actor, Kind.STOP, Letter(next(self._numbers), Kind.STOP).body())
+            self._send(actor, MessageKind.STOP, ActorMessage(next(self._numbers), MessageKind.STOP).body())
 
     def _forget(self, actor: _Actor) -> None:
         with self._lock:
             self._actors.pop(actor.address, None)
-        self._carrier.release(actor.origin)
+        self._transport.release(actor.origin)
         for watcher in actor.watchers:
             self._inform(watcher, Down(actor.ref, "stopped"))
 
@@ -161,18 +168,20 @@ class PostOffice:
             if actor:
                 actor.watchers.append(watcher)
                 return
-        ref = ActorRef(address, courier=self)
+        ref = ActorRef(address, messenger=self)
         self._inform(watcher, Down(ref, "closed" if self._closed else "stopped"))
 
     def _inform(self, watcher: Future[Down] | int, news: Down) -> None:
         if isinstance(watcher, Future):
             settle(watcher, news)
         elif watcher in self._actors:
-            self._do(Effect("tell", watcher, content=written(news)))
+            self._do(SideEffect("tell", watcher, content=written(news)))
 
-    # Letters -------------------------------------------------------------------------------------------
+    # Messages ------------------------------------------------------------------------------------------
 
-    def _from_outside(self, ref: ActorRef, kind: Kind, message: Any, answer: Future[Any] | None) -> None:
+    def _from_outside(
+        self, ref: ActorRef, kind: MessageKind, message: Any, answer: Future[Any] | None
+    ) -> None:
         content = written(message)
         try:
             self._post(ref, kind, content, answer)
@@ -180,10 +189,12 @@ class PostOffice:
             raise
         except ActorError as error:
             self._failed(answer, error.with_traceback(None))  # its frames would hold the answer, and that it
-        self._carrier.carry_on()
+        self._transport.carry_on()
 
-    def _post(self, ref: ActorRef, kind: Kind, content: Buffer, answer: Future[Any] | None = None) -> None:
-        body = Letter(next(self._numbers), kind, content).body()
+    def _post(
+        self, ref: ActorRef, kind: MessageKind, content: Buffer, answer: Future[Any] | None = None
+    ) -> None:
+        body = ActorMessage(next(self._numbers), kind, content).body()
         with self._lock:
             self._check_open()
             actor = self._living(ref.address)
@@ -193,15 +204,15 @@ class PostOffice:
                 raise MailboxFull(str(ref), "mailbox", f"{actor.waiting} messages wait for it already")
             self._send(actor, kind, body, answer)
 
-    def _send(self, actor: _Actor, kind: Kind, body: bytes, answer: Future[Any] | None = None) -> None:
+    def _send(self, actor: _Actor, kind: MessageKind, body: bytes, answer: Future[Any] | None = None) -> None:
         actor.waiting += 1
         envelope = Envelope(actor.address, body, actor.origin)
-        self._carrier.deliver(Posted(envelope, lambda result: self._settled(actor, kind, answer, result)))
+        self._transport.deliver(Posted(envelope, lambda result: self._settled(actor, kind, answer, result)))
 
     def _settled(
-        self, actor: _Actor, kind: Kind, answer: Future[Any] | None, result: Result | ActorSystemError
+        self, actor: _Actor, kind: MessageKind, answer: Future[Any] | None, result: Result | ActorSystemError
     ) -> None:
-        """Do what follows from a letter's result, in the engine's thread."""
+        """Do what follows from a message's result, in the engine's thread."""
         with self._lock:
             actor.waiting -= 1
         error: Exception | None = None
@@ -213,13 +224,13 @@ class PostOffice:
             error = result
         if error:
             self._failed(answer, error)
-        if kind is Kind.STOP and not isinstance(result, ActorSystemError):
+        if kind is MessageKind.STOP and not isinstance(result, ActorSystemError):
             self._forget(actor)
 
     def _replied(self, actor: _Actor, answer: Future[Any] | None, reply: Reply) -> ActorError | None:
         try:  # what a worker sends is data, and may be anything
             effects, arrays = without_effects(reply.wire.header, reply.wire.arrays)
-            value = decode([reply.wire.body, *arrays], courier=self) if answer else None
+            value = decode([reply.wire.body, *arrays], messenger=self) if answer else None
             for effect in effects:
                 self._do(effect, actor.address)
         except Exception as error:  # noqa: BLE001
@@ -236,11 +247,11 @@ class PostOffice:
         else:
             self._undelivered += 1
 
-    def _do(self, effect: Effect, actor: int = 0) -> None:
+    def _do(self, effect: SideEffect, actor: int = 0) -> None:
         """Do what an actor did while it handled a message; nobody waits who could be told of an error."""
         try:
             if effect.verb == "tell":
-                self._post(ActorRef(effect.target, effect.name), Kind.TELL, effect.content)
+                self._post(ActorRef(effect.target, effect.name), MessageKind.TELL, effect.content)
             elif effect.verb == "spawn" and isinstance(effect.target, int):
                 self._settle_in(effect.target, effect.name, effect.max_mailbox, bytes(effect.content))
             elif effect.verb == "monitor":

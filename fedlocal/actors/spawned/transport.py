@@ -13,8 +13,8 @@ from fedlocal.memory.buffers import Broadcast
 _log = logging.getLogger("fedlocal.actors")
 
 
-class Carrier(Protocol):
-    """What the engine does for a post office."""
+class Transport(Protocol):
+    """What the engine does for an actor registry."""
 
     def deliver(self, batch: Batch) -> None:
         """Take messages, without handling them yet; settle each once, or fail."""
@@ -37,7 +37,7 @@ class Posted(Batch):
     envelope : Envelope
         The message.
     settled : callable
-        Called once, in the carrier's thread, with the result, or with the error of the whole system.
+        Called once, in the transport's thread, with the result, or with the error of the whole system.
     """
 
     def __init__(self, envelope: Envelope, settled: Callable[[Result | ActorSystemError], None]) -> None:

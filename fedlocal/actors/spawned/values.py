@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors.spawned.aliasing import Piece, pieces
-from fedlocal.actors.spawned.refs import ActorRef, Courier, Down
+from fedlocal.actors.spawned.refs import ActorRef, Down, Messenger
 from fedlocal.memory.buffers import Buffer, raw
 
 MAX_DEPTH = 100
@@ -87,7 +87,7 @@ def _written(value: Any, called: str, lying: Mapping[int, Piece] = _NOTHING) -> 
     return writer
 
 
-def decode(parts: Sequence[Buffer], *, own: bool = False, courier: Courier | None = None) -> Any:
+def decode(parts: Sequence[Buffer], *, own: bool = False, messenger: Messenger | None = None) -> Any:
     """Turn parts into the value they came from.
 
     Parameters
@@ -96,7 +96,7 @@ def decode(parts: Sequence[Buffer], *, own: bool = False, courier: Courier | Non
         What `encode` returned.
     own : bool
         Whether arrays that were writable are so again, as copies; otherwise all are read-only views.
-    courier : Courier, optional
+    messenger : Messenger, optional
         What takes messages to the references among them.
 
     Raises
@@ -107,7 +107,7 @@ def decode(parts: Sequence[Buffer], *, own: bool = False, courier: Courier | Non
     text = bytes(parts[0]).decode()
     if "{" not in text:  # no tag
         return _from_json(text)
-    return json.loads(text, object_hook=_Hook(parts, own, courier))
+    return json.loads(text, object_hook=_Hook(parts, own, messenger))
 
 
 def pack(parts: Sequence[Buffer]) -> bytes:
@@ -306,8 +306,8 @@ _ENCODERS: dict[type, Callable[[Any, _Writer, int], Any]] = {
 class _Hook:
     """Turns JSON objects, from the innermost on, into what their tags say."""
 
-    def __init__(self, parts: Sequence[Buffer], own: bool, courier: Courier | None) -> None:
-        self.parts, self._own, self.courier = parts, own, courier
+    def __init__(self, parts: Sequence[Buffer], own: bool, messenger: Messenger | None) -> None:
+        self.parts, self._own, self.messenger = parts, own, messenger
         self._numbered: dict[int, Any] = {}
         self._pieces: dict[int, NDArray[np.uint8]] = {}
 
@@ -363,7 +363,7 @@ _READERS: dict[str, Callable[[_Hook, Any], Any]] = {
     "array": lambda hook, content: hook.array(*content),
     "view": lambda hook, content: hook.view(*content),
     "scalar": lambda hook, content: hook.array(*content)[()],
-    "ref": lambda hook, content: ActorRef(content[0], content[1], hook.courier),
+    "ref": lambda hook, content: ActorRef(content[0], content[1], hook.messenger),
     "first": _Hook.first,
     "again": _Hook.again,
 }

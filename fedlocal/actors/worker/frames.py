@@ -30,7 +30,7 @@ FINE = 4096  # bytes; parts of this size on average, or smaller, are put togethe
 MAX_BUFFERS = 512  # of one system call; POSIX systems take 1024 or a little less
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame is; those below 16 go to a worker, the others come from it."""
 
     SHARE = 1
@@ -38,7 +38,7 @@ class Kind(IntEnum):
     POOL = 3
     MESSAGES = 4
     STOP = 5
-    PULSE = 6
+    ACK_WORD = 6
     READY = 16
     BROKEN = 17
     REPLIES = 18
@@ -47,7 +47,7 @@ class Kind(IntEnum):
     LEAVING = 21
 
 
-KINDS = frozenset(Kind)
+KINDS = frozenset(FrameKind)
 
 
 class Addressed(NamedTuple):
@@ -82,14 +82,14 @@ class ProtocolError(ValueError):
 class Frame:
     """One decoded frame; `parts` are views of one buffer that belongs to this frame alone."""
 
-    kind: Kind
+    kind: FrameKind
     generation: int
     fields: dict[str, Any]
     parts: tuple[memoryview, ...]
 
 
 def encode(
-    kind: Kind,
+    kind: FrameKind,
     generation: int,
     fields: dict[str, Any] | None = None,
     parts: Sequence[Buffer] = (),
@@ -184,7 +184,7 @@ class FrameReader:
         for size in sizes:
             parts.append(view[end : end + size])
             end += size
-        return Frame(Kind(kind), generation, fields, tuple(parts))
+        return Frame(FrameKind(kind), generation, fields, tuple(parts))
 
 
 def replies_of(frame: Frame) -> list[tuple[Handled, list[memoryview]]]:

@@ -19,12 +19,21 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-from fedlocal.actors.messages import Behaviour, Outcome, Request, Stacking, Wire
+from fedlocal.actors.messages import ActorRequest, Behaviour, Outcome, Stacking, Wire
 from fedlocal.actors.policy import MEBIBYTE, Policy
-from fedlocal.actors.worker.frames import MAX_ARRAYS, Addressed, Frame, Handled, Kind, encode, frames, send
+from fedlocal.actors.worker.frames import (
+    MAX_ARRAYS,
+    Addressed,
+    Frame,
+    FrameKind,
+    Handled,
+    encode,
+    frames,
+    send,
+)
 from fedlocal.actors.worker.threads import limit_this_process
 from fedlocal.compat import cpython
-from fedlocal.memory.buffers import Buffer, Pulse, Slots, map_broadcast, raw
+from fedlocal.memory.buffers import AckWord, Buffer, Slots, map_broadcast, raw
 
 F_SETSIG = 10  # of Linux; Python's fcntl does not name it
 PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
@@ -60,13 +69,13 @@ def main(
         told = _described(error)
         if type(error).__module__.startswith("fedlocal."):  # says in words what is wrong
             told["traceback"] = str(error)
-        worker.send(Kind.BROKEN, told)
+        worker.send(FrameKind.BROKEN, told)
         return
-    worker.send(Kind.READY, {"pid": os.getpid()})
+    worker.send(FrameKind.READY, {"pid": os.getpid()})
     for number, (frame, fd) in enumerate(frames(sock)):
         if number == 0:
             _have_the_kernel_end_this()
-        if frame.kind is Kind.STOP:
+        if frame.kind is FrameKind.STOP:
             break
         worker.on_frame(frame, fd)
         if worker.leaving:
@@ -156,7 +165,7 @@ class _Worker:
     def __init__(self, sock: socket.socket, generation: int, policy: Policy) -> None:
         self.leaving = False
         self._sock, self._generation, self._policy = sock, generation, policy
-        self._pulse: Pulse | None = None
+        self._ack_word: AckWord | None = None
         self._contents: dict[int, tuple[bytes, tuple[memoryview, ...]]] = {0: (b"", ())}
         self._states: dict[int, bytes] = {}
         self._pool: Slots | None = None
@@ -169,27 +178,27 @@ class _Worker:
         self._behaviour = behaviour
         self._stacking = behaviour if isinstance(behaviour, Stacking) else None  # asked once: it is slow
 
-    def send(self, kind: Kind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
+    def send(self, kind: FrameKind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
         rest = encode(kind, self._generation, fields, parts)
         while rest:
             rest = send(self._sock, rest)
 
     def on_frame(self, frame: Frame, fd: int) -> None:
         fields = frame.fields
-        if frame.kind is Kind.MESSAGES:
+        if frame.kind is FrameKind.MESSAGES:
             self._handle(frame)
-        elif frame.kind is Kind.SHARE:
+        elif frame.kind is FrameKind.SHARE:
             header, *inline = frame.parts
             arrays = map_broadcast(fd, fields["lengths"]) if fd >= 0 else inline
             views = tuple(raw(array).toreadonly() for array in arrays)
             self._contents[fields["content"]] = (bytes(header), views)
-        elif frame.kind is Kind.RELEASE:
+        elif frame.kind is FrameKind.RELEASE:
             self._contents.pop(fields["content"], None)
-        elif frame.kind is Kind.POOL:
+        elif frame.kind is FrameKind.POOL:
             self._pool = Slots(fd, fields["slot_bytes"], fields["slots"])
             os.close(fd)
-        elif frame.kind is Kind.PULSE:
-            self._pulse = Pulse(fd)
+        elif frame.kind is FrameKind.ACK_WORD:
+            self._ack_word = AckWord(fd)
             os.close(fd)
 
     def _handle(self, frame: Frame) -> None:
@@ -216,36 +225,36 @@ class _Worker:
                 sent = time.perf_counter()
             self._leave_if_too_large()
 
-    def _recalled(self, waiting: Sequence[tuple[Addressed, Request]]) -> set[int]:
+    def _recalled(self, waiting: Sequence[tuple[Addressed, ActorRequest]]) -> set[int]:
         """Return those of the waiting messages that others handle, since this worker did not get to them."""
-        if self._pulse is None:
+        if self._ack_word is None:
             return set()
-        frame, kept = self._pulse.recalled()
+        frame, kept = self._ack_word.recalled()
         return {one.message for one, _ in waiting if one.message != kept} if self._frames <= frame else set()
 
     def _leave_if_too_large(self) -> None:
         watermark = self._policy.memory_watermark
         if watermark is not None and _resident_memory() > watermark:
             self._send_replies()
-            self.send(Kind.LEAVING, {})
+            self.send(FrameKind.LEAVING, {})
             self.leaving = True
 
     def _acknowledge(self, message: int, count: int) -> None:
         """Tell the supervisor which messages are being handled, before that begins."""
-        if self._pulse:
-            self._pulse.beat(message, count)
+        if self._ack_word:
+            self._ack_word.write(message, count)
         else:
-            self.send(Kind.ACKNOWLEDGE, {"message": message, "count": count})
+            self.send(FrameKind.ACKNOWLEDGE, {"message": message, "count": count})
 
-    def _request(self, one: Addressed, body: memoryview, state: memoryview) -> Request:
+    def _request(self, one: Addressed, body: memoryview, state: memoryview) -> ActorRequest:
         before = bytes(state) if one.with_state else self._states.get(one.actor, b"")
         header, arrays = self._contents[one.content]
-        return Request(one.actor, Wire(header, bytes(body), arrays), before)
+        return ActorRequest(one.actor, Wire(header, bytes(body), arrays), before)
 
-    def _together(self, requests: Sequence[Request]) -> int:
+    def _together(self, requests: Sequence[ActorRequest]) -> int:
         return self._stacking.together(requests) if self._stacking and len(requests) > 1 else 1
 
-    def _answer(self, some: Sequence[tuple[Addressed, Request]]) -> None:
+    def _answer(self, some: Sequence[tuple[Addressed, ActorRequest]]) -> None:
         started = time.perf_counter()
         outcomes = self._outcomes(some)
         share = (time.perf_counter() - started) / len(some)
@@ -253,11 +262,11 @@ class _Worker:
             begun = started + index * share
             if isinstance(outcome, Exception):
                 self._send_replies()
-                self.send(Kind.ERROR, {"message": one.message, "started": begun, **_described(outcome)})
+                self.send(FrameKind.ERROR, {"message": one.message, "started": begun, **_described(outcome)})
             else:
                 self._note(one, request, outcome, (begun, begun + share))
 
-    def _outcomes(self, some: Sequence[tuple[Addressed, Request]]) -> Sequence[_Answer | Exception]:
+    def _outcomes(self, some: Sequence[tuple[Addressed, ActorRequest]]) -> Sequence[_Answer | Exception]:
         if len(some) > 1 and self._stacking:
             self._acknowledge(some[0][0].message, len(some))
             with suppress(Exception):  # then each message has its own reply or error
@@ -265,7 +274,7 @@ class _Worker:
                 return [self._checked(outcome) for outcome in together]
         return [self._outcome(*one) for one in some]
 
-    def _outcome(self, one: Addressed, request: Request) -> _Answer | Exception:
+    def _outcome(self, one: Addressed, request: ActorRequest) -> _Answer | Exception:
         self._acknowledge(one.message, 1)
         try:
             return self._checked(self._behaviour.handle(request.actor, request.message, request.state))
@@ -281,7 +290,9 @@ class _Worker:
             raise ValueError(f"a reply and state of {size} bytes; at most {self._policy.max_message} travel")
         return answer
 
-    def _note(self, one: Addressed, request: Request, outcome: _Answer, times: tuple[float, float]) -> None:
+    def _note(
+        self, one: Addressed, request: ActorRequest, outcome: _Answer, times: tuple[float, float]
+    ) -> None:
         """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
         header, body, views, after = outcome
         if after:
@@ -304,7 +315,7 @@ class _Worker:
 
     def _send_replies(self) -> None:
         if self._replies:
-            self.send(Kind.REPLIES, {"replies": self._replies}, self._parts)
+            self.send(FrameKind.REPLIES, {"replies": self._replies}, self._parts)
             self._replies, self._parts, self._held = [], [], 0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, MessageType, MetricRecord
 from numpy.typing import NDArray
 
-from fedlocal.actors import Outcome, Request, Wire, raw
+from fedlocal.actors import ActorRequest, Outcome, Wire, raw
 from fedlocal.data import Rows, Slices
 from fedlocal.flower.client.default_client import LOSS_BEFORE
 from fedlocal.flower.compat.private import content_of, record_of
@@ -53,7 +53,7 @@ class StackedClients:
         self._stack = Stack(model)
         self._contents = Contents()
 
-    def count(self, requests: Sequence[Request]) -> int:
+    def count(self, requests: Sequence[ActorRequest]) -> int:
         """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
         first = requests[0]
         if self._config(first).get("proximal-mu") or self._config(first).get(LOSS_BEFORE):
@@ -71,7 +71,7 @@ class StackedClients:
         )
         return max(1, sum(1 for _ in alike))
 
-    def train(self, requests: Sequence[Request]) -> list[Outcome]:
+    def train(self, requests: Sequence[ActorRequest]) -> list[Outcome]:
         """Answer requests that can be answered together."""
         content, training = self._contents.decode(requests[0].message), self._training
         self._model.load(ndarrays(cast(ArrayRecord, content["arrays"])))
@@ -98,10 +98,10 @@ class StackedClients:
         header, buffers = encode_content(content_of({"arrays": arrays, "metrics": MetricRecord()}))
         return layout_of(header), [raw(buffer).nbytes for buffer in buffers]
 
-    def _rows(self, request: Request) -> Rows:
+    def _rows(self, request: ActorRequest) -> Rows:
         return self._slices.open(request.actor).training
 
-    def _config(self, request: Request) -> ConfigRecord:
+    def _config(self, request: ActorRequest) -> ConfigRecord:
         return cast(ConfigRecord, self._contents.decode(request.message).get("config", ConfigRecord()))
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import (
     ActorSystem,
+    Autoscaler,
     Behaviour,
     InlineSystem,
     Policy,
-    Staffing,
     System,
     usable_cores,
     warm_up,
@@ -263,4 +263,4 @@ class Elastic(Actors):
         most = min(workers, len(costs))
         least = min(self.min_workers, most)
         system = self.clients(start, max(least, min(most, usable_cores())), journal)
-        return LocalGrid(system, costs, Staffing(system, least, most, self.give_way))
+        return LocalGrid(system, costs, Autoscaler(system, least, most, self.give_way))

@@ -18,7 +18,7 @@ from flwr.app import Error, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.actors import Batch, Broadcast, Envelope, Reply, Result, Staffing, System, readable
+from fedlocal.actors import Autoscaler, Batch, Broadcast, Envelope, Reply, Result, System, readable
 from fedlocal.flower.compat.private import (
     CLIENT_APP_CRASHED,
     CLIENT_APP_RAISED,
@@ -117,7 +117,7 @@ class LocalGrid(OpenGrid):
         Runs the nodes; actor i is the node that owns partition i.
     costs : sequence of float
         Expected work of one message to each node, in any unit; the longest goes first.
-    staffing : Staffing, optional
+    autoscaler : Autoscaler, optional
         Changes the number of the system's workers between exchanges; by default nobody does.
     """
 
@@ -125,10 +125,10 @@ class LocalGrid(OpenGrid):
         self,
         system: System,
         costs: Sequence[float] | NDArray[np.float64],
-        staffing: Staffing | None = None,
+        autoscaler: Autoscaler | None = None,
     ) -> None:
         self.last_exchange: ExchangeTimes | None = None
-        self._system, self._costs, self._staffing = system, costs, staffing
+        self._system, self._costs, self._autoscaler = system, costs, autoscaler
         self.restrict(range(FIRST_NODE, FIRST_NODE + len(costs)))
         self._counts: Counter[int] = Counter()
         self._counting = threading.Lock()
@@ -227,8 +227,8 @@ class LocalGrid(OpenGrid):
             If the grid was closed meanwhile.
         """
         started = time.perf_counter()
-        if self._staffing:
-            self._staffing.begin()
+        if self._autoscaler:
+            self._autoscaler.begin()
         requests = self._stamped(messages)
         contents = self._shared(requests)
         handlings: list[Handling] = []
@@ -246,8 +246,8 @@ class LocalGrid(OpenGrid):
             self._release(contents.values())
         ended = time.perf_counter()
         self.last_exchange = ExchangeTimes(started, ended, self._system.workers, tuple(handlings))
-        if self._staffing:
-            self._staffing.end(len(requests), ended - started, sum(each.seconds for each in handlings))
+        if self._autoscaler:
+            self._autoscaler.end(len(requests), ended - started, sum(each.seconds for each in handlings))
         return self.last_exchange
 
     def _received(

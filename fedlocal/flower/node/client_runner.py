@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from flwr.app import Context, Message, RecordDict
 
-from fedlocal.actors import Outcome, Request, Wire
+from fedlocal.actors import ActorRequest, Outcome, Wire
 from fedlocal.flower.compat.private import SERVER_NODE
 from fedlocal.flower.messages.codec import (
     Contents,
@@ -38,11 +38,11 @@ def partition_of(node: int) -> int:
 class JointTraining(Protocol):
     """Answers several requests at once, where they are alike."""
 
-    def count(self, requests: Sequence[Request]) -> int:
+    def count(self, requests: Sequence[ActorRequest]) -> int:
         """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
         ...
 
-    def train(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def train(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
         """Answer requests that can be answered together."""
         ...
 
@@ -114,11 +114,11 @@ class ClientActors:
         reply = self._runner.run(decode_request(message.body, self._contents.decode(message)), records)
         return _within_budget(encode_reply(reply), message), pack_state(records)
 
-    def together(self, requests: Sequence[Request]) -> int:
+    def together(self, requests: Sequence[ActorRequest]) -> int:
         """Return how many of these requests to answer at once."""
         return self._runner.joint_training.count(requests) if self._runner.joint_training else 1
 
-    def handle_together(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+    def handle_together(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
         """Answer requests at once."""
         if self._runner.joint_training is None:
             raise TypeError("this runner answers one request at a time")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fedlocal.actors import ActorSystem, Behaviour, Death, Policy, warm_up
+from fedlocal.actors import ActorSystem, Behaviour, Policy, WorkerExit, warm_up
 from tests.actors.faults.trial import Open, Trial
 from tests.forking import share_imports, stop
 
@@ -55,7 +55,7 @@ def open_trial(
         monkeypatch.setattr("fedlocal.memory.buffers.HAS_MEMFD", False)
 
     def open_(start: Callable[[], Behaviour], workers: int = 2, **limits: Any) -> Trial:
-        path, deaths = tmp_path / f"journal{len(trials)}.jsonl", list[Death]()
+        path, deaths = tmp_path / f"journal{len(trials)}.jsonl", list[WorkerExit]()
         policy = Policy(**limits)
         system = ActorSystem(
             start, workers=workers, method=method, policy=policy, journal=path, on_death=deaths.append

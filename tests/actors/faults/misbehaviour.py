@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fedlocal.actors import Outcome, Request, Wire
-from fedlocal.actors.worker.frames import MAGIC, PREFIX, Addressed, Handled, Kind, encode
+from fedlocal.actors import ActorRequest, Outcome, Wire
+from fedlocal.actors.worker.frames import MAGIC, PREFIX, Addressed, FrameKind, Handled, encode
 from fedlocal.actors.worker.main import _Worker
 from fedlocal.memory.buffers import Buffer
 
@@ -150,7 +150,7 @@ class Wild(Faulty):
         self.worker._sock.sendall(data)
 
     def frame(self, kind: int, fields: dict[str, Any], parts: Sequence[Buffer] = (), older: int = 0) -> bytes:
-        return b"".join(encode(Kind(kind), self.worker._generation - older, fields, parts))
+        return b"".join(encode(FrameKind(kind), self.worker._generation - older, fields, parts))
 
     def say(self, what: str) -> None:
         """Send something that is no good frame, and go on as if nothing were."""
@@ -160,8 +160,8 @@ class Wild(Faulty):
         """Do something with the reply's frame instead of sending it."""
         honest, worker = self.worker.send, self.worker
 
-        def send(kind: Kind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
-            if kind is Kind.REPLIES:
+        def send(kind: FrameKind, fields: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
+            if kind is FrameKind.REPLIES:
                 ENDINGS[what](worker._sock, b"".join(encode(kind, worker._generation, fields, parts)))
             else:
                 honest(kind, fields, parts)
@@ -170,7 +170,7 @@ class Wild(Faulty):
 
     def stale(self, number: str) -> None:
         """Reply to another message."""
-        self.write(self.frame(Kind.REPLIES, *_reply(int(number))))
+        self.write(self.frame(FrameKind.REPLIES, *_reply(int(number))))
 
 
 class Fragile(Wild):
@@ -180,7 +180,7 @@ class Fragile(Wild):
         super().__init__()
         honest = self.worker._request
 
-        def request(one: Addressed, body: memoryview, state: memoryview) -> Request:
+        def request(one: Addressed, body: memoryview, state: memoryview) -> ActorRequest:
             if bytes(body) == b"unreadable":
                 os._exit(5)
             return honest(one, body, state)
@@ -204,23 +204,23 @@ def _prefix(magic: bytes, kind: int, payload: int) -> bytes:
 SAYINGS: dict[str, Callable[[Wild], bytes]] = {
     "garbage": lambda _: os.urandom(4096),
     "text": lambda _: b"HTTP/1.1 200 OK\r\n\r\n" * 3,
-    "magic": lambda _: _prefix(b"oops", Kind.REPLIES, 0),
-    "version": lambda _: _prefix(b"fdl1", Kind.REPLIES, 0),
+    "magic": lambda _: _prefix(b"oops", FrameKind.REPLIES, 0),
+    "version": lambda _: _prefix(b"fdl1", FrameKind.REPLIES, 0),
     "kind": lambda _: _prefix(MAGIC, 99, 0),
-    "length": lambda _: _prefix(MAGIC, Kind.REPLIES, 2**31 - 1),
-    "crc": lambda wild: _flipped(wild.frame(Kind.REPLIES, *_reply(1))),
-    "generation": lambda wild: wild.frame(Kind.REPLIES, *_reply(1), older=1),
-    "direction": lambda wild: wild.frame(Kind.STOP, {}),
-    "ready": lambda wild: wild.frame(Kind.READY, {}),
-    "acknowledged twice": lambda wild: 2 * wild.frame(Kind.ACKNOWLEDGE, {"message": 1, "count": 1}),
-    "acknowledged -5": lambda wild: wild.frame(Kind.ACKNOWLEDGE, {"message": 1, "count": -5}),
-    "acknowledged 1e30": lambda wild: wild.frame(Kind.ACKNOWLEDGE, {"message": 1, "count": 10**30}),
-    "acknowledged inf": lambda wild: wild.frame(Kind.ACKNOWLEDGE, {"message": float("inf"), "count": 1}),
-    "no reply": lambda wild: wild.frame(Kind.REPLIES, {"replies": 3}),
-    "parts": lambda wild: wild.frame(Kind.REPLIES, _reply(1)[0]),
-    "time": lambda wild: wild.frame(Kind.REPLIES, *_reply(1, started=10**400)),
-    "slot": lambda wild: wild.frame(Kind.REPLIES, *_reply(1, in_slot=True, lengths=[1 << 40])),
-    "error": lambda wild: wild.frame(Kind.ERROR, {"message": float("inf"), "started": 0}),
+    "length": lambda _: _prefix(MAGIC, FrameKind.REPLIES, 2**31 - 1),
+    "crc": lambda wild: _flipped(wild.frame(FrameKind.REPLIES, *_reply(1))),
+    "generation": lambda wild: wild.frame(FrameKind.REPLIES, *_reply(1), older=1),
+    "direction": lambda wild: wild.frame(FrameKind.STOP, {}),
+    "ready": lambda wild: wild.frame(FrameKind.READY, {}),
+    "acknowledged twice": lambda wild: 2 * wild.frame(FrameKind.ACKNOWLEDGE, {"message": 1, "count": 1}),
+    "acknowledged -5": lambda wild: wild.frame(FrameKind.ACKNOWLEDGE, {"message": 1, "count": -5}),
+    "acknowledged 1e30": lambda wild: wild.frame(FrameKind.ACKNOWLEDGE, {"message": 1, "count": 10**30}),
+    "acknowledged inf": lambda wild: wild.frame(FrameKind.ACKNOWLEDGE, {"message": float("inf"), "count": 1}),
+    "no reply": lambda wild: wild.frame(FrameKind.REPLIES, {"replies": 3}),
+    "parts": lambda wild: wild.frame(FrameKind.REPLIES, _reply(1)[0]),
+    "time": lambda wild: wild.frame(FrameKind.REPLIES, *_reply(1, started=10**400)),
+    "slot": lambda wild: wild.frame(FrameKind.REPLIES, *_reply(1, in_slot=True, lengths=[1 << 40])),
+    "error": lambda wild: wild.frame(FrameKind.ERROR, {"message": float("inf"), "started": 0}),
 }
 
 

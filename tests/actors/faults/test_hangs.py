@@ -55,7 +55,7 @@ def test_18_the_next_message_exposes_a_worker_stopped_while_idle(open_trial: Ope
     assert bodies([trial.ask_actor(0)]) == [b"1"]
     os.kill(trial.pids()[0], signal.SIGSTOP)
     batch = trial.system.post([Envelope(0)])
-    trial.run_out(lambda link: link.in_flight)
+    trial.run_out(lambda connection: connection.in_flight)
     assert batch.wait(PATIENCE)
     assert bodies(batch.results()) == [b"2"]
     assert (trial.causes, trial.handled()) == (["deadline"], [1, 2])
@@ -108,8 +108,8 @@ def test_19_the_late_reply_of_a_straggler_that_was_given_up_does_not_count(
     content = trial.system.share(b"", [])
     first = trial.system.post([Envelope(0, order(f"wait_for:{gate}"), content)])
     held = trial.system.post([Envelope(1, b"", content)])
-    (link,) = trial.system._supervisor._crew.links
-    assert until(lambda: len(link.in_flight) == 2)  # its worker has it, and cannot get at it yet
+    (connection,) = trial.system._supervisor._pool.connections
+    assert until(lambda: len(connection.in_flight) == 2)  # its worker has it, and cannot get at it yet
     assert until(gate.with_suffix(".waiting").exists)
     trial.system.withdraw(held, "the round is over")
     gate.touch()
@@ -166,7 +166,7 @@ def test_20_an_actor_that_never_reads_does_not_block_other_actors(open_trial: Op
     large = trial.system.post([Envelope(0, b"|" + bytes(64 << 20)), Envelope(2, b"|" + bytes(64 << 20))])
     assert len(bodies(trial.ask([Envelope(1)] * 5))) == 5
     assert not large.wait(0)
-    trial.run_out(lambda link: link.process.pid == stopped)
+    trial.run_out(lambda connection: connection.process.pid == stopped)
     assert large.wait(PATIENCE)
     assert all(isinstance(result, (Reply, Failure)) for result in large.results())
     assert "deadline" in trial.causes

@@ -16,8 +16,8 @@ from fedlocal.actors.worker.frames import (
     MAX_FIELDS,
     PREFIX,
     Frame,
+    FrameKind,
     FrameReader,
-    Kind,
     ProtocolError,
     encode,
     replies_of,
@@ -156,7 +156,7 @@ nearly_replies = st.lists(
 )
 
 
-def _framed(described: bytes, payload: bytes, kind: int = Kind.REPLIES) -> bytes:
+def _framed(described: bytes, payload: bytes, kind: int = FrameKind.REPLIES) -> bytes:
     crc = zlib.crc32(described + payload)
     return PREFIX.pack(MAGIC, kind, 1, len(described), len(payload), crc) + described + payload
 
@@ -190,7 +190,7 @@ def test_24_arbitrary_fields_under_a_right_checksum_are_a_frame_or_refused(
 @settings(max_examples=50)
 @given(nearly_replies | json_values, st.lists(st.binary(max_size=9), max_size=8))
 def test_24_whatever_stands_for_replies_is_replies_or_refused(replies: object, parts: list[bytes]) -> None:
-    data = b"".join(encode(Kind.REPLIES, 1, {"replies": replies}, parts))
+    data = b"".join(encode(FrameKind.REPLIES, 1, {"replies": replies}, parts))
     try:
         pairs = [pair for frame in _decoded(data) for pair in replies_of(frame)]
     except ProtocolError:
@@ -201,9 +201,9 @@ def test_24_whatever_stands_for_replies_is_replies_or_refused(replies: object, p
 
 
 def test_24_a_frame_before_garbage_is_read() -> None:
-    data = b"".join(encode(Kind.ACKNOWLEDGE, 1, {"message": 1, "count": 1}))
+    data = b"".join(encode(FrameKind.ACKNOWLEDGE, 1, {"message": 1, "count": 1}))
     heard = FrameReader(LIMIT).feed(data + b"garbage" * 10)
-    assert next(heard).kind is Kind.ACKNOWLEDGE
+    assert next(heard).kind is FrameKind.ACKNOWLEDGE
     with pytest.raises(ProtocolError, match="not a frame"):
         next(heard)
 
@@ -219,7 +219,7 @@ def test_25_no_length_makes_a_reader_allocate_more_than_its_limit(fields: int, p
     reader = FrameReader(LIMIT)
     tracemalloc.start()
     try:
-        list(reader.feed(PREFIX.pack(MAGIC, Kind.REPLIES, 1, fields, payload, 0)))
+        list(reader.feed(PREFIX.pack(MAGIC, FrameKind.REPLIES, 1, fields, payload, 0)))
     except ProtocolError:
         assert fields > MAX_FIELDS or payload > LIMIT or fields == 0
     finally:

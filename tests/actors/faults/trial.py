@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fedlocal.actors import ActorSystem, Audit, Death, Envelope, Reply, Result, audit
+from fedlocal.actors import ActorSystem, Audit, Envelope, Reply, Result, WorkerExit, audit
 from fedlocal.actors.engine.audit import events
-from fedlocal.actors.engine.worker_connection import Link
-from fedlocal.actors.engine.worker_pool import Crew
+from fedlocal.actors.engine.worker_connection import WorkerConnection
+from fedlocal.actors.engine.worker_pool import WorkerPool
 
 PATIENCE = 120.0  # seconds for what takes a moment, on a busy machine
 everywhere = pytest.mark.parametrize(
@@ -40,7 +40,7 @@ class Trial:
 
     system: ActorSystem
     path: Path
-    deaths: list[Death] = field(default_factory=list)
+    deaths: list[WorkerExit] = field(default_factory=list)
     closed: Audit | None = None
 
     def ask(self, envelopes: Sequence[Envelope], timeout: float = PATIENCE) -> list[Result]:
@@ -59,31 +59,30 @@ class Trial:
 
     def pids(self) -> list[int]:
         """Return the process numbers of the workers that live now."""
-        return self._pids(lambda crew: crew.links)
+        return self._pids(lambda pool: pool.connections)
 
-    def _pids(self, workers: Callable[[Crew], Iterable[Link]]) -> list[int]:
+    def _pids(self, workers: Callable[[WorkerPool], Iterable[WorkerConnection]]) -> list[int]:
         """Read them in the supervisor's thread: in another, a process may be closed between two looks."""
         supervisor, pids = self.system._supervisor, SimpleQueue[list[int]]()
         read = supervisor.call(
-            lambda: pids.put([link.process.pid or 0 for link in workers(supervisor._crew)])
+            lambda: pids.put([connection.process.pid or 0 for connection in workers(supervisor._pool)])
         )
         return pids.get(timeout=PATIENCE) if read else []
 
-    def run_out(self, concerns: Callable[[Link], object]) -> None:
+    def run_out(self, concerns: Callable[[WorkerConnection], object]) -> None:
         """Let its deadline pass for one worker, as soon as it is as described; the others have time."""
-        supervisor, late = self.system._supervisor, list[Link]()
+        supervisor, late = self.system._supervisor, list[WorkerConnection]()
 
         def backdate() -> None:  # in the supervisor's thread, which looks at the clock next
-            links = [] if late else [link for link in supervisor._crew.links if concerns(link)]
-            for link in links:
-                link.progress.since -= supervisor._policy.deadline or 0.0
-            late.extend(links)
+            for connection in () if late else filter(concerns, supervisor._pool.connections):
+                connection.progress.since -= supervisor._policy.deadline or 0.0
+                late.append(connection)
 
         assert until(lambda: late or not supervisor.call(backdate))
 
     def ready(self) -> list[int]:
         """Return the process numbers of the workers that take messages now."""
-        return self._pids(lambda crew: crew.ready.values())
+        return self._pids(lambda pool: pool.ready.values())
 
     def close(self) -> Audit:
         """Close the system and check its journal: every message has exactly one result."""
@@ -128,9 +127,9 @@ def script(text: str, *arguments: object, **options: object) -> "subprocess.Comp
     return done
 
 
-def handles(message: int) -> Callable[[Link], bool]:
+def handles(message: int) -> Callable[[WorkerConnection], bool]:
     """Return whether a worker handles a message now."""
-    return lambda link: message in link.handling()
+    return lambda connection: message in connection.handling()
 
 
 def gone(pid: int) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fedlocal
-from fedlocal.actors import Staffing, audit
+from fedlocal.actors import Autoscaler, audit
 from fedlocal.flower.grid.backends import Actors
 from fedlocal.flower.grid.local_grid import LocalGrid
 
@@ -26,7 +26,7 @@ OPTIONS = [
 ]  # fmt: skip
 
 
-class Fickle(Staffing):
+class Fickle(Autoscaler):
     """Changes the number of workers as messages are sent, at random."""
 
     def begin(self) -> None:
@@ -86,17 +86,17 @@ def trained(folder: Path, *options: str) -> dict[str, Any]:
 
 
 def main(folder: Path, rounds: str, kills: str, workers: str, restless: str = "") -> None:
-    crew = (f"rounds={rounds}", f"workers={workers}", "backend.max_kills=1000")
+    common = (f"rounds={rounds}", f"workers={workers}", "backend.max_kills=1000")
     runs = {
-        "inline": trained(folder / "inline", crew[0], "backend=inline"),
-        "calm": trained(folder / "calm", *crew),
+        "inline": trained(folder / "inline", common[0], "backend=inline"),
+        "calm": trained(folder / "calm", *common),
     }
     with nemesis(int(workers), int(kills)):
-        runs["stormy"] = trained(folder / "stormy", *crew)
+        runs["stormy"] = trained(folder / "stormy", *common)
     if restless:
         where = "backend._target_=tests.actors.faults.under_nemesis.Restless"
         with nemesis(int(workers) + 1, int(kills)):
-            runs["restless"] = trained(folder / "restless", *crew, where)
+            runs["restless"] = trained(folder / "restless", *common, where)
     print(json.dumps(runs))
 
 

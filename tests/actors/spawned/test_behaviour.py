@@ -1,4 +1,4 @@
-"""What a worker does with letters, and what the post office does with a worker's replies, without either."""
+"""What a worker does with messages, and the registry with a worker's replies, without either."""
 
 from typing import Any
 
@@ -6,21 +6,21 @@ import pytest
 
 from fedlocal.actors import ActorError, Buffer, Reply, Wire
 from fedlocal.actors.batch import Batch
-from fedlocal.actors.spawned.actor_messages import Kind, Letter, origin, without_effects, written
-from fedlocal.actors.spawned.behaviour import Spawned
-from fedlocal.actors.spawned.registry import PostOffice
+from fedlocal.actors.spawned.actor_messages import ActorMessage, MessageKind, origin, without_effects, written
+from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
+from fedlocal.actors.spawned.registry import ActorRegistry
 from fedlocal.memory.buffers import Broadcast
 from tests.actors.spawned.spawnable import Counter, Parent
 
 COUNTER, PARENT = origin(Counter, (5,), {}, None), origin(Parent, (), {}, "parent")
 
 
-def message(made: bytes, content: Any, number: int = 1, kind: Kind = Kind.ASK) -> Wire:
-    return Wire(made, Letter(number, kind, written(content)).body())
+def message(made: bytes, content: Any, number: int = 1, kind: MessageKind = MessageKind.ASK) -> Wire:
+    return Wire(made, ActorMessage(number, kind, written(content)).body())
 
 
 def test_a_message_that_is_handled_again_elsewhere_has_the_same_outcome() -> None:
-    outcomes = [Spawned().handle(9, message(PARENT, (None, False), 3), b"") for _ in range(2)]
+    outcomes = [SpawnedBehaviour().handle(9, message(PARENT, (None, False), 3), b"") for _ in range(2)]
     (reply, state), (again, state_again) = outcomes
     assert (reply.header, reply.body, list(reply.arrays), state) == (
         again.header,
@@ -36,7 +36,7 @@ def test_a_message_that_is_handled_again_elsewhere_has_the_same_outcome() -> Non
 
 
 def test_the_state_counts_and_not_the_memory_of_a_worker() -> None:
-    here, elsewhere = Spawned(), Spawned()
+    here, elsewhere = SpawnedBehaviour(), SpawnedBehaviour()
     _, state = here.handle(1, message(COUNTER, 1), b"")
     _, two = elsewhere.handle(1, message(COUNTER, 1), state)
     assert here.handle(1, message(COUNTER, 0), two)[0].body == b"7"
@@ -44,12 +44,12 @@ def test_the_state_counts_and_not_the_memory_of_a_worker() -> None:
 
 
 def test_attributes_that_an_actor_deleted_stay_deleted_wherever_it_runs() -> None:
-    _, state = Spawned().handle(1, message(COUNTER, "forget"), b"")
-    assert Spawned().handle(1, message(COUNTER, "forget"), state)[0].body == b"[]"
+    _, state = SpawnedBehaviour().handle(1, message(COUNTER, "forget"), b"")
+    assert SpawnedBehaviour().handle(1, message(COUNTER, "forget"), state)[0].body == b"[]"
 
 
 def test_a_state_that_did_not_change_is_not_copied() -> None:
-    spawned = Spawned()
+    spawned = SpawnedBehaviour()
     _, before = spawned.handle(1, message(COUNTER, 1), b"")
     _, after = spawned.handle(1, message(COUNTER, 0), before)
     assert after is before
@@ -59,7 +59,7 @@ def test_a_worker_keeps_only_so_many_objects_and_makes_the_rest_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("fedlocal.actors.spawned.behaviour.MAX_LIVE", 2)
-    spawned = Spawned()
+    spawned = SpawnedBehaviour()
     states = dict.fromkeys(range(5), b"")
     for turn in (1, 2):
         for actor in states:
@@ -69,7 +69,7 @@ def test_a_worker_keeps_only_so_many_objects_and_makes_the_rest_again(
 
 
 class Desk:
-    """A carrier that keeps what it is to deliver."""
+    """A transport that keeps what it is to deliver."""
 
     def __init__(self) -> None:
         self.delivered: list[Batch] = []
@@ -101,8 +101,8 @@ def test_a_reply_that_no_actor_sends_is_that_messages_error(
     header: bytes, body: bytes, arrays: list[Buffer]
 ) -> None:
     desk = Desk()
-    office = PostOffice(desk)
-    answer = office.spawn(Counter, (), {}, None, 1).ask(1)
+    registry = ActorRegistry(desk)
+    answer = registry.spawn(Counter, (), {}, None, 1).ask(1)
     desk.delivered[0].settle(0, Reply(1 << 20, Wire(header, body, arrays), 0.0, 0.0, 0))
     error = answer.exception(0)
     assert isinstance(error, ActorError)
@@ -111,8 +111,8 @@ def test_a_reply_that_no_actor_sends_is_that_messages_error(
 
 def test_an_actors_origin_is_given_back_when_it_is_gone() -> None:
     desk = Desk()
-    office = PostOffice(desk)
-    office.spawn(Counter, (), {}, None, 1).stop()
+    registry = ActorRegistry(desk)
+    registry.spawn(Counter, (), {}, None, 1).stop()
     assert not desk.released
     (stop,) = desk.delivered
     stop.settle(0, Reply(1 << 20, Wire(), 0.0, 0.0, 0))

@@ -604,10 +604,10 @@ def test_the_package_offers_what_users_need() -> None:
     assert fedlocal.ActorRef is ActorRef
 
 
-def test_each_letter_has_one_result_even_if_another_comes_after_the_system_failed() -> None:
+def test_each_posted_message_has_one_result_even_if_another_comes_after_the_system_failed() -> None:
     results: list[Any] = []
-    letter = Posted(Envelope(1), results.append)
-    letter.fail(ActorSystemError("all is lost"))
-    assert not letter.settle(0, Failure(1, "exception", "too late"))
-    letter.fail(ActorSystemError("again"))
+    posted = Posted(Envelope(1), results.append)
+    posted.fail(ActorSystemError("all is lost"))
+    assert not posted.settle(0, Failure(1, "exception", "too late"))
+    posted.fail(ActorSystemError("again"))
     assert [str(result) for result in results] == ["all is lost"]

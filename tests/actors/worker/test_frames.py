@@ -11,8 +11,8 @@ from fedlocal.actors.worker.frames import (
     MAGIC,
     PREFIX,
     Frame,
+    FrameKind,
     FrameReader,
-    Kind,
     ProtocolError,
     encode,
     frames,
@@ -36,9 +36,9 @@ def read(data: bytes, chunk: int = 1 << 16) -> list[Frame]:
 def test_frames_survive_any_way_of_cutting_the_stream(
     parts: list[bytes], chunk: int, generation: int
 ) -> None:
-    data = b"".join(encode(Kind.REPLIES, generation, {"actor": 3}, parts)) * 2
+    data = b"".join(encode(FrameKind.REPLIES, generation, {"actor": 3}, parts)) * 2
     for frame in read(data, chunk):
-        assert (frame.kind, frame.generation) == (Kind.REPLIES, generation)
+        assert (frame.kind, frame.generation) == (FrameKind.REPLIES, generation)
         assert frame.fields["actor"] == 3
         assert [bytes(part) for part in frame.parts] == parts
     assert len(read(data, chunk)) == 2
@@ -46,7 +46,7 @@ def test_frames_survive_any_way_of_cutting_the_stream(
 
 @given(st.lists(st.binary(max_size=200), max_size=5), st.integers(1, 300))
 def test_frames_survive_however_the_bytes_arrive(parts: list[bytes], chunk: int) -> None:
-    data, reader = b"".join(encode(Kind.REPLIES, 1, {"actor": 3}, parts)) * 3, FrameReader()
+    data, reader = b"".join(encode(FrameKind.REPLIES, 1, {"actor": 3}, parts)) * 3, FrameReader()
     frames = [
         frame for start in range(0, len(data), chunk) for frame in reader.feed(data[start : start + chunk])
     ]
@@ -57,7 +57,7 @@ def test_a_large_frame_crosses_a_socket() -> None:
     payload = bytes(range(256)) * (1 << 14)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        data = b"".join(encode(Kind.REPLIES, 1, parts=[payload]))
+        data = b"".join(encode(FrameKind.REPLIES, 1, parts=[payload]))
         sender = threading.Thread(target=ours.sendall, args=(data,))
         sender.start()
         frame, fd = next(frames(theirs))
@@ -69,10 +69,10 @@ def test_a_large_frame_crosses_a_socket() -> None:
 @pytest.mark.parametrize(
     ("prefix", "reason"),
     [
-        ((b"oops", Kind.REPLIES, 1, 2, 0, 0), "magic"),
+        ((b"oops", FrameKind.REPLIES, 1, 2, 0, 0), "magic"),
         ((MAGIC, 99, 1, 2, 0, 0), "kind 99"),
-        ((MAGIC, Kind.REPLIES, 1, 2, 2**40, 0), "over the limit"),
-        ((MAGIC, Kind.REPLIES, 1, 2**31, 0, 0), "over the limit"),
+        ((MAGIC, FrameKind.REPLIES, 1, 2, 2**40, 0), "over the limit"),
+        ((MAGIC, FrameKind.REPLIES, 1, 2**31, 0, 0), "over the limit"),
     ],
 )
 def test_bytes_that_are_no_frame_are_refused_before_any_allocation(
@@ -83,7 +83,7 @@ def test_bytes_that_are_no_frame_are_refused_before_any_allocation(
 
 
 def test_a_flipped_bit_is_refused() -> None:
-    data = bytearray(b"".join(encode(Kind.REPLIES, 1, parts=[b"weights"])))
+    data = bytearray(b"".join(encode(FrameKind.REPLIES, 1, parts=[b"weights"])))
     data[-1] ^= 1
     with pytest.raises(ProtocolError, match="checksum"):
         read(bytes(data))

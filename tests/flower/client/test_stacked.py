@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flwr.app import ConfigRecord, Message, RecordDict
 
-from fedlocal.actors import Outcome, Request, Wire, raw
+from fedlocal.actors import ActorRequest, Outcome, Wire, raw
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.default_client import client_app
@@ -43,7 +43,7 @@ def actors(slices: Slices, training: Training = TRAINING, new_model: NewModel = 
     return ClientActors(start)
 
 
-def requests(kinds: Sequence[str] = ("train",) * len(SIZES), mu: float = 0.0) -> list[Request]:
+def requests(kinds: Sequence[str] = ("train",) * len(SIZES), mu: float = 0.0) -> list[ActorRequest]:
     private.become_server(1)
     values = ConfigRecord({"server-round": 3, "proximal-mu": mu})
     content = RecordDict({"arrays": array_record(NEW_MODEL().arrays), "config": values})
@@ -52,7 +52,7 @@ def requests(kinds: Sequence[str] = ("train",) * len(SIZES), mu: float = 0.0) ->
     for partition, kind in enumerate(kinds):
         message = Message(content, node_of(partition), kind)
         private.set_message_id(message, f"{partition}:1")
-        made.append(Request(partition, Wire(header, encode_request(message), arrays), b""))
+        made.append(ActorRequest(partition, Wire(header, encode_request(message), arrays), b""))
     return made
 
 

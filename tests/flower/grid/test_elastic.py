@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fedlocal import History, compose, run
-from fedlocal.actors import ActorSystem, Staffing
+from fedlocal.actors import ActorSystem, Autoscaler
 from fedlocal.flower.grid.backends import Actors, Elastic
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.node.client_runner import ClientActors
@@ -17,7 +17,7 @@ from tests.flower.grid.test_local_grid import messages, numbers
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
-class Told(Staffing):
+class Told(Autoscaler):
     """Has as many workers as it was told to have after each set of messages."""
 
     numbers: Iterator[int]
@@ -32,9 +32,9 @@ class Told(Staffing):
 
 def test_an_exchange_has_the_workers_that_there_were() -> None:
     system = ActorSystem(partial(ClientActors, start), workers=2)
-    staffing = Told(system, 1, 3)
-    staffing.numbers = iter([1, 3, 2])
-    with LocalGrid(system, [1.0] * 5, staffing) as grid:
+    autoscaler = Told(system, 1, 3)
+    autoscaler.numbers = iter([1, 3, 2])
+    with LocalGrid(system, [1.0] * 5, autoscaler) as grid:
         for count, workers in enumerate([2, 1, 3], 1):
             replies = grid.send_and_receive(messages("train.count"))
             assert numbers(replies, "n") == [count] * 5
@@ -58,8 +58,8 @@ def test_the_bounds_of_the_workers_are_those_asked_for(
     monkeypatch.setattr(Actors, "clients", clients_)
     monkeypatch.setattr("fedlocal.flower.grid.backends.usable_cores", lambda: 2)
     with Elastic(min_workers=fewest).open(start, np.ones(clients), workers) as grid:
-        assert grid._staffing
-        assert (grid._staffing.least, grid._staffing.most) == bounds
+        assert grid._autoscaler
+        assert (grid._autoscaler.least, grid._autoscaler.most) == bounds
     assert asked == [max(bounds[0], min(bounds[1], 2))]
 
 

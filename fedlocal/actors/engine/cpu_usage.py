@@ -26,7 +26,7 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Load:
+class CpuUsage:
     """Processor time in seconds: since the machine started, or between two looks.
 
     Parameters
