@@ -1,7 +1,8 @@
 """The page over runs: what they gave and how they compare, from their folders alone.
 
-`finding` and `reading` take runs in; `settings` and `groups` say which of them are repeats of one another;
-`comparing`, `answer` and `sections` say what there is to say; `svg` draws; `page` and `templates` lay it out.
+`run_discovery` and `recorded_run` take runs in; `settings` and `groups` say which of them are repeats of one
+another; `comparison_table`, `answer` and `sections` say what there is to say; `svg` draws; `page` and
+`templates` lay it out.
 """
 
 from fedlocal.report.report_files import write_report

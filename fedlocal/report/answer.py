@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from fedlocal.report.groups import Comparison, Group
+from fedlocal.report.groups import RunGroup, SettingsComparison
 from fedlocal.report.number_format import between, counted, listed, plus_minus, seconds, signed, times
 from fedlocal.results.formatting import fixed
 from fedlocal.results.intervals import Interval, leads
@@ -16,14 +16,14 @@ ENDINGS = {"failed": "failed", "unreadable": "still goes on, or was killed,"}
 
 @dataclass(frozen=True)
 class Fact:
-    """A number that matters.
+    """A number of the answer.
 
     Parameters
     ----------
     name, value : str
-        What it is, and the number.
+        The name of the number, and the number.
     notes : tuple of str
-        Its interval, and what it belongs to.
+        Its interval, and the setting that it belongs to.
     """
 
     name: str
@@ -33,15 +33,15 @@ class Fact:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a reader wants to know first: a sentence, how sure it is, and a few numbers."""
+    """The answer that a reader wants first: a sentence, how sure it is, and a few numbers."""
 
     sentence: str
     caution: str
     facts: tuple[Fact, ...]
 
 
-def answer(comparison: Comparison) -> Answer:
-    """Say what came of it all."""
+def answer(comparison: SettingsComparison) -> Answer:
+    """Return the answer that a comparison gives."""
     done = comparison.done
     if not done:
         return _unfinished(comparison)
@@ -52,24 +52,25 @@ def answer(comparison: Comparison) -> Answer:
     return Answer(_sentence(comparison, best), _caution(comparison), (*facts, *fastest, _runs(comparison)))
 
 
-def _unfinished(comparison: Comparison) -> Answer:
-    """Say how far a single run got; of several there is nothing to compare."""
+def _unfinished(comparison: SettingsComparison) -> Answer:
+    """Say how far a single run got; several unfinished runs cannot be compared."""
     history, status = comparison.runs[0].history, comparison.runs[0].row.status
     if len(comparison.runs) > 1 or not history.rounds:
         return Answer("No run has completed, so there is nothing to compare yet.", "", (_runs(comparison),))
     what = ENDINGS.get(status, f"was {status}")
     facts = [Fact("rounds done", str(history.rounds[-1].number))]
-    found = [
-        (name, value) for name in ("accuracy", "rmse", "loss") if (value := history.final(name)) is not None
+    facts += [
+        Fact(f"{name} so far", fixed(value))
+        for name in ("accuracy", "rmse", "loss")
+        if (value := history.final(name)) is not None
     ]
-    facts += [Fact(f"{name} so far", fixed(value)) for name, value in found]
     return Answer(f"The run {what} after round {history.rounds[-1].number}.", "", tuple(facts))
 
 
-def _sentence(comparison: Comparison, best: Group) -> str:
-    found = best.of(comparison.value)
-    quality = f"{comparison.quality} {fixed(found.estimate)}"
-    whole = f"{quality} {plus_minus(found)}".rstrip()
+def _sentence(comparison: SettingsComparison, best: RunGroup) -> str:
+    estimate = best.of(comparison.value)
+    quality = f"{comparison.quality} {fixed(estimate.estimate)}"
+    whole = f"{quality} {plus_minus(estimate)}".rstrip()
     ties = [group.label for group in comparison.tied]
     if len(ties) > 1:
         text = f"{listed(ties)} tie for best of {len(comparison.done)} settings: {whole}"
@@ -83,14 +84,14 @@ def _sentence(comparison: Comparison, best: Group) -> str:
     return f"{text}."
 
 
-def _beside(comparison: Comparison, best: Group) -> list[str]:
-    """Return the baseline that stands beside it, if one does."""
+def _beside(comparison: SettingsComparison, best: RunGroup) -> list[str]:
+    """Return the first baseline if it can be compared with the best setting."""
     names = comparison.baselines[:1]
     return [name for name in names if not math.isnan(best.against(comparison.value, name).estimate)]
 
 
-def _apart(comparison: Comparison, difference: Interval) -> str:
-    """Say in words how far it is from the baseline."""
+def _apart(comparison: SettingsComparison, difference: Interval) -> str:
+    """Say in words how far a setting is from the baseline."""
     value = difference.estimate
     if abs(value) < 5e-5:
         return "the same as"
@@ -100,57 +101,58 @@ def _apart(comparison: Comparison, difference: Interval) -> str:
     return f"{fixed(abs(value))} {direction}"
 
 
-def _caution(comparison: Comparison) -> str:
+def _caution(comparison: SettingsComparison) -> str:
     done = comparison.done
     if all(group.seeds < 2 for group in done):
         return "One seed each: how much of a difference is chance is not known." if len(done) > 1 else ""
     if len(done) < 2:
         return ""
-    found = leads([dict(group.by_seed(comparison.value, None)) for group in done])
-    known = [sure for sure in found if sure is not None]
-    if not known:
+    certain = leads([dict(group.by_seed(comparison.value, None)) for group in done])
+    tested = [lead for lead in certain if lead is not None]
+    if not tested:
         return "No two settings have two seeds in common: how much of the lead is chance is not known."
-    sure = sum(known)
+    sure = sum(tested)
     if not sure:
-        return f"The lead over {_some(len(known), len(known))} may be chance ({WHY})."
-    rest = "" if sure == len(known) else "; over the others it may be chance"
-    return f"The lead over {_some(sure, len(known))} is more than chance{rest} ({WHY})."
+        return f"The lead over {_settings(len(tested), len(tested))} may be chance ({WHY})."
+    rest = "" if sure == len(tested) else "; over the others it may be chance"
+    return f"The lead over {_settings(sure, len(tested))} is more than chance{rest} ({WHY})."
 
 
-def _some(some: int, others: int) -> str:
-    if others == 1:
+def _settings(part: int, whole: int) -> str:
+    """Name a part of the other settings."""
+    if whole == 1:
         return "the other setting"
-    return f"all {others} other settings" if some == others else f"{some} of the {others} other settings"
+    return f"all {whole} other settings" if part == whole else f"{part} of the {whole} other settings"
 
 
-def _best(comparison: Comparison, best: Group) -> Fact:
-    found = best.of(comparison.value)
+def _best(comparison: SettingsComparison, best: RunGroup) -> Fact:
+    estimate = best.of(comparison.value)
     many = len(comparison.done) > 1
     name = f"best {comparison.quality}" if many else comparison.quality
-    seeds = f"n = {counted(found.trials, 'seed')}"
+    seeds = f"n = {counted(estimate.trials, 'seed')}"
     label = listed([group.label for group in comparison.tied]) if many else ""
-    notes = (f"{plus_minus(found)} ({seeds})" if found.known else seeds, label)
-    return Fact(name, fixed(found.estimate), tuple(filter(None, notes)))
+    notes = (f"{plus_minus(estimate)} ({seeds})" if estimate.known else seeds, label)
+    return Fact(name, fixed(estimate.estimate), tuple(filter(None, notes)))
 
 
-def _against(comparison: Comparison, best: Group, name: str) -> Fact:
+def _against(comparison: SettingsComparison, best: RunGroup, name: str) -> Fact:
     difference, other = best.against(comparison.value, name), best.of(comparison.value, name)
     notes = (plus_minus(difference), f"{name}: {fixed(other.estimate)}")
     return Fact("difference from the baseline", signed(difference.estimate), tuple(filter(None, notes)))
 
 
-def _fastest(comparison: Comparison) -> list[Fact]:
+def _fastest(comparison: SettingsComparison) -> list[Fact]:
     for name in comparison.baselines[:1]:
         groups = [group for group in comparison.done if not math.isnan(group.speed_up(name).estimate)]
         if groups:
             fast = max(groups, key=lambda group: group.speed_up(name).estimate)
-            found = fast.speed_up(name)
+            speed_up = fast.speed_up(name)
             many = len(comparison.done) > 1
-            notes = (between(found), fast.label if many else "", f"over {name}")
+            notes = (between(speed_up), fast.label if many else "", f"over {name}")
             return [
                 Fact(
                     "highest speed-up" if many else "speed-up",
-                    fast.mark(name) + times(found.estimate),
+                    fast.mark(name) + times(speed_up.estimate),
                     tuple(filter(None, notes)),
                 )
             ]
@@ -164,7 +166,7 @@ def _fastest(comparison: Comparison) -> list[Fact]:
     return [Fact("shortest training", took, (fast.label,))]
 
 
-def _runs(comparison: Comparison) -> Fact:
+def _runs(comparison: SettingsComparison) -> Fact:
     statuses = Counter(run.row.status for run in comparison.runs)
     done, whole = statuses.pop("completed", 0), len(comparison.runs)
     if not statuses:

@@ -1,34 +1,34 @@
-"""The baselines of all runs: one that several groups have in common is one."""
+"""The distinct baselines of all runs: several groups may have one in common."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedlocal.report.groups import Comparison, Group
-from fedlocal.report.recorded_run import Recorded
+from fedlocal.report.groups import RunGroup, SettingsComparison
+from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.results.arm import Arm
 from fedlocal.results.intervals import Interval, mean
 
-Trained = tuple[Recorded, Arm]
+RunArm = tuple[RecordedRun, Arm]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """One baseline.
+    """A baseline, with its repeats.
 
     Parameters
     ----------
     name : str
-        Of its arms.
+        The name of its arms.
     settings : tuple of str
-        The values that the groups it belongs to have in common; ``any`` where they differ.
-    arms : tuple of tuple of Recorded and Arm
-        Each run that has it, with what it measured there.
+        The values that its groups have in common; ``any`` where they differ.
+    arms : tuple of tuple of RecordedRun and Arm
+        The runs that have it, with what it measured there.
     """
 
     name: str
     settings: tuple[str, ...]
-    arms: tuple[Trained, ...]
+    arms: tuple[RunArm, ...]
 
     @property
     def seeds(self) -> int:
@@ -37,41 +37,42 @@ class Baseline:
 
     def of(self, value: Callable[[Arm], float | None], *, measured: bool = False) -> Interval:
         """Return the mean over seeds; `measured` leaves out what was taken from another run."""
-        found: dict[str, list[float]] = {}
+        by_seed: dict[str, list[float]] = {}
         for run, arm in self.arms:
             number = value(arm)
             if number is not None and math.isfinite(number) and not (measured and arm.reused is not None):
-                found.setdefault(run.seed, []).append(number)
-        return mean([sum(each) / len(each) for each in found.values()])
+                by_seed.setdefault(run.seed, []).append(number)
+        return mean([sum(numbers) / len(numbers) for numbers in by_seed.values()])
 
 
-def baselines(comparison: Comparison) -> list[Baseline]:
+def baselines(comparison: SettingsComparison) -> list[Baseline]:
     """Return the distinct baselines: those with the same final weights are the same."""
-    return [each for name in comparison.baselines for each in _distinct(comparison, name)]
+    return [baseline for name in comparison.baselines for baseline in _distinct(comparison, name)]
 
 
-def _distinct(comparison: Comparison, name: str) -> list[Baseline]:
-    sets: list[tuple[set[str], list[Group]]] = []
+def _distinct(comparison: SettingsComparison, name: str) -> list[Baseline]:
+    """Return the baselines of a name: groups that share weights of theirs share the baseline."""
+    clusters: list[tuple[set[str], list[RunGroup]]] = []
     for group in comparison.done:
-        trained = {_identity(run, arm) for run, arm in _arms(group, name)}
-        if not trained:
+        weights = {_identity(run, arm) for run, arm in _arms(group, name)}
+        if not weights:
             continue
-        alike = [each for each in sets if each[0] & trained]
-        sets = [each for each in sets if each not in alike]
-        merged = [one for _, groups in alike for one in groups]
-        sets.append((trained.union(*(known for known, _ in alike)), [*merged, group]))
-    return [_joined(name, groups) for _, groups in sets]
+        alike = [cluster for cluster in clusters if cluster[0] & weights]
+        clusters = [cluster for cluster in clusters if cluster not in alike]
+        groups = [member for _, members in alike for member in members]
+        clusters.append((weights.union(*(shared for shared, _ in alike)), [*groups, group]))
+    return [_joined(name, groups) for _, groups in clusters]
 
 
-def _joined(name: str, groups: list[Group]) -> Baseline:
-    values = zip(*(group.settings for group in groups), strict=True)
-    common = tuple(each[0] if len(set(each)) == 1 else "any" for each in values)
+def _joined(name: str, groups: list[RunGroup]) -> Baseline:
+    columns = zip(*(group.settings for group in groups), strict=True)
+    common = tuple(values[0] if len(set(values)) == 1 else "any" for values in columns)
     return Baseline(name, common, tuple(pair for group in groups for pair in _arms(group, name)))
 
 
-def _arms(group: Group, name: str) -> list[Trained]:
+def _arms(group: RunGroup, name: str) -> list[RunArm]:
     return [(run, arm) for run in group.done for arm in run.baselines if arm.name == name]
 
 
-def _identity(run: Recorded, arm: Arm) -> str:
+def _identity(run: RecordedRun, arm: Arm) -> str:
     return run.row.hashes.get(arm.name) or f"{run.seed} {arm.accuracy} {arm.loss}"

@@ -1,27 +1,27 @@
-"""What the runs were asked for, and what they ran on: what they have in common, and what not."""
+"""The settings that runs were asked for, common ones and differing ones, and the machines they ran on."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fedlocal.report.recorded_run import Recorded
+from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.report.settings import differing_keys
 
 MOST_VALUES = 12
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked for.
+class RequestedSettings:
+    """The settings that runs were asked for.
 
     Parameters
     ----------
     common : tuple of str
         Arguments that all runs were given.
     differing : tuple of tuple
-        Keys with each of their values and the number of runs that have it; the value is empty where there is
-        no such key.
+        Keys with their values and the number of runs that have each; the value is empty where there is no
+        such key.
     same : tuple of tuple of str
         Keys and values of the configuration that all runs have.
     """
@@ -31,8 +31,8 @@ class Asked:
     same: tuple[tuple[str, str], ...]
 
 
-def asked(runs: Sequence[Recorded]) -> Asked:
-    """Say what runs were asked for."""
+def requested_settings(runs: Sequence[RecordedRun]) -> RequestedSettings:
+    """Return the settings that runs were asked for."""
     configs = [run.config for run in runs if run.config]
     keys = differing_keys(configs)
     differing = [(key, _counted([config.get(key, "") for config in configs])) for key in keys]
@@ -40,9 +40,9 @@ def asked(runs: Sequence[Recorded]) -> Asked:
     given = [run.row.overrides for run in runs if run.row.status != "unreadable"]
     common = [
         f"{key}={value}" for key, value in (given[0] if given else {}).items()
-        if all(each.get(key) == value for each in given)
+        if all(overrides.get(key) == value for overrides in given)
     ]  # fmt: skip
-    return Asked(tuple(common), tuple(differing), tuple(sorted(same)))
+    return RequestedSettings(tuple(common), tuple(differing), tuple(sorted(same)))
 
 
 def _counted(values: Sequence[str]) -> tuple[tuple[str, int], ...]:
@@ -54,19 +54,19 @@ def _counted(values: Sequence[str]) -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True)
 class Environment:
-    """What some of the runs ran on: their names, and facts with their names."""
+    """The machine that some runs ran on: the names of the runs, and facts with their names."""
 
     runs: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
 
 
-def environments(runs: Sequence[Recorded]) -> list[Environment]:
-    """Return what runs ran on, each once."""
-    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+def environments(runs: Sequence[RecordedRun]) -> list[Environment]:
+    """Return the distinct machines that runs ran on."""
+    by_facts: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for run in runs:
         if facts := tuple(_facts(run.environment)):
-            found.setdefault(facts, []).append(run.name)
-    return [Environment(tuple(names), facts) for facts, names in found.items()]
+            by_facts.setdefault(facts, []).append(run.name)
+    return [Environment(tuple(names), facts) for facts, names in by_facts.items()]
 
 
 def _facts(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -82,11 +82,11 @@ def _facts(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(versions, Mapping):
         yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     if isinstance(libraries := stored.get("libraries"), list):
-        named = [each for each in libraries if isinstance(each, Mapping)]
-        described = {
-            f"{each.get('internal_api')} {each.get('version') or ''}, {each.get('num_threads')} threads"
-            for each in named
-        }
+        described = {_library(library) for library in libraries if isinstance(library, Mapping)}
         yield "libraries", "; ".join(sorted(described))
     if isinstance(threads := stored.get("threads"), Mapping) and threads:
         yield "set", ", ".join(f"{name}={value}" for name, value in threads.items())
+
+
+def _library(stored: Mapping[str, Any]) -> str:
+    return f"{stored.get('internal_api')} {stored.get('version') or ''}, {stored.get('num_threads')} threads"

@@ -1,4 +1,4 @@
-"""The comparison table: a line for each setting and each baseline, the best first."""
+"""The comparison table: a row for each setting and each baseline, the best first."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from fedlocal.report.baselines import Baseline, baselines
-from fedlocal.report.groups import Comparison, Group
+from fedlocal.report.groups import RunGroup, SettingsComparison
 from fedlocal.report.number_format import between, listed, plus_minus, seconds, signed, times
 from fedlocal.report.settings import label
-from fedlocal.report.tables import Cell, Column, Direction, Line, Table
+from fedlocal.report.tables import Cell, Direction, ReportTable, TableColumn, TableRow
+from fedlocal.results.arm import Arm
 from fedlocal.results.formatting import fixed, share
 from fedlocal.results.intervals import Interval
 
@@ -22,58 +23,64 @@ def _empty(_: Baseline) -> Cell:
 
 @dataclass(frozen=True)
 class _Measure:
-    """A column of numbers: what it says of a setting, and of a baseline."""
+    """A column of numbers, with its cell for a setting and for a baseline."""
 
     name: str
-    of_group: Callable[[Group], Cell]
+    of_group: Callable[[RunGroup], Cell]
     of_baseline: Callable[[Baseline], Cell] = _empty
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """Lay the comparison out; a column in which no line says anything is left out."""
+def comparison_table(comparison: SettingsComparison) -> ReportTable:
+    """Lay the comparison out; a column in which no row has a value is left out."""
     measures = _measures(comparison)
-    lines = [
-        (_rank(comparison, one.of(comparison.value)), _group(comparison, one, measures))
-        for one in comparison.groups
+    ranked = [
+        (_rank(comparison, group.of(comparison.value)), _group(comparison, group, measures))
+        for group in comparison.groups
     ]
-    lines += [
-        (_rank(comparison, each.of(comparison.value)), _baseline(comparison, each, measures))
-        for each in baselines(comparison)
+    ranked += [
+        (_rank(comparison, baseline.of(comparison.value)), _baseline(comparison, baseline, measures))
+        for baseline in baselines(comparison)
     ]
-    keys = [Column(key, "key") for key in (*comparison.keys, "scheme")]
-    columns = [Column("setting", "setting"), *keys, *(Column(each.name) for each in measures)]
-    ordered = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+    keys = [TableColumn(key, "key") for key in (*comparison.keys, "scheme")]
+    columns = [TableColumn("setting", "setting"), *keys, *(TableColumn(measure.name) for measure in measures)]
+    rows = [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
     shown = [
-        place
-        for place, column in enumerate(columns)
-        if column.kind != "number" or any(line.cells[place].text not in ("", "-") for line in ordered)
+        index
+        for index, column in enumerate(columns)
+        if column.kind != "number" or any(row.cells[index].text not in ("", "-") for row in rows)
     ]
-    cut = [Line(tuple(line.cells[place] for place in shown), line.baseline) for line in ordered]
+    cut = [TableRow(tuple(row.cells[index] for index in shown), row.baseline) for row in rows]
     direction: Direction = "descending" if comparison.quality == "accuracy" else "ascending"
-    return Table(tuple(columns[place] for place in shown), tuple(cut), tuple(_notes(comparison)), direction)
+    return ReportTable(
+        tuple(columns[index] for index in shown), tuple(cut), tuple(_notes(comparison)), direction
+    )
 
 
-def _measures(comparison: Comparison) -> list[_Measure]:
-    of = comparison.value
+def _measures(comparison: SettingsComparison) -> list[_Measure]:
+    quality = comparison.value
     loss = _Measure(
         "loss",
-        lambda one: _plain(one.of(lambda arm: arm.loss)),
-        lambda one: _plain(one.of(lambda arm: arm.loss)),
+        lambda group: _plain(group.of(lambda arm: arm.loss)),
+        lambda baseline: _plain(baseline.of(lambda arm: arm.loss)),
     )
     return [
-        _Measure(comparison.quality, lambda one: _plain(one.of(of)), lambda one: _plain(one.of(of))),
+        _Measure(
+            comparison.quality,
+            lambda group: _plain(group.of(quality)),
+            lambda baseline: _plain(baseline.of(quality)),
+        ),
         *[
             _Measure(
                 f"{comparison.quality} −\u00a0baseline",
-                lambda one: _difference(one.against(of, comparison.baselines[0])),
+                lambda group: _difference(group.against(quality, comparison.baselines[0])),
             )
             for _ in comparison.baselines[:1]
         ],
         *[_Measure(f"speed-up over {name}", partial(_speed_up, name=name)) for name in comparison.baselines],
         _Measure(
             "training time",
-            lambda one: _time(one.of(lambda arm: arm.seconds)),
-            lambda one: _time(one.of(lambda arm: arm.seconds if arm.ended is None else None, measured=True)),
+            lambda group: _time(group.of(lambda arm: arm.seconds)),
+            lambda baseline: _time(baseline.of(_whole_seconds, measured=True)),
         ),
         _Measure("efficiency", _efficiency),
         *([loss] if comparison.quality != "loss" else []),
@@ -81,28 +88,33 @@ def _measures(comparison: Comparison) -> list[_Measure]:
     ]
 
 
-def _rank(comparison: Comparison, estimate: Interval) -> float:
+def _whole_seconds(arm: Arm) -> float | None:
+    """Return an arm's training time unless it was ended early."""
+    return arm.seconds if arm.ended is None else None
+
+
+def _rank(comparison: SettingsComparison, estimate: Interval) -> float:
     if math.isnan(estimate.estimate):
         return math.inf
     return -estimate.estimate if comparison.quality == "accuracy" else estimate.estimate
 
 
-def _group(comparison: Comparison, group: Group, measures: list[_Measure]) -> Line:
+def _group(comparison: SettingsComparison, group: RunGroup, measures: list[_Measure]) -> TableRow:
     scheme = group.done[0].row.arms[0].name if group.done else ""
     whole = group.label if comparison.keys or not scheme else scheme
     words = [Cell(whole), *map(_setting, group.settings), Cell(scheme)]
     if group.done:
-        return Line((*words, *(measure.of_group(group) for measure in measures)))
+        return TableRow((*words, *(measure.of_group(group) for measure in measures)))
     status = Cell(group.runs[-1].row.status)
-    return Line((*words, status, *[NOTHING] * (len(measures) - 2), _seeds(group)))
+    return TableRow((*words, status, *[NOTHING] * (len(measures) - 2), _seeds(group)))
 
 
-def _baseline(comparison: Comparison, each: Baseline, measures: list[_Measure]) -> Line:
-    known = ["" if value == "any" else value for value in each.settings]
-    told = [place for place in comparison.told if known[place]]
-    where = f" ({label([comparison.keys[k] for k in told], [known[k] for k in told])})" if told else ""
-    words = [Cell(each.name + where), *map(_setting, each.settings), Cell(each.name)]
-    return Line((*words, *(measure.of_baseline(each) for measure in measures)), baseline=True)
+def _baseline(comparison: SettingsComparison, baseline: Baseline, measures: list[_Measure]) -> TableRow:
+    common = ["" if value == "any" else value for value in baseline.settings]
+    shown = [k for k in comparison.distinguishing if common[k]]
+    where = f" ({label([comparison.keys[k] for k in shown], [common[k] for k in shown])})" if shown else ""
+    words = [Cell(baseline.name + where), *map(_setting, baseline.settings), Cell(baseline.name)]
+    return TableRow((*words, *(measure.of_baseline(baseline) for measure in measures)), baseline=True)
 
 
 def _setting(text: str) -> Cell:
@@ -125,25 +137,25 @@ def _time(estimate: Interval) -> Cell:
     return _cell(seconds(estimate.estimate), plus_minus(estimate, seconds), estimate)
 
 
-def _speed_up(group: Group, name: str) -> Cell:
-    found = group.speed_up(name)
-    return _cell(group.mark(name) + times(found.estimate), between(found), found)
+def _speed_up(group: RunGroup, name: str) -> Cell:
+    estimate = group.speed_up(name)
+    return _cell(group.mark(name) + times(estimate.estimate), between(estimate), estimate)
 
 
-def _efficiency(group: Group) -> Cell:
+def _efficiency(group: RunGroup) -> Cell:
     value = group.of(lambda arm: arm.efficiency).estimate
     return NOTHING if math.isnan(value) else Cell(share(value), value=value)
 
 
-def _seeds(one: Group | Baseline) -> Cell:
-    return Cell(str(one.seeds), value=one.seeds)
+def _seeds(repeated: RunGroup | Baseline) -> Cell:
+    return Cell(str(repeated.seeds), value=repeated.seeds)
 
 
 def _cell(text: str, note: str, estimate: Interval) -> Cell:
     return NOTHING if math.isnan(estimate.estimate) else Cell(text, note, estimate.estimate)
 
 
-def _notes(comparison: Comparison) -> Iterator[str]:
+def _notes(comparison: SettingsComparison) -> Iterator[str]:
     if any(group.seeds > 1 for group in comparison.groups):
         yield "± and ranges: 95 % intervals over seeds (Student's t; of ratios on their logarithms); n: seeds"
     elif comparison.done:
@@ -161,7 +173,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield "Efficiency: the part of the workers' time in which they computed"
 
 
-def _doubts(comparison: Comparison) -> Iterator[str]:
+def _doubts(comparison: SettingsComparison) -> Iterator[str]:
     """Say what a busy machine did to the speed-ups."""
     if any("?" in group.mark(name) for group in comparison.groups for name in comparison.baselines):
         yield "? others had the cores for a part of the time: the ratio may be off"

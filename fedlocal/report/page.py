@@ -1,4 +1,4 @@
-"""The page: what there is to say, put into the template.
+"""The page: the contents of the report, put into its template.
 
 All of it goes through the template's escaping, and figures escape what they hold themselves. A policy in the
 page lets its own style sheet and script work and nothing else: neither what a run may have smuggled in, nor
@@ -12,18 +12,18 @@ from importlib.resources import files
 from typing import Any
 
 from fedlocal.report.answer import answer
-from fedlocal.report.common_settings import asked, environments
-from fedlocal.report.groups import Comparison
+from fedlocal.report.common_settings import environments, requested_settings
+from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.number_format import counted
 from fedlocal.report.problems import problems
-from fedlocal.report.recorded_run import Recorded
+from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.report.sections import sections
 from fedlocal.report.svg.element import clean
-from fedlocal.report.tables import Table
+from fedlocal.report.tables import ReportTable
 from fedlocal.results.formatting import duration, fixed
 
 
-def page(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> str:
+def page(comparison: SettingsComparison, table: ReportTable, runs: Sequence[RecordedRun]) -> str:
     """Return the page as HTML; the runs are listed in the order in which they come."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -41,7 +41,7 @@ def page(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> str:
     )
     style, script = text["page.css"], text["page.js"]
     return environment.from_string(text["page.html.j2"]).render(
-        **_said(comparison, table, runs),
+        **_contents(comparison, table, runs),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
@@ -50,7 +50,9 @@ def page(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> str:
     )
 
 
-def _said(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> Mapping[str, Any]:
+def _contents(
+    comparison: SettingsComparison, table: ReportTable, runs: Sequence[RecordedRun]
+) -> Mapping[str, Any]:
     labels = {run.name: group.label for group in comparison.groups for run in group.runs if run.config}
     return {
         "title": _title(comparison),
@@ -58,7 +60,7 @@ def _said(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> Map
         "table": table,
         "sections": sections(comparison),
         "problems": problems(runs),
-        "asked": asked(runs),
+        "requested": requested_settings(runs),
         "runs": [_line(comparison, run, labels.get(run.name, "")) for run in runs],
         "environments": environments(runs),
         "count": len(runs),
@@ -67,14 +69,14 @@ def _said(comparison: Comparison, table: Table, runs: Sequence[Recorded]) -> Map
     }
 
 
-def _title(comparison: Comparison) -> str:
+def _title(comparison: SettingsComparison) -> str:
     runs = comparison.runs
     if len(runs) == 1:
         return f"Run {runs[0].name}"
     return f"{counted(len(comparison.groups), 'setting')}, {counted(len(runs), 'run')}"
 
 
-def _line(comparison: Comparison, run: Recorded, label: str) -> Mapping[str, Any]:
+def _line(comparison: SettingsComparison, run: RecordedRun, label: str) -> Mapping[str, Any]:
     arm = run.main
     value = comparison.value(arm) if arm else None
     return {

@@ -1,28 +1,28 @@
-"""The runs that did not complete, by what ended them."""
+"""The runs that did not complete, by the reason that ended them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fedlocal.report.recorded_run import Recorded
+from fedlocal.report.recorded_run import RecordedRun
 
-UNSAID = {"interrupted": "ended by Ctrl-C or a signal"}
+DEFAULT_REASONS = {"interrupted": "ended by Ctrl-C or a signal"}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What ended some runs: their status, the reason, and the runs."""
+    """The status and the reason that ended some runs, and the runs."""
 
     status: str
     reason: str
-    runs: tuple[Recorded, ...]
+    runs: tuple[RecordedRun, ...]
 
 
-def problems(runs: Sequence[Recorded]) -> list[Problem]:
-    """Return what ended the runs that did not complete, each reason once."""
-    found: dict[tuple[str, str], list[Recorded]] = {}
+def problems(runs: Sequence[RecordedRun]) -> list[Problem]:
+    """Return the distinct reasons that ended runs, each with its runs."""
+    ended: dict[tuple[str, str], list[RecordedRun]] = {}
     for run in runs:
-        if run.row.status != "completed":
-            found.setdefault(
-                (run.row.status, run.row.error or UNSAID.get(run.row.status, "no reason is known")), []
-            ).append(run)
-    return [Problem(*what, tuple(which)) for what, which in found.items()]
+        status = run.row.status
+        if status != "completed":
+            reason = run.row.error or DEFAULT_REASONS.get(status, "no reason is known")
+            ended.setdefault((status, reason), []).append(run)
+    return [Problem(status, reason, tuple(members)) for (status, reason), members in ended.items()]

@@ -1,4 +1,4 @@
-"""What a run's folder holds, each part of it read on its own: what is missing or damaged leaves the rest."""
+"""A run as its folder records it; a part that is missing or damaged leaves the rest."""
 
 import logging
 from collections.abc import Mapping
@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 REPEAT = "seed"
 """Runs that differ in this alone are repeats of one another."""
 
-UNTOLD = ("hydra", *NEUTRAL)
-"""Keys that change nothing in what a run gives."""
+NEUTRAL_KEYS = ("hydra", *NEUTRAL)
+"""Keys of the configuration that change nothing in what a run gives."""
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One run.
+class RecordedRun:
+    """A run, as far as its folder can be read.
 
     Parameters
     ----------
     name : str
-        Tells it from the other runs of the report.
+        It tells the run from the other runs of the report.
     folder : Path
         Where it lies.
     row : SweepRow
-        How it ended.
+        Its summary: how it ended, and its arms.
     config : Mapping[str, str]
-        Its resolved configuration, by dotted keys, without those of `UNTOLD`; empty if it is lost.
+        Its resolved configuration, by dotted keys, without those of `NEUTRAL_KEYS`; empty if it is lost.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Recorded:
 
     @property
     def seed(self) -> str:
-        """What makes it differ from its repeats."""
+        """The seed, in which it differs from its repeats."""
         return self.config.get(REPEAT, "")
 
     @property
@@ -57,7 +57,7 @@ class Recorded:
 
     @property
     def baselines(self) -> tuple[Arm, ...]:
-        """What it is compared with, if it completed."""
+        """The arms that it is compared with, if it completed."""
         return self.row.arms[1:] if self.main else ()
 
     @cached_property
@@ -67,7 +67,7 @@ class Recorded:
 
     @cached_property
     def whole_history(self) -> History:
-        """The same with what each actor did, which takes long to read if there are many."""
+        """The rounds with what each actor did, which takes long to read if there are many actors."""
         return _history(self.folder, actors=True)
 
     def baseline_history(self, name: str) -> History:
@@ -76,22 +76,22 @@ class Recorded:
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:
-        """What it ran on; empty if it is lost."""
+        """The machine that it ran on; empty if it is lost."""
         return _json(self.folder / "environment.json")
 
     @cached_property
     def partition(self) -> Mapping[str, Any]:
-        """Who owned what; empty if it is lost, or the run of a fedlocal that did not write it."""
+        """The partition; empty if it is lost, or if an older fedlocal did not write it."""
         return _json(self.folder / "partition.json")
 
 
-def read(name: str, folder: Path) -> Recorded:
+def read(name: str, folder: Path) -> RecordedRun:
     """Read a run's folder as far as it can be read."""
-    return Recorded(name, folder, read_run(folder), _config(folder))
+    return RecordedRun(name, folder, read_run(folder), _config(folder))
 
 
 def _config(folder: Path) -> dict[str, str]:
-    """Read the configuration as it was resolved; of a run that failed before, as it was asked for."""
+    """Read the resolved configuration, or the unresolved one of a run that failed too early."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -105,7 +105,7 @@ def _config(folder: Path) -> dict[str, str]:
             continue
         if isinstance(stored, dict):
             flat = flatten(with_public_addresses(stored)).items()
-            return {key: value for key, value in flat if key.partition(".")[0] not in UNTOLD}
+            return {key: value for key, value in flat if key.partition(".")[0] not in NEUTRAL_KEYS}
     return {}
 
 

@@ -9,7 +9,7 @@ from fedlocal.report.comparison_table import comparison_table
 from fedlocal.report.groups import compare
 from fedlocal.report.markdown import markdown
 from fedlocal.report.page import page
-from fedlocal.report.recorded_run import Recorded, read
+from fedlocal.report.recorded_run import RecordedRun, read
 from fedlocal.report.run_discovery import find_runs
 from fedlocal.report.svg.element import clean
 from fedlocal.report.sweep_table import comparison_csv
@@ -19,7 +19,7 @@ from fedlocal.results.runs import SweepRow
 logger = logging.getLogger(__name__)
 
 
-def write_report(folders: Sequence[Path], place: Path) -> Path:
+def write_report(folders: Sequence[Path], folder: Path) -> Path:
     """Write ``report.html``, ``comparison.csv`` and ``comparison.md`` over runs, from their folders alone.
 
     Parameters
@@ -27,7 +27,7 @@ def write_report(folders: Sequence[Path], place: Path) -> Path:
     folders : sequence of Path
         Runs, sweeps, or folders of these. A run that failed, was interrupted or still goes on is part of the
         report as far as it got.
-    place : Path
+    folder : Path
         An existing folder for the files.
 
     Returns
@@ -40,19 +40,19 @@ def write_report(folders: Sequence[Path], place: Path) -> Path:
     ResultsError
         If a folder is missing or has no runs, no run in them can be read, or a file cannot be written.
     """
-    runs = [read(name, folder) for name, folder in find_runs(folders).items()]
+    runs = [read(name, path) for name, path in find_runs(folders).items()]
     _check(runs)
     try:
         written = _files(runs)
     except Exception:  # noqa: BLE001 - whatever strange numbers one run has, the others are shown
         written = _files([_shown(run) for run in runs])
     for name, content in written.items():
-        with replacing(place / name) as stream:
+        with replacing(folder / name) as stream:
             stream.write(content.encode("utf-8", "replace"))
-    return place / "report.html"
+    return folder / "report.html"
 
 
-def _files(runs: Sequence[Recorded]) -> dict[str, str]:
+def _files(runs: Sequence[RecordedRun]) -> dict[str, str]:
     """Return the files of a report, by their names."""
     comparison = compare(runs)
     table = comparison_table(comparison)
@@ -63,18 +63,18 @@ def _files(runs: Sequence[Recorded]) -> dict[str, str]:
     }
 
 
-def _shown(run: Recorded) -> Recorded:
-    """Return a run as it is if it can be shown, or else as one that cannot."""
+def _shown(run: RecordedRun) -> RecordedRun:
+    """Return a run if it can be shown, or else an unreadable run in its place."""
     try:
         _files([run])
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:  # noqa: BLE001 - whatever strange numbers it has
         reason = f"cannot be shown: {type(error).__name__}: {error}"
         logger.warning("%s %s", run.folder, reason)
-        return Recorded(run.name, run.folder / "-", SweepRow(run.name, "unreadable", reason))
+        return RecordedRun(run.name, run.folder / "-", SweepRow(run.name, "unreadable", reason))
     return run
 
 
-def _check(runs: Sequence[Recorded]) -> None:
+def _check(runs: Sequence[RecordedRun]) -> None:
     """Refuse runs of which nothing is left that could be shown."""
     if any(run.row.status != "unreadable" or run.history.rounds for run in runs):
         return

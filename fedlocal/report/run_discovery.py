@@ -1,4 +1,4 @@
-"""Which folders below those that were named are runs."""
+"""The runs in folders, by their names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def find_runs(folders: Sequence[Path]) -> dict[str, Path]:
     ResultsError
         If a folder is missing, cannot be read, or has no run in it.
     """
-    found: dict[Path, str] = {}
+    names: dict[Path, str] = {}
     for folder in folders:
         runs = _runs_in(folder)
         if not runs:
@@ -28,11 +28,11 @@ def find_runs(folders: Sequence[Path]) -> dict[str, Path]:
                 f"{folder}: there is no run in it: expected a folder with {' or '.join(MARKS)}"
             )
         for run in runs:
-            found.setdefault(run.resolve(), _name(run, folder, alone=len(folders) == 1))
-    named: dict[str, Path] = {}
-    for path, name in found.items():
-        named[name if name not in named else str(path)] = path
-    return named
+            names.setdefault(run.resolve(), _name(run, folder, alone=len(folders) == 1))
+    by_name: dict[str, Path] = {}
+    for path, name in names.items():
+        by_name[name if name not in by_name else str(path)] = path
+    return by_name
 
 
 def _name(run: Path, folder: Path, *, alone: bool) -> str:

@@ -1,4 +1,4 @@
-"""A part of the page that shows figures."""
+"""A section of the page: figures, with what a reader must know of them."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Section:
     title : str
         Its heading.
     intro : str
-        What is to be known to read the figures.
+        What a reader must know of the figures.
     figures : tuple of Figure
         None where there is only a note.
     legend : tuple of tuple of str

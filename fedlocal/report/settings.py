@@ -1,22 +1,22 @@
-"""What differs between the configurations of runs, in as few and as short words as tell them apart."""
+"""The settings in which runs differ, in as few and as short words as tell them apart."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from fedlocal.report.recorded_run import REPEAT, Recorded
+from fedlocal.report.recorded_run import REPEAT, RecordedRun
 
 TARGET = "_target_"
 SCHEMES = "fedlocal.schemes"
 
 
 def differing_keys(configs: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the dotted keys whose values are not the same in all configurations, one without counting."""
+    """Return the dotted keys whose values are not the same in all configurations, a missing key included."""
     keys = dict.fromkeys(key for config in configs for key in config)
     return [key for key in keys if len({config.get(key) for config in configs}) > 1]
 
 
-def settings(runs: Sequence[Recorded]) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+def settings(runs: Sequence[RecordedRun]) -> tuple[list[str], dict[str, tuple[str, ...]]]:
     """Say how runs differ, but for their seeds.
 
     Where runs chose different options of a group, such as ``partition``, the group is one column, which also
@@ -29,16 +29,16 @@ def settings(runs: Sequence[Recorded]) -> tuple[list[str], dict[str, tuple[str, 
     values : dict of str to tuple of str
         By the names of the runs: a value for each column, empty where it is not known.
     """
-    known = [run for run in runs if run.config]
-    keys = [key for key in differing_keys([run.config for run in known]) if key != REPEAT]
-    groups = _groups(known, keys)
-    options = {group: _options(group, known) for group in groups}
-    arguments = {group: _arguments(group, options[group], known) for group in groups}
+    readable = [run for run in runs if run.config]
+    keys = [key for key in differing_keys([run.config for run in readable]) if key != REPEAT]
+    groups = _groups(readable, keys)
+    options = {group: _options(group, readable) for group in groups}
+    arguments = {group: _arguments(group, options[group], readable) for group in groups}
     typed = dict.fromkeys(key for run in runs for key in run.row.overrides)
     columns = list(dict.fromkeys(_column(key, groups) for key in keys))
     columns = [*(key for key in typed if key in columns), *(key for key in columns if key not in typed)]
 
-    def value(run: Recorded, column: str) -> str:
+    def value(run: RecordedRun, column: str) -> str:
         if column not in groups:
             return run.config.get(column, "")
         option = options[column].get(run.name, "")
@@ -48,12 +48,12 @@ def settings(runs: Sequence[Recorded]) -> tuple[list[str], dict[str, tuple[str, 
     return columns, {run.name: tuple(value(run, column) for column in columns) for run in runs}
 
 
-def telling(values: Sequence[tuple[str, ...]]) -> list[int]:
-    """Return the columns that tell settings apart: not those whose value follows from that of another one.
+def distinguishing_columns(values: Sequence[tuple[str, ...]]) -> list[int]:
+    """Return the columns that tell settings apart, without those that follow from another column.
 
     Examples
     --------
-    >>> telling([("digits", "20", "2"), ("mnist", "5", "2"), ("mnist", "5", "4")])
+    >>> distinguishing_columns([("digits", "20", "2"), ("mnist", "5", "2"), ("mnist", "5", "4")])
     [0, 2]
     """
     kept = list(range(len(values[0]) if values else 0))
@@ -64,11 +64,11 @@ def telling(values: Sequence[tuple[str, ...]]) -> list[int]:
 
 
 def _follows(column: int, other: int, values: Sequence[tuple[str, ...]]) -> bool:
-    return len({each[other] for each in values}) == len({(each[other], each[column]) for each in values})
+    return len({row[other] for row in values}) == len({(row[other], row[column]) for row in values})
 
 
 def label(keys: Sequence[str], values: Sequence[str]) -> str:
-    """Name a setting by what makes it differ; the last word of a key is enough where there is but one such.
+    """Name a setting by its values; of a key the last word is enough unless two keys have the same.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def label(keys: Sequence[str], values: Sequence[str]) -> str:
     )
 
 
-def _groups(runs: Sequence[Recorded], keys: Sequence[str]) -> list[str]:
+def _groups(runs: Sequence[RecordedRun], keys: Sequence[str]) -> list[str]:
     """Return the groups of which runs chose different options: with other targets, or by other names."""
     targets = dict.fromkeys(key for run in runs for key in run.config if key.endswith(f".{TARGET}"))
     groups = [key.removesuffix(f".{TARGET}") for key in targets]
@@ -101,13 +101,13 @@ def _column(key: str, groups: Sequence[str]) -> str:
     return next((group for group in groups if key.startswith(f"{group}.")), key)
 
 
-def _typed(run: Recorded, group: str) -> str:
+def _typed(run: RecordedRun, group: str) -> str:
     """Return the name of a group's option if it was typed."""
     name = run.row.overrides.get(group, "")
     return "" if name == "removed" else name
 
 
-def _options(group: str, runs: Sequence[Recorded]) -> dict[str, str]:
+def _options(group: str, runs: Sequence[RecordedRun]) -> dict[str, str]:
     """Name each run's option as it was typed, for it or for another run with the same, or by its target."""
     same = {_frozen(run, group): _typed(run, group) for run in runs if _typed(run, group)}
     return {
@@ -124,15 +124,15 @@ def _option(target: str) -> str:
     return (re.sub(r"\B([A-Z])", r"_\1", name) if room == SCHEMES else name).lower()
 
 
-def _within(run: Recorded, group: str) -> dict[str, str]:
+def _within(run: RecordedRun, group: str) -> dict[str, str]:
     return {key: value for key, value in run.config.items() if key.startswith(f"{group}.")}
 
 
-def _frozen(run: Recorded, group: str) -> frozenset[tuple[str, str]]:
+def _frozen(run: RecordedRun, group: str) -> frozenset[tuple[str, str]]:
     return frozenset(_within(run, group).items())
 
 
-def _arguments(group: str, options: Mapping[str, str], runs: Sequence[Recorded]) -> dict[str, list[str]]:
+def _arguments(group: str, options: Mapping[str, str], runs: Sequence[RecordedRun]) -> dict[str, list[str]]:
     """Return for each option of a group the keys that differ between the runs which have it."""
     by_option: dict[str, list[Mapping[str, str]]] = {}
     for run in runs:

@@ -1,4 +1,4 @@
-"""The one table and the one figure over the runs of a sweep."""
+"""The table and the figure over the runs of a sweep."""
 
 import csv
 import io
@@ -32,8 +32,7 @@ def sweep_table(rows: Sequence[SweepRow], title: str | None = None) -> "Table":
     Returns
     -------
     rich.table.Table
-        Of the overrides only those that differ between runs are columns. `sweep_notes` says what is to be
-        known to read it.
+        Of the overrides only those that differ between runs are columns. `sweep_notes` says how to read it.
     """
     from rich.text import Text
 
@@ -74,8 +73,8 @@ def _results(row: SweepRow, baselines: Sequence[str], *, accurate: bool) -> list
     if arm is None:
         return [row.status, *["-"] * (1 + len(baselines))]
     quality = arm.accuracy if accurate else arm.loss
-    others = {each.name: about(each.speed_up, each) for each in row.arms[1:]}
-    return [fixed(quality), duration(arm.seconds), *(others.get(name, "-") for name in baselines)]
+    speed_ups = {baseline.name: about(baseline.speed_up, baseline) for baseline in row.arms[1:]}
+    return [fixed(quality), duration(arm.seconds), *(speed_ups.get(name, "-") for name in baselines)]
 
 
 def write_sweep(folder: Path) -> list[SweepRow]:
@@ -112,7 +111,7 @@ def write_sweep(folder: Path) -> list[SweepRow]:
 def comparison_csv(rows: Sequence[SweepRow]) -> str:
     """Return runs as CSV: one line a run and arm, a line without an arm for a run that has none."""
     keys = list(dict.fromkeys(key for row in rows for key in row.overrides))
-    results = [f"arm_{each.name}" if each.name == "name" else each.name for each in fields(Arm)]
+    results = [f"arm_{field.name}" if field.name == "name" else field.name for field in fields(Arm)]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_cells(["run", "status", "error", "rounds_done", "duration", "hash", *keys, *results]))

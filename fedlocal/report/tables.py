@@ -1,4 +1,4 @@
-"""A table before it is written: what it holds, in any form."""
+"""A table of the report, in a form that is neither HTML nor Markdown."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ Direction = Literal["ascending", "descending"]
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column.
 
     Parameters
@@ -25,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table.
+    """A cell of a table.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Cell:
     note : str
         Its interval, in smaller type.
     value : float or None
-        What it is sorted by; without one it is sorted as text.
+        The cell is sorted by this number, or as text where there is none.
     """
 
     text: str
@@ -43,28 +43,28 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line, with a cell for each column; the baselines' are marked."""
+class TableRow:
+    """A row, with a cell for each column; the baselines' are marked."""
 
     cells: tuple[Cell, ...]
     baseline: bool = False
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table, and what is to be known to read it.
+class ReportTable:
+    """A table, and what a reader must know of it.
 
     Parameters
     ----------
-    columns, lines : tuple
-        A line has a cell for each column.
+    columns, rows : tuple
+        A row has a cell for each column.
     notes : tuple of str
         Sentences.
     sorted : {"ascending", "descending"}
         How the first column of numbers is ordered.
     """
 
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    columns: tuple[TableColumn, ...]
+    rows: tuple[TableRow, ...]
     notes: tuple[str, ...]
     sorted: Direction

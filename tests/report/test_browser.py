@@ -72,23 +72,23 @@ def browser() -> Iterator["Browser"]:
 def opened(browser: "Browser", nasty: Path) -> Iterator[Any]:
     """Open the report of runs with nasty words; nothing may be said on the console, or asked of a network."""
     address = write_report([nasty], nasty).as_uri()
-    said: list[str] = []
+    messages: list[str] = []
     pages = []
 
     def open_page(width: int = 1280, scheme: str = "light") -> "Page":
         page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
         pages.append(page)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: said.append(request.url) if request.url != address else None)
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("dialog", lambda dialog: messages.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: messages.append(request.url) if request.url != address else None)
         page.goto(address)
         return page
 
     yield open_page
     for page in pages:
         page.close()
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

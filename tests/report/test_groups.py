@@ -6,16 +6,16 @@ import pytest
 
 from fedlocal.report.answer import answer
 from fedlocal.report.comparison_table import comparison_table
-from fedlocal.report.groups import Comparison, compare
+from fedlocal.report.groups import SettingsComparison, compare
 from fedlocal.report.markdown import markdown
-from fedlocal.report.recorded_run import Recorded
+from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.results.arm import Arm
 from fedlocal.results.runs import SweepRow
 
 BASE = "sequential, 1 thread"
 
 
-def recorded(name: str, accuracy: float | None, *, base: float = 0.9, **config: str) -> Recorded:
+def recorded(name: str, accuracy: float | None, *, base: float = 0.9, **config: str) -> RecordedRun:
     arms = (
         Arm("federated", accuracy, 0.1, 2.0, efficiency=0.7),
         Arm(BASE, base, 0.1, 4.0, speed_up=2.0),
@@ -23,25 +23,27 @@ def recorded(name: str, accuracy: float | None, *, base: float = 0.9, **config: 
     row = SweepRow(
         name, "completed", arms=arms, hash="ab" * 32, hashes={BASE: f"base of {config.get('seed')}"}
     )
-    return Recorded(name, Path(name), row, config)
+    return RecordedRun(name, Path(name), row, config)
 
 
 @pytest.fixture
-def comparison() -> Comparison:
+def comparison() -> SettingsComparison:
     values = {("2", "0"): 0.80, ("2", "1"): 0.82, ("4", "0"): 0.90, ("4", "1"): 0.93, ("10", "0"): 0.85}
     runs = [
         recorded(f"{actors}/{seed}", value, actors=actors, seed=seed)
         for (actors, seed), value in values.items()
     ]
     failed = SweepRow("bad", "failed", "no luck")
-    return compare([*runs, Recorded("bad", Path("bad"), failed, {"actors": "99", "seed": "0"})])
+    return compare([*runs, RecordedRun("bad", Path("bad"), failed, {"actors": "99", "seed": "0"})])
 
 
-def texts(comparison: Comparison) -> list[list[str]]:
-    return [[cell.text for cell in line.cells] for line in comparison_table(comparison).lines]
+def texts(comparison: SettingsComparison) -> list[list[str]]:
+    return [[cell.text for cell in row.cells] for row in comparison_table(comparison).rows]
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_setting_the_best_first(comparison: Comparison) -> None:
+def test_runs_that_differ_in_their_seed_alone_are_one_setting_the_best_first(
+    comparison: SettingsComparison,
+) -> None:
     assert [group.label for group in comparison.groups] == ["actors=4", "actors=10", "actors=2", "actors=99"]
     assert [group.seeds for group in comparison.groups] == [2, 1, 2, 0]
 
@@ -60,23 +62,23 @@ def test_differences_from_the_baseline_are_taken_seed_by_seed() -> None:
     assert (interval.estimate, interval.high - interval.low) == pytest.approx((-0.1, 0.0))
 
 
-def test_a_baseline_that_settings_have_in_common_is_one_line(comparison: Comparison) -> None:
+def test_a_baseline_that_settings_have_in_common_is_one_line(comparison: SettingsComparison) -> None:
     table = comparison_table(comparison)
-    (baseline,) = [line for line in table.lines if line.baseline]
+    (baseline,) = [row for row in table.rows if row.baseline]
     assert [cell.text for cell in baseline.cells][:4] == [BASE, "any", BASE, "0.9000"]
     assert table.sorted == "descending"
 
 
-def test_a_failed_setting_is_the_last_line(comparison: Comparison) -> None:
+def test_a_failed_setting_is_the_last_line(comparison: SettingsComparison) -> None:
     assert texts(comparison)[-1][:4] == ["actors=99", "99", "", "failed"]
 
 
-def test_the_answer_names_the_best_and_how_sure_that_is(comparison: Comparison) -> None:
-    said = answer(comparison)
-    assert said.sentence.startswith("actors=4 did best of 3 settings: accuracy 0.9150 ± ")
-    assert f"1.5 percentage points above {BASE} (0.9000)" in said.sentence
-    assert "lead over the other setting" in said.caution  # one of the others has one seed only
-    assert [(fact.name, fact.value) for fact in said.facts][-1] == ("runs completed", "5 of 6")
+def test_the_answer_names_the_best_and_how_sure_that_is(comparison: SettingsComparison) -> None:
+    summary = answer(comparison)
+    assert summary.sentence.startswith("actors=4 did best of 3 settings: accuracy 0.9150 ± ")
+    assert f"1.5 percentage points above {BASE} (0.9000)" in summary.sentence
+    assert "lead over the other setting" in summary.caution  # one of the others has one seed only
+    assert [(fact.name, fact.value) for fact in summary.facts][-1] == ("runs completed", "5 of 6")
 
 
 def test_a_time_that_was_not_measured_side_by_side_is_marked() -> None:
@@ -88,7 +90,7 @@ def test_a_time_that_was_not_measured_side_by_side_is_marked() -> None:
 
 
 def test_a_ratio_from_a_busy_machine_is_marked_or_left_out() -> None:
-    def at(contention: float) -> Comparison:
+    def at(contention: float) -> SettingsComparison:
         run = recorded("0", 0.9, seed="0")
         main, baseline = run.row.arms
         arms = main, replace(baseline, contention=contention)
@@ -112,8 +114,8 @@ def test_a_baseline_that_was_ended_has_no_training_time_and_a_note() -> None:
 
 
 def test_a_regression_is_ranked_by_its_loss() -> None:
-    def lossy(name: str, loss: float) -> Recorded:
-        return Recorded(
+    def lossy(name: str, loss: float) -> RecordedRun:
+        return RecordedRun(
             name, Path(name), SweepRow(name, "completed", arms=(Arm("local", None, loss, 1.0),)), {"k": name}
         )
 
@@ -123,9 +125,9 @@ def test_a_regression_is_ranked_by_its_loss() -> None:
 
 
 def test_real_valued_targets_are_ranked_in_their_own_units_where_they_were_scaled() -> None:
-    def scaled(name: str, loss: float, rmse: float) -> Recorded:
+    def scaled(name: str, loss: float, rmse: float) -> RecordedRun:
         arm = Arm("local", None, loss, 1.0, rmse=rmse)
-        return Recorded(name, Path(name), SweepRow(name, "completed", arms=(arm,)), {"k": name})
+        return RecordedRun(name, Path(name), SweepRow(name, "completed", arms=(arm,)), {"k": name})
 
     comparison = compare([scaled("a", 0.1, 30.0), scaled("b", 0.2, 20.0)])
     assert (comparison.quality, [group.settings[0] for group in comparison.groups]) == ("rmse", ["b", "a"])

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from fedlocal.config.neutral_options import NEUTRAL
-from fedlocal.report.recorded_run import Recorded, read
+from fedlocal.report.recorded_run import RecordedRun, read
 from fedlocal.report.settings import settings
 from fedlocal.results.runs import SweepRow, parse_overrides
 
 
-def recorded(name: str, overrides: str, **config: str) -> Recorded:
+def recorded(name: str, overrides: str, **config: str) -> RecordedRun:
     dotted = {key.replace("__", "."): value for key, value in config.items()}
-    return Recorded(
+    return RecordedRun(
         name, Path(name), SweepRow(name, "completed", overrides=parse_overrides(overrides.split())), dotted
     )
 

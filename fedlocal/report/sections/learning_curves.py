@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fedlocal.report.groups import Comparison, Group
+from fedlocal.report.groups import RunGroup, SettingsComparison
 from fedlocal.report.number_format import counted, listed
 from fedlocal.report.section import Section
 from fedlocal.report.svg.element import Figure
-from fedlocal.report.svg.lines import COLOURS, Line, lines
+from fedlocal.report.svg.lines import COLOURS, PlotLine, lines
 from fedlocal.results.history import History
 from fedlocal.results.intervals import mean
 
@@ -17,7 +17,7 @@ MOST_BANDS = 4  # more would hide one another
 MOST_POINTS = 150
 
 
-def learning(comparison: Comparison) -> Section | None:
+def learning(comparison: SettingsComparison) -> Section | None:
     """Draw accuracy and loss on the test set, round by round."""
     groups = comparison.done or [
         group for group in comparison.groups if any(run.history.rounds for run in group.runs)
@@ -27,35 +27,35 @@ def learning(comparison: Comparison) -> Section | None:
     ]
     if not figures:
         return None
-    named, others = groups[:COLOURS], groups[COLOURS:]
-    legend = [(f"s{index}", _name(group)) for index, group in enumerate(named)]
-    legend += [("other", f"{counted(len(others), 'other setting')}")] if others else []
+    coloured, uncoloured = groups[:COLOURS], groups[COLOURS:]
+    legend = [(f"s{index}", _name(group)) for index, group in enumerate(coloured)]
+    legend += [("other", f"{counted(len(uncoloured), 'other setting')}")] if uncoloured else []
     base = comparison.baselines[:1] if _baseline(groups, comparison.baselines, "loss") else ()
     legend += [("base", name) for name in base]
     intro = "On the test set, after each round that was evaluated."
     if _repeated(groups):
-        bands = ", bands their 95 % intervals, cut off at the edge" if len(named) <= MOST_BANDS else ""
+        bands = ", bands their 95 % intervals, cut off at the edge" if len(coloured) <= MOST_BANDS else ""
         intro += f" Lines are means over seeds{bands}."
-    intro += f" The {COLOURS} best settings have colours." if others else ""
-    left = len(others) - MOST_OTHERS
+    intro += f" The {COLOURS} best settings have colours." if uncoloured else ""
+    left = len(uncoloured) - MOST_OTHERS
     note = f"{counted(left, 'further setting')} not drawn." if left > 0 else ""
     return Section("learning", "Learning curves", intro, tuple(figures), tuple(legend), note=note)
 
 
-def _name(group: Group) -> str:
+def _name(group: RunGroup) -> str:
     return group.label if group.done else f"{group.label} ({group.runs[0].row.status})"
 
 
-def _repeated(groups: Sequence[Group]) -> bool:
+def _repeated(groups: Sequence[RunGroup]) -> bool:
     return any(group.seeds > 1 for group in groups)
 
 
-def _figure(comparison: Comparison, groups: Sequence[Group], metric: str) -> Figure | None:
+def _figure(comparison: SettingsComparison, groups: Sequence[RunGroup], metric: str) -> Figure | None:
     drawn = [
-        found
+        line
         for index, group in enumerate(groups[: COLOURS + MOST_OTHERS])
         if (
-            found := _line(
+            line := _line(
                 [run.history for run in group.done or group.runs], metric, _name(group), _style(index)
             )
         )
@@ -73,36 +73,37 @@ def _style(index: int) -> str:
     return f"s{index}" if index < COLOURS else "other"
 
 
-def _bare(one: Line) -> Line:
-    return replace(one, low=(), high=())
+def _bare(line: PlotLine) -> PlotLine:
+    return replace(line, low=(), high=())
 
 
-def _described(drawn: Sequence[Line], metric: str) -> str:
-    ends = [f"{each.label}: {each.y[-1]:.4g}" for each in drawn if each.style != "other"]
+def _described(drawn: Sequence[PlotLine], metric: str) -> str:
+    ends = [f"{line.label}: {line.y[-1]:.4g}" for line in drawn if line.style != "other"]
     return f"{metric} against the round; at the end {listed(ends)}."
 
 
-def _baseline(groups: Sequence[Group], names: Sequence[str], metric: str) -> Line | None:
+def _baseline(groups: Sequence[RunGroup], names: Sequence[str], metric: str) -> PlotLine | None:
     """Return the baseline of the best setting."""
     runs = groups[0].done if groups and names else []
     return _line([run.baseline_history(names[0]) for run in runs], metric, names[0], "base") if runs else None
 
 
-def _line(histories: Sequence[History], metric: str, label: str, style: str) -> Line | None:
+def _line(histories: Sequence[History], metric: str, label: str, style: str) -> PlotLine | None:
     """Return the mean over histories with its interval, where all that have the metric have the round."""
-    found: dict[int, list[float]] = {}
-    series = [each.series(metric) for each in histories]
+    by_round: dict[int, list[float]] = {}
+    series = [history.series(metric) for history in histories]
     whole = sum(1 for numbers, _ in series if numbers)
     for numbers, values in series:
         for number, value in zip(numbers, values, strict=True):
-            found.setdefault(number, []).append(value)
-    xs = [number for number in sorted(found) if len(found[number]) == whole]
+            by_round.setdefault(number, []).append(value)
+    xs = [number for number in sorted(by_round) if len(by_round[number]) == whole]
     if not xs:
         return None
     step = -(-len(xs) // MOST_POINTS)
     xs = xs[::-step][::-1]  # the last one stays
-    means = [mean([value for value in found[number] if math.isfinite(value)]) for number in xs]
-    ys = [each.estimate for each in means]
+    means = [mean([value for value in by_round[number] if math.isfinite(value)]) for number in xs]
+    ys = [interval.estimate for interval in means]
     if whole < 2 or style in ("other", "base"):
-        return Line(label, style, xs, ys)
-    return Line(label, style, xs, ys, [each.low for each in means], [each.high for each in means])
+        return PlotLine(label, style, xs, ys)
+    lows, highs = [interval.low for interval in means], [interval.high for interval in means]
+    return PlotLine(label, style, xs, ys, lows, highs)

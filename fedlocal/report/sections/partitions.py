@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fedlocal.report.groups import Comparison
+from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.number_format import counted
-from fedlocal.report.recorded_run import Recorded
+from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.report.section import Section
 from fedlocal.report.svg.element import Figure
 from fedlocal.report.svg.heat import MOST_ROWS, heat_map, spread
@@ -21,9 +21,9 @@ SHARES = (
 )
 
 
-def partitions(comparison: Comparison) -> Section | None:
-    """Draw each distinct partition once, of the first seed that has it."""
-    distinct: dict[str, tuple[str, Recorded]] = {}
+def partitions(comparison: SettingsComparison) -> Section | None:
+    """Draw the distinct partitions, of the first seed that has them."""
+    distinct: dict[str, tuple[str, RecordedRun]] = {}
     missing = 0
     for group in comparison.groups:
         run = next((run for run in group.runs if run.partition), None)
@@ -41,7 +41,7 @@ def partitions(comparison: Comparison) -> Section | None:
     )
 
 
-def _intro(comparison: Comparison) -> str:
+def _intro(comparison: SettingsComparison) -> str:
     intro = "Each line is an actor; the bars at the right: how many rows it owns."
     seeded = any(len({run.seed for run in group.runs}) > 1 for group in comparison.groups)
     return f"{intro} Of several seeds the first is shown." if seeded else intro
@@ -56,8 +56,8 @@ def _note(left: int, missing: int) -> str:
     return " ".join(notes)
 
 
-def _figure(name: str, run: Recorded) -> Figure | None:
-    """Draw a partition; None where its file is not what it should be."""
+def _figure(name: str, run: RecordedRun) -> Figure | None:
+    """Draw a partition; None where its file is damaged."""
     try:
         return _drawn(name, run.partition)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError):
@@ -65,8 +65,8 @@ def _figure(name: str, run: Recorded) -> Figure | None:
 
 
 def _drawn(name: str, stored: Mapping[str, Any]) -> Figure:
-    actors, sizes = [int(each) for each in stored["shown"]], [float(each) for each in stored["sizes"]]
-    least, _, middle, _, most = (float(each) for each in stored["size_quantiles"])
+    actors, sizes = [int(actor) for actor in stored["shown"]], [float(size) for size in stored["sizes"]]
+    least, _, middle, _, most = (float(size) for size in stored["size_quantiles"])
     words = f"{int(stored['actors'])} actors with {least:g} to {most:g} rows, {middle:g} in the middle"
     title = name
     drawn = min(len(actors), MOST_ROWS)
@@ -75,7 +75,7 @@ def _drawn(name: str, stored: Mapping[str, Any]) -> Figure:
     if not len(actors) == len(sizes) == len(stored.get("counts", stored.get("quantiles"))):
         raise ValueError("lines are missing")
     if "quantiles" in stored:
-        quantiles = [[float(each) for each in line] for line in stored["quantiles"]]
+        quantiles = [[float(value) for value in line] for line in stored["quantiles"]]
         return spread(quantiles, actors, sizes, title, f"The spread of the targets; {words}.")
-    counts = [[float(each) for each in line] for line in stored["counts"]]
-    return heat_map(counts, actors, [str(each) for each in stored["classes"]], sizes, title, f"{words}.")
+    counts = [[float(count) for count in line] for line in stored["counts"]]
+    return heat_map(counts, actors, [str(name) for name in stored["classes"]], sizes, title, f"{words}.")

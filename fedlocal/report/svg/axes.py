@@ -13,14 +13,14 @@ HEIGHT = 230.0
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps values to places.
+    """Maps values to positions.
 
     Parameters
     ----------
     low, high : float
         The values at its ends, `high` above `low`.
     start, end : float
-        Their places.
+        Their positions.
     log : bool
         Whether equal factors are equally far apart; then `low` is above 0.
     """
@@ -32,7 +32,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value."""
+        """Return the position of a value."""
         low, high, value = (map(math.log, (self.low, self.high, value)) if self.log
                             else (self.low, self.high, value))  # fmt: skip
         return self.start + (self.end - self.start) * (value - low) / (high - low)
@@ -59,13 +59,15 @@ def round_step(least: float) -> float:
 
 
 def _powers(low: float, high: float, most: int) -> list[float]:
-    found = [
+    powers = [
         digit * 10.0**power
         for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for digit in ((1, 2, 5) if high / low < 10**most else (1,))
         if low * (1 - 1e-9) <= digit * 10.0**power <= high * (1 + 1e-9)
     ]
-    return found if len(found) <= 2 * most else [value for value in found if math.log10(value).is_integer()]
+    if len(powers) <= 2 * most:
+        return powers
+    return [value for value in powers if math.log10(value).is_integer()]
 
 
 def padded(values: Sequence[float], *, zero: bool = False) -> tuple[float, float]:
@@ -97,7 +99,7 @@ def number(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Frame:
+class PlotFrame:
     """Two axes with their names; without names for its ticks the horizontal one has whole numbers."""
 
     x: Scale
@@ -131,7 +133,7 @@ class Frame:
 def frame(
     xs: tuple[float, float], ys: tuple[float, float], x_name: str, y_name: str, *, log: bool = False,
     x_ticks: Sequence[tuple[float, str]] = (),
-) -> Frame:  # fmt: skip
+) -> PlotFrame:  # fmt: skip
     """Return a frame of the usual size around ranges of values."""
     x = Scale(*xs, LEFT, WIDTH - RIGHT)
-    return Frame(x, Scale(*ys, HEIGHT - BOTTOM, TOP, log), x_name, y_name, x_ticks)
+    return PlotFrame(x, Scale(*ys, HEIGHT - BOTTOM, TOP, log), x_name, y_name, x_ticks)

@@ -39,10 +39,10 @@ def text(
     content: str, x: float, y: float, class_: str, *, title: str | None = None, upright: bool = False
 ) -> Element:
     """Return a line of text, perhaps turned upwards; `title` is shown when one points at it."""
-    place: dict[str, float | str] = {"x": x, "y": y}
+    position: dict[str, float | str] = {"x": x, "y": y}
     if upright:
-        place = {"transform": f"translate({_text(x)} {_text(y)}) rotate(-90)"}
-    return element("text", content, element("title", title) if title else None, class_=class_, **place)
+        position = {"transform": f"translate({_text(x)} {_text(y)}) rotate(-90)"}
+    return element("text", content, element("title", title) if title else None, class_=class_, **position)
 
 
 def rect(
@@ -88,7 +88,7 @@ def in_two(name: str, width: float) -> list[str]:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure.
+    """A figure of the page.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Figure:
 def clean(value: str) -> str:
     """Return text without the control characters and lone surrogates that no page may hold."""
     whole = value.encode("utf-8", "replace").decode()
-    return "".join(each if (each >= " " and each != "\x7f") or each in "\n\t" else "\ufffd" for each in whole)
+    return "".join(char if (char >= " " and char != "\x7f") or char in "\n\t" else "\ufffd" for char in whole)
 
 
 def _text(value: float | str) -> str:

@@ -1,4 +1,4 @@
-"""Who owns what: shares of the labels, or the spread of the targets, one line an actor."""
+"""Partitions, a line for each actor: shares of the labels, or the spread of the targets."""
 
 import math
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def spread(
     Parameters
     ----------
     quantiles : sequence of sequence of float
-        Five for each actor, ascending; NaN of one that owns nothing.
+        Five for each actor, ascending; NaN of an actor that owns nothing.
     actors, sizes : sequence
         As in `heat_map`.
     title, description : str
@@ -90,10 +90,10 @@ def spread(
     height = 17.0 if len(lines) <= FEW_LINES else 8.0
     bottom, ticks = len(lines) * height, scale.ticks(6)
     content = [element("path", d="".join(f"M{scale(x):.1f} 0V{bottom:.1f}" for x in ticks), class_="grid")]
-    for place, row in enumerate(lines):
+    for position, row in enumerate(lines):
         if all(map(math.isfinite, quantiles[row])):
             content += _spread_of(
-                [scale(value) for value in quantiles[row]], place * height + height / 2, height
+                [scale(value) for value in quantiles[row]], position * height + height / 2, height
             )
     content += _actors([actors[row] for row in lines], height)
     content += _bars([sizes[row] for row in lines], height)
@@ -105,8 +105,8 @@ def spread(
     return Figure(title, description, bottom + 34, tuple(content))
 
 
-def _spread_of(places: Sequence[float], y: float, height: float) -> list[Element]:
-    low, lower, middle, upper, high = places
+def _spread_of(positions: Sequence[float], y: float, height: float) -> list[Element]:
+    low, lower, middle, upper, high = positions
     half = height * 0.3
     return [
         element("path", d=f"M{low:.1f} {y:.1f}H{high:.1f}", class_="bar s0"),

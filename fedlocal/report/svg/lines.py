@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from fedlocal.report.svg.axes import HEIGHT, Frame, frame, padded, reach
+from fedlocal.report.svg.axes import HEIGHT, PlotFrame, frame, padded, reach
 from fedlocal.report.svg.element import Figure, element, line, path
 
 COLOURS = 7
@@ -16,8 +16,8 @@ WIDE_RANGE = 50.0
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line.
+class PlotLine:
+    """A line of a plot.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Line:
 
 
 def lines(
-    drawn: Sequence[Line],
+    drawn: Sequence[PlotLine],
     title: str,
     description: str,
     names: tuple[str, str],
@@ -55,7 +55,7 @@ def lines(
 
     Parameters
     ----------
-    drawn : sequence of Line
+    drawn : sequence of PlotLine
         The most important first; it is drawn on top.
     title, description : str
         In words.
@@ -75,25 +75,25 @@ def lines(
     ends = _ends(drawn, marked=marked) + ([dotted] if dotted is not None else [])
     wide = log and min(ends, default=0) > 0 and max(ends) / min(ends) > WIDE_RANGE
     ys = (min(ends) / 1.2, max(ends) * 1.2) if wide else padded(ends, zero=zero)
-    xs = [value for each in drawn for value in each.x]
+    xs = [value for curve in drawn for value in curve.x]
     around = frame(_apart(xs, marked=marked), ys, *names, log=wide, x_ticks=x_ticks)
     content: list[Element] = around.drawn()
     if dotted is not None:
         y = around.y(dotted)
         content.append(element("path", d=f"M{around.x.start:.1f} {y:.1f}H{around.x.end:.1f}", class_="even"))
-    for each in reversed(drawn):
-        content += _with_bars(each, around) if marked else _with_band(each, around)
-    legend = tuple((each.style, each.label) for each in drawn) if marked and len(drawn) > 1 else ()
+    for curve in reversed(drawn):
+        content += _with_bars(curve, around) if marked else _with_band(curve, around)
+    legend = tuple((curve.style, curve.label) for curve in drawn) if marked and len(drawn) > 1 else ()
     return Figure(title, description, HEIGHT, tuple(content), legend)
 
 
-def _ends(drawn: Sequence[Line], *, marked: bool) -> list[float]:
+def _ends(drawn: Sequence[PlotLine], *, marked: bool) -> list[float]:
     """Return what the axis must reach: all points, and bars (not bands) that do not dwarf them."""
-    points = [value for each in drawn for value in each.y if math.isfinite(value)]
+    points = [value for curve in drawn for value in curve.y if math.isfinite(value)]
     if not marked:
         return points
     room = reach(points)
-    bars = [value for each in drawn for value in (*each.low, *each.high) if room[0] <= value <= room[1]]
+    bars = [value for curve in drawn for value in (*curve.low, *curve.high) if room[0] <= value <= room[1]]
     return [*points, *bars]
 
 
@@ -103,7 +103,7 @@ def _apart(xs: Sequence[float], *, marked: bool) -> tuple[float, float]:
     return (low - room, high + room) if high > low else (low - 0.5, high + 0.5)
 
 
-def _places(xs: Sequence[float], ys: Sequence[float], around: Frame) -> list[tuple[float, float]]:
+def _positions(xs: Sequence[float], ys: Sequence[float], around: PlotFrame) -> list[tuple[float, float]]:
     low, high = sorted((around.y.low, around.y.high))
     return [
         (around.x(x), around.y(min(max(y, low), high)) if math.isfinite(y) else math.nan)
@@ -111,36 +111,36 @@ def _places(xs: Sequence[float], ys: Sequence[float], around: Frame) -> list[tup
     ]
 
 
-def _with_band(each: Line, around: Frame) -> list[Element]:
+def _with_band(curve: PlotLine, around: PlotFrame) -> list[Element]:
     parts = []
-    known = [
-        k for k, ends in enumerate(zip(each.low, each.high, strict=True)) if all(map(math.isfinite, ends))
+    finite = [
+        k for k, ends in enumerate(zip(curve.low, curve.high, strict=True)) if all(map(math.isfinite, ends))
     ]
-    if known:
-        xs = [each.x[k] for k in known]
-        above = _places(xs, [each.high[k] for k in known], around)
-        below = _places(xs, [each.low[k] for k in known], around)
-        parts.append(element("path", d=f"{line([*above, *reversed(below)])}Z", class_=f"band {each.style}"))
-    places = _places(each.x, each.y, around)
-    shown = path(places, f"line {each.style}")
-    dots = [_dot(*places[-1], each)] if len(places) == 1 and math.isfinite(places[0][1]) else []
-    shown.append(element("title", each.label))
+    if finite:
+        xs = [curve.x[k] for k in finite]
+        above = _positions(xs, [curve.high[k] for k in finite], around)
+        below = _positions(xs, [curve.low[k] for k in finite], around)
+        parts.append(element("path", d=f"{line([*above, *reversed(below)])}Z", class_=f"band {curve.style}"))
+    positions = _positions(curve.x, curve.y, around)
+    shown = path(positions, f"line {curve.style}")
+    dots = [_dot(*positions[-1], curve)] if len(positions) == 1 and math.isfinite(positions[0][1]) else []
+    shown.append(element("title", curve.label))
     return [*parts, shown, *dots]
 
 
-def _with_bars(each: Line, around: Frame) -> list[Element]:
-    places = _places(each.x, each.y, around)
-    parts = [path(places, f"line {each.style}")]
-    if each.low:
-        low, high = (_places(each.x, ends, around) for ends in (each.low, each.high))
+def _with_bars(curve: PlotLine, around: PlotFrame) -> list[Element]:
+    positions = _positions(curve.x, curve.y, around)
+    parts = [path(positions, f"line {curve.style}")]
+    if curve.low:
+        low, high = (_positions(curve.x, ends, around) for ends in (curve.low, curve.high))
         bars = "".join(
             f"M{x:.1f} {below:.1f}V{above:.1f}"
             for (x, below), (_, above) in zip(low, high, strict=True)
             if math.isfinite(below) and math.isfinite(above)
         )
-        parts.append(element("path", d=bars, class_=f"bar {each.style}"))
-    return [*parts, *(_dot(x, y, each) for x, y in places if math.isfinite(y))]
+        parts.append(element("path", d=bars, class_=f"bar {curve.style}"))
+    return [*parts, *(_dot(x, y, curve) for x, y in positions if math.isfinite(y))]
 
 
-def _dot(x: float, y: float, each: Line) -> Element:
-    return element("circle", element("title", each.label), cx=x, cy=y, r=3, class_=f"dot {each.style}")
+def _dot(x: float, y: float, curve: PlotLine) -> Element:
+    return element("circle", element("title", curve.label), cx=x, cy=y, r=3, class_=f"dot {curve.style}")

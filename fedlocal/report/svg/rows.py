@@ -20,8 +20,8 @@ FEW_POINTS = 5
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row.
+class PlotRow:
+    """A row of a plot.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class Row:
 
 
 def estimates(
-    rows: Sequence[Row], title: str, description: str, unit: str, *, dotted: float | None = None
+    rows: Sequence[PlotRow], title: str, description: str, unit: str, *, dotted: float | None = None
 ) -> Figure:
-    """Draw a point with its interval in each row; `dotted` is the place of a dotted line."""
+    """Draw a point with its interval in each row; `dotted` is the value at a dotted line."""
     return _rows(rows, title, description, unit, _estimate, dotted)
 
 
-def boxes(rows: Sequence[Row], title: str, description: str, unit: str) -> Figure:
+def boxes(rows: Sequence[PlotRow], title: str, description: str, unit: str) -> Figure:
     """Draw the median, the middle half and the reach of the values in each row; few of them as points."""
     return _rows(rows, title, description, unit, _box, None)
 
@@ -77,11 +77,11 @@ def shares(
 
 
 def _rows(
-    rows: Sequence[Row],
+    rows: Sequence[PlotRow],
     title: str,
     description: str,
     unit: str,
-    draw: Callable[[Row, Scale, float], list[Element]],
+    draw: Callable[[PlotRow, Scale, float], list[Element]],
     dotted: float | None,
 ) -> Figure:
     points = [value for row in rows for value in (row.value, *row.values) if math.isfinite(value)]
@@ -105,20 +105,20 @@ def _rows(
     return Figure(title, description, bottom + FOOT, tuple(content))
 
 
-def _anchor(place: float) -> str:
-    return "middle" if 16 < place < WIDTH - 16 else "start" if place <= 16 else "end"
+def _anchor(x: float) -> str:
+    return "middle" if 16 < x < WIDTH - 16 else "start" if x <= 16 else "end"
 
 
 def _name(label: str, note: str, top: float) -> tuple[list[Element], float]:
     """Return a row's name with the note at its right, and the height of the row."""
     shown = in_two(label, WIDTH - LEFT - RIGHT - 6.5 * len(note) - 6)
     title = label if "…" in shown[-1] else None
-    words = [text(each, LEFT, top + 12 + LINE * k, "label", title=title) for k, each in enumerate(shown)]
+    words = [text(part, LEFT, top + 12 + LINE * k, "label", title=title) for k, part in enumerate(shown)]
     words.append(text(note, WIDTH - RIGHT, top + 12, "label end"))
     return words, ROW + LINE * (len(shown) - 1)
 
 
-def _estimate(row: Row, scale: Scale, y: float) -> list[Element]:
+def _estimate(row: PlotRow, scale: Scale, y: float) -> list[Element]:
     if not math.isfinite(row.value):
         return []
     dot = element("circle", cx=scale(row.value), cy=y, r=4, class_=f"dot {row.style}")
@@ -133,16 +133,16 @@ def _estimate(row: Row, scale: Scale, y: float) -> list[Element]:
     ]
 
 
-def _box(row: Row, scale: Scale, y: float) -> list[Element]:
+def _box(row: PlotRow, scale: Scale, y: float) -> list[Element]:
     if len(row.values) < FEW_POINTS:
         return [
-            element("circle", cx=scale(each), cy=y, r=3.5, class_=f"dot {row.style}") for each in row.values
+            element("circle", cx=scale(value), cy=y, r=3.5, class_=f"dot {row.style}") for value in row.values
         ]
     low, lower, middle, upper, high = np.quantile(row.values, [0, 0.25, 0.5, 0.75, 1])
     reach = 1.5 * (upper - lower)
-    inside = [each for each in row.values if lower - reach <= each <= upper + reach]
+    inside = [value for value in row.values if lower - reach <= value <= upper + reach]
     low, high = min(inside), max(inside)
-    outside = sorted({round(scale(each), 1) for each in row.values if not low <= each <= high})
+    outside = sorted({round(scale(value), 1) for value in row.values if not low <= value <= high})
     ends = f"M{scale(low):.1f} {y:.1f}H{scale(lower):.1f}M{scale(upper):.1f} {y:.1f}H{scale(high):.1f}"
     box = element("rect", x=scale(lower), y=y - 6, width=max(1.0, scale(upper) - scale(lower)), height=12,
                   class_=f"box {row.style}")  # fmt: skip

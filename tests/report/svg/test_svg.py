@@ -8,8 +8,8 @@ import pytest
 from fedlocal.report.svg.axes import Scale, number, round_step
 from fedlocal.report.svg.element import Figure, clean, in_two, line, text
 from fedlocal.report.svg.heat import MOST_COLUMNS, MOST_ROWS, heat_map, spread
-from fedlocal.report.svg.lines import Line, lines
-from fedlocal.report.svg.rows import Row, boxes, estimates, shares
+from fedlocal.report.svg.lines import PlotLine, lines
+from fedlocal.report.svg.rows import PlotRow, boxes, estimates, shares
 from fedlocal.report.svg.timeline import timeline
 from fedlocal.results.occupancy import Occupancy
 from fedlocal.results.rounds import Round, Work
@@ -32,21 +32,27 @@ def drawn(figure: Figure) -> ET.Element:
 def test_lines_and_rows_of_any_numbers_can_be_drawn(values: list[float]) -> None:
     xs = list(range(len(values)))
     for log in (False, True):
-        drawn(lines([Line("a", "s0", xs, values, values, values)], "t", "d", AXES, log=log))
+        drawn(lines([PlotLine("a", "s0", xs, values, values, values)], "t", "d", AXES, log=log))
     drawn(
         lines(
-            [Line("a", "s0", xs, values, values, values)], "t", "d", AXES, marked=True, dotted=1.0, zero=True
+            [PlotLine("a", "s0", xs, values, values, values)],
+            "t",
+            "d",
+            AXES,
+            marked=True,
+            dotted=1.0,
+            zero=True,
         )
     )
-    rows = [Row("a", value=value, low=value, high=value) for value in values]
+    rows = [PlotRow("a", value=value, low=value, high=value) for value in values]
     drawn(estimates(rows, "t", "d", "unit", dotted=1.0))
     finite = tuple(value for value in values if math.isfinite(value))
-    drawn(boxes([Row("a", values=finite), Row("b", values=finite * 6)], "t", "d", "unit"))
+    drawn(boxes([PlotRow("a", values=finite), PlotRow("b", values=finite * 6)], "t", "d", "unit"))
 
 
 def test_a_box_is_of_many_values_and_dots_of_few() -> None:
     figure = drawn(
-        boxes([Row("few", values=(1, 2, 3)), Row("many", values=(1, 2, 3, 4, 5, 99))], "t", "d", "u")
+        boxes([PlotRow("few", values=(1, 2, 3)), PlotRow("many", values=(1, 2, 3, 4, 5, 99))], "t", "d", "u")
     )
     circles = [element for element in figure if element.tag == "circle"]
     assert len(circles) == 3 + 1  # and one beyond the whiskers
