@@ -1,4 +1,4 @@
-"""Messages posted together, their results, and what a system owes those who post them."""
+"""Messages posted together, their results, and the interface of the systems that run actors."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from fedlocal.memory.buffers import Broadcast, Buffer
 
 
 class ActorSystemError(RuntimeError):
-    """The system as a whole cannot do it: no worker could start, or it is closed."""
+    """The system can handle no message: no worker could start, or it is closed."""
 
 
 class Batch:

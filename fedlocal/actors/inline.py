@@ -15,7 +15,7 @@ from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result
 from fedlocal.actors.spawned.api import Spawner
 from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
 from fedlocal.actors.spawned.registry import ActorRegistry
-from fedlocal.actors.spawned.transport import promised
+from fedlocal.actors.spawned.transport import with_future
 from fedlocal.actors.worker.threads import one_thread
 from fedlocal.memory.buffers import Broadcast, Buffer, raw
 from fedlocal.signals import code_of_signal
@@ -46,9 +46,9 @@ class InlineSystem(Spawner):
         self._closed = False
         self._journal, self._posted = Journal(journal), 0
         self._registry = None if start else ActorRegistry(self)
-        self._delivered: deque[Batch] = deque()
-        self._handling = threading.Lock()
-        self._posting = threading.RLock()  # one message at a time, whichever thread posts it
+        self._queue: deque[Batch] = deque()
+        self._handling_lock = threading.Lock()
+        self._posting_lock = threading.RLock()  # one message at a time, whichever thread posts it
 
     def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
         """Make content that many messages can name."""
@@ -64,14 +64,14 @@ class InlineSystem(Spawner):
         if self._closed:
             batch.fail(ActorSystemError("the actor system is closed"))
             return batch
-        with self._posting, one_thread():
+        with self._posting_lock, one_thread():
             self._run(batch)
             self._journal.flush()
         return batch
 
     def submit(self, envelope: Envelope) -> Future[Result]:
         """Handle one message before returning, unless another one is being handled; return its future."""
-        posted, future = promised(envelope)
+        posted, future = with_future(envelope)
         self.deliver(posted)
         self.carry_on()
         return future
@@ -81,18 +81,18 @@ class InlineSystem(Spawner):
         if self._closed:
             batch.fail(ActorSystemError("the actor system is closed"))
         else:
-            self._delivered.append(batch)
+            self._queue.append(batch)
 
     def carry_on(self) -> None:
         """Handle what was delivered, and what that leads to, unless another call does so already."""
-        while self._delivered and self._handling.acquire(blocking=False):
+        while self._queue and self._handling_lock.acquire(blocking=False):
             try:
                 with one_thread():
-                    while self._delivered:
-                        self._run(self._delivered.popleft())
+                    while self._queue:
+                        self._run(self._queue.popleft())
                 self._journal.flush()
             finally:
-                self._handling.release()
+                self._handling_lock.release()
 
     def _run(self, batch: Batch) -> None:
         batch.first = self._posted + 1
@@ -100,9 +100,9 @@ class InlineSystem(Spawner):
         for index, envelope in enumerate(batch.envelopes):
             self._journal.posted(batch.first + index, envelope.actor)
         for index, envelope in enumerate(batch.envelopes):
-            batch.settle(index, self._journalled(batch.first + index, envelope))
+            batch.settle(index, self._handle_and_journal(batch.first + index, envelope))
 
-    def _journalled(self, message: int, envelope: Envelope) -> Result:
+    def _handle_and_journal(self, message: int, envelope: Envelope) -> Result:
         self._journal.acknowledged(message, 0, 0)
         result = self._handle(envelope)
         if isinstance(result, Reply):
@@ -129,8 +129,8 @@ class InlineSystem(Spawner):
     def close(self) -> None:
         """Accept no more messages."""
         self._closed = True
-        while self._delivered:
-            self._delivered.popleft().fail(ActorSystemError("the actor system was closed"))
+        while self._queue:
+            self._queue.popleft().fail(ActorSystemError("the actor system was closed"))
         if self._registry:
             self._registry.close()
         self._journal.close()

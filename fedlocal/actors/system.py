@@ -20,7 +20,7 @@ from fedlocal.actors.policy import Policy
 from fedlocal.actors.spawned.api import Spawner
 from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
 from fedlocal.actors.spawned.registry import ActorRegistry
-from fedlocal.actors.spawned.transport import promised
+from fedlocal.actors.spawned.transport import with_future
 from fedlocal.actors.worker.threads import usable_cores
 from fedlocal.compat.cpython import Finalize
 from fedlocal.memory.buffers import Broadcast, Buffer
@@ -53,7 +53,7 @@ class ActorSystem(Spawner):
     journal : path-like, optional
         A file to which every message's and worker's fate is appended (:mod:`fedlocal.actors.engine.journal`).
     on_death : callable, optional
-        Told of each worker that ends unasked, in the supervisor's thread: it must return soon.
+        Called in the supervisor's thread with each worker that ends unasked: it must return soon.
 
     Raises
     ------
@@ -82,13 +82,13 @@ class ActorSystem(Spawner):
         journal: "str | PathLike[str] | None" = None,
         on_death: Callable[[WorkerExit], None] = _ignore,
     ) -> None:
-        self.workers = _checked(usable_cores() if workers is None else workers)
+        self.workers = _check(usable_cores() if workers is None else workers)
         self._supervisor = Supervisor(
             start or SpawnedBehaviour, self.workers, method, policy, Journal(journal), on_death
         )
         self._registry = ActorRegistry(_SupervisorTransport(self._supervisor)) if start is None else None
         # A forgotten system ends with its last reference, or before multiprocessing waits for its processes.
-        self._forgotten = Finalize(self, _stop, args=(self._supervisor, self._registry, 0.0), exitpriority=10)
+        self._finalizer = Finalize(self, _stop, args=(self._supervisor, self._registry, 0.0), exitpriority=10)
         try:
             self._supervisor.ready.wait()
         except BaseException:
@@ -118,7 +118,7 @@ class ActorSystem(Spawner):
         The future fails with an `ActorSystemError` if the system is closed before. Its callbacks run in the
         supervisor's thread: they must return soon, and may submit more.
         """
-        posted, future = promised(envelope)
+        posted, future = with_future(envelope)
         _SupervisorTransport(self._supervisor).deliver(posted)
         return future
 
@@ -175,7 +175,7 @@ class ActorSystem(Spawner):
 
     def resize(self, workers: int) -> None:
         """Have this many workers from now on; those that go finish what they hold, and nothing is lost."""
-        self.workers, supervisor = _checked(workers), self._supervisor
+        self.workers, supervisor = _check(workers), self._supervisor
         supervisor.call(lambda: supervisor.resize(workers))
 
     def processes(self) -> list[int]:
@@ -187,7 +187,7 @@ class ActorSystem(Spawner):
 
     def close(self, grace: float = GRACE) -> None:
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
-        self._forgotten.cancel()
+        self._finalizer.cancel()
         _stop(self._supervisor, self._registry, grace)
 
     def __enter__(self) -> Self:
@@ -199,7 +199,7 @@ class ActorSystem(Spawner):
         self.close(grace=0 if error else GRACE)
 
 
-def _checked(workers: int) -> int:
+def _check(workers: int) -> int:
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     return workers

@@ -203,11 +203,11 @@ class AckWord:
         word = self._words[0]
         return word >> 8, word & 0xFF
 
-    def recall(self, frame: int, kept: int) -> None:
+    def write_recall(self, frame: int, kept: int) -> None:
         """Take back the messages of all frames up to this one that have not begun, except the one to keep."""
         self._words[1] = kept << FRAME_BITS | frame
 
-    def recalled(self) -> tuple[int, int]:
+    def read_recall(self) -> tuple[int, int]:
         """Return the number of the last frame that was taken back, and the message in it that was not."""
         word = self._words[1]
         return word & LAST_FRAME, word >> FRAME_BITS

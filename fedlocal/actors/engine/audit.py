@@ -75,10 +75,10 @@ def audit(path: "str | PathLike[str]") -> Audit:
     ValueError
         If a line other than the last is not JSON.
     """
-    found = Audit()
+    totals = Audit()
     for session in _sessions(Path(path)):
-        _check(session, found)
-    return found
+        _check(session, totals)
+    return totals
 
 
 def events(path: "str | PathLike[str]") -> Iterator[dict[str, Any]]:
@@ -105,21 +105,21 @@ def _sessions(path: Path) -> Iterator[list[dict[str, Any]]]:
         yield session
 
 
-def _check(session: list[dict[str, Any]], found: Audit) -> None:
+def _check(session: list[dict[str, Any]], totals: Audit) -> None:
     kinds = Counter(event["event"] for event in session)
     results = Counter(event["message"] for event in session if event["event"] in RESULTS)
     posted = {event["message"] for event in session if event["event"] == "posted"}
     replied = {event["message"] for event in session if event["event"] == "replied"}
-    found.posted += len(posted)
-    found.replied += len(replied)
-    found.failed += len(results) - len(replied)
-    found.lost += len(posted - set(results))
-    found.duplicated += sum(1 for count in results.values() if count > 1)
-    found.unexpected += len(set(results) - posted)
-    found.retried += kinds["retried"]
-    found.stale += kinds["stale"]
-    found.restarted += kinds["restarted"]
-    found.recovered += len({event["message"] for event in session if event["event"] == "retried"} & replied)
-    found.interrupted += not kinds["closed"]
-    found.deaths.update(event["cause"] for event in session if event["event"] == "died")
-    found.recovery += [event["seconds"] for event in session if event["event"] == "restarted"]
+    totals.posted += len(posted)
+    totals.replied += len(replied)
+    totals.failed += len(results) - len(replied)
+    totals.lost += len(posted - set(results))
+    totals.duplicated += sum(1 for count in results.values() if count > 1)
+    totals.unexpected += len(set(results) - posted)
+    totals.retried += kinds["retried"]
+    totals.stale += kinds["stale"]
+    totals.restarted += kinds["restarted"]
+    totals.recovered += len({event["message"] for event in session if event["event"] == "retried"} & replied)
+    totals.interrupted += not kinds["closed"]
+    totals.deaths.update(event["cause"] for event in session if event["event"] == "died")
+    totals.recovery += [event["seconds"] for event in session if event["event"] == "restarted"]

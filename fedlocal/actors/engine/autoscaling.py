@@ -51,7 +51,7 @@ class Utilisation:
         Worker-seconds in which a message was being handled.
     had, waited : float
         Of these, those with a core, and those in which it had to wait for one.
-    idle, others : float
+    idle, other_processes : float
         Core-seconds that nobody wanted, and that other processes had.
     """
 
@@ -60,7 +60,7 @@ class Utilisation:
     had: float = 0.0
     waited: float = 0.0
     idle: float = 0.0
-    others: float = 0.0
+    other_processes: float = 0.0
 
     def __add__(self, other: "Utilisation") -> "Utilisation":
         return Utilisation(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
@@ -69,7 +69,7 @@ class Utilisation:
         """Return by how many the number of workers should change, and why."""
         if self.seconds <= 0 or self.busy <= 0:
             return 0, ""
-        free, taken = self.idle / self.seconds, self.others / self.seconds
+        free, taken = self.idle / self.seconds, self.other_processes / self.seconds
         if self.busy >= OCCUPIED * workers * self.seconds:
             if free >= FREE:
                 return 1, f"{free:.1f} cores had nothing to do"
@@ -99,7 +99,7 @@ class Autoscaler:
     most: int
     give_way: bool = True
     _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE), init=False)
-    _usage: Utilisation = field(default_factory=Utilisation, init=False)
+    _utilisation: Utilisation = field(default_factory=Utilisation, init=False)
     _before: CpuUsage | None = field(default=None, init=False)
 
     def begin(self) -> None:
@@ -120,22 +120,25 @@ class Autoscaler:
         """
         self._messages.append(messages)
         after = CpuUsage.now(self.system.processes()) if self._before else None
-        load = after.since(self._before) if after and self._before else None
-        if load and load.workers:
-            had, waited = map(sum, zip(*load.workers.values(), strict=True))
-            others = max(0.0, load.cores - load.idle - load.own - had)
-            self._usage += Utilisation(seconds, busy, had, waited, load.idle, others)
+        usage = after.since(self._before) if after and self._before else None
+        if usage and usage.workers:
+            had, waited = map(sum, zip(*usage.workers.values(), strict=True))
+            elsewhere = max(0.0, usage.cores - usage.idle - usage.this_process - had)
+            self._utilisation += Utilisation(seconds, busy, had, waited, usage.idle, elsewhere)
         self._decide()
 
     def _decide(self) -> None:
         workers, reason = self.system.workers, ""
-        if self._usage.seconds >= ENOUGH:
-            change, reason = self._usage.advice(workers)
-            self._usage, workers = Utilisation(), workers + (change if self.give_way else max(change, 0))
+        if self._utilisation.seconds >= ENOUGH:
+            change, reason = self._utilisation.advice(workers)
+            self._utilisation, workers = (
+                Utilisation(),
+                workers + (change if self.give_way else max(change, 0)),
+            )
         if len(self._messages) == PATIENCE and workers > (needed := max(self._messages)):
             workers, reason = needed, f"no more than {needed} clients at a time"
         workers = min(max(workers, self.least), self.most)
         if workers != self.system.workers:
             logger.info("workers: %d, no longer %d: %s", workers, self.system.workers, reason)
             self.system.resize(workers)
-            self._usage = Utilisation()
+            self._utilisation = Utilisation()

@@ -18,7 +18,7 @@ class Share(NamedTuple):
     had : float
         With a core.
     waited : float
-        Without one, while it could have gone on: others had them.
+        Without one, while it could have gone on: other threads had them.
     """
 
     had: float
@@ -27,13 +27,13 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class CpuUsage:
-    """Processor time in seconds: since the machine started, or between two looks.
+    """Processor time in seconds: since the machine started, or between two moments.
 
     Parameters
     ----------
     cores, idle : float
         Of the cores that this process may use: all of it, and what nobody wanted.
-    own : float
+    this_process : float
         Of this process.
     workers : dict of int to Share
         Of other processes that were asked for, by number.
@@ -41,32 +41,32 @@ class CpuUsage:
 
     cores: float
     idle: float
-    own: float
+    this_process: float
     workers: dict[int, Share]
 
     @classmethod
     def now(cls, workers: Iterable[int]) -> Self | None:
-        """Look; None where it cannot be known, or one of the processes is gone."""
+        """Return the usage so far; None where Linux does not count it, or one of the processes is gone."""
         try:
             usable = {f"cpu{core}" for core in os.sched_getaffinity(0)}
             lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
-            times = [[int(ticks) for ticks in line[1:9]] for line in lines if line[0] in usable]
+            cores = [[int(ticks) for ticks in line[1:9]] for line in lines if line[0] in usable]
             shares = {process: _share(process) for process in workers}
         except (AttributeError, OSError, ValueError, IndexError):
             return None
-        own = os.times()
-        idle = sum(each[3] + each[4] for each in times)  # with what waits for a disk
-        return cls(sum(map(sum, times)) / TICKS, idle / TICKS, own.user + own.system, shares)
+        spent = os.times()
+        idle = sum(core[3] + core[4] for core in cores)  # with what waits for a disk
+        return cls(sum(map(sum, cores)) / TICKS, idle / TICKS, spent.user + spent.system, shares)
 
     def since(self, before: Self) -> Self | None:
-        """Return what went on since an earlier look; None if the processes are not the same."""
+        """Return the difference to an earlier usage; None if the processes are not the same."""
         if self.workers.keys() != before.workers.keys():
             return None
         pairs = {process: (now, before.workers[process]) for process, now in self.workers.items()}
         return type(self)(
             self.cores - before.cores,
             self.idle - before.idle,
-            self.own - before.own,
+            self.this_process - before.this_process,
             {process: Share(now[0] - then[0], now[1] - then[1]) for process, (now, then) in pairs.items()},
         )
 

@@ -30,7 +30,7 @@ class Delivery:
     policy : Policy
         How often a message is tried again, and how large it may be.
     journal : Journal
-        Told of what becomes of each message.
+        Where it is written what becomes of each message.
     """
 
     def __init__(self, policy: Policy, journal: Journal) -> None:
@@ -75,7 +75,7 @@ class Delivery:
         size = len(envelope.body) + (sum(map(len, content.inline)) if content else 0)
         if size > policy.max_message:
             return "size", f"a message of {size} bytes; at most {policy.max_message} travel"
-        if self._dispatcher.schedule.waiting(envelope.actor) >= policy.max_mailbox:
+        if self._dispatcher.mailboxes.waiting(envelope.actor) >= policy.max_mailbox:
             return "mailbox", f"{policy.max_mailbox} messages wait for the actor already"
         return None
 
@@ -92,7 +92,7 @@ class Delivery:
             self.withdraw(batch, "unavailable", reason)
 
     def close(self, error: ActorSystemError) -> None:
-        """Tell all who wait that there is nothing to wait for."""
+        """Fail every batch that has messages without a result."""
         for batch in list(self._batches):
             for task in batch.missing():
                 self._journal.note("failed", message=task.number, cause="closed", reason=str(error))
@@ -152,13 +152,13 @@ class Delivery:
 
     # Results -------------------------------------------------------------------------------------------
 
-    def replied(self, connection: WorkerConnection, frame: Frame) -> None:
+    def on_replies(self, connection: WorkerConnection, frame: Frame) -> None:
         """Commit the replies in a frame.
 
         Raises
         ------
         ProtocolError
-            If they are none.
+            If the frame does not hold valid replies.
         """
         for handled, parts in replies_of(frame):
             flight = connection.in_flight.get(handled.message)
@@ -168,7 +168,7 @@ class Delivery:
             if handled.in_slot and not flight.has_room(handled.lengths):
                 raise ProtocolError(f"arrays of {handled.lengths} bytes are not in its slot")
             del connection.in_flight[handled.message]
-            connection.passed(flight.frame)
+            connection.on_answer(flight.frame)
             self._journal.acknowledged(
                 handled.message, connection.worker, connection.generation, handled.started
             )
@@ -186,24 +186,24 @@ class Delivery:
         task, actor = flight.task, flight.task.envelope.actor
         reply = Reply(actor, Wire(header, body, arrays), handled.started, handled.ended, connection.worker)
         if task.batch.has_result(task.index):
-            self._late(connection, task)
+            self._drop_late(connection, task)
             return
         retired = actor in self._retired
         self._retired.discard(actor)
         if handled.state_changed and not retired:
             self._set_state(actor, state)
-        self._dispatcher.done(connection.generation, task, handled.ended - handled.started, forget=retired)
+        self._dispatcher.finish(connection.generation, task, handled.ended - handled.started, forget=retired)
         self._journal.replied(task.number)
         task.batch.settle(task.index, reply)
         self._finish(task.batch)
 
-    def failed(self, connection: WorkerConnection, frame: Frame) -> None:
+    def on_error(self, connection: WorkerConnection, frame: Frame) -> None:
         """Note that an actor raised: that is its message's result.
 
         Raises
         ------
         ProtocolError
-            If the frame says something else.
+            If the frame does not hold a valid error.
         """
         fields = frame.fields
         try:
@@ -216,26 +216,26 @@ class Delivery:
             self._journal.note("stale", message=number, generation=connection.generation)
             return
         flight.free_slot()
-        connection.passed(flight.frame)
+        connection.on_answer(flight.frame)
         self._journal.acknowledged(number, connection.worker, connection.generation, started)
         task = flight.task
         if task.batch.has_result(task.index):
-            self._late(connection, task)
+            self._drop_late(connection, task)
             return
         self._retired.discard(task.envelope.actor)
         # Its worker may hold a state that does not count.
-        self._dispatcher.done(connection.generation, task, forget=True)
+        self._dispatcher.finish(connection.generation, task, forget=True)
         self._fail(task, "exception", reason, trace)
         self._finish(task.batch)
 
-    def _late(self, connection: WorkerConnection, task: Task) -> None:
+    def _drop_late(self, connection: WorkerConnection, task: Task) -> None:
         """Drop an answer to a message that was given up; the state that came with it does not count."""
         self._journal.note("stale", message=task.number, generation=connection.generation)
-        self._dispatcher.done(connection.generation, task, forget=True)
+        self._dispatcher.finish(connection.generation, task, forget=True)
 
-    # Deaths --------------------------------------------------------------------------------------------
+    # Exits ---------------------------------------------------------------------------------------------
 
-    def lost(self, connection: WorkerConnection, worker_exit: WorkerExit) -> None:
+    def on_exit(self, connection: WorkerConnection, worker_exit: WorkerExit) -> None:
         """Take back what a dead worker held: the messages that it may be due to are charged, no others."""
         suspects = connection.suspects(worker_exit.cause)
         for number in connection.handling():
@@ -251,7 +251,7 @@ class Delivery:
                 self._dispatcher.drop(task)
                 self._fail(task, *failure)
             else:
-                guilty = number in suspects and worker_exit.own
+                guilty = number in suspects and worker_exit.at_fault
                 self._journal.note("retried", message=number, cause=worker_exit.cause)
                 self._dispatcher.put_back(task, alone=guilty)
         connection.in_flight.clear()
@@ -268,8 +268,8 @@ class Delivery:
         """
         if worker_exit.cause == "withdrawn":
             return None
-        task.kills += not worker_exit.own
-        task.crashes += worker_exit.own and alone
+        task.kills += not worker_exit.at_fault
+        task.crashes += worker_exit.at_fault and alone
         if task.crashes >= self._policy.max_crashes:
             cause = "deadline" if worker_exit.cause == "deadline" else "crash"
             return cause, f"{worker_exit} while handling the message, for the {_ordinal(task.crashes)} time"
@@ -294,7 +294,7 @@ class Delivery:
             self._fail(task, "stopped", "the actor was retired")
             self._finish(task.batch)
         self._states.pop(actor, None)
-        if self._dispatcher.schedule.is_busy(actor):
+        if self._dispatcher.mailboxes.is_busy(actor):
             self._retired.add(actor)
 
     def release(self, content: Broadcast) -> None:

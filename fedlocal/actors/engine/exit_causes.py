@@ -10,7 +10,7 @@ from typing import Literal
 Cause = Literal[
     "exit", "signal", "memory", "deadline", "protocol", "start", "killed", "lost", "withdrawn", "watermark"
 ]
-OWN = frozenset(("exit", "signal", "memory", "deadline", "protocol", "start"))
+AT_FAULT = frozenset(("exit", "signal", "memory", "deadline", "protocol", "start"))
 FROM_OUTSIDE = (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
@@ -43,9 +43,9 @@ class WorkerExit:
     actors: tuple[int, ...] = ()
 
     @property
-    def own(self) -> bool:
+    def at_fault(self) -> bool:
         """Whether the worker, or what it was handling, is to blame."""
-        return self.cause in OWN
+        return self.cause in AT_FAULT
 
     def __str__(self) -> str:
         return f"worker {self.worker} {self.detail}"
@@ -79,17 +79,17 @@ def out_of_memory_kills() -> int:
 
 @cache
 def _memory_events() -> Path:
-    """Return the file in which the kernel counts them: of control groups version 2, or of version 1."""
+    """Return the file in which the kernel counts its kills: of control groups version 2, or of version 1."""
     mounted, groups = Path("/sys/fs/cgroup"), dict[str, str]()
     with suppress(OSError):  # not Linux
         groups = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
-    places = [place / "memory.events" for place in _within(mounted, groups.get("", ""))]
-    first = _within(mounted / "memory", groups.get("memory", ""))
-    places += [place / "memory.oom_control" for place in first]
-    return next((place for place in places if place.is_file()), places[-1])
+    files = [folder / "memory.events" for folder in _mounts_of(mounted, groups.get("", ""))]
+    first = _mounts_of(mounted / "memory", groups.get("memory", ""))
+    files += [folder / "memory.oom_control" for folder in first]
+    return next((file for file in files if file.is_file()), files[-1])
 
 
-def _within(mounted: Path, group: str) -> list[Path]:
+def _mounts_of(mounted: Path, group: str) -> list[Path]:
     """Return where a group may be mounted: a container may see the end of its path alone."""
     parts = [part for part in group.split("/") if part]
     return [mounted.joinpath(*parts[start:]) for start in range(len(parts) + 1)]

@@ -48,8 +48,8 @@ class Journal:
 
     def __init__(self, path: "str | PathLike[str] | None" = None) -> None:
         self._path, self._lines = path, list[str]()
-        self._stream = _opened(path) if path is not None else None
-        self._began = time.perf_counter()
+        self._stream = _open(path) if path is not None else None
+        self._started_at = time.perf_counter()
         self.note("opened", time=time.time(), version=VERSION)
 
     # One line each for what happens to every message: json.dumps would take three times as long.
@@ -62,7 +62,7 @@ class Journal:
     def acknowledged(self, message: int, worker: int, generation: int, at: float | None = None) -> None:
         """Note that an actor began to handle a message, `at` a time of ``time.perf_counter``."""
         if self._stream:
-            then = self._now() if at is None else at - self._began
+            then = self._now() if at is None else at - self._started_at
             self._add(
                 f'{{"event":"acknowledged","at":{then:.6f},"message":{message},"worker":{worker},'
                 f'"generation":{generation}}}\n'
@@ -100,7 +100,7 @@ class Journal:
             self._stream = None
 
     def _now(self) -> float:
-        return time.perf_counter() - self._began
+        return time.perf_counter() - self._started_at
 
     def _add(self, line: str) -> None:
         self._lines.append(line)
@@ -108,7 +108,7 @@ class Journal:
             self.flush()
 
 
-def _opened(path: "str | PathLike[str]") -> io.FileIO:
+def _open(path: "str | PathLike[str]") -> io.FileIO:
     stream = io.FileIO(path, "ab+")
     if end := stream.seek(0, io.SEEK_END):
         stream.seek(end - 1)

@@ -50,9 +50,9 @@ class Supervisor:
     policy : Policy
         What is forgiven, and what is not.
     journal : Journal
-        Told of all that happens.
+        Where all that happens is written.
     on_death : callable
-        Told of each worker that ends unasked; it must return soon.
+        Called with each worker that ends unasked; it must return soon.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class Supervisor:
         if self._kill_at is None:
             times += [connection.overdue_at(self._policy) for connection in self._pool.connections]
             times += [self._recall_at, *([] if self.error else [self._pool.next_start()])]
-        due = min((one for one in times if one is not None), default=None)
+        due = min((moment for moment in times if moment is not None), default=None)
         return None if due is None else max(0.0, due - time.monotonic())
 
     def _on_event(self, key: selectors.SelectorKey, events: int) -> None:
@@ -272,32 +272,32 @@ class Supervisor:
         if connection.progress.ready is (frame.kind in _BEFORE_READY):
             raise ProtocolError(f"a frame of kind {frame.kind.name} at the wrong time")
         if frame.kind is FrameKind.REPLIES:
-            self._delivery.replied(connection, frame)
-            self._pool.handled(connection)
+            self._delivery.on_replies(connection, frame)
+            self._pool.on_handled(connection)
         elif frame.kind is FrameKind.ERROR:
-            self._delivery.failed(connection, frame)
-            self._pool.handled(connection)
+            self._delivery.on_error(connection, frame)
+            self._pool.on_handled(connection)
         elif frame.kind is FrameKind.ACKNOWLEDGE:
             connection.acknowledge(frame)
         elif frame.kind is FrameKind.READY:
-            self._pool.became_ready(connection)
+            self._pool.on_ready(connection)
         elif frame.kind is FrameKind.BROKEN:
             trace = readable(str(frame.fields.get("traceback")))
             self._lose(connection, "start", f"could not start: {trace}")
         else:
-            self._pool.leaves(connection)
+            self._pool.on_leaving(connection)
 
     # Ends ----------------------------------------------------------------------------------------------
 
     def _lose(self, connection: WorkerConnection, cause: Cause | None = None, detail: str = "") -> None:
-        """Reap a worker that is gone, or has to go, and see to its place and its messages."""
+        """Reap a worker that is gone, or has to go, and have its seat filled and its messages tried again."""
         self._pool.unwatch(connection)
         expected = self._kill_at is not None or (
             self._pool.is_retired(connection) and not connection.in_flight
         )
         worker_exit = connection.end(cause, detail)
-        self._pool.lose(connection, worker_exit)
-        self._delivery.lost(connection, worker_exit)
+        self._pool.on_exit(connection, worker_exit)
+        self._delivery.on_exit(connection, worker_exit)
         if not expected:
             fields = {
                 "worker": worker_exit.worker,
@@ -306,9 +306,9 @@ class Supervisor:
             }
             self._journal.note("died", **fields, reason=worker_exit.detail[:500])
             logger.log(logging.WARNING if self.ready.is_set() else logging.DEBUG, "%s", worker_exit)
-            self._tell(worker_exit)
+            self._report(worker_exit)
 
-    def _tell(self, worker_exit: WorkerExit) -> None:
+    def _report(self, worker_exit: WorkerExit) -> None:
         try:
             self._on_death(worker_exit)
         except BaseException:  # somebody else's mistake, which is not to end the supervisor

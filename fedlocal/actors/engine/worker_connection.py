@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedlocal.actors.batch import Task
-from fedlocal.actors.engine.exit_causes import OWN, Cause, WorkerExit, cause_of, out_of_memory_kills
+from fedlocal.actors.engine.exit_causes import AT_FAULT, Cause, WorkerExit, cause_of, out_of_memory_kills
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.worker import fork_server
@@ -54,7 +54,7 @@ class WorkerProgress:
     since: float = field(default_factory=time.monotonic)
     ready: bool = False
     handled: int = 0
-    leaving: bool = False  # it said so
+    leaving: bool = False  # it has said that it takes no more messages
     acknowledged: tuple[int, int] = (0, 0)  # as frames said, where there is no shared word
 
 
@@ -154,7 +154,7 @@ class WorkerConnection:
         Raises
         ------
         ProtocolError
-            At what is not a frame.
+            At bytes that are not a frame.
         """
         while True:
             try:
@@ -169,7 +169,7 @@ class WorkerConnection:
                 return
 
     def give(self, content: Broadcast | None, pool: SlotPool | None) -> None:
-        """Make sure that the worker has this content and this pool."""
+        """Send the worker this content and this pool, unless it has them."""
         if pool and pool.number != self._pool:
             self._pool = pool.number
             self.send(FrameKind.POOL, {"slot_bytes": pool.slot_bytes, "slots": pool.slots}, fd=pool.fd)
@@ -190,7 +190,7 @@ class WorkerConnection:
         Raises
         ------
         ProtocolError
-            If it says something else.
+            If the frame does not hold a valid acknowledgement.
         """
         try:
             message, count = int(frame.fields["message"]), int(frame.fields["count"])
@@ -220,9 +220,9 @@ class WorkerConnection:
         """Return when what the worker holds in advance is better handled by an idle one; None for never."""
         if len(self.in_flight) < 2 or self._ack_word is None or self.frames > LAST_FRAME:
             return None
-        return self.progress.since + SILENT if len(self.in_flight) > len(self._begun()) else None
+        return self.progress.since + SILENT if len(self.in_flight) > len(self._started()) else None
 
-    def _begun(self) -> list[int]:
+    def _started(self) -> list[int]:
         return self.handling() or list(self.in_flight)[:1]
 
     def recall(self) -> list[Task]:
@@ -232,14 +232,14 @@ class WorkerConnection:
         """
         if self._ack_word is None:
             return []
-        kept = self._begun()
-        self._ack_word.recall(self.frames, kept[0])
+        kept = self._started()
+        self._ack_word.write_recall(self.frames, kept[0])
         taken = [self.in_flight.pop(message) for message in list(self.in_flight) if message not in kept]
         self._recalled += taken
         self._recalled_up_to = self.frames
         return [flight.task for flight in taken]
 
-    def passed(self, frame: int) -> None:
+    def on_answer(self, frame: int) -> None:
         """Note that the worker has answered a message of this frame: it writes to no slot of earlier ones."""
         if self._recalled and frame > self._recalled_up_to:
             self.free_recalled()
@@ -256,7 +256,7 @@ class WorkerConnection:
         Those that the worker handles; or, if it handles none and is to blame, the next: it may have been too
         much for the worker before its actor saw it.
         """
-        return self.handling() or (list(self.in_flight)[:1] if cause in OWN else [])
+        return self.handling() or (list(self.in_flight)[:1] if cause in AT_FAULT else [])
 
     def overdue_at(self, policy: Policy) -> float | None:
         """Return when the worker will have taken too long (``time.monotonic``); None for never."""

@@ -48,15 +48,15 @@ class WorkerPool:
     start : callable
         Builds the behaviour in each worker.
     workers : int
-        How many.
+        How many processes.
     policy : Policy
         The limits.
     method : str, optional
         How processes start.
     selector : BaseSelector
-        Told of each worker's socket and process, with the `WorkerConnection` as data.
+        Where each worker's socket and process are registered, with the `WorkerConnection` as data.
     journal : Journal
-        Told of starts.
+        Where starts are written.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class WorkerPool:
         self._retired: dict[int, WorkerConnection] = {}  # whose seats are gone
         self.connections: list[WorkerConnection] = []  # the workers that have a process
         self.ready: dict[int, WorkerConnection] = {}  # those that take messages, by generation
-        self.vacant = True  # whether a seat is
+        self.vacant = True  # whether a seat has no process
         self.closing = False  # set by any thread: no process starts any more
 
     @property
@@ -102,15 +102,15 @@ class WorkerPool:
                         worker, generation, self._start, self._policy, self._method
                     )
                 except ConnectionError as error:
-                    self._origin_lost(seat, f"worker {worker} could not start: {error}")
+                    self._lost_fork_server(seat, f"worker {worker} could not start: {error}")
                 except OSError as error:
-                    self._not_started(seat, f"worker {worker} could not start: {error}")
+                    self._failed_start(seat, f"worker {worker} could not start: {error}")
                 else:
                     self._watch(seat.connection)
         self._count()
 
     def _count(self) -> None:
-        """Note who is there; asked for far more often than it changes."""
+        """Note which workers are there: that is asked for far more often than it changes."""
         present = [seat.connection for seat in self._seats.values() if seat.connection]
         self.connections = [*present, *self._retired.values()]
         self.ready = {
@@ -126,7 +126,7 @@ class WorkerPool:
             return None
         return min((seat.start_at for seat in self._seats.values() if seat.connection is None), default=None)
 
-    def became_ready(self, connection: WorkerConnection) -> None:
+    def on_ready(self, connection: WorkerConnection) -> None:
         """Note that a worker takes messages from now on."""
         connection.progress.ready, connection.progress.since = True, time.monotonic()
         self._count()
@@ -146,12 +146,12 @@ class WorkerPool:
         seat.was_ready, seat.vacant_since = True, 0.0
         seat.failures = seat.kills = 0
 
-    def leaves(self, connection: WorkerConnection) -> None:
+    def on_leaving(self, connection: WorkerConnection) -> None:
         """Note that a worker takes no more messages, since it has grown too large."""
         connection.progress.leaving = True
         self._count()
 
-    def handled(self, connection: WorkerConnection) -> None:
+    def on_handled(self, connection: WorkerConnection) -> None:
         """Note that a worker has handled a message: starting works."""
         connection.progress.handled += 1
         if connection.progress.handled == 1:
@@ -162,7 +162,7 @@ class WorkerPool:
         """Tell whether a worker has no seat in the pool any more."""
         return connection.generation in self._retired
 
-    def lose(self, connection: WorkerConnection, worker_exit: WorkerExit) -> None:
+    def on_exit(self, connection: WorkerConnection, worker_exit: WorkerExit) -> None:
         """Note that a worker is gone; its seat will be filled, if it still has one."""
         if not self._retired.pop(connection.generation, None):
             self._vacate(self._seats[connection.worker], connection, worker_exit)
@@ -183,11 +183,11 @@ class WorkerPool:
         ):  # it had started: the first death in a row costs no time, others may go on
             seat.start_at = now + (_pause(seat.exits) if seat.exits else 0.0)
             seat.exits += 1
-        elif worker_exit.own and not (worker_exit.cause == "signal" and seat.was_ready):
-            self._not_started(seat, str(worker_exit))
+        elif worker_exit.at_fault and not (worker_exit.cause == "signal" and seat.was_ready):
+            self._failed_start(seat, str(worker_exit))
         else:  # a worker that could start before hardly gives itself a signal
             seat.kills, seat.reason = seat.kills + 1, str(worker_exit)
-            seat.start_at = now + (_pause(seat.kills) if worker_exit.own else 0.0)
+            seat.start_at = now + (_pause(seat.kills) if worker_exit.at_fault else 0.0)
 
     def resize(self, workers: int) -> None:
         """Add seats, or let the last ones go when they have handled what they hold."""
@@ -210,13 +210,13 @@ class WorkerPool:
         if WATCHES_PROCESSES:
             self._selector.register(connection.process.sentinel, selectors.EVENT_READ, connection)
 
-    def _origin_lost(self, seat: _Seat, reason: str) -> None:
+    def _lost_fork_server(self, seat: _Seat, reason: str) -> None:
         """Try again soon: somebody killed the process that workers fork from, which is started anew."""
         seat.kills, seat.reason = seat.kills + 1, reason
         seat.vacant_since = seat.vacant_since or time.monotonic()
         seat.start_at = time.monotonic() + FIRST_PAUSE
 
-    def _not_started(self, seat: _Seat, reason: str) -> None:
+    def _failed_start(self, seat: _Seat, reason: str) -> None:
         seat.failures += 1
         seat.reason = reason
         if seat.failures == self._policy.max_starts and any(

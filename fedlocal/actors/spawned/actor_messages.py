@@ -43,7 +43,7 @@ class ActorMessage:
     kind : MessageKind
         What its sender wants.
     content : buffer
-        Message and sender, as `written` packs them; nothing if the actor is to stop.
+        Message and sender, as `pack_message` packs them; nothing if the actor is to stop.
     """
 
     number: int
@@ -71,7 +71,7 @@ def _sender(packed: bytes) -> ActorRef | None:
     return ActorRef(*json.loads(packed)) if packed else None
 
 
-def written(message: Any, sender: ActorRef | None = None) -> bytes:
+def pack_message(message: Any, sender: ActorRef | None = None) -> bytes:
     """Pack a message and who sends it.
 
     Raises
@@ -98,7 +98,7 @@ class SideEffect:
     max_mailbox : int
         How many messages may wait for an actor to spawn.
     content : buffer
-        A message as `written` packs it, or the origin of an actor to spawn.
+        A message as `pack_message` packs it, or the origin of an actor to spawn.
     """
 
     verb: str
@@ -118,15 +118,15 @@ def with_effects(effects: Sequence[SideEffect], arrays: Sequence[Buffer]) -> tup
 def without_effects(header: bytes, arrays: Sequence[Buffer]) -> tuple[list[SideEffect], Sequence[Buffer]]:
     """Return the effects in a reply, and the reply's own arrays."""
     described = json.loads(header) if header else []
-    own = len(arrays) - len(described)
+    first = len(arrays) - len(described)  # behind the arrays of the reply
     effects = [
         SideEffect(verb, target, name, max_mailbox, content)
-        for (verb, target, name, max_mailbox), content in zip(described, arrays[own:], strict=True)
+        for (verb, target, name, max_mailbox), content in zip(described, arrays[first:], strict=True)
     ]
-    return effects, arrays[:own]
+    return effects, arrays[:first]
 
 
-def origin(
+def pack_origin(
     behaviour: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], name: str | None
 ) -> bytes:
     """Pack what makes an actor: by reference what can be imported, by value what a script defines.
@@ -157,7 +157,7 @@ def _slots(kind: type) -> set[str]:
     return {slots} if isinstance(slots, str) else {*slots} - {"__dict__", "__weakref__"}
 
 
-def opened(packed: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str | None]:
+def open_origin(packed: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str | None]:
     """Return behaviour, arguments, keyword arguments and name from an origin; for workers alone."""
     name, made = unpack(packed)
     return *pickle.loads(made), json.loads(bytes(name))  # noqa: S301 - made by our own code from live objects

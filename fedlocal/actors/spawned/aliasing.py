@@ -24,17 +24,17 @@ class Piece(NamedTuple):
     size: int
     offset: int
 
-    def copied(self) -> bytes:
+    def copy(self) -> bytes:
         """Return the bytes of the piece, which has to exist."""
         return ctypes.string_at(self.first, self.size)
 
 
-def pieces(arrays: Iterable[NDArray[Any]]) -> dict[int, Piece]:
+def shared_pieces(arrays: Iterable[NDArray[Any]]) -> dict[int, Piece]:
     """Return the pieces of memory of arrays, by ``id``, that overlap or are not in C order."""
     distinct = {id(array): array for array in arrays if array.size}
     if all(array.base is None and array.flags.c_contiguous for array in distinct.values()):
         return {}
-    found: dict[int, Piece] = {}
+    overlapping: dict[int, Piece] = {}
     group: list[NDArray[Any]] = []
     first = last = 0
     extents = sorted((*_extent(array), number) for number, array in distinct.items())
@@ -42,12 +42,12 @@ def pieces(arrays: Iterable[NDArray[Any]]) -> dict[int, Piece]:
         if low >= last:
             if len(group) > 1 or (group and not group[0].flags.c_contiguous):
                 starts = ((id(array), _address(array) - first) for array in group)
-                found |= {member: Piece(first, last - first, offset) for member, offset in starts}
+                overlapping |= {member: Piece(first, last - first, offset) for member, offset in starts}
             group, first = [], low
         last = max(last, high)
         if number:
             group.append(distinct[number])
-    return found
+    return overlapping
 
 
 def _address(array: NDArray[Any]) -> int:
@@ -134,8 +134,8 @@ def _reachable(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting += [(f"{path}[{key!r:.40}]", member) for key, member in item.items()]
         elif isinstance(item, list | tuple | set | frozenset):
             waiting += [(f"{path}[{index}]", member) for index, member in enumerate(item)]
-        elif not isinstance(item, _LIBRARY) and isinstance(known := getattr(item, "__dict__", None), dict):
-            waiting += [(f"{path}.{name}", member) for name, member in known.items()]
+        elif not isinstance(item, _LIBRARY) and isinstance(inner := getattr(item, "__dict__", None), dict):
+            waiting += [(f"{path}.{name}", member) for name, member in inner.items()]
 
 
 def _unnamed(item: Any) -> Sequence[Any]:

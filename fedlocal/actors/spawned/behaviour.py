@@ -11,10 +11,10 @@ from fedlocal.actors.spawned.actor_messages import (
     ActorMessage,
     MessageKind,
     SideEffect,
-    opened,
-    origin,
+    open_origin,
+    pack_message,
+    pack_origin,
     with_effects,
-    written,
 )
 from fedlocal.actors.spawned.aliasing import is_held_elsewhere, shared_with
 from fedlocal.actors.spawned.refs import CHILDREN, ActorRef, acting
@@ -29,7 +29,7 @@ class Context:
 
     Parameters
     ----------
-    own : ActorRef
+    ref : ActorRef
         The actor's reference to itself.
     sender : ActorRef, optional
         The actor that sent the message.
@@ -44,8 +44,8 @@ class Context:
         The actor that sent the message, None if it came from outside.
     """
 
-    def __init__(self, own: ActorRef, sender: ActorRef | None, number: int) -> None:
-        self.self, self.sender = own, sender
+    def __init__(self, ref: ActorRef, sender: ActorRef | None, number: int) -> None:
+        self.self, self.sender = ref, sender
         self.effects: list[SideEffect] = []
         self._last_address = number << CHILDREN  # the same when the message is handled again
 
@@ -58,7 +58,7 @@ class Context:
         **kwargs: Any,
     ) -> ActorRef:
         """Create an actor; see :meth:`ActorSystem.spawn`. If its name is taken, a warning is logged."""
-        made = origin(behaviour, args, kwargs, name)
+        made = pack_origin(behaviour, args, kwargs, name)
         self._last_address += 1
         self.effects.append(SideEffect("spawn", self._last_address, name, max_mailbox, made))
         return ActorRef(self._last_address, name)
@@ -77,7 +77,9 @@ class Context:
 
     def tell(self, ref: ActorRef, message: Any) -> None:
         """Send a message from this actor; the same as ``ref.tell(message)``."""
-        self.effects.append(SideEffect("tell", ref.address, ref.name, content=written(message, self.self)))
+        self.effects.append(
+            SideEffect("tell", ref.address, ref.name, content=pack_message(message, self.self))
+        )
 
     def ask(self, ref: ActorRef, message: Any) -> Future[Any]:  # noqa: ARG002
         """Refuse: an actor never waits."""
@@ -100,9 +102,9 @@ class _Live:
     state: bytes
 
     @staticmethod
-    def made(packed: bytes, state: bytes) -> "_Live":
+    def make(packed: bytes, state: bytes) -> "_Live":
         """Make the object by its constructor, then set its attributes to the state's."""
-        behaviour, args, kwargs, name = opened(packed)
+        behaviour, args, kwargs, name = open_origin(packed)
         if not isinstance(behaviour, type):
             return _Live(behaviour, None, name, state)
         actor = behaviour(*args, **kwargs)
@@ -110,11 +112,11 @@ class _Live:
         if state:
             for key in _public(attributes):
                 del attributes[key]
-            attributes.update(decode(unpack(state), own=True))
+            attributes.update(decode(unpack(state), writable=True))
         return _Live(actor.receive, attributes, name, state)
 
-    def after(self) -> bytes:
-        """Return the state that it is in now, ``b""`` for a function."""
+    def new_state(self) -> bytes:
+        """Return the state that the object is in now, ``b""`` for a function."""
         if self.attributes is None:
             return b""
         try:
@@ -161,7 +163,7 @@ class SpawnedBehaviour:
         if received.kind is MessageKind.STOP:
             return Wire(), b""
         if live is None or live.state != state:
-            live = _Live.made(message.header, state)
+            live = _Live.make(message.header, state)
         content, sender = received.read()
         context = Context(ActorRef(actor, live.name), sender, received.number)
         token = acting.set(context)
@@ -170,7 +172,7 @@ class SpawnedBehaviour:
         finally:
             acting.reset(token)
         parts: list[Buffer] = encode(answer, "reply") if received.kind is MessageKind.ASK else [b""]
-        live.state = live.after()
+        live.state = live.new_state()
         self._keep(actor, live)
         header, arrays = with_effects(context.effects, parts[1:])
         return Wire(header, bytes(parts[0]), arrays), live.state

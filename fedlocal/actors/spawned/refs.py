@@ -15,7 +15,7 @@ Address = int | str
 """Where an actor lives, or the name by which the system will look it up when a message is sent."""
 
 
-def described(address: Address, name: str | None = None) -> str:
+def describe(address: Address, name: str | None = None) -> str:
     """Say in words which actor lives at an address."""
     if name is not None or isinstance(address, str):
         return f"actor {name or address!r}"
@@ -137,7 +137,7 @@ class ActorRef:
         return ActorRef, (self.address, self.name)
 
     def __str__(self) -> str:
-        return described(self.address, self.name)
+        return describe(self.address, self.name)
 
 
 @dataclass(frozen=True)

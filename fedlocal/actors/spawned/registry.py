@@ -18,12 +18,12 @@ from fedlocal.actors.spawned.actor_messages import (
     ActorMessage,
     MessageKind,
     SideEffect,
-    origin,
+    pack_message,
+    pack_origin,
     without_effects,
-    written,
 )
-from fedlocal.actors.spawned.refs import CHILDREN, ActorError, ActorRef, Address, Down, MailboxFull, described
-from fedlocal.actors.spawned.transport import Posted, Transport, settle
+from fedlocal.actors.spawned.refs import CHILDREN, ActorError, ActorRef, Address, Down, MailboxFull, describe
+from fedlocal.actors.spawned.transport import PostedMessage, Transport, settle
 from fedlocal.actors.spawned.values import decode
 from fedlocal.memory.buffers import Broadcast, Buffer
 
@@ -74,9 +74,9 @@ class ActorRegistry:
         """Create an actor."""
         if max_mailbox < 1:
             raise ValueError(f"max_mailbox must be at least 1, got {max_mailbox}")
-        made = origin(behaviour, args, kwargs, name)
+        made = pack_origin(behaviour, args, kwargs, name)
         try:
-            return self._settle_in(next(self._numbers) << CHILDREN, name, max_mailbox, made)
+            return self._add(next(self._numbers) << CHILDREN, name, max_mailbox, made)
         except ActorError as error:
             raise ValueError(str(error)) from None
 
@@ -84,8 +84,8 @@ class ActorRegistry:
         """Return the actor of this name."""
         with self._lock:
             if name not in self._names:
-                known = ", ".join(map(repr, self._names)) or "none"
-                raise LookupError(f"no actor is named {name!r}; names are {known}")
+                names = ", ".join(map(repr, self._names)) or "none"
+                raise LookupError(f"no actor is named {name!r}; names are {names}")
             return self._actors[self._names[name]].ref
 
     def monitor(self, ref: ActorRef) -> Future[Down]:
@@ -134,12 +134,12 @@ class ActorRegistry:
         number = self._names.get(address) if isinstance(address, str) else address
         return self._actors.get(number) if number is not None else None
 
-    def _settle_in(self, address: int, name: str | None, max_mailbox: int, made: bytes) -> ActorRef:
+    def _add(self, address: int, name: str | None, max_mailbox: int, made: bytes) -> ActorRef:
         with self._lock:
             self._check_open()
             if name is not None:
                 if name in self._names:
-                    raise ActorError(described(name), "name", "another actor has this name")
+                    raise ActorError(describe(name), "name", "another actor has this name")
                 self._names[name] = address
             ref = ActorRef(address, name, self)
             self._actors[address] = _Actor(address, ref, Broadcast(made, ()), max_mailbox)
@@ -175,14 +175,14 @@ class ActorRegistry:
         if isinstance(watcher, Future):
             settle(watcher, news)
         elif watcher in self._actors:
-            self._do(SideEffect("tell", watcher, content=written(news)))
+            self._do(SideEffect("tell", watcher, content=pack_message(news)))
 
     # Messages ------------------------------------------------------------------------------------------
 
     def _from_outside(
         self, ref: ActorRef, kind: MessageKind, message: Any, answer: Future[Any] | None
     ) -> None:
-        content = written(message)
+        content = pack_message(message)
         try:
             self._post(ref, kind, content, answer)
         except MailboxFull:
@@ -207,7 +207,9 @@ class ActorRegistry:
     def _send(self, actor: _Actor, kind: MessageKind, body: bytes, answer: Future[Any] | None = None) -> None:
         actor.waiting += 1
         envelope = Envelope(actor.address, body, actor.origin)
-        self._transport.deliver(Posted(envelope, lambda result: self._settled(actor, kind, answer, result)))
+        self._transport.deliver(
+            PostedMessage(envelope, lambda result: self._settled(actor, kind, answer, result))
+        )
 
     def _settled(
         self, actor: _Actor, kind: MessageKind, answer: Future[Any] | None, result: Result | ActorSystemError
@@ -253,7 +255,7 @@ class ActorRegistry:
             if effect.verb == "tell":
                 self._post(ActorRef(effect.target, effect.name), MessageKind.TELL, effect.content)
             elif effect.verb == "spawn" and isinstance(effect.target, int):
-                self._settle_in(effect.target, effect.name, effect.max_mailbox, bytes(effect.content))
+                self._add(effect.target, effect.name, effect.max_mailbox, bytes(effect.content))
             elif effect.verb == "monitor":
                 self._watch(effect.target, actor)
             elif effect.verb == "stop":

@@ -29,7 +29,7 @@ class Transport(Protocol):
         ...
 
 
-class Posted(Batch):
+class PostedMessage(Batch):
     """One message under way, which says when it has its result.
 
     Parameters
@@ -74,8 +74,7 @@ def settle(future: Future[Any], outcome: Any) -> None:
         _log.exception("a callback of an answer raised")
 
 
-def promised(envelope: Envelope) -> tuple[Posted, Future[Result]]:
+def with_future(envelope: Envelope) -> tuple[PostedMessage, Future[Result]]:
     """Return a message to deliver, and the future of its result."""
     future: Future[Result] = Future()
-
-    return Posted(envelope, lambda result: settle(future, result)), future
+    return PostedMessage(envelope, lambda result: settle(future, result)), future

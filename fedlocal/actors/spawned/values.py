@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.actors.spawned.aliasing import Piece, pieces
+from fedlocal.actors.spawned.aliasing import Piece, shared_pieces
 from fedlocal.actors.spawned.refs import ActorRef, Down, Messenger
 from fedlocal.memory.buffers import Buffer, raw
 
@@ -43,7 +43,7 @@ def encode(value: Any, called: str = "message") -> list[Buffer]:
     TypeError
         If it is not plain, with the place of the part that is not; `called` is how to call the whole.
     """
-    return _written(value, called).parts
+    return _write(value, called).parts
 
 
 def encode_state(value: Any, called: str) -> tuple[list[Buffer], dict[int, tuple[Any, int]]]:
@@ -52,7 +52,7 @@ def encode_state(value: Any, called: str) -> tuple[list[Buffer], dict[int, tuple
     Returns
     -------
     list of buffers
-        The parts; decode them with ``own=True``.
+        The parts; decode them with ``writable=True``.
     dict of int to (object, int)
         What can be changed in it, by ``id``, and how often each is a part of it.
 
@@ -61,40 +61,40 @@ def encode_state(value: Any, called: str) -> tuple[list[Buffer], dict[int, tuple
     TypeError
         As `encode`.
     """
-    writer = _written(value, called)
-    lying = pieces(item for item, _ in writer.seen.values() if isinstance(item, np.ndarray))
-    if lying:
-        writer = _written(value, called, lying)
+    writer = _write(value, called)
+    pieces = shared_pieces(item for item, _ in writer.seen.values() if isinstance(item, np.ndarray))
+    if pieces:
+        writer = _write(value, called, pieces)
     mutable = {key: seen for key, seen in writer.seen.items() if type(seen[0]) in _MUTABLE}
     mutable.pop(id(value), None)
     return writer.parts, mutable
 
 
-def _written(value: Any, called: str, lying: Mapping[int, Piece] = _NOTHING) -> "_Writer":
-    writer = _Writer(lying, {})
+def _write(value: Any, called: str, pieces: Mapping[int, Piece] = _NOTHING) -> "_Writer":
+    writer = _Writer(pieces, {})
     try:
         tree = _tree(value, writer, 0)
         if writer.repeated:  # which is seldom: only then is there anything to number
-            writer = _Writer(lying, dict.fromkeys(writer.repeated, _UNKNOWN))
+            writer = _Writer(pieces, dict.fromkeys(writer.repeated, _UNKNOWN))
             tree = _tree(value, writer, 0)
     except _NotPlain as error:
-        place = called + "".join(reversed(error.path))
-        kind, why = type(error.value), error.why or f"{_shown(error.value)}; plain are {PLAIN}"
+        path = called + "".join(reversed(error.path))
+        kind, why = type(error.value), error.why or f"{_short_repr(error.value)}; plain are {PLAIN}"
         raise TypeError(
-            f"{place} is no plain value but a {kind.__module__}.{kind.__qualname__}: {why}"
+            f"{path} is no plain value but a {kind.__module__}.{kind.__qualname__}: {why}"
         ) from None
     writer.parts[0] = _to_json(tree).encode()
     return writer
 
 
-def decode(parts: Sequence[Buffer], *, own: bool = False, messenger: Messenger | None = None) -> Any:
+def decode(parts: Sequence[Buffer], *, writable: bool = False, messenger: Messenger | None = None) -> Any:
     """Turn parts into the value they came from.
 
     Parameters
     ----------
     parts : sequence of buffers
         What `encode` returned.
-    own : bool
+    writable : bool
         Whether arrays that were writable are so again, as copies; otherwise all are read-only views.
     messenger : Messenger, optional
         What takes messages to the references among them.
@@ -107,7 +107,7 @@ def decode(parts: Sequence[Buffer], *, own: bool = False, messenger: Messenger |
     text = bytes(parts[0]).decode()
     if "{" not in text:  # no tag
         return _from_json(text)
-    return json.loads(text, object_hook=_Hook(parts, own, messenger))
+    return json.loads(text, object_hook=_Hook(parts, writable, messenger))
 
 
 def pack(parts: Sequence[Buffer]) -> bytes:
@@ -149,13 +149,13 @@ def unpack(packed: Buffer) -> list[memoryview]:
     return parts
 
 
-def same(some: Sequence[Buffer], others: Sequence[Buffer]) -> bool:
+def same(first: Sequence[Buffer], second: Sequence[Buffer]) -> bool:
     """Tell whether parts are equal, byte by byte."""
-    return len(some) == len(others) and all(map(_equal, some, others))
+    return len(first) == len(second) and all(map(_equal, first, second))
 
 
-def _equal(one: Buffer, other: Buffer) -> bool:
-    a, b = raw(one), raw(other)
+def _equal(first: Buffer, second: Buffer) -> bool:
+    a, b = raw(first), raw(second)
     if a.nbytes != b.nbytes:
         return False
     whole = a.nbytes - a.nbytes % 8 if a.nbytes > COPIED else 0
@@ -166,7 +166,7 @@ def _equal(one: Buffer, other: Buffer) -> bool:
     )
 
 
-def _shown(value: Any) -> str:
+def _short_repr(value: Any) -> str:
     try:
         shown = repr(value)
     except Exception:  # noqa: BLE001 - it is not ours
@@ -182,12 +182,12 @@ _UNKNOWN, _OPEN = 0, -1  # numbers of what has not been written, and of what is 
 class _Writer:
     """The parts so far, and what has been seen: written again, what stands there twice has a number."""
 
-    def __init__(self, lying: Mapping[int, Piece], numbers: dict[int, int]) -> None:
-        self.lying, self.numbers = lying, numbers
+    def __init__(self, pieces: Mapping[int, Piece], numbers: dict[int, int]) -> None:
+        self.pieces, self.numbers = pieces, numbers
         self.parts: list[Buffer] = [b""]
         self.seen: dict[int, tuple[Any, int]] = {}  # with how often
         self.repeated: set[int] = set()
-        self._pieces: dict[int, int] = {}  # their parts
+        self._piece_parts: dict[int, int] = {}
 
     def add(self, part: Buffer) -> int:
         """Append a part and return its index."""
@@ -196,9 +196,9 @@ class _Writer:
 
     def piece(self, piece: Piece) -> int:
         """Return the index of the part that a piece of memory is."""
-        if piece.first not in self._pieces:
-            self._pieces[piece.first] = self.add(piece.copied())
-        return self._pieces[piece.first]
+        if piece.first not in self._piece_parts:
+            self._piece_parts[piece.first] = self.add(piece.copy())
+        return self._piece_parts[piece.first]
 
 
 def _tree(value: Any, writer: _Writer, depth: int) -> Any:
@@ -261,7 +261,7 @@ def _dict(value: dict[Any, Any], writer: _Writer, depth: int) -> Any:
         try:
             trees.append(_tree(member, writer, depth + 1))
         except _NotPlain as error:
-            error.path.append(f"[{_shown(key)}]")
+            error.path.append(f"[{_short_repr(key)}]")
             raise
     return {"dict": [keys, trees]}
 
@@ -270,7 +270,7 @@ def _array(value: NDArray[Any], writer: _Writer, depth: int) -> Any:  # noqa: AR
     if value.dtype.kind not in ARRAYS or value.dtype.itemsize == 0:
         raise _NotPlain(value, f"arrays of dtype {value.dtype} have no plain bytes")
     described = [value.dtype.str, list(value.shape), value.flags.writeable]
-    if piece := writer.lying.get(id(value)):
+    if piece := writer.pieces.get(id(value)):
         return {"view": [writer.piece(piece), *described, piece.offset, list(value.strides)]}
     flat = np.asarray(value, order="C").reshape(-1)
     return {"array": [writer.add(flat.view(np.uint8)), *described]}
@@ -306,8 +306,8 @@ _ENCODERS: dict[type, Callable[[Any, _Writer, int], Any]] = {
 class _Hook:
     """Turns JSON objects, from the innermost on, into what their tags say."""
 
-    def __init__(self, parts: Sequence[Buffer], own: bool, messenger: Messenger | None) -> None:
-        self.parts, self._own, self.messenger = parts, own, messenger
+    def __init__(self, parts: Sequence[Buffer], writable: bool, messenger: Messenger | None) -> None:
+        self.parts, self._writable, self.messenger = parts, writable, messenger
         self._numbered: dict[int, Any] = {}
         self._pieces: dict[int, NDArray[np.uint8]] = {}
 
@@ -317,7 +317,7 @@ class _Hook:
         ((tag, content),) = tagged.items()
         if tag in _DECODERS:
             return _DECODERS[tag](content)
-        if tag not in _READERS or (tag == "view" and not self._own):
+        if tag not in _READERS or (tag == "view" and not self._writable):
             raise ValueError(f"unknown tag {tag!r}")
         return _READERS[tag](self, content)
 
@@ -333,8 +333,8 @@ class _Hook:
 
     def array(self, part: int, dtype: str, shape: list[int], writable: bool) -> NDArray[Any]:
         view = raw(self.parts[part]).toreadonly()
-        array = np.frombuffer(view, dtype=np.uint8).view(_plain(dtype)).reshape(shape)
-        if writable and self._own:
+        array = np.frombuffer(view, dtype=np.uint8).view(_plain_dtype(dtype)).reshape(shape)
+        if writable and self._writable:
             return array.copy()
         if not array.flags.aligned:  # compiled code may not take it
             array = array.copy()
@@ -346,12 +346,12 @@ class _Hook:
     ) -> NDArray[Any]:
         if part not in self._pieces:
             self._pieces[part] = np.frombuffer(raw(self.parts[part]), dtype=np.uint8).copy()
-        array: NDArray[Any] = np.ndarray(shape, _plain(dtype), self._pieces[part], offset, strides)
+        array: NDArray[Any] = np.ndarray(shape, _plain_dtype(dtype), self._pieces[part], offset, strides)
         array.flags.writeable = writable
         return array
 
 
-def _plain(dtype: str) -> np.dtype[Any]:
+def _plain_dtype(dtype: str) -> np.dtype[Any]:
     kind = np.dtype(dtype)
     if kind.kind not in ARRAYS:
         raise ValueError(f"arrays of dtype {kind} have no plain bytes")

@@ -36,12 +36,12 @@ def run() -> None:
     if _runs():
         return
     if sys.platform == "linux":
-        _run_without_a_name()
+        _run_without_name()
     else:
         cpython.start_fork_server()
 
 
-def forked(worker: BaseProcess) -> bool:
+def is_parent_of(worker: BaseProcess) -> bool:
     """Tell whether a worker comes from the process, which then tells of its end as well."""
     return cpython.is_from_fork_server(worker)
 
@@ -70,7 +70,7 @@ def end() -> None:
 
 
 @contextmanager
-def answering(seconds: float | None) -> Iterator[None]:
+def time_limit(seconds: float | None) -> Iterator[None]:
     """Wait for the process in this context: at most so long, None is without limit, then it is ended.
 
     Raises
@@ -92,10 +92,10 @@ def answering(seconds: float | None) -> Iterator[None]:
 
 
 def _watch(answered: threading.Event, seconds: float | None) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     while not answered.wait(GLANCE):
         wake()
-        if seconds is not None and time.monotonic() - begun > seconds:
+        if seconds is not None and time.monotonic() - started_at > seconds:
             end()
             return
 
@@ -111,7 +111,7 @@ def _runs() -> bool:
         return False
 
 
-def _run_without_a_name() -> None:
+def _run_without_name() -> None:
     global _socket
     with TemporaryDirectory(prefix="fedlocal-") as folder:
         directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)

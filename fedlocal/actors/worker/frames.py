@@ -137,7 +137,7 @@ class FrameReader:
         if self._filled < len(self._buffer):
             return None
         if self._prefix is None:
-            self._prefix = self._checked_prefix()
+            self._prefix = self._parse_prefix()
             self._expect(self._prefix[3] + self._prefix[4])
             if self._buffer:
                 return None
@@ -147,7 +147,7 @@ class FrameReader:
         return frame
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take bytes that have been read already; yield the frames they complete, up to what is none."""
+        """Take bytes that have been read already; yield the frames they complete, until one is not valid."""
         view = memoryview(data)
         while view.nbytes or not self.wanted.nbytes:
             wanted = self.wanted
@@ -157,7 +157,7 @@ class FrameReader:
             if (frame := self.received(count)) is not None:
                 yield frame
 
-    def _checked_prefix(self) -> tuple[Any, ...]:
+    def _parse_prefix(self) -> tuple[Any, ...]:
         prefix = PREFIX.unpack(self._buffer)
         magic, kind, _, fields, payload, _ = prefix
         if magic != MAGIC or kind not in KINDS:
@@ -195,18 +195,18 @@ def replies_of(frame: Frame) -> list[tuple[Handled, list[memoryview]]]:
     ProtocolError
         If they are not replies.
     """
-    parts, found = iter(frame.parts), []
+    parts, replies = iter(frame.parts), []
     try:
         for fields in frame.fields["replies"]:
             handled = Handled(*fields)
             count = 3 if handled.in_slot else 3 + len(handled.lengths)
-            own = list(islice(parts, count))
-            if len(own) < count or not _is_possible(handled, own[3:]):
+            reply_parts = list(islice(parts, count))
+            if len(reply_parts) < count or not _is_possible(handled, reply_parts[3:]):
                 raise ProtocolError(f"{handled} is not what came with it")
-            found.append((handled, own))
+            replies.append((handled, reply_parts))
     except (KeyError, TypeError, OverflowError) as error:
         raise ProtocolError(f"not replies: {error}") from error
-    return found
+    return replies
 
 
 def _is_possible(handled: Handled, arrays: Sequence[memoryview]) -> bool:

@@ -66,10 +66,10 @@ def main(
         limit_this_process()
         gc.freeze()  # what was imported stays: the collector need not look at it again
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
-        told = _described(error)
+        fields = _error_fields(error)
         if type(error).__module__.startswith("fedlocal."):  # says in words what is wrong
-            told["traceback"] = str(error)
-        worker.send(FrameKind.BROKEN, told)
+            fields["traceback"] = str(error)
+        worker.send(FrameKind.BROKEN, fields)
         return
     worker.send(FrameKind.READY, {"pid": os.getpid()})
     for number, (frame, fd) in enumerate(frames(sock)):
@@ -209,12 +209,12 @@ class _Worker:
         """
         self._frames += 1
         patience = PATIENCE if frame.fields["short"] else 0.0
-        described = (Addressed(*fields) for fields in frame.fields["messages"])
+        heads = (Addressed(*fields) for fields in frame.fields["messages"])
         parts = iter(frame.parts)
-        waiting = [(one, self._request(one, next(parts), next(parts))) for one in described]
+        waiting = [(head, self._request(head, next(parts), next(parts))) for head in heads]
         sent = time.perf_counter()
         while waiting and not self.leaving:
-            if recalled := self._recalled(waiting):
+            if recalled := self._find_recalled(waiting):
                 waiting = [pair for pair in waiting if pair[0].message not in recalled]
                 continue
             count = self._together([request for _, request in waiting])
@@ -225,12 +225,14 @@ class _Worker:
                 sent = time.perf_counter()
             self._leave_if_too_large()
 
-    def _recalled(self, waiting: Sequence[tuple[Addressed, ActorRequest]]) -> set[int]:
-        """Return those of the waiting messages that others handle, since this worker did not get to them."""
+    def _find_recalled(self, waiting: Sequence[tuple[Addressed, ActorRequest]]) -> set[int]:
+        """Return the waiting messages that other workers handle now, since this one did not get to them."""
         if self._ack_word is None:
             return set()
-        frame, kept = self._ack_word.recalled()
-        return {one.message for one, _ in waiting if one.message != kept} if self._frames <= frame else set()
+        frame, kept = self._ack_word.read_recall()
+        if self._frames > frame:
+            return set()
+        return {head.message for head, _ in waiting if head.message != kept}
 
     def _leave_if_too_large(self) -> None:
         watermark = self._policy.memory_watermark
@@ -246,42 +248,44 @@ class _Worker:
         else:
             self.send(FrameKind.ACKNOWLEDGE, {"message": message, "count": count})
 
-    def _request(self, one: Addressed, body: memoryview, state: memoryview) -> ActorRequest:
-        before = bytes(state) if one.with_state else self._states.get(one.actor, b"")
-        header, arrays = self._contents[one.content]
-        return ActorRequest(one.actor, Wire(header, bytes(body), arrays), before)
+    def _request(self, head: Addressed, body: memoryview, state: memoryview) -> ActorRequest:
+        before = bytes(state) if head.with_state else self._states.get(head.actor, b"")
+        header, arrays = self._contents[head.content]
+        return ActorRequest(head.actor, Wire(header, bytes(body), arrays), before)
 
     def _together(self, requests: Sequence[ActorRequest]) -> int:
         return self._stacking.together(requests) if self._stacking and len(requests) > 1 else 1
 
-    def _answer(self, some: Sequence[tuple[Addressed, ActorRequest]]) -> None:
+    def _answer(self, messages: Sequence[tuple[Addressed, ActorRequest]]) -> None:
         started = time.perf_counter()
-        outcomes = self._outcomes(some)
-        share = (time.perf_counter() - started) / len(some)
-        for index, ((one, request), outcome) in enumerate(zip(some, outcomes, strict=True)):
-            begun = started + index * share
+        outcomes = self._outcomes(messages)
+        share = (time.perf_counter() - started) / len(messages)
+        for index, ((head, request), outcome) in enumerate(zip(messages, outcomes, strict=True)):
+            start = started + index * share
             if isinstance(outcome, Exception):
                 self._send_replies()
-                self.send(FrameKind.ERROR, {"message": one.message, "started": begun, **_described(outcome)})
+                self.send(
+                    FrameKind.ERROR, {"message": head.message, "started": start, **_error_fields(outcome)}
+                )
             else:
-                self._note(one, request, outcome, (begun, begun + share))
+                self._note(head, request, outcome, (start, start + share))
 
-    def _outcomes(self, some: Sequence[tuple[Addressed, ActorRequest]]) -> Sequence[_Answer | Exception]:
-        if len(some) > 1 and self._stacking:
-            self._acknowledge(some[0][0].message, len(some))
+    def _outcomes(self, messages: Sequence[tuple[Addressed, ActorRequest]]) -> Sequence[_Answer | Exception]:
+        if len(messages) > 1 and self._stacking:
+            self._acknowledge(messages[0][0].message, len(messages))
             with suppress(Exception):  # then each message has its own reply or error
-                together = self._stacking.handle_together([request for _, request in some])
-                return [self._checked(outcome) for outcome in together]
-        return [self._outcome(*one) for one in some]
+                together = self._stacking.handle_together([request for _, request in messages])
+                return [self._check(outcome) for outcome in together]
+        return [self._outcome(head, request) for head, request in messages]
 
-    def _outcome(self, one: Addressed, request: ActorRequest) -> _Answer | Exception:
-        self._acknowledge(one.message, 1)
+    def _outcome(self, head: Addressed, request: ActorRequest) -> _Answer | Exception:
+        self._acknowledge(head.message, 1)
         try:
-            return self._checked(self._behaviour.handle(request.actor, request.message, request.state))
+            return self._check(self._behaviour.handle(request.actor, request.message, request.state))
         except Exception as error:  # noqa: BLE001 - the actor lives on; its error is the answer
             return error
 
-    def _checked(self, outcome: Outcome) -> _Answer:
+    def _check(self, outcome: Outcome) -> _Answer:
         header, body, views, state = answer = _as_views(outcome)
         size = sum(map(len, (header, body, state))) + sum(view.nbytes for view in views)
         if len(views) > MAX_ARRAYS:
@@ -291,22 +295,22 @@ class _Worker:
         return answer
 
     def _note(
-        self, one: Addressed, request: ActorRequest, outcome: _Answer, times: tuple[float, float]
+        self, head: Addressed, request: ActorRequest, outcome: _Answer, times: tuple[float, float]
     ) -> None:
         """Keep a reply for the next frame, its arrays in its slot or copied, and the actor's new state."""
         header, body, views, after = outcome
         if after:
-            self._states[one.actor] = after
+            self._states[head.actor] = after
         else:
-            self._states.pop(one.actor, None)
+            self._states.pop(head.actor, None)
         lengths = [view.nbytes for view in views]
-        in_slot = one.slot >= 0 and self._pool is not None and self._pool.fits(lengths)
+        in_slot = head.slot >= 0 and self._pool is not None and self._pool.fits(lengths)
         if in_slot and self._pool:
-            self._pool.write(one.slot, views)
+            self._pool.write(head.slot, views)
         changed = after != request.state
         if len(self._parts) + len(views) > MAX_ARRAYS:
             self._send_replies()
-        self._replies.append(Handled(one.message, *times, lengths, in_slot, changed))
+        self._replies.append(Handled(head.message, *times, lengths, in_slot, changed))
         parts = [header, body, after if changed else b""]
         if not in_slot:
             parts += [bytes(view) for view in views]
@@ -319,7 +323,7 @@ class _Worker:
             self._replies, self._parts, self._held = [], [], 0
 
 
-def _described(error: BaseException) -> dict[str, str]:
+def _error_fields(error: BaseException) -> dict[str, str]:
     reason = "".join(traceback.format_exception_only(error)).strip()
     trace = "".join(traceback.format_exception(error)).strip()
     return {"reason": reason[-MAX_ERROR:], "traceback": trace[-MAX_ERROR:]}

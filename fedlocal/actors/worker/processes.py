@@ -72,12 +72,12 @@ def start_worker(
         If there is no process or descriptor to be had.
     """
     default = multiprocessing.get_start_method(allow_none=True)
-    theirs_too = default if default in multiprocessing.get_all_start_methods() else None
+    their_method = default if default in multiprocessing.get_all_start_methods() else None
     ours, theirs = socket.socketpair()
     try:
         process = _context(method).Process(
             target=worker.main,
-            args=(theirs, generation, start, policy, theirs_too),
+            args=(theirs, generation, start, policy, their_method),
             name=f"fedlocal-worker-{generation}",
         )
         with _quiet_start():
@@ -95,19 +95,19 @@ def start_worker(
 
 
 def _start(process: BaseProcess, seconds: float | None) -> None:
-    if not fork_server.forked(process):
+    if not fork_server.is_parent_of(process):
         process.start()
         return
     fork_server.run()
     fork_server.wake()
-    with fork_server.answering(seconds):
+    with fork_server.time_limit(seconds):
         process.start()
 
 
 def await_end(process: BaseProcess, seconds: float) -> None:
     """Wait until the end of a killed worker is known; the process that has to tell of it is ended at last."""
     process.join(seconds)
-    if process.exitcode is None and fork_server.forked(process):
+    if process.exitcode is None and fork_server.is_parent_of(process):
         fork_server.end()
         process.join(seconds)
 
@@ -141,8 +141,8 @@ def _quiet_start() -> Iterator[None]:
 
     Ctrl-C, which a terminal sends to all of them, is for this process alone to act upon.
     """
-    with _starting, _interrupts_blocked(), _known_method():
-        yield from _hidden()
+    with _starting, _interrupts_blocked(), _valid_start_method():
+        yield from _hidden_main()
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 @contextmanager
-def _known_method() -> Iterator[None]:
+def _valid_start_method() -> Iterator[None]:
     """Hide another library's default start method, such as joblib's: new processes do not know its name."""
     default = multiprocessing.get_start_method(allow_none=True)
     if default is None or default in multiprocessing.get_all_start_methods():
@@ -172,7 +172,7 @@ def _known_method() -> Iterator[None]:
         multiprocessing.set_start_method(default, force=True)
 
 
-def _hidden() -> Iterator[None]:
+def _hidden_main() -> Iterator[None]:
     main, environment = sys.modules["__main__"], {name: os.environ.get(name) for name in ONE_THREAD}
     sys.modules["__main__"] = ModuleType("__main__")
     os.environ.update(ONE_THREAD)

@@ -53,16 +53,16 @@ def test_idle_cores_ask_for_no_worker_where_workers_are_idle_too() -> None:
 
 
 def test_other_processes_that_want_the_cores_ask_for_a_worker_less() -> None:
-    squeezed = Utilisation(seconds=1, busy=2, had=1.33, waited=0.67, others=0.67)
+    squeezed = Utilisation(seconds=1, busy=2, had=1.33, waited=0.67, other_processes=0.67)
     assert squeezed.advice(2) == (-1, "other processes took 0.7 cores")
 
 
 def test_other_processes_ask_for_nothing_where_there_are_cores_for_all() -> None:
-    assert Utilisation(seconds=1, busy=2, had=2, others=2).advice(2)[0] == 0
+    assert Utilisation(seconds=1, busy=2, had=2, other_processes=2).advice(2)[0] == 0
 
 
 def test_clients_that_wait_for_no_core_ask_for_another_worker_whatever_other_processes_do() -> None:
-    waiting = Utilisation(seconds=1, busy=2, had=0.1, waited=0.01, others=1.9)
+    waiting = Utilisation(seconds=1, busy=2, had=0.1, waited=0.01, other_processes=1.9)
     assert waiting.advice(2) == (1, "clients wait for something else than a core")
 
 
@@ -70,8 +70,8 @@ def test_clients_that_wait_for_no_core_ask_for_another_worker_whatever_other_pro
 def test_one_steady_neighbour_does_not_make_a_worker_come_and_go(wanted: float) -> None:
     """Two workers and a neighbour that wants so much of a core, on two cores that are shared out fairly."""
     theirs = min(wanted, 2 / 3)
-    two = Utilisation(seconds=1, busy=2, had=2 - theirs, waited=theirs, others=theirs)
-    alone = Utilisation(seconds=1, busy=1, had=1, others=wanted, idle=1 - wanted)
+    two = Utilisation(seconds=1, busy=2, had=2 - theirs, waited=theirs, other_processes=theirs)
+    alone = Utilisation(seconds=1, busy=1, had=1, other_processes=wanted, idle=1 - wanted)
     assert not (two.advice(2)[0] == -1 and alone.advice(1)[0] == 1)
 
 
@@ -203,7 +203,7 @@ def test_the_time_that_a_process_takes_is_seen(spinning: "subprocess.Popen[bytes
 
     assert until(lambda: since().workers[spinning.pid].had > 0.1 and since().cores > 0.1)
     assert since().workers[spinning.pid].waited >= 0
-    assert until(lambda: since().own > 0)  # it is counted in hundredths of a second
+    assert until(lambda: since().this_process > 0)  # it is counted in hundredths of a second
     assert since().idle >= 0
 
 
@@ -220,7 +220,7 @@ def test_the_counts_of_linux_are_those_of_the_cores_that_this_process_may_use(
     monkeypatch.setattr(os, "times", lambda: os.times_result((3.0, 0.5, 0.0, 0.0, 0.0)))
     monkeypatch.setattr("fedlocal.actors.engine.cpu_usage.TICKS", 100)
     load = CpuUsage.now([7])
-    assert load == CpuUsage(cores=20.0, idle=18.5, own=3.5, workers={7: Share(1.5, 0.25)})
+    assert load == CpuUsage(cores=20.0, idle=18.5, this_process=3.5, workers={7: Share(1.5, 0.25)})
 
 
 @linux

@@ -180,10 +180,10 @@ class Fragile(Wild):
         super().__init__()
         honest = self.worker._request
 
-        def request(one: Addressed, body: memoryview, state: memoryview) -> ActorRequest:
+        def request(head: Addressed, body: memoryview, state: memoryview) -> ActorRequest:
             if bytes(body) == b"unreadable":
                 os._exit(5)
-            return honest(one, body, state)
+            return honest(head, body, state)
 
         self.worker._request = request  # type: ignore[method-assign]
 

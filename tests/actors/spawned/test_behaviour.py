@@ -6,17 +6,23 @@ import pytest
 
 from fedlocal.actors import ActorError, Buffer, Reply, Wire
 from fedlocal.actors.batch import Batch
-from fedlocal.actors.spawned.actor_messages import ActorMessage, MessageKind, origin, without_effects, written
+from fedlocal.actors.spawned.actor_messages import (
+    ActorMessage,
+    MessageKind,
+    pack_message,
+    pack_origin,
+    without_effects,
+)
 from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
 from fedlocal.actors.spawned.registry import ActorRegistry
 from fedlocal.memory.buffers import Broadcast
 from tests.actors.spawned.spawnable import Counter, Parent
 
-COUNTER, PARENT = origin(Counter, (5,), {}, None), origin(Parent, (), {}, "parent")
+COUNTER, PARENT = pack_origin(Counter, (5,), {}, None), pack_origin(Parent, (), {}, "parent")
 
 
 def message(made: bytes, content: Any, number: int = 1, kind: MessageKind = MessageKind.ASK) -> Wire:
-    return Wire(made, ActorMessage(number, kind, written(content)).body())
+    return Wire(made, ActorMessage(number, kind, pack_message(content)).body())
 
 
 def test_a_message_that_is_handled_again_elsewhere_has_the_same_outcome() -> None:

@@ -33,7 +33,7 @@ from fedlocal.actors import (
     InlineSystem,
     MailboxFull,
 )
-from fedlocal.actors.spawned.transport import Posted
+from fedlocal.actors.spawned.transport import PostedMessage
 from tests.actors.behaviours import Echo
 from tests.actors.spawned.spawnable import (
     Counter,
@@ -606,7 +606,7 @@ def test_the_package_offers_what_users_need() -> None:
 
 def test_each_posted_message_has_one_result_even_if_another_comes_after_the_system_failed() -> None:
     results: list[Any] = []
-    posted = Posted(Envelope(1), results.append)
+    posted = PostedMessage(Envelope(1), results.append)
     posted.fail(ActorSystemError("all is lost"))
     assert not posted.settle(0, Failure(1, "exception", "too late"))
     posted.fail(ActorSystemError("again"))

@@ -108,9 +108,9 @@ def test_the_owner_of_a_state_gets_copies_of_writable_arrays_alone() -> None:
     fixed = np.zeros(3)
     fixed.flags.writeable = False
     parts = encode({"free": np.zeros(3), "fixed": fixed})
-    state = decode(parts, own=True)
+    state = decode(parts, writable=True)
     state["free"][0] = 1
-    assert decode(parts, own=True)["free"][0] == 0
+    assert decode(parts, writable=True)["free"][0] == 0
     assert not state["fixed"].flags.writeable
 
 
@@ -188,7 +188,7 @@ def test_the_arrays_of_a_state_overlap_and_lie_as_they_did(whole: NDArray[Any], 
     cuts = [data.draw(hnp.basic_indices(whole.shape, allow_ellipsis=True)) for _ in range(3)]
     axes = data.draw(st.permutations(range(whole.ndim)))
     some = {"whole": whole.transpose(axes), **{str(k): np.asarray(whole[cut]) for k, cut in enumerate(cuts)}}
-    again = decode(unpack(pack(encode_state(some, "state")[0])), own=True)
+    again = decode(unpack(pack(encode_state(some, "state")[0])), writable=True)
     assert equal(again, some)
     for name, array in some.items():
         assert not array.size or steps(again[name]) == steps(array)
@@ -208,7 +208,7 @@ def test_the_arrays_of_a_state_overlap_and_lie_as_they_did(whole: NDArray[Any], 
 )
 def test_a_state_reaches_nothing_beside_itself(parts: list[Buffer]) -> None:
     with pytest.raises(ValueError, match=r"size|buffer|plain|before it is known"):
-        decode(parts, own=True)
+        decode(parts, writable=True)
 
 
 @pytest.mark.parametrize(
