@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fedlocal.autotune.cost_model import Line, WaveCosts, Workers
+from fedlocal.autotune.cost_model import LinearCost, WaveCosts, Workers
 from fedlocal.autotune.federated_pilot import STRETCH, PilotSetting, step_seconds
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
@@ -37,7 +37,7 @@ def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int], *
     step, count = step_seconds(setting), setting.workers
     few = _Waves(setting, count, max(2, count), step, options)
     many = _Waves(setting, count, MANY * count, step, options)
-    share = Line.through((few.share, few.exchange), (many.share, many.exchange))
+    share = LinearCost.through((few.share, few.exchange), (many.share, many.exchange))
     workers, single = Workers(count), 0.0
     if count > 1 and share.per_actor:
         alone = _Waves(setting, 1, MANY, step, options)
@@ -53,7 +53,7 @@ def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int], *
 
 
 class _Waves:
-    """What waves of one kind took.
+    """The times of waves of one kind.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class _Waves:
         self.share = accumulate // actors
         waves = max(2, min(MOST_WAVES, int(STRETCH / 2 / (step * self.share))))
         rounds = _rounds(setting, actors, accumulate, waves, options)[2:]
-        self.update = median(one.seconds["aggregation"] for one in rounds) / waves
-        self.exchange = median(one.timed for one in rounds) / waves - self.update
+        self.update = median(round_.seconds["aggregation"] for round_ in rounds) / waves
+        self.exchange = median(round_.timed for round_ in rounds) / waves - self.update
 
 
 def _rounds(
@@ -84,11 +84,11 @@ def _rounds(
     partition = Partition(np.arange(size), np.arange(actors + 1) * size // actors)
     rounds: list[Round] = []
 
-    def note(one: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's
-        rounds.append(one)
+    def note(round_: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's signature
+        rounds.append(round_)
 
     with Shards.create(rows, partition) as shards:
-        whole = Setting(
+        pilot_setting = Setting(
             dataset=replace(data, train=rows, test=Rows(rows.x[:1], rows.y[:1])),
             partition=partition,
             slices=Slices(shards, NoSkew(), data.shape, 0.0, draw, draw),
@@ -100,5 +100,5 @@ def _rounds(
             backend=setting.backend,
             workers=setting.workers,
         )
-        batch_parallel(whole, note, **options)
+        batch_parallel(pilot_setting, note, **options)
     return rounds

@@ -67,11 +67,11 @@ class Choice:
     Parameters
     ----------
     chosen : Prediction
-        Of the number that was chosen.
+        For the number that was chosen.
     predictions : sequence of Prediction
-        Of all numbers that could be, ascending.
+        For all numbers that could be chosen, ascending.
     refused : mapping of int to str
-        Numbers that could not, and why.
+        Numbers that could not be chosen, each with the reason.
     pilot_seconds : float
         What the pilot took.
     """
@@ -88,16 +88,19 @@ class Choice:
 
     def __str__(self) -> str:
         """Say what was chosen and why, on two lines."""
-        one, numbers = self.chosen, [each.actors for each in self.predictions]
-        whole = all(each.visited == 1 for each in self.predictions)
-        parts = ", ".join(f"{part} {getattr(one, part) / (one.visited or 1):.3g}" for part in PARTS)
-        fastest = min(self.predictions, key=lambda each: each.per_pass)
-        beside = {each.actors: each for each in (self.predictions[0], fastest, self.predictions[-1])}
-        beside.pop(one.actors, None)
-        others = "".join(f"; {actors}: {each.per_pass:.3g} s" for actors, each in sorted(beside.items()))
+        chosen, numbers = self.chosen, [prediction.actors for prediction in self.predictions]
+        all_rows = all(prediction.visited == 1 for prediction in self.predictions)
+        parts = ", ".join(f"{part} {getattr(chosen, part) / (chosen.visited or 1):.3g}" for part in PARTS)
+        fastest = min(self.predictions, key=lambda prediction: prediction.per_pass)
+        compared = {
+            prediction.actors: prediction.per_pass
+            for prediction in (self.predictions[0], fastest, self.predictions[-1])
+        }
+        compared.pop(chosen.actors, None)
+        rest = "".join(f"; {actors}: {seconds:.3g} s" for actors, seconds in sorted(compared.items()))
         return (
-            f"actors=auto: {one.actors} of {numbers[0]} to {numbers[-1]}, predicted {one.per_pass:.3g} s a "
-            f"round{'' if whole else ' over all rows'} ({parts}){others}\n"
+            f"actors=auto: {chosen.actors} of {numbers[0]} to {numbers[-1]}, predicted "
+            f"{chosen.per_pass:.3g} s a round{'' if all_rows else ' over all rows'} ({parts}){rest}\n"
             f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
             f"{self.pilot_seconds:.1f} s"
         )
@@ -105,7 +108,8 @@ class Choice:
     def as_json(self) -> dict[str, Any]:
         """Return what ``actors.json`` holds."""
         predictions = [
-            {**asdict(each), "seconds": each.seconds, "per_pass": each.per_pass} for each in self.predictions
+            {**asdict(prediction), "seconds": prediction.seconds, "per_pass": prediction.per_pass}
+            for prediction in self.predictions
         ]
         return {
             "actors": self.chosen.actors,
@@ -122,8 +126,8 @@ def choose(predictions: Sequence[Prediction]) -> Prediction:
     Fewer actors for the same time are better learning: each has more rows, and a mean of fewer models is
     nearer to what one model would have learnt.
     """
-    best = min(each.per_pass for each in predictions)
+    best = min(prediction.per_pass for prediction in predictions)
     return min(
-        (each for each in predictions if each.per_pass <= best * (1 + TOLERANCE)),
-        key=lambda each: each.actors,
+        (prediction for prediction in predictions if prediction.per_pass <= best * (1 + TOLERANCE)),
+        key=lambda prediction: prediction.actors,
     )

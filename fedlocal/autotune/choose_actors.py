@@ -36,7 +36,7 @@ PILOTS: Mapping[Any, Callable[..., Costs]] = {
     federated: federated_pilot,
     batch_parallel: batch_parallel_pilot,
 }
-"""The schemes for which there is a number to choose, and what measures their costs."""
+"""The schemes whose number of actors can be chosen, each with the pilot that measures its costs."""
 
 SERIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 PER_WORKER = 4  # multiples of the number of workers that are tried beside the series
@@ -63,28 +63,28 @@ def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetti
     """
     scheme = build(config, "scheme")
     if scheme.func not in PILOTS:
-        known = ", ".join(each.__name__ for each in PILOTS)
+        choices = ", ".join(pilot_scheme.__name__ for pilot_scheme in PILOTS)
         raise ConfigError(
             f"actors=auto: scheme={scheme.func.__name__} has no best number of actors; give one, or choose "
-            f"another scheme: {known}"
+            f"another scheme: {choices}"
         )
-    begun = time.perf_counter()
+    started = time.perf_counter()
     sizes, refused = _candidates(config, divide, setting)
     with quiet():
-        own = replace(setting, strategy=build(config, "strategy"))
+        pilot_setting = replace(setting, strategy=build(config, "strategy"))
     candidates = {actors: with_actors(config, actors).accumulate for actors in sizes}
     try:
-        costs = PILOTS[scheme.func](own, candidates, **scheme.keywords)
+        costs = PILOTS[scheme.func](pilot_setting, candidates, **scheme.keywords)
     except QuorumError as error:
         error.add_note("in the pilot of actors=auto; a number in its place needs none")
         raise
     predictions = [costs.predict(parts) for parts in sizes.values()]
-    choice = Choice(choose(predictions), predictions, refused, time.perf_counter() - begun)
-    _tell(choice, candidates, config)
+    choice = Choice(choose(predictions), predictions, refused, time.perf_counter() - started)
+    _announce(choice, candidates, config)
     return choice
 
 
-def _tell(choice: Choice, candidates: Mapping[int, int], config: Config) -> None:
+def _announce(choice: Choice, candidates: Mapping[int, int], config: Config) -> None:
     """Say what was chosen and why, in the log and where progress is shown."""
     lines = str(choice).splitlines()
     if len(set(candidates.values())) > 1:
@@ -101,7 +101,7 @@ def _tell(choice: Choice, candidates: Mapping[int, int], config: Config) -> None
 def _candidates(
     config: Config, divide: PartitionStrategy, setting: PilotSetting
 ) -> tuple[dict[int, Sizes], dict[int, str]]:
-    """Return the numbers to choose from, with the rows that actors train on; and why others cannot be."""
+    """Return the numbers to choose from, with the rows of each actor; and why other numbers are refused."""
     rows = len(setting.dataset.train)
     most = max(1, min(rows // config.batch_size, max(SERIES[-1], PER_WORKER * setting.workers)))
     multiples = (times * setting.workers for times in range(1, PER_WORKER + 1))
@@ -133,7 +133,7 @@ def _candidates(
 
 
 def _problems(config: Config, strategy: Any) -> list[str]:
-    """Find what rules out a number of actors."""
+    """Return what rules out a number of actors."""
     problems = sampling_problems(vars(strategy), int(config.actors))
     if config.min_results is not None and config.min_results > int(config.actors):
         problems.append(f"min_results={config.min_results}: must be at most actors={config.actors}")

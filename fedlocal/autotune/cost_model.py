@@ -56,7 +56,7 @@ from fedlocal.availability import Presence, no_absence, only
 
 
 @dataclass(frozen=True)
-class Line:
+class LinearCost:
     """Seconds that grow with the number of actors.
 
     Parameters
@@ -75,7 +75,7 @@ class Line:
         return self.fixed + actors * self.per_actor
 
     @classmethod
-    def through(cls, few: tuple[int, float], many: tuple[int, float]) -> "Line":
+    def through(cls, few: tuple[int, float], many: tuple[int, float]) -> "LinearCost":
         """Return the line through two (actors, seconds), neither part of it below 0."""
         (least, low), (most, high) = few, many
         slope = max(0.0, (high - low) / (most - least)) if most > least else 0.0
@@ -83,7 +83,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedCost:
     """Seconds of what several clients of a worker may share.
 
     Parameters
@@ -103,8 +103,8 @@ class Shared:
         return seconds
 
     @classmethod
-    def measured(cls, alone: float, among: float, clients: float) -> "Shared":
-        """Return what costs `alone`, and `among` so many clients, which is no more."""
+    def measured(cls, alone: float, among: float, clients: float) -> "SharedCost":
+        """Return the cost that is `alone` for one client, and `among`, no more, for each of so many."""
         if clients <= 1:
             return cls(alone, alone)
         return cls(alone, max(0.0, (min(alone, among) - alone / clients) / (1 - 1 / clients)))
@@ -112,7 +112,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Workers:
-    """The workers of a run, as a pilot found them.
+    """The speeds of the workers of a run, as a pilot measured them.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ class Workers:
             Seconds of each message on a worker of mean speed while all workers are busy.
         """
         paces = np.linspace(1 + self.spread, 1 - self.spread, self.count) if self.count > 1 else np.ones(1)
-        both = [self._makespan(work, order.tolist()) for order in (paces, paces[::-1])]
-        return sum(both) / 2
+        makespans = [self._makespan(work, order.tolist()) for order in (paces, paces[::-1])]
+        return sum(makespans) / 2
 
     def _makespan(self, work: Sequence[float] | NDArray[np.float64], paces: list[float]) -> float:
         waiting = sorted(work)
@@ -186,9 +186,9 @@ class Sampling:
         presences, rng = self.presences(actors), np.random.default_rng(actors)
         if presences is None and self._asked(actors) == actors:
             return [np.arange(actors)]
-        every = max(1, self.rounds // DRAWS)
-        present = islice(presences or repeat(only(np.ones(actors, np.bool_))), 0, every * DRAWS, every)
-        return [self._draw(each, rng) for each in present]
+        stride = max(1, self.rounds // DRAWS)
+        present = islice(presences or repeat(only(np.ones(actors, np.bool_))), 0, stride * DRAWS, stride)
+        return [self._draw(presence, rng) for presence in present]
 
     def _draw(self, presence: Presence, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return whose reply comes."""
@@ -214,13 +214,13 @@ class FederatedCosts:
     ----------
     batch_size, epochs : int
         Rows of a step; passes that an actor makes in a round.
-    step, message : Shared
+    step, message : SharedCost
         a and h.
     row : float
         c.
     workers : Workers
         W, r and d.
-    exchange, aggregation : Line
+    exchange, aggregation : LinearCost
         X and x; G and g.
     sampling : Sampling
         Who takes part in a round.
@@ -228,19 +228,19 @@ class FederatedCosts:
 
     batch_size: int
     epochs: int
-    step: Shared
-    message: Shared
+    step: SharedCost
+    message: SharedCost
     row: float
     workers: Workers
-    exchange: Line
-    aggregation: Line
+    exchange: LinearCost
+    aggregation: LinearCost
     sampling: Sampling = Sampling()
 
     def predict(self, sizes: NDArray[np.int64]) -> Prediction:
         """Predict a round; where actors are sampled, the mean of several."""
         draws = [sizes[chosen] for chosen in self.sampling.draws(len(sizes))]
-        rounds = np.array([self._round(own) for own in draws])
-        visited = sum(int(own.sum()) for own in draws) / len(draws) / max(1, int(sizes.sum()))
+        rounds = np.array([self._round(drawn) for drawn in draws])
+        visited = sum(int(drawn.sum()) for drawn in draws) / len(draws) / max(1, int(sizes.sum()))
         compute, exchange, aggregation, imbalance = rounds.mean(axis=0).tolist()
         return Prediction(len(sizes), compute, exchange, aggregation, imbalance, visited)
 
@@ -273,7 +273,7 @@ class WaveCosts:
         W and r.
     step : float
         u.
-    share : Line
+    share : LinearCost
         V and v: a wave by the batches of its largest share, without its update.
     update : float
         U.
@@ -284,7 +284,7 @@ class WaveCosts:
     accumulate: Mapping[int, int]
     workers: Workers
     step: float
-    share: Line
+    share: LinearCost
     update: float
 
     def predict(self, sizes: NDArray[np.int64]) -> Prediction:
@@ -301,10 +301,10 @@ class WaveCosts:
             even = self.step / self.workers.count
             return even, 0.0, 0.0, self.step - even
         busy = min(actors, self.workers.count, count)
-        own = np.diff(np.arange(actors + 1) * count // actors)
-        own = own[own > 0]  # the coordinator deals batches to actors, and actors to workers
-        cuts = np.arange(busy + 1) * len(own) // busy
-        largest = int(np.add.reduceat(own, cuts[:-1]).max())
-        taken = largest * self.share.per_actor * self.workers.contention(busy)
-        compute = min(taken, count * self.share.per_actor / self.workers.count)
-        return compute, self.share.fixed, self.update, taken - compute
+        shares = np.diff(np.arange(actors + 1) * count // actors)
+        shares = shares[shares > 0]  # the coordinator deals batches to actors, and actors to workers
+        cuts = np.arange(busy + 1) * len(shares) // busy
+        largest = int(np.add.reduceat(shares, cuts[:-1]).max())
+        seconds = largest * self.share.per_actor * self.workers.contention(busy)
+        compute = min(seconds, count * self.share.per_actor / self.workers.count)
+        return compute, self.share.fixed, self.update, seconds - compute

@@ -1,8 +1,8 @@
 """A short pilot: what steps, messages and aggregation take here and now, for ``actors=auto``.
 
 It trains the run's model on rows of its training set, with its strategy, on its backend, all workers busy,
-and throws the result away. Its random draws have a stream of their own, and what it changes is its own: the
-run that follows has the bits of one that was told the number of actors.
+and throws the result away. Its random draws have their own stream, and it changes nothing of the run's: the
+run that follows has the bits of a run whose number of actors was given.
 """
 
 import time
@@ -18,7 +18,7 @@ import numpy as np
 
 from fedlocal.actors import one_thread
 from fedlocal.autotune.cost_model import FederatedCosts, Sampling
-from fedlocal.autotune.fit import Taken, solved
+from fedlocal.autotune.fit import Measurement, fit_costs
 from fedlocal.availability import Presence, no_absence
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
@@ -91,18 +91,18 @@ class _Probe:
     rows: int
     rounds: list[FederatedRound] = field(default_factory=list)
 
-    def taken(self) -> Taken:
+    def measurement(self) -> Measurement:
         """Return what a round took."""
-        spans = [times(one) for one in self.rounds]
-        exchanges = [one.exchange for one in self.rounds if one.exchange]
-        lengths = [[each.ended - each.started for each in one.handlings] for one in exchanges]
-        return Taken(
+        spans = [times(round_) for round_ in self.rounds]
+        exchanges = [round_.exchange for round_ in self.rounds if round_.exchange]
+        lengths = [[handling.seconds for handling in exchange.handlings] for exchange in exchanges]
+        return Measurement(
             actors=len(self.actors),
             rows=self.rows,
-            seconds=median(sum(own[span] for span in TIMED) for own in spans),
-            aggregation=median(own["aggregation"] for own in spans),
+            seconds=median(sum(seconds[span] for span in TIMED) for seconds in spans),
+            aggregation=median(seconds["aggregation"] for seconds in spans),
             message=median(chain.from_iterable(lengths)),
-            spread=median(max(own) / (sum(own) / len(own)) - 1 for own in lengths),
+            spread=median(max(seconds) / (sum(seconds) / len(seconds)) - 1 for seconds in lengths),
         )
 
 
@@ -124,8 +124,8 @@ def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> Fed
     probes = _probes(setting, min(candidates), max(candidates), int(STRETCH / step))
     run = setting.rounds * training.local_epochs * rows / training.batch_size * step / setting.workers
     workers = _measure(setting, list(probes.values()), min(ENOUGH, SHARE * run))
-    taken = {name: probe.taken() for name, probe in probes.items()}
-    return solved(taken, workers, training.batch_size, training.local_epochs, sampling)
+    measurements = {name: probe.measurement() for name, probe in probes.items()}
+    return fit_costs(measurements, workers, training.batch_size, training.local_epochs, sampling)
 
 
 def _probes(setting: PilotSetting, least: int, most: int, steps: int) -> dict[str, _Probe]:
@@ -134,8 +134,8 @@ def _probes(setting: PilotSetting, least: int, most: int, steps: int) -> dict[st
     few = min(max(setting.workers, least), most)
     stacked = stack_height(setting.new_model(), batch) > 1
     crowd = most if stacked else max(few, min(most, max(CROWD, 8 * setting.workers)))
-    own = -(-len(setting.dataset.train) // (few * batch))  # steps of an actor of the run
-    part, many, long = max(1, batch // 4), batch * max(2, min(own, steps)), crowd + few
+    run_steps = -(-len(setting.dataset.train) // (few * batch))  # steps of an actor of the run
+    part, many, long = max(1, batch // 4), batch * max(2, min(run_steps, steps)), crowd + few
     probes = {
         "crowd": _Probe(range(crowd), part),
         "part": _Probe(range(few), part),
@@ -156,9 +156,9 @@ def _measure(setting: PilotSetting, probes: Sequence[_Probe], enough: float) -> 
         for cycle in CYCLES:
             for probe in probes:
                 grid.restrict(range(node_of(probe.actors.start), node_of(probe.actors.stop)))
-                one = next(rounds)
+                round_ = next(rounds)
                 if cycle:  # the first one touches memory for the first time
-                    probe.rounds.append(one)
+                    probe.rounds.append(round_)
             if cycle >= AT_LEAST and time.perf_counter() > until:
                 break
         return grid.last_exchange.workers if grid.last_exchange else 1
@@ -176,13 +176,13 @@ def _take_all(setting: PilotSetting) -> Sampling:
 def step_seconds(setting: PilotSetting) -> float:
     """Return about how long a step takes."""
     training, model, rows = setting.training, setting.new_model(), setting.dataset.train
-    x, y, taken = rows.x[: training.batch_size], rows.y[: training.batch_size], []
+    x, y, seconds = rows.x[: training.batch_size], rows.y[: training.batch_size], []
     with one_thread():
         for _ in range(3):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             replace(training, local_epochs=1).run(model, x, y, partition=0, number=1)
-            taken.append(time.perf_counter() - begun)
-    return min(taken)
+            seconds.append(time.perf_counter() - started)
+    return min(seconds)
 
 
 @contextmanager
@@ -207,5 +207,5 @@ def _rounds(
             yield grid, loop.run(grid, setting.new_model().arrays, after=1)
 
 
-def _no_evaluation(number: int, arrays: Arrays) -> dict[str, float]:  # noqa: ARG001 - the loop's
+def _no_evaluation(number: int, arrays: Arrays) -> dict[str, float]:  # noqa: ARG001 - the loop's signature
     return {}

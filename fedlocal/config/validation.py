@@ -46,7 +46,7 @@ def unneeded_groups(config: Config) -> list[str]:
     """
     if config.actors == AUTO:
         return []
-    unused = getattr(get_object(config.scheme["_target_"]), "unused", ())
+    unused = getattr(get_object(config.scheme["_target_"]), "unused_options", ())
     unneeded = [group for group in GROUPS if group in unused and not is_set(config, group)]
     if "strategy" in unneeded and option(config, "strategy.fraction_evaluate"):  # rows are held out then
         unneeded.remove("strategy")

@@ -28,7 +28,7 @@ def without_effect(config: Config, scheme: Any, client: Any, backend: Any) -> li
 
 
 def _unused(config: Config, scheme: Any, client: Any, backend: Any) -> Iterator[tuple[list[str], str]]:
-    keys, why = getattr(scheme.func, "unused", ()), getattr(scheme.func, "why", "")
+    keys, why = getattr(scheme.func, "unused_options", ()), getattr(scheme.func, "unused_reason", "")
     if option(config, "strategy.fraction_evaluate"):  # rows are held out then, in all schemes
         keys = tuple(key for key in keys if key not in ("strategy", "validation_fraction"))
     if is_set(config, "skew"):  # which rows suffer what depends on who owns them

@@ -131,16 +131,16 @@ def gives_probabilities(model: Model, outputs: NDArray[Any] | None = None) -> bo
     outputs : ndarray, shape (n, classes), optional
         Of a model that does not say it: then what these look like decides; without them the answer is no.
     """
-    said = getattr(model, "probabilities", None)
-    if said is not None or outputs is None:
-        return bool(said)
+    declared = getattr(model, "probabilities", None)
+    if declared is not None or outputs is None:
+        return bool(declared)
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
 
 
 class ModelFactory(Protocol):
     """What a configuration builds: a model that still lacks the shape of the data and its random start.
 
-    One that has a parameter ``shape``, tuple of int, is given the shape of an example before it was
+    A factory with a parameter ``shape``, tuple of int, is given the shape of an example before it was
     flattened.
     """
 

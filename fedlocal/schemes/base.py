@@ -1,4 +1,4 @@
-"""What every scheme is given, and what it gives back."""
+"""What every scheme is given, what it returns, and what it declares that it can do."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, NDArray[Any]]
 Capture = Callable[[], Mapping[str, NDArray[Any]]]
-"""Returns where a scheme stands now, as arrays that do not change any more: all it needs to go on.
+"""Returns a scheme's present state as arrays that do not change any more: all it needs to go on.
 
-What is evaluated lies below ``model/``; a scheme with a model for each actor has nothing there.
+The model that is evaluated lies below ``model/``; a scheme with a model for each actor has nothing there.
 """
 
 OnRound = Callable[[Round, Capture], None]
@@ -32,7 +32,7 @@ OnRound = Callable[[Round, Capture], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a scheme gives back: arrays by model.
+    """What a scheme returns: arrays by model.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Trained:
         }
 
 
-class Choice(Protocol):
+class ActorChoice(Protocol):
     """How the number of actors was chosen."""
 
     @property
@@ -103,7 +103,7 @@ class Setting:
         What answers the server's messages; by default fedlocal's own.
     malicious : tuple of int
         The actors that attack.
-    choice : Choice, optional
+    choice : ActorChoice, optional
         How the number of actors was chosen, if that was left to fedlocal.
     presences : callable, optional
         Says which actors are there in each round; by default all.
@@ -124,7 +124,7 @@ class Setting:
     journal: Path | None = None
     client: "Client | None" = None
     malicious: tuple[int, ...] = ()
-    choice: Choice | None = None
+    choice: ActorChoice | None = None
     presences: Presences = everybody
 
     def is_evaluated(self, number: int) -> bool:
@@ -169,21 +169,25 @@ class Scheme(Protocol):
         setting : Setting
             What to train, on what, and how.
         on_round : callable
-            Told of each round, and how to capture where the scheme stands.
+            Called with each round, and with what captures the scheme's state.
         start : Checkpoint, optional
-            What was captured after an earlier run's round; the scheme goes on with the next one, to the same
+            State captured after a round of an earlier run; the scheme goes on with the next one, to the same
             bits.
         """
         ...
 
 
-Declaring = TypeVar("Declaring", bound=Callable[..., Trained])
+SchemeFunction = TypeVar("SchemeFunction", bound=Callable[..., Trained])
 
 
-def declares(
-    *, has_clients: bool = False, has_server: bool = False, unused: Sequence[str] = (), why: str = ""
-) -> Callable[[Declaring], Declaring]:
-    """Have a scheme say what it can do, in attributes of these names, so that nobody keeps a list of schemes.
+def capabilities(
+    *,
+    has_clients: bool = False,
+    has_server: bool = False,
+    unused_options: Sequence[str] = (),
+    unused_reason: str = "",
+) -> Callable[[SchemeFunction], SchemeFunction]:
+    """Declare what a scheme can do, in attributes of these names, so that no other room lists the schemes.
 
     Parameters
     ----------
@@ -191,19 +195,24 @@ def declares(
         Whether its actors are clients, which may be away.
     has_server : bool
         Whether a server aggregates with a strategy; malicious clients attack it.
-    unused : sequence of str
-        The options that it makes no use of.
-    why : str
-        Why not, to go on with after the scheme's name.
+    unused_options : sequence of str
+        The options that have no effect on it.
+    unused_reason : str
+        Why they have none: the rest of a sentence that begins with the scheme's name.
     """
-    declared = {"has_clients": has_clients, "has_server": has_server, "unused": tuple(unused), "why": why}
+    declared = {
+        "has_clients": has_clients,
+        "has_server": has_server,
+        "unused_options": tuple(unused_options),
+        "unused_reason": unused_reason,
+    }
 
-    def declaring(scheme: Declaring) -> Declaring:
+    def declare(scheme: SchemeFunction) -> SchemeFunction:
         vars(scheme).update(declared)
         return scheme
 
-    return declaring
+    return declare
 
 
 WITHOUT_CLIENTS = ("strategy", "client", "partition", "min_results", "validation_fraction")
-"""The options that a scheme without clients makes no use of."""
+"""The options that have no effect on a scheme without clients."""

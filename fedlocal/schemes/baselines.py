@@ -69,17 +69,17 @@ class Baselines:
         self._ended: dict[str, Arrays] = {}
 
     def begin(self, stack: ExitStack, start: Checkpoint | None) -> None:
-        """Take them over, or get ready to train those that nobody else trains.
+        """Take the baselines over from another run, or prepare to train those that no other run trains.
 
         Parameters
         ----------
         stack : ExitStack
-            Closes their histories.
+            Closes the baselines' histories.
         start : Checkpoint, optional
             Of an earlier run, to go on from.
         """
         kinds = _of_checkpoint(start) if start else self._kinds
-        if not kinds:  # in the earlier run they were somebody else's
+        if not kinds:  # the earlier run had taken them over
             return
         if self._shared and not start:
             free = stack.enter_context(self._shared.claimed(wait=False))
@@ -88,11 +88,11 @@ class Baselines:
         self._train(stack, kinds, start)
 
     def follow(self, number: int, meter: Meter) -> None:
-        """Make the round with this number, if they are trained here; the first in turn is the last in line.
+        """Make the round with this number of each baseline that is trained here, in reverse order.
 
-        A library's threads go on spinning when they are done, and then it is a baseline with one thread that
-        shares the machine with them, on another core. In the first round it is the other way round: it says
-        how long all cores may take.
+        A library's threads go on spinning when they are done; in reverse order, the baseline that shares the
+        machine with them has one thread, and another core. The first round has the forward order, since one
+        thread's time says how long all cores may take.
         """
         for baseline in list(self._trained) if number == 1 else self._trained[::-1]:
             try:
@@ -101,23 +101,23 @@ class Baselines:
                 self._end(baseline.kind, number)
                 self._trained.remove(baseline)
 
-    def _end(self, kind: "Kind", number: int) -> None:
+    def _end(self, kind: "BaselineKind", number: int) -> None:
         self.ended[kind.name], self._ended[kind.part] = number, {ENDED: np.array(number)}
 
     def _limit(self, baseline: "_Baseline", number: int) -> float:
         """Return the seconds that a round may take."""
-        alone = [each.history for each in self._trained if each.kind == Kind(1)]
-        if baseline.kind.threads == 1 or not alone:
+        single = [baseline.history for baseline in self._trained if baseline.kind == BaselineKind(1)]
+        if baseline.kind.threads == 1 or not single:
             return math.inf
-        known = max(1, len([one for one in alone[0].rounds if one.number]))
-        return MOST_TIMES * alone[0].seconds * number / known + PATIENCE - baseline.history.seconds
+        rounds = max(1, sum(round_.number > 0 for round_ in single[0].rounds))
+        return MOST_TIMES * single[0].seconds * number / rounds + PATIENCE - baseline.history.seconds
 
     def capture(self) -> dict[str, Arrays]:
-        """Return where those that are trained here stand or were ended, by their parts of a checkpoint."""
+        """Return the state or the last round of each baseline that is trained here, by checkpoint part."""
         return self._ended | {baseline.kind.part: baseline.run.capture() for baseline in self._trained}
 
     def end(self) -> None:
-        """Have them all: what is missing is waited for or, if nobody trains it, trained now."""
+        """Complete all baselines: wait for those that another run trains, and train the others now."""
         if not self._trained and not self.histories:
             with ExitStack() as stack:
                 if self._shared:
@@ -133,14 +133,16 @@ class Baselines:
             self._take_note()
 
     def _take_note(self) -> None:
-        self.hashes |= {each.kind.name: weights_hash(each.run.model.arrays) for each in self._trained}
+        self.hashes |= {
+            baseline.kind.name: weights_hash(baseline.run.model.arrays) for baseline in self._trained
+        }
 
     @property
-    def _kinds(self) -> "list[Kind]":
-        plain = [Kind(1, plain=True)] if self._setting.training.accumulate > 1 else []
-        return plain + [Kind(count) for count in sorted({1, usable_cores()})]
+    def _kinds(self) -> "list[BaselineKind]":
+        plain = [BaselineKind(1, plain=True)] if self._setting.training.accumulate > 1 else []
+        return plain + [BaselineKind(count) for count in sorted({1, usable_cores()})]
 
-    def _train(self, stack: ExitStack, kinds: "Sequence[Kind]", start: Checkpoint | None) -> None:
+    def _train(self, stack: ExitStack, kinds: "Sequence[BaselineKind]", start: Checkpoint | None) -> None:
         stack.callback(self._publish)  # when the histories are closed
         for kind in kinds:
             history = stack.enter_context(new_history(self._new_folder(kind.name), start))
@@ -159,20 +161,20 @@ class Baselines:
             self._shared.publish(self.hashes, self.ended)
 
     def _take_over(self) -> bool:
-        """Copy what another run has computed, if one has; what cannot be read is computed again."""
-        known = self._shared.computed() if self._shared else None
-        if not known:
+        """Copy the baselines of another run and return True; False if there are none that can be read."""
+        computed = self._shared.computed() if self._shared else None
+        if not computed:
             return False
-        lender, hashes, ended = known
+        lender, hashes, ended = computed
         if hashes.keys() | ended.keys() != {kind.name for kind in self._kinds}:
             return False
         try:
             lent = {kind.name: History.load(arm_folder(lender, kind.name)) for kind in self._kinds}
         except ResultsError:
             return False
-        for name, history in lent.items():
-            with History(self._new_folder(name), history.rounds) as own:
-                self.histories[name] = own
+        for name, lent_history in lent.items():
+            with History(self._new_folder(name), lent_history.rounds) as history:
+                self.histories[name] = history
         self.hashes, self.ended, self.apart = hashes, ended, self._name(lender)
         return True
 
@@ -182,36 +184,36 @@ class Baselines:
     def _new_folder(self, name: str) -> Path | None:
         if self._folder is None:
             return None
-        own = arm_folder(self._folder, name)
-        own.mkdir(exist_ok=True)
-        return own
+        folder = arm_folder(self._folder, name)
+        folder.mkdir(exist_ok=True)
+        return folder
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What sets a baseline apart: its BLAS threads, and whether its updates are plain steps."""
+class BaselineKind:
+    """A kind of baseline: its number of BLAS threads, and whether its updates are plain steps."""
 
     threads: int
     plain: bool = False
 
     @property
     def name(self) -> str:
-        """Of the arm."""
+        """Name of the arm."""
         if self.plain:
             return "sequential, plain step"
         return f"sequential, {self.threads} thread{'s' if self.threads > 1 else ''}"
 
     @property
     def part(self) -> str:
-        """Of a checkpoint."""
+        """Name of its part of a checkpoint."""
         return f"{'plain' if self.plain else 'sequential'}-{self.threads}"
 
 
 @dataclass(frozen=True)
 class _Baseline:
-    """A sequential run that takes its turns."""
+    """A sequential run that takes turns with the scheme."""
 
-    kind: Kind
+    kind: BaselineKind
     history: History
     run: SequentialRun
 
@@ -220,8 +222,8 @@ class _Baseline:
             self.history.record(self.run.start())
             return
         meter.lap()
-        one = self.run.step(limit)
-        self.history.record(replace(one, seconds={**one.seconds, **meter.lap(self.kind.threads)}))
+        round_ = self.run.step(limit)
+        self.history.record(replace(round_, seconds={**round_.seconds, **meter.lap(self.kind.threads)}))
 
 
 def new_history(folder: Path | None, start: Checkpoint | None) -> History:
@@ -229,9 +231,9 @@ def new_history(folder: Path | None, start: Checkpoint | None) -> History:
     return History.resumed(folder, start.round) if folder and start else History(folder)
 
 
-def _of_checkpoint(start: Checkpoint) -> list[Kind]:
+def _of_checkpoint(start: Checkpoint) -> list[BaselineKind]:
     """Return the baselines that an earlier run trained, in their order."""
     parts = {name.partition("/")[0] for name in start.arrays}
-    found = [re.fullmatch(r"(plain|sequential)-(\d+)", part) for part in sorted(parts)]
-    kinds = [Kind(int(match[2]), plain=match[1] == "plain") for match in found if match]
+    matches = [re.fullmatch(r"(plain|sequential)-(\d+)", part) for part in sorted(parts)]
+    kinds = [BaselineKind(int(match[2]), plain=match[1] == "plain") for match in matches if match]
     return sorted(kinds, key=lambda kind: (not kind.plain, kind.threads))

@@ -46,9 +46,9 @@ class Comparison:
     baselines : Baselines, optional
         What the scheme is compared with.
     keep : callable, optional
-        Takes note of where the run stands after each round.
+        Called with a checkpoint after each round.
     best : callable, optional
-        Takes note of each round of the scheme, and of how to get its model.
+        Called with each round of the scheme, and with what returns its model.
     meter : Meter, optional
         Says how busy the machine was with other work.
     earlier : float
@@ -63,7 +63,7 @@ class Comparison:
     best: Callable[[Round, Callable[[], Arrays]], None] | None = None
     meter: Meter = field(default_factory=Meter)
     earlier: float = 0.0
-    _begun: float = field(default_factory=time.perf_counter, init=False)
+    _started: float = field(default_factory=time.perf_counter, init=False)
     _history: History | None = field(default=None, init=False)
     _hash: str | None = field(default=None, init=False)
 
@@ -77,13 +77,13 @@ class Comparison:
     @property
     def duration(self) -> float:
         """Seconds that the run took so far, earlier parts of it included."""
-        return self.earlier + time.perf_counter() - self._begun
+        return self.earlier + time.perf_counter() - self._started
 
     @property
     def hashes(self) -> dict[str, str]:
-        """Of the final weights of the arms that are done, by their names."""
-        own = {self.name: self._hash} if self._hash else {}
-        return own | (self.baselines.hashes if self.baselines else {})
+        """Hashes of the final weights of the arms that are done, by the arms' names."""
+        scheme_hash = {self.name: self._hash} if self._hash else {}
+        return scheme_hash | (self.baselines.hashes if self.baselines else {})
 
     def run(self, scheme: Scheme, show: Callable[[Round], None], start: Checkpoint | None = None) -> Trained:
         """Train with `scheme`, each of its rounds followed by one of each baseline.
@@ -93,7 +93,7 @@ class Comparison:
         scheme : Scheme
             What the run is about.
         show : callable
-            Told of the scheme's rounds.
+            Called with each of the scheme's rounds.
         start : Checkpoint, optional
             Of an earlier run, to go on from.
         """
@@ -102,20 +102,20 @@ class Comparison:
             if self.baselines:
                 self.baselines.begin(stack, start)
 
-            def on_round(one: Round, capture: Capture) -> None:
-                one = replace(one, seconds={**one.seconds, **self.meter.lap()})
-                history.record(one)
-                show(one)
+            def on_round(round_: Round, capture: Capture) -> None:
+                round_ = replace(round_, seconds={**round_.seconds, **self.meter.lap()})
+                history.record(round_)
+                show(round_)
                 if self.baselines:
-                    self.baselines.follow(one.number, self.meter)
+                    self.baselines.follow(round_.number, self.meter)
                 captured = cache(capture)
-                if self.best:  # first: a checkpoint is not to be of a later round than what is best before
-                    self.best(one, lambda: below("model", captured()))
-                if self.keep and one.number:
+                if self.best:  # before `keep`: no checkpoint may be of a later round than the best model
+                    self.best(round_, lambda: below("model", captured()))
+                if self.keep and round_.number:
                     parts = self.baselines.capture() if self.baselines else {}
                     arrays = joined({"scheme": captured(), **parts}) | {DURATION: np.array(self.duration)}
-                    self.keep(Checkpoint(one.number, arrays))
-                self.meter.lap()  # what lies between rounds is nobody's
+                    self.keep(Checkpoint(round_.number, arrays))
+                self.meter.lap()  # time between rounds counts for no arm
 
             trained = scheme(self.setting, on_round, start.part("scheme") if start else None)
             self._hash = weights_hash(trained.arrays)
@@ -124,11 +124,11 @@ class Comparison:
         return trained
 
     def arms(self) -> list[Arm]:
-        """Return one line of the final table for each, the scheme's first."""
+        """Return a line of the final table for each arm, the scheme's first."""
         main = self._history
         if main is None:
             return []
-        workers = max((round(one.workers) for one in main.rounds), default=0) or None
+        workers = max((round(round_.workers) for round_ in main.rounds), default=0) or None
         first = replace(_arm(self.name, main), processes=workers, cores=usable_cores())
         beside = self.baselines.histories.items() if self.baselines else ()
         return [first, *(self._beside(name, history, first) for name, history in beside)]
@@ -138,16 +138,16 @@ class Comparison:
         baselines, main, arm = self.baselines, self._history, _arm(name, history)
         if baselines is None or main is None:
             return arm
-        known = [each.contention for each in (arm, first) if each.contention is not None]
-        arm = replace(arm, contention=max(known, default=None), reused=baselines.apart)
+        contentions = [timed.contention for timed in (arm, first) if timed.contention is not None]
+        arm = replace(arm, contention=max(contentions, default=None), reused=baselines.apart)
         if ended := baselines.ended.get(name):  # its model is of no round
             return replace(arm, accuracy=None, loss=None, ended=ended)
-        whole = replace(first, seconds=_whole(main)), replace(arm, seconds=_whole(history))
-        return replace(arm, speed_up=faster(first, arm), end_to_end=faster(*whole))
+        whole_runs = replace(first, seconds=_whole_run(main)), replace(arm, seconds=_whole_run(history))
+        return replace(arm, speed_up=faster(first, arm), end_to_end=faster(*whole_runs))
 
 
 def _arm(name: str, history: History) -> Arm:
-    rows = [one.trained_rows for one in history.rounds if one.number]
+    rows = [round_.trained_rows for round_ in history.rounds if round_.number]
     return replace(
         arm_of(name, history),
         rmse=history.final("rmse"),
@@ -156,6 +156,6 @@ def _arm(name: str, history: History) -> Arm:
     )
 
 
-def _whole(history: History) -> float:
+def _whole_run(history: History) -> float:
     """Return the seconds from the start of workers to the last evaluation."""
     return history.total("start-up") + history.seconds + history.total("evaluation")

@@ -13,23 +13,23 @@ from fedlocal.models import Model
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round
 from fedlocal.schemes.base import OnRound, Setting, Trained
-from fedlocal.schemes.round_timer import Tally
+from fedlocal.schemes.round_timer import RoundTimer
 from fedlocal.schemes.sequential import capture_model, restore_model
 
 
-class TeamError(RuntimeError):
-    """An actor of a team failed: there is no update to make."""
+class ActorFailedError(RuntimeError):
+    """A coordinated actor failed: there is no update to make."""
 
 
-class Team(Protocol):
+class CoordinatedActors(Protocol):
     """Actors that train one model together, as their coordinator sees them.
 
     Attributes
     ----------
     model : Model
-        What is trained.
+        The model that they train.
     rows : int
-        On how many rows.
+        Rows that they train on.
     workers : int
         How many workers the actors keep busy.
     start : callable
@@ -42,79 +42,95 @@ class Team(Protocol):
     start: Callable[[], Behaviour]
 
     def begin_round(self) -> None:
-        """Let the actors have the model's state, where it is not theirs already."""
+        """Let the actors have the model's state, where they do not share it already."""
         return
 
-    def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
+    def epoch(self, order: NDArray[np.int64], system: System, timer: RoundTimer) -> float:
         """Train on all rows once, in this order; return the sum of the losses over all rows."""
         ...
 
     def end_round(self) -> None:
-        """Let the model be what it has become, where it is not yet."""
+        """Bring the model to its new state, where that is kept elsewhere."""
         return
 
     def close(self) -> None:
         """Give memory back."""
 
 
-def coordinate(team: Team, setting: Setting, on_round: OnRound, start: Checkpoint | None) -> Trained:
-    """Train with a team, and tell of each round; its memory is given back whatever happens.
+def coordinate(
+    actors: CoordinatedActors, setting: Setting, on_round: OnRound, start: Checkpoint | None
+) -> Trained:
+    """Train with coordinated actors and report each round; their memory is given back whatever happens.
 
     A round is as many epochs as one of ``sequential``, over the same rows in the same orders.
 
     Raises
     ------
-    TeamError
+    ActorFailedError
         If an actor failed.
     """
     try:
-        return _coordinate(team, setting, on_round, start)
+        return _coordinate(actors, setting, on_round, start)
     finally:
-        team.close()
+        actors.close()
 
 
-def _coordinate(team: Team, setting: Setting, on_round: OnRound, start: Checkpoint | None) -> Trained:
-    number, begun = start.round if start else 0, time.perf_counter()
+def _coordinate(
+    actors: CoordinatedActors, setting: Setting, on_round: OnRound, start: Checkpoint | None
+) -> Trained:
+    number, started = start.round if start else 0, time.perf_counter()
     if start:
-        restore_model(team.model, start)
-    capture = partial(capture_model, team.model)
-    system = setting.backend.system(team.start, team.workers, setting.journal)
+        restore_model(actors.model, start)
+    capture = partial(capture_model, actors.model)
+    system = setting.backend.system(actors.start, actors.workers, setting.journal)
     try:
-        start_up = {"start-up": time.perf_counter() - begun}
+        start_up = {"start-up": time.perf_counter() - started}
         if not start:
-            on_round(Round(0, start_up, as_metrics(setting.evaluate(team.model))), capture)
+            on_round(Round(0, start_up, as_metrics(setting.evaluate(actors.model))), capture)
             start_up = {}
         while number < setting.rounds:
             number += 1
-            on_round(_round(number, team, setting, system, start_up), capture)
+            on_round(_round(number, actors, setting, system, start_up), capture)
             start_up = {}
     finally:
         system.close()
-    return Trained({"model": {name: array.copy() for name, array in team.model.arrays.items()}})
+    return Trained({"model": {name: array.copy() for name, array in actors.model.arrays.items()}})
 
 
-def _round(number: int, team: Team, setting: Setting, system: System, start_up: dict[str, float]) -> Round:
+def _round(
+    number: int, actors: CoordinatedActors, setting: Setting, system: System, start_up: dict[str, float]
+) -> Round:
     training = setting.training
-    rng, total, tally = training.rng(0, number), 0.0, Tally()
+    rng, total, timer = training.rng(0, number), 0.0, RoundTimer()
     with one_thread():
         # What cannot be read is lost between rounds, as it is to a client.
-        team.model.load_optimizer(team.model.optimizer_arrays if training.keep_optimizer else None)
-        team.begin_round()
+        actors.model.load_optimizer(actors.model.optimizer_arrays if training.keep_optimizer else None)
+        actors.begin_round()
         for _ in range(training.local_epochs):
-            total += team.epoch(rng.permutation(team.rows), system, tally)
-        team.end_round()
-    tally.lap("aggregation")
-    metrics = {"train-loss": total / (training.local_epochs * team.rows)}
-    begun = time.perf_counter()
+            total += actors.epoch(rng.permutation(actors.rows), system, timer)
+        actors.end_round()
+    timer.lap("aggregation")
+    metrics = {"train-loss": total / (training.local_epochs * actors.rows)}
+    evaluation_started = time.perf_counter()
     if setting.is_evaluated(number):
-        metrics |= as_metrics(setting.evaluate(team.model))
-    seconds = {**start_up, **tally.seconds(system.workers), "evaluation": time.perf_counter() - begun}
-    rows = training.local_epochs * team.rows
-    return Round(number, seconds, metrics, tally.actors(), work=tally.work, trained_rows=rows)
+        metrics |= as_metrics(setting.evaluate(actors.model))
+    seconds = {
+        **start_up,
+        **timer.seconds(system.workers),
+        "evaluation": time.perf_counter() - evaluation_started,
+    }
+    rows = training.local_epochs * actors.rows
+    return Round(number, seconds, metrics, timer.actors(), work=timer.work, trained_rows=rows)
 
 
 def checked(result: Result) -> Reply:
-    """Return a reply; raise what became of the message otherwise."""
+    """Return a result that is a reply.
+
+    Raises
+    ------
+    ActorFailedError
+        If it is a failure.
+    """
     if isinstance(result, Failure):
-        raise TeamError(f"actor {result.actor} failed ({result.cause}): {result.reason}")
+        raise ActorFailedError(f"actor {result.actor} failed ({result.cause}): {result.reason}")
     return result

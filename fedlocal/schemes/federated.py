@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from fedlocal.flower.server.round_loop import Arrays, FederatedRound
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round
-from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, capabilities
 from fedlocal.schemes.federated_rounds import federate
 
 
-@declares(has_clients=True, has_server=True)
+@capabilities(has_clients=True, has_server=True)
 def federated(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train with the setting's strategy on its backend."""
     if setting.strategy is None:
@@ -23,9 +23,9 @@ def federated(setting: Setting, on_round: OnRound, start: Checkpoint | None = No
         model.load(arrays)
         return as_metrics(setting.evaluate(model))
 
-    def observe(one: FederatedRound, recorded: Round, capture: Capture) -> None:
+    def observe(round_: FederatedRound, recorded: Round, capture: Capture) -> None:
         nonlocal trained
-        trained = Trained({"model": one.arrays})
+        trained = Trained({"model": round_.arrays})
         on_round(recorded, capture)
 
     federate(setting, strategy, evaluate, observe, start)

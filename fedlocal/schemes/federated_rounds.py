@@ -1,4 +1,4 @@
-"""What the schemes with actors share: a strategy's rounds on a backend, and the times of a round."""
+"""What the schemes with clients share: a strategy's rounds on a backend, and the times of a round."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def federate(
     evaluate : callable
         Central evaluation: a round's number and the global arrays, to metrics.
     on_round : callable
-        Called with each round as the loop and as the results room know it, and how to capture it.
+        Called with each round, as the loop returns it and as it is recorded, and with what captures it.
     start : Checkpoint, optional
         Where an earlier run was captured.
     """
@@ -62,7 +62,7 @@ def federate(
         setting.presences,
         untrained_of(setting.new_model()),
     )
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with (
         quiet(),
         one_thread(),  # aggregation is a product of matrices too
@@ -78,42 +78,42 @@ def federate(
             grid.restore(start.part("grid").arrays)
         initial = start.part("model").arrays if start else setting.new_model().arrays
         first, after = True, start.round if start else 0
-        start_up = time.perf_counter() - begun
+        start_up = time.perf_counter() - started
 
-        def observe(one: FederatedRound) -> None:
+        def observe(round_: FederatedRound) -> None:
             nonlocal first
             seconds = {"start-up": start_up} if first else {}
             first = False
-            if one.number:
-                seconds |= times(one)
-            rows = _trained_rows(one, setting, client) if one.number else None
-            recorded = replace(as_round(one, seconds), trained_rows=rows)
-            on_round(one, recorded, partial(capture, one, strategy, grid))
+            if round_.number:
+                seconds |= times(round_)
+            rows = _trained_rows(round_, setting, client) if round_.number else None
+            recorded = replace(as_round(round_, seconds), trained_rows=rows)
+            on_round(round_, recorded, partial(capture, round_, strategy, grid))
 
         run_server(server_app(loop, initial, observe, after), grid)
 
 
-def _trained_rows(one: FederatedRound, setting: Setting, client: Client) -> int | None:
-    """Return how many rows the replies to training are of, as often as each was visited."""
+def _trained_rows(round_: FederatedRound, setting: Setting, client: Client) -> int | None:
+    """Return how many rows the clients that replied trained on, each counted as often as it was visited."""
     if not client.visits_all_rows:
         return None
-    sizes = setting.slices.training_sizes[list(one.client_metrics)]
+    sizes = setting.slices.training_sizes[list(round_.client_metrics)]
     return setting.training.local_epochs * int(sizes.sum())
 
 
-def capture(one: FederatedRound, strategy: Strategy, grid: OpenGrid) -> dict[str, NDArray[Any]]:
-    """Return all that the rounds after this one depend on; nobody writes to these arrays again."""
-    return joined({"model": one.arrays, "strategy": state_of(strategy), "grid": grid.state()})
+def capture(round_: FederatedRound, strategy: Strategy, grid: OpenGrid) -> dict[str, NDArray[Any]]:
+    """Return all that the rounds after this one depend on, in arrays that do not change any more."""
+    return joined({"model": round_.arrays, "strategy": state_of(strategy), "grid": grid.state()})
 
 
-def times(one: FederatedRound) -> dict[str, float]:
+def times(round_: FederatedRound) -> dict[str, float]:
     """Return the seconds of a round: four spans that follow one another, and what lies beside them.
 
     Dispatch ends when the first actor starts, training when the last one ends, collection when all replies
     are decoded and admitted. Aggregation is what is left of it then: while actors train, it takes no time of
     its own. `busy` and `idle` are worker-seconds within the four.
     """
-    exchange, spans = one.exchange, one.spans
+    exchange, spans = round_.exchange, round_.spans
     if exchange is None:  # an engine does not tell when clients worked
         spans = {**spans, "dispatch": spans["configure"], "training": spans["exchange"]}
         return {span: spans[span] for span in ("dispatch", "training", "aggregation", "evaluation")}
@@ -129,7 +129,7 @@ def times(one: FederatedRound) -> dict[str, float]:
             "training": training,
             "collection": spans["exchange"] - before - training,
         }
-        aggregation = sum(max(0.0, end - max(begun, last)) for begun, end in one.averaging)
+        aggregation = sum(max(0.0, end - max(start, last)) for start, end in round_.averaging)
         seconds["collection"] -= aggregation
         seconds["aggregation"] = aggregation
     seconds["aggregation"] = seconds.get("aggregation", 0.0) + spans["aggregation"]
@@ -137,44 +137,44 @@ def times(one: FederatedRound) -> dict[str, float]:
     return {**seconds, "evaluation": spans["evaluation"], "busy": busy, "idle": idle}
 
 
-def as_round(one: FederatedRound, seconds: dict[str, float]) -> Round:
+def as_round(round_: FederatedRound, seconds: dict[str, float]) -> Round:
     """Return a round as the results room records it."""
-    actors = {actor: phases.of_actor("train", reported) for actor, reported in one.client_metrics.items()}
-    for actor, reported in one.client_evaluations.items():
+    actors = {actor: phases.of_actor("train", reported) for actor, reported in round_.client_metrics.items()}
+    for actor, reported in round_.client_evaluations.items():
         actors[actor] = {**actors.get(actor, {}), **phases.of_actor("client", reported)}
-    if one.exchange:
-        begun = one.exchange.started - one.spans["configure"]
-        for handling in one.exchange.handlings:
+    if round_.exchange:
+        started = round_.exchange.started - round_.spans["configure"]
+        for handling in round_.exchange.handlings:
             if handling.partition in actors:
                 actors[handling.partition] |= {
                     "seconds": handling.seconds,
-                    "started": handling.started - begun,
+                    "started": handling.started - started,
                     "worker": handling.worker,
                 }
     metrics = {
-        **phases.of_phase("train", one.train_metrics),
-        **phases.of_phase("client", one.evaluate_metrics),
-        **phases.of_model(one.server_metrics),
-        **_available(one),
+        **phases.of_phase("train", round_.train_metrics),
+        **phases.of_phase("client", round_.evaluate_metrics),
+        **phases.of_model(round_.server_metrics),
+        **_available(round_),
     }
-    return Round(one.number, seconds, metrics, actors, errors(one), absent=_absent(one))
+    return Round(round_.number, seconds, metrics, actors, errors(round_), absent=_absent(round_))
 
 
-def errors(one: FederatedRound) -> tuple[MessageError, ...]:
+def errors(round_: FederatedRound) -> tuple[MessageError, ...]:
     """Return the errors of both phases, training first, actors in ascending order."""
-    trained = [MessageError(actor, "train", reason) for actor, reason in sorted(one.errors.items())]
-    evaluated = sorted(one.evaluation_errors.items())
+    trained = [MessageError(actor, "train", reason) for actor, reason in sorted(round_.errors.items())]
+    evaluated = sorted(round_.evaluation_errors.items())
     return (*trained, *(MessageError(actor, "client", reason) for actor, reason in evaluated))
 
 
-def _available(one: FederatedRound) -> dict[str, float]:
-    return {"available": float(one.presence.there.sum())} if one.presence else {}
+def _available(round_: FederatedRound) -> dict[str, float]:
+    return {"available": float(round_.presence.there.sum())} if round_.presence else {}
 
 
-def _absent(one: FederatedRound) -> dict[int, str]:
-    """Return which actors were away or left in mid-round; of a crowd, nothing but its number is recorded."""
-    if one.presence is None or len(one.presence.there) > MOST_LISTED:
+def _absent(round_: FederatedRound) -> dict[int, str]:
+    """Return which actors were away or left in mid-round; of very many, only the number is recorded."""
+    if round_.presence is None or len(round_.presence.there) > MOST_LISTED:
         return {}
-    there, lost = one.presence
+    there, lost = round_.presence
     away = dict.fromkeys(np.flatnonzero(~there).tolist(), "away")
     return away | dict.fromkeys(np.flatnonzero(there & lost).tolist(), "left")

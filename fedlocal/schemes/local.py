@@ -1,4 +1,4 @@
-"""The local scheme: every actor trains alone on its own partition, and nobody aggregates.
+"""The local scheme: every actor trains alone on its own partition, without aggregation.
 
 It shows what the federation is worth: the metrics of a round are the means over the actors' own models.
 """
@@ -15,19 +15,21 @@ from fedlocal.flower.node.client_runner import node_of
 from fedlocal.flower.server.round_loop import Arrays, FederatedRound
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, capabilities
 from fedlocal.schemes.federated_rounds import federate
 from fedlocal.strategies.no_aggregation import NoAggregation
 
 
-@declares(has_clients=True, unused=("strategy", "validation_fraction"), why="has no server")
+@capabilities(
+    has_clients=True, unused_options=("strategy", "validation_fraction"), unused_reason="has no server"
+)
 def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train one model per actor on the setting's backend."""
     model, alone = setting.new_model(), NoAggregation()
     evaluated: dict[int, dict[str, float]] = {}
     actors = range(len(setting.slices))
 
-    def own_arrays(actor: int, initial: Arrays) -> Arrays:
+    def arrays_of(actor: int, initial: Arrays) -> Arrays:
         record = alone.models.get(node_of(actor))
         return initial if record is None else ndarrays(record)
 
@@ -36,10 +38,11 @@ def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) 
         if not setting.is_evaluated(number):
             return {}
         for actor in actors:
-            model.load(own_arrays(actor, initial))
+            model.load(arrays_of(actor, initial))
             evaluated[actor] = as_metrics(setting.evaluate(model))
         return {
-            metric: float(np.mean([own[metric] for own in evaluated.values()])) for metric in evaluated[0]
+            metric: float(np.mean([metrics[metric] for metrics in evaluated.values()]))
+            for metric in evaluated[0]
         }
 
     def observe(_: FederatedRound, recorded: Round, capture: Capture) -> None:
@@ -50,9 +53,9 @@ def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) 
     if start:
         start = replace(start, arrays={**start.arrays, **joined({"model": initial})})
     federate(setting, alone, evaluate, observe, start)
-    return Trained({f"actor-{actor}": own_arrays(actor, initial) for actor in actors})
+    return Trained({f"actor-{actor}": arrays_of(actor, initial) for actor in actors})
 
 
 def _without_model(capture: Capture) -> dict[str, NDArray[Any]]:
-    """Leave out the global model: it is the initial one for ever, and nobody's."""
+    """Leave out the global model: it stays the initial one, and no actor has it."""
     return {name: array for name, array in capture().items() if not name.startswith("model/")}

@@ -38,7 +38,7 @@ class Nested:
     Parameters
     ----------
     scheme : {"batch_parallel", "federated"}
-        Whether its actors compute the gradients of one network, or train a network each.
+        Whether its actors compute the gradients of one network, or each train a network.
     actors : int
         How many; with ``batch_parallel``, ``accumulate`` batches make an update: set it to as many.
     workers : int, optional
@@ -52,13 +52,13 @@ class Nested:
     visits_all_rows = True
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
-        """Return fedlocal's own client, which trains otherwise."""
+        """Return fedlocal's default client with nested training."""
         if training.keep_optimizer:
             raise ConfigError(
                 "client=nested: its actors start with new optimisers; set optimizer_state=reset"
             )
-        own = NestedTraining(**vars(training), nested=self, new_model=new_model, backend=Actors())
-        return without_proximal_term(client_app(slices, new_model, own))
+        nested_training = NestedTraining(**vars(training), nested=self, new_model=new_model, backend=Actors())
+        return without_proximal_term(client_app(slices, new_model, nested_training))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class NestedTraining(Training):
     Parameters
     ----------
     nested : Nested
-        How.
+        The client's options.
     new_model : NewModel
         Makes the run's model.
     backend : Backend
@@ -86,12 +86,12 @@ class NestedTraining(Training):
         self.backend.prepare(PRELOAD)  # one of Flower's processes has just begun, and has no fork server
         rounds: list[Round] = []
 
-        def note(one: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's
-            rounds.append(one)
+        def note(round_: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's signature
+            rounds.append(round_)
 
-        whole = self._divided(len(x), partition)
-        with Shards.create(Rows(x, y), whole) as shards:
-            setting = self._setting(model, Rows(x, y), whole, shards, partition, number)
+        divided = self._divided(len(x), partition)
+        with Shards.create(Rows(x, y), divided) as shards:
+            setting = self._setting(model, Rows(x, y), divided, shards, partition, number)
             model.load(SCHEMES[self.nested.scheme](setting, note).arrays)
         return rounds[-1].metrics["train-loss"]
 
@@ -102,32 +102,32 @@ class NestedTraining(Training):
         return Partition.from_owner(owner, actors)
 
     def _setting(
-        self, model: Model, rows: Rows, whole: Partition, shards: Shards, partition: int, number: int
+        self, model: Model, rows: Rows, divided: Partition, shards: Shards, partition: int, number: int
     ) -> Setting:
         federating = self.nested.scheme == "federated"
         plain = Training(self.seed, self.batch_size, self.local_epochs, self.accumulate)
         seed = int(generator(self.seed, Stream.CLIENT, partition, number).integers(2**32))
         classes = np.arange(self.new_model.outputs) if self.new_model.classes else None
-        one_row = Rows(rows.x[:1], rows.y[:1])  # what it comes to is the server's to find out
+        test_row = Rows(rows.x[:1], rows.y[:1])  # the server evaluates, not this client
         return Setting(
-            dataset=_OwnRows("nested", rows, one_row, classes, rows.x.shape[1:]),
-            partition=whole,
+            dataset=_ClientRows("nested", rows, test_row, classes, rows.x.shape[1:]),
+            partition=divided,
             slices=Slices(shards, NoSkew(), (), 0.0, _none, _none),
-            new_model=_Continued(**vars(self.new_model), arrays=dict(model.arrays)),
+            new_model=_SentModel(**vars(self.new_model), arrays=dict(model.arrays)),
             training=replace(plain, seed=seed, local_epochs=1)
             if federating
-            else _InRound(**vars(plain), partition=partition, number=number),
+            else _FixedRoundTraining(**vars(plain), partition=partition, number=number),
             rounds=self.local_epochs if federating else 1,
             evaluate_every=self.local_epochs,
             strategy=FedAvg(
                 fraction_evaluate=0.0, min_available_nodes=1, min_train_nodes=1, min_evaluate_nodes=1
             ),
             backend=self.backend,
-            workers=min(self.nested.workers or usable_cores(), len(whole)),
+            workers=min(self.nested.workers or usable_cores(), len(divided)),
         )
 
 
-class _OwnRows(Dataset):
+class _ClientRows(Dataset):
     """One client's rows: they may be of one class, or just one."""
 
     def __post_init__(self) -> None:
@@ -135,24 +135,24 @@ class _OwnRows(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Continued(NewModel):
+class _SentModel(NewModel):
     """Makes the run's model as the server sent it; in a worker, which is given arrays, as it was at first."""
 
     arrays: Mapping[str, NDArray[Any]]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the arrays: a process that is sent more than a pipe holds delays the start of the next."""
-        return NewModel, tuple(getattr(self, each.name) for each in fields(NewModel))
+        return NewModel, tuple(getattr(self, field.name) for field in fields(NewModel))
 
     def __call__(self) -> Model:
-        """Make one."""
+        """Make the model."""
         model = super().__call__()
         model.load(self.arrays)
         return model
 
 
 @dataclass(frozen=True, kw_only=True)
-class _InRound(Training):
+class _FixedRoundTraining(Training):
     """Training whose orders of rows are those of one client in one round."""
 
     partition: int

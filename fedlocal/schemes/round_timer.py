@@ -1,4 +1,4 @@
-"""The times of one round of a scheme whose actors share the work on one model, and what each of them did."""
+"""The times of one round of a scheme whose actors share the work on one model, and the work of each actor."""
 
 import time
 from collections import defaultdict
@@ -10,17 +10,17 @@ from fedlocal.results import Work
 
 
 @dataclass
-class Tally:
-    """What adds up in a round; it begins when it is made."""
+class RoundTimer:
+    """Adds up the times and the work of a round, from the moment that it is made."""
 
     laps: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     busy: float = 0.0
     _last: float = field(default_factory=time.perf_counter)
     work: list[Work] = field(default_factory=list)
-    _own: dict[int, dict[str, float]] = field(default_factory=dict)
+    _measured: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._begun = self._last
+        self._started = self._last
 
     def lap(self, name: str, now: float | None = None) -> None:
         """Add the time since the last lap to a span."""
@@ -38,20 +38,24 @@ class Tally:
     def note(
         self, worker: int, actor: int, rows: int, losses: Sequence[float], started: float, ended: float
     ) -> None:
-        """Add one stretch of an actor's work, and the losses that it told of, each summed over its rows."""
-        self.work.append(Work(actor, worker, started - self._begun, ended - started))
-        own = self._own.setdefault(actor, {"num-examples": 0.0, "seconds": 0.0})
-        own["num-examples"] += rows
-        own["seconds"] += ended - started
+        """Add one stretch of an actor's work, and the losses that it reported, each summed over its rows."""
+        self.work.append(Work(actor, worker, started - self._started, ended - started))
+        measured = self._measured.setdefault(actor, {"num-examples": 0.0, "seconds": 0.0})
+        measured["num-examples"] += rows
+        measured["seconds"] += ended - started
         if losses:
-            own["train-loss"] = own.get("train-loss", 0.0) + sum(losses)
+            measured["train-loss"] = measured.get("train-loss", 0.0) + sum(losses)
 
     def actors(self) -> dict[int, dict[str, float]]:
         """Return what is recorded of each actor; its loss is the mean over its rows."""
         return {
-            actor: own
-            | ({"train-loss": own["train-loss"] / own["num-examples"]} if "train-loss" in own else {})
-            for actor, own in self._own.items()
+            actor: measured
+            | (
+                {"train-loss": measured["train-loss"] / measured["num-examples"]}
+                if "train-loss" in measured
+                else {}
+            )
+            for actor, measured in self._measured.items()
         }
 
     def seconds(self, workers: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The sequential scheme: plain SGD on all data in one process. It is also everybody's baseline."""
+"""The sequential scheme: plain SGD on all data in one process. It is also the other schemes' baseline."""
 
 import math
 import time
@@ -11,7 +11,7 @@ from fedlocal.actors import threads
 from fedlocal.models import Model
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
 
 
 class OverTimeError(Exception):
@@ -27,7 +27,7 @@ class SequentialRun:
     Parameters
     ----------
     setting : Setting
-        The same as of the scheme that it is compared with.
+        That of the scheme that it is compared with.
     blas_threads : int
         How many threads a matrix product may use.
     plain : bool
@@ -44,11 +44,11 @@ class SequentialRun:
         self.number = 0
 
     def capture(self) -> dict[str, NDArray[Any]]:
-        """Return where it stands: copies of the model and of its optimiser's state."""
+        """Return copies of the model and of its optimiser's state."""
         return capture_model(self.model)
 
     def go_on(self, start: Checkpoint) -> None:
-        """Take the place of a run that was captured after a round."""
+        """Go on from the state of a run that was captured after a round."""
         self.number = start.round
         restore_model(self.model, start)
 
@@ -66,8 +66,10 @@ class SequentialRun:
         """
         self.number += 1
         training = self._setting.training
-        begun = time.perf_counter()
-        model = cast(Model, _Hurried(self.model, begun + limit)) if limit < math.inf else self.model
+        started = time.perf_counter()
+        model = (
+            cast(Model, _ModelUntilDeadline(self.model, started + limit)) if limit < math.inf else self.model
+        )
         with threads(self._threads):
             # What cannot be read is lost between rounds, as it is to a client.
             self.model.load_optimizer(self.model.optimizer_arrays if training.keep_optimizer else None)
@@ -76,12 +78,12 @@ class SequentialRun:
         metrics = {"train-loss": loss}
         if self._setting.is_evaluated(self.number):
             metrics |= as_metrics(self._setting.evaluate(self.model))
-        seconds = {"training": trained - begun, "evaluation": time.perf_counter() - trained}
+        seconds = {"training": trained - started, "evaluation": time.perf_counter() - trained}
         rows = training.local_epochs * len(self._rows)
         return Round(self.number, seconds, metrics, trained_rows=rows)
 
 
-class _Hurried:
+class _ModelUntilDeadline:
     """A model that is trained until a deadline."""
 
     def __init__(self, model: Model, deadline: float) -> None:
@@ -107,8 +109,8 @@ class _Hurried:
 
 def capture_model(model: Model) -> dict[str, NDArray[Any]]:
     """Return copies of a model's parameters and of its optimiser's state."""
-    both = joined({"model": model.arrays, "optimizer": model.optimizer_arrays})
-    return {name: array.copy() for name, array in both.items()}
+    state = joined({"model": model.arrays, "optimizer": model.optimizer_arrays})
+    return {name: array.copy() for name, array in state.items()}
 
 
 def restore_model(model: Model, start: Checkpoint) -> None:
@@ -117,9 +119,9 @@ def restore_model(model: Model, start: Checkpoint) -> None:
     model.load_optimizer(start.part("optimizer").arrays)
 
 
-@declares(
-    unused=(*WITHOUT_CLIENTS, "actors", "workers", "backend", "round_timeout"),
-    why="is one process without clients",
+@capabilities(
+    unused_options=(*WITHOUT_CLIENTS, "actors", "workers", "backend", "round_timeout"),
+    unused_reason="is one process without clients",
 )
 def sequential(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train on all rows with one BLAS thread."""

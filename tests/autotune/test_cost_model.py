@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.autotune.cost_model import FederatedCosts, Line, Sampling, Shared, WaveCosts, Workers
+from fedlocal.autotune.cost_model import FederatedCosts, LinearCost, Sampling, SharedCost, WaveCosts, Workers
 from fedlocal.availability import Dropout, Schedule
 
 WORK = st.lists(st.floats(0.001, 10), min_size=1, max_size=40)
-FREE = Line(0.0, 0.0)
-COSTS = FederatedCosts(10, 1, Shared(1.0, 1.0), Shared(0.5, 0.5), 0.1, Workers(2), FREE, FREE)
+FREE = LinearCost(0.0, 0.0)
+COSTS = FederatedCosts(10, 1, SharedCost(1.0, 1.0), SharedCost(0.5, 0.5), 0.1, Workers(2), FREE, FREE)
 
 
 def sizes(*rows: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -75,7 +75,7 @@ def test_epochs_multiply_steps_alone() -> None:
 
 
 def test_exchange_and_aggregation_grow_with_actors() -> None:
-    costs = replace(COSTS, exchange=Line(0.2, 0.01), aggregation=Line(0.1, 0.02))
+    costs = replace(COSTS, exchange=LinearCost(0.2, 0.01), aggregation=LinearCost(0.1, 0.02))
     prediction = costs.predict(sizes(10, 10, 10, 10))
     assert prediction.exchange == pytest.approx(4 * 0.5 / 2 + 0.2 + 4 * 0.01)
     assert prediction.aggregation == pytest.approx(0.1 + 4 * 0.02)
@@ -84,26 +84,28 @@ def test_exchange_and_aggregation_grow_with_actors() -> None:
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=30), st.floats(0, 2), st.floats(0, 2))
 def test_a_higher_cost_takes_longer(rows: list[int], message: float, aggregation: float) -> None:
     before = COSTS.predict(sizes(*rows))
-    costs = replace(COSTS, message=Shared(0.5 + message, 0.5 + message), aggregation=Line(aggregation, 0.0))
+    costs = replace(
+        COSTS, message=SharedCost(0.5 + message, 0.5 + message), aggregation=LinearCost(aggregation, 0.0)
+    )
     assert costs.predict(sizes(*rows)).seconds >= before.seconds - 1e-9
     assert min(before.compute, before.exchange, before.imbalance) >= -1e-9
 
 
 def test_clients_of_equally_many_rows_share_calls() -> None:
-    costs = replace(COSTS, step=Shared(1.0, 0.2), message=Shared(0.0, 0.0), row=0.0)
+    costs = replace(COSTS, step=SharedCost(1.0, 0.2), message=SharedCost(0.0, 0.0), row=0.0)
     assert costs.predict(sizes(*[10] * 8)).seconds == pytest.approx(4 * (0.2 + 0.8 / 4))
     assert costs.predict(sizes(10, 9, 8, 7)).seconds == pytest.approx(2 * 1.0)
 
 
 @given(st.floats(0.01, 1), st.floats(0, 1), st.floats(1.5, 64))
 def test_the_shared_cost_is_found_from_two_measurements(alone: float, part: float, clients: float) -> None:
-    truth = Shared(alone, part * alone)
-    shared = Shared.measured(alone, float(truth.at(np.array(clients))), clients)
+    truth = SharedCost(alone, part * alone)
+    shared = SharedCost.measured(alone, float(truth.at(np.array(clients))), clients)
     assert shared.least == pytest.approx(truth.least, abs=1e-9)
 
 
 def test_where_actors_are_sampled_rounds_visit_a_part_of_the_rows() -> None:
-    costs = replace(COSTS, message=Shared(0.0, 0.0), sampling=Sampling(0.5, 1))
+    costs = replace(COSTS, message=SharedCost(0.0, 0.0), sampling=Sampling(0.5, 1))
     prediction = costs.predict(sizes(10, 10, 10, 10))
     assert prediction.visited == pytest.approx(0.5)
     assert prediction.seconds == pytest.approx(2.0)
@@ -118,13 +120,15 @@ def test_sampled_rounds_are_the_same_each_time() -> None:
 
 
 def test_a_line_goes_through_both_points_and_never_below_nothing() -> None:
-    line = Line.through((2, 1.0), (6, 3.0))
+    line = LinearCost.through((2, 1.0), (6, 3.0))
     assert (line.fixed, line.per_actor) == (0.0, 0.5)
-    assert Line.through((2, 3.0), (6, 1.0)) == Line(3.0, 0.0)
-    assert Line.through((2, 3.0), (2, 3.0)).at(7) == 3.0
+    assert LinearCost.through((2, 3.0), (6, 1.0)) == LinearCost(3.0, 0.0)
+    assert LinearCost.through((2, 3.0), (2, 3.0)).at(7) == 3.0
 
 
-WAVES = WaveCosts(10, 1, {1: 1, 2: 2, 3: 3, 4: 4, 8: 8}, Workers(2, alone=0.8), 0.9, Line(0.25, 1.0), 0.5)
+WAVES = WaveCosts(
+    10, 1, {1: 1, 2: 2, 3: 3, 4: 4, 8: 8}, Workers(2, alone=0.8), 0.9, LinearCost(0.25, 1.0), 0.5
+)
 
 
 def test_a_wave_takes_as_long_as_its_largest_share() -> None:

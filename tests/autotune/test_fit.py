@@ -7,34 +7,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.autotune.cost_model import FederatedCosts, Line, Sampling, Shared, Workers
-from fedlocal.autotune.fit import Taken, solved
+from fedlocal.autotune.cost_model import FederatedCosts, LinearCost, Sampling, SharedCost, Workers
+from fedlocal.autotune.fit import Measurement, fit_costs
 
 TRUTH = FederatedCosts(
     batch_size=32,
     epochs=1,
-    step=Shared(0.002, 0.002),
-    message=Shared(0.0005, 0.0005),
+    step=SharedCost(0.002, 0.002),
+    message=SharedCost(0.0005, 0.0005),
     row=0.00003,
     workers=Workers(2, alone=0.9, spread=0.05),
-    exchange=Line(0.003, 0.0002),
-    aggregation=Line(0.001, 0.0001),
+    exchange=LinearCost(0.003, 0.0002),
+    aggregation=LinearCost(0.001, 0.0001),
 )
 PROBES = {"step": (2, 32), "part": (2, 8), "long": (2, 640), "alone": (1, 640), "crowd": (16, 8)}
 
 
-def round_of(costs: FederatedCosts, actors: int, rows: int) -> Taken:
+def round_of(costs: FederatedCosts, actors: int, rows: int) -> Measurement:
     clients = np.array(actors / costs.workers.count)
     steps = -(-rows // costs.batch_size)
     message = float(costs.message.at(clients) + steps * costs.step.at(clients)) + rows * costs.row
     message *= costs.workers.contention(min(actors, costs.workers.count))
     prediction = costs.predict(np.full(actors, rows))
-    return Taken(actors, rows, prediction.seconds, prediction.aggregation, message, costs.workers.spread)
+    return Measurement(
+        actors, rows, prediction.seconds, prediction.aggregation, message, costs.workers.spread
+    )
 
 
 def recovered(costs: FederatedCosts, epochs: int = 1, **probes: tuple[int, int]) -> FederatedCosts:
     taken = {name: round_of(costs, *probe) for name, probe in {**PROBES, **probes}.items()}
-    return solved(taken, costs.workers.count, costs.batch_size, epochs, Sampling())
+    return fit_costs(taken, costs.workers.count, costs.batch_size, epochs, Sampling())
 
 
 def assert_same(solved_costs: FederatedCosts, other: FederatedCosts) -> None:
@@ -57,13 +59,13 @@ def test_any_costs_are_recovered_from_measurements(
 ) -> None:
     workers = Workers(2, alone, 0.02)
     truth = replace(
-        TRUTH, step=Shared(step, step), message=Shared(message, message), row=row, workers=workers
+        TRUTH, step=SharedCost(step, step), message=SharedCost(message, message), row=row, workers=workers
     )
     assert_same(recovered(truth), truth)
 
 
 def test_costs_of_stacks_are_recovered_from_measurements() -> None:
-    truth = replace(TRUTH, step=Shared(0.002, 0.0004), message=Shared(0.0005, 0.0001))
+    truth = replace(TRUTH, step=SharedCost(0.002, 0.0004), message=SharedCost(0.0005, 0.0001))
     assert_same(recovered(truth, stacked=(16, 128)), truth)
 
 
@@ -74,10 +76,10 @@ def test_a_single_worker_waits_for_no_other() -> None:
 
 def test_noise_makes_no_cost_negative() -> None:
     taken = {
-        name: Taken(actors, rows, 0.001, 0.002, 0.004 / (1 + index), 0.9)
+        name: Measurement(actors, rows, 0.001, 0.002, 0.004 / (1 + index), 0.9)
         for index, (name, (actors, rows)) in enumerate(PROBES.items())
     }
-    costs = solved(taken, 2, 32, 1, Sampling())
+    costs = fit_costs(taken, 2, 32, 1, Sampling())
     prediction = costs.predict(np.array([50, 20, 3]))
     assert min(prediction.compute, prediction.exchange, prediction.aggregation, prediction.imbalance) >= 0
     assert prediction.seconds > 0
@@ -85,7 +87,7 @@ def test_noise_makes_no_cost_negative() -> None:
 
 def test_batches_of_one_row_have_no_parts() -> None:
     taken = {
-        name: Taken(actors, rows, 0.01, 0.001, 0.001 * rows)
+        name: Measurement(actors, rows, 0.01, 0.001, 0.001 * rows)
         for name, (actors, rows) in {**PROBES, "step": (2, 1), "part": (2, 1), "crowd": (16, 1)}.items()
     }
-    assert solved(taken, 2, 1, 1, Sampling()).row == 0
+    assert fit_costs(taken, 2, 1, 1, Sampling()).row == 0

@@ -1,7 +1,7 @@
 """Models of other frameworks, by the names of their parts: what the presets name.
 
-The parts are looked for before data are loaded, and built wherever a model is needed. A framework that is not
-installed is told together with what installs it.
+The parts are looked up before data are loaded, and built wherever a model is needed. For a framework that is
+not installed, the error says what installs it.
 """
 
 import os
@@ -166,8 +166,8 @@ def _find(**nodes: object) -> None:
                 f"model.{option}={{_target_: package.module.Name}}, and model._recursive_=false; got {node!r}"
             )
         try:
-            found = get_object(target)
+            part = get_object(target)
         except Exception as error:  # whatever an import raises, the option is what is wrong
             raise ModelError(f"model.{option}._target_={target}: {error}") from error
-        if not callable(found):
-            raise ModelError(f"model.{option}._target_={target} is {found!r}, which cannot be called")
+        if not callable(part):
+            raise ModelError(f"model.{option}._target_={target} is {part!r}, which cannot be called")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.arrays import check_arrays, check_vector, copy_arrays
-from fedlocal.models.frameworks.keras_backends import backend
+from fedlocal.models.frameworks.keras_backends import keras_backend
 from fedlocal.models.frameworks.parts import (
     build_loss,
     build_part,
@@ -49,7 +49,7 @@ class KerasModel:
     batch-norm's moving statistics, are among the arrays, and so averaged with the rest.
 
     A gradient does not carry what training does to those. So a model in which they change in training cannot
-    :meth:`live_in` shared memory, which several processes would change in ways of their own.
+    :meth:`live_in` shared memory, which several processes would change in different ways.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ class KerasModel:
         self._name, self._classes = model["_target_"], classes
         if math.prod(self._shape) != inputs:
             raise ModelError(f"model.input_shape={list(self._shape)}: a row has {inputs} features")
-        own = backend()
-        self._numpy, self._seeded = own.numpy, own.seeded
+        backend = keras_backend()
+        self._numpy, self._seeded = backend.numpy, backend.seeded
         with _python_seeded(int(rng.integers(2**63))):
             self._model = build_part("model", model, inputs=inputs, outputs=outputs, shape=self._shape)
             if not isinstance(self._model, keras.Model):
@@ -103,13 +103,13 @@ class KerasModel:
             self._loss = _part("loss", loss, keras.losses.get)
             self._optimizer = _part("optimizer", optimizer, keras.optimizers.get)
             self._begin()
-        self._gradients, self._predicted = own.gradients(self._lose), self._predict
-        self._own_weights()
+        self._gradients, self._predicted = backend.gradients(self._lose), self._predict
+        self._take_over_weights()
         self._anchor: list[Array] = []
         self._mu = 0.0
         self._try(inputs, outputs)
-        self._gradients, self._predicted = own.compiled(self._gradients), own.compiled(self._predict)
-        self._updated = own.updates(self._optimizer, self._model.trainable_variables)
+        self._gradients, self._predicted = backend.compiled(self._gradients), backend.compiled(self._predict)
+        self._updated = backend.updates(self._optimizer, self._model.trainable_variables)
 
     @property
     def size(self) -> int:
@@ -181,7 +181,7 @@ class KerasModel:
     def live_in(self, memory: Vector) -> None:
         """Have the trainable weights in ``memory``, float32[size], with the values that are there."""
         check_vector(memory, self.size)
-        if self._moves_others:
+        if self._moves_untrained:
             raise ModelError(
                 f"{self._name} has weights that change in training without a gradient, such as batch-norm's "
                 "moving statistics: set accumulate=1, or normalise by group or layer"
@@ -206,17 +206,17 @@ class KerasModel:
         """Yield the outputs for some rows at a time, at least once."""
         for start in range(0, max(len(x), 1), ROWS_AT_ONCE):
             rows = self._rows(x[start : start + ROWS_AT_ONCE])
-            yield self._numpy(self._predicted(self._trainable, self._others, rows))
+            yield self._numpy(self._predicted(self._trainable, self._untrained, rows))
 
-    def _predict(self, trainable: Any, others: Any, rows: Any) -> Any:
-        return self._model.stateless_call(trainable, others, rows, training=False)[0]
+    def _predict(self, trainable: Any, untrained: Any, rows: Any) -> Any:
+        return self._model.stateless_call(trainable, untrained, rows, training=False)[0]
 
-    def _lose(self, trainable: Any, others: Any, rows: Any, targets: Any) -> Any:
-        """Return the loss of a batch, and what becomes of the other variables: a pure function."""
-        outputs, others, penalties = self._model.stateless_call(
-            trainable, others, rows, training=True, return_losses=True
+    def _lose(self, trainable: Any, untrained: Any, rows: Any, targets: Any) -> Any:
+        """Return the loss of a batch and the new values of the untrained variables: a pure function."""
+        outputs, untrained, penalties = self._model.stateless_call(
+            trainable, untrained, rows, training=True, return_losses=True
         )
-        return sum(penalties, keras.ops.mean(self._loss(targets, outputs))), others
+        return sum(penalties, keras.ops.mean(self._loss(targets, outputs))), untrained
 
     def _differentiate(self, x: Array, y: Array) -> tuple[float, list[Array]]:
         """Return the mean loss of a batch and its gradient with respect to each trainable weight."""
@@ -226,15 +226,15 @@ class KerasModel:
         for number, state in enumerate(self._seeds):
             state[:] = seed & 0x7FFFFFFF, number
         with self._seeded(seed) if self._seeds else nullcontext():
-            (loss, others), gradients = self._gradients(self._trainable, self._others, self._rows(x), y)
-        self._copy(self._others, others)
+            (loss, untrained), gradients = self._gradients(self._trainable, self._untrained, self._rows(x), y)
+        self._copy(self._untrained, untrained)
         return float(loss), [self._numpy(gradient) for gradient in gradients]
 
     def _update(self, gradients: Sequence[Array]) -> None:
         if self._mu:
             mu = np.float32(self._mu)
-            own = zip(gradients, self._trainable, self._anchor, strict=True)
-            gradients = [gradient + mu * (weight - anchor) for gradient, weight, anchor in own]
+            weights = zip(gradients, self._trainable, self._anchor, strict=True)
+            gradients = [gradient + mu * (weight - anchor) for gradient, weight, anchor in weights]
         trainable, state = self._updated(self._state, list(gradients), self._trainable)
         self._copy(self._trainable, trainable)
         self._copy(self._state, state)
@@ -263,8 +263,8 @@ class KerasModel:
             raise ModelError(f"model.model: {self._name} has no weights to train")
         self._optimizer.build(self._model.trainable_variables)
 
-    def _own_weights(self) -> None:
-        """Take the variables' values over into arrays."""
+    def _take_over_weights(self) -> None:
+        """Copy the variables' values into arrays."""
         model = self._model
         names = {id(weight): f"{index}.{weight.name}" for index, weight in enumerate(model.weights)}
         self._trainable_names = [names[id(weight)] for weight in model.trainable_variables]
@@ -274,21 +274,21 @@ class KerasModel:
                 f"model.model: {self._name} has weights of dtype {wrong.pop()}; make them float32"
             )
         self._shapes = [array.shape for array in initial]
-        self._others = [self._numpy(variable.value).copy() for variable in model.non_trainable_variables]
-        pairs = list(zip(model.non_trainable_variables, self._others, strict=True))
+        self._untrained = [self._numpy(variable.value).copy() for variable in model.non_trainable_variables]
+        pairs = list(zip(model.non_trainable_variables, self._untrained, strict=True))
         self._seeds = [array for variable, array in pairs if variable.name == SEED]
         self._first_state = [self._numpy(variable.value).copy() for variable in self._optimizer.variables]
         self._state = [array.copy() for array in self._first_state]
         self._order = list(names.values())
-        self._other_arrays = {names[id(v)]: array for v, array in pairs if id(v) in names}
-        self._moves_others = False
+        self._untrained_arrays = {names[id(v)]: array for v, array in pairs if id(v) in names}
+        self._moves_untrained = False
         self._reside(aligned_zeros(sum(array.size for array in initial)))
         self._copy(self._trainable, [weight.value for weight in model.trainable_variables])
 
     def _reside(self, memory: Vector) -> None:
         self._vector, self._trainable = memory, self._cut(memory)
-        both = {**dict(zip(self._trainable_names, self._trainable, strict=True)), **self._other_arrays}
-        self._named = {name: both[name] for name in self._order}
+        named = {**dict(zip(self._trainable_names, self._trainable, strict=True)), **self._untrained_arrays}
+        self._named = {name: named[name] for name in self._order}
 
     def _cut(self, vector: Vector) -> list[Array]:
         """Return a view of a vector, float32[size], for each trainable weight."""
@@ -298,16 +298,18 @@ class KerasModel:
         ]
 
     def _try(self, inputs: int, outputs: int) -> None:
-        """Make sure that the parts go together; find out whether training changes other weights."""
+        """Make sure that the parts go together; find out whether training changes untrained weights."""
         x = np.random.default_rng(0).standard_normal((2, inputs), np.float32)
         (got,) = self._outputs(x)
         check_fit(self._name, got, outputs, self._mean_loss, classes=self._classes)
-        whole = bool((got >= 0).all() and np.allclose(got.sum(axis=1), 1, atol=1e-3))
-        self._normalised = whole and _is_cross_entropy(self._loss)
-        before = {name: array.copy() for name, array in self._other_arrays.items()}
+        normalised = bool((got >= 0).all() and np.allclose(got.sum(axis=1), 1, atol=1e-3))
+        self._normalised = normalised and _is_cross_entropy(self._loss)
+        before = {name: array.copy() for name, array in self._untrained_arrays.items()}
         self._differentiate(x, np.zeros(2, np.int64) if self._classes else np.zeros((2, outputs), np.float32))
-        self._moves_others = any((self._other_arrays[name] != array).any() for name, array in before.items())
-        copy_arrays(self._other_arrays, before)
+        self._moves_untrained = any(
+            (self._untrained_arrays[name] != array).any() for name, array in before.items()
+        )
+        copy_arrays(self._untrained_arrays, before)
 
 
 def _part(option: str, node: dict[str, Any] | str, named: Any) -> Any:
@@ -333,7 +335,7 @@ def _from_logits(loss: Any) -> bool:
 
 @contextmanager
 def _python_seeded(seed: int) -> Iterator[None]:
-    """Seed Python's generator, and leave it as it was found."""
+    """Seed Python's generator, and restore its state afterwards."""
     before = random.getstate()
     random.seed(seed)
     try:

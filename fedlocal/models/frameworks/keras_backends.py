@@ -15,16 +15,16 @@ Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Backend:
-    """What differs between backends; what it makes takes NumPy arrays or lists of them, and returns tensors.
+class KerasBackend:
+    """The functions that differ between backends; those made take NumPy arrays or lists, and return tensors.
 
     Parameters
     ----------
     numpy : callable
         Of a tensor it makes an array, which may be a view that is not to be written to.
     gradients : callable
-        Of ``lose(trainable, others, rows, targets) -> (loss, others)`` it makes a function of the same
-        arguments that returns ``((loss, others), gradients with respect to trainable)``.
+        Of ``lose(trainable, untrained, rows, targets) -> (loss, untrained)`` it makes a function of the same
+        arguments that returns ``((loss, untrained), gradients with respect to trainable)``.
     compiled : callable
         Of a function it makes one that returns the same.
     updates : callable
@@ -41,13 +41,13 @@ class Backend:
     seeded: Callable[[int], AbstractContextManager[None]] = lambda _seed: nullcontext()
 
 
-def backend() -> Backend:
-    """Return what Keras's backend needs.
+def keras_backend() -> KerasBackend:
+    """Return the functions of the backend that Keras is set to.
 
     Raises
     ------
     ModelError
-        If it is one that does not train.
+        If this backend cannot train.
     """
     name = keras.backend.backend()
     if name not in BACKENDS:
@@ -55,7 +55,7 @@ def backend() -> Backend:
     return BACKENDS[name]()
 
 
-def _torch() -> Backend:
+def _torch() -> KerasBackend:
     import torch
 
     from fedlocal.models.frameworks.torch import seeded  # Keras draws dropout from PyTorch's generator
@@ -67,9 +67,9 @@ def _torch() -> Backend:
         def differentiate(trainable: Any, *rest: Any) -> Any:
             weights = [tensor(weight).requires_grad_() for weight in trainable]
             with torch.enable_grad():
-                loss, others = lose(weights, *keras.tree.map_structure(tensor, rest))
+                loss, untrained = lose(weights, *keras.tree.map_structure(tensor, rest))
                 slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
-            return (loss.detach(), others), slopes
+            return (loss.detach(), untrained), slopes
 
         return differentiate
 
@@ -80,20 +80,22 @@ def _torch() -> Backend:
 
         return call
 
-    return Backend(lambda tensor: tensor.detach().cpu().numpy(), gradients, compiled, _pure(compiled), seeded)
+    return KerasBackend(
+        lambda tensor: tensor.detach().cpu().numpy(), gradients, compiled, _pure(compiled), seeded
+    )
 
 
-def _jax() -> Backend:
+def _jax() -> KerasBackend:
     import jax
 
     def gradients(lose: Function) -> Function:
         made: Function = jax.value_and_grad(lose, has_aux=True)
         return made
 
-    return Backend(np.asarray, gradients, jax.jit, _pure(jax.jit))
+    return KerasBackend(np.asarray, gradients, jax.jit, _pure(jax.jit))
 
 
-def _tensorflow() -> Backend:
+def _tensorflow() -> KerasBackend:
     import tensorflow as tf
 
     def gradients(lose: Function) -> Function:
@@ -101,9 +103,9 @@ def _tensorflow() -> Backend:
             weights = [tf.convert_to_tensor(weight) for weight in trainable]
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                loss, others = lose(weights, *rest)
+                loss, untrained = lose(weights, *rest)
             zero = tf.UnconnectedGradients.ZERO
-            return (loss, others), tape.gradient(loss, weights, unconnected_gradients=zero)
+            return (loss, untrained), tape.gradient(loss, weights, unconnected_gradients=zero)
 
         return differentiate
 
@@ -112,17 +114,18 @@ def _tensorflow() -> Backend:
         return made
 
     def updates(optimizer: Any, variables: Sequence[Any]) -> Function:
-        """Return one that lets Keras's variables have the values first: no pure update is supported."""
+        """Return a function that assigns Keras's variables first: no pure update is supported."""
 
         def update(state: Any, slopes: Any, weights: Any) -> Any:
             for variable, value in zip([*optimizer.variables, *variables], [*state, *weights], strict=True):
                 variable.assign(value)
             optimizer.apply([tf.convert_to_tensor(slope) for slope in slopes], variables)
-            return [each.value for each in variables], [each.value for each in optimizer.variables]
+            new_weights = [variable.value for variable in variables]
+            return new_weights, [variable.value for variable in optimizer.variables]
 
         return update
 
-    return Backend(np.asarray, gradients, compiled, updates)
+    return KerasBackend(np.asarray, gradients, compiled, updates)
 
 
 def _pure(compiled: Callable[[Function], Function]) -> Callable[[Any, Sequence[Any]], Function]:

@@ -111,11 +111,11 @@ def check_fit(name: str, got: Array, outputs: int, mean_loss: MeanLoss, *, class
         )
     y: Array = np.zeros(2, np.int64) if classes else np.zeros((2, outputs), np.float32)
     try:
-        both, *each = (mean_loss(got[rows], y[rows]) for rows in (slice(2), slice(1), slice(1, 2)))
+        mean, *losses = (mean_loss(got[rows], y[rows]) for rows in (slice(2), slice(1), slice(1, 2)))
     except Exception as error:
         raise ModelError(f"model.loss does not take what {name} makes: {error}") from error
-    if not math.isclose(both, sum(each) / 2, rel_tol=1e-3, abs_tol=1e-6):
-        raise ModelError(f"model.loss is {both:.6g} of two rows and {each} of each: it must be their mean")
+    if not math.isclose(mean, sum(losses) / 2, rel_tol=1e-3, abs_tol=1e-6):
+        raise ModelError(f"model.loss is {mean:.6g} of two rows and {losses} of each: it must be their mean")
 
 
 def evaluation(parts: Iterable[Array], y: Array, mean_loss: MeanLoss, *, classes: bool) -> Evaluation:

@@ -172,22 +172,24 @@ class SklearnModel:
         return Evaluation(self._loss(outputs, y), float((outputs.argmax(axis=1) == y).mean()))
 
     def _outputs(self, x: Array) -> Array:
-        parts = [self._asked(x[start : start + ROWS_AT_ONCE]) for start in range(0, len(x), ROWS_AT_ONCE)]
+        parts = [
+            self._batch_outputs(x[start : start + ROWS_AT_ONCE]) for start in range(0, len(x), ROWS_AT_ONCE)
+        ]
         return np.concatenate(parts) if parts else np.empty((0, len(self._codes)))
 
-    def _asked(self, x: Array) -> Array:
+    def _batch_outputs(self, x: Array) -> Array:
         if not self.probabilities:
-            return self._decided(x)
+            return self._decisions(x)
         outputs: Array = self._estimator.predict_proba(x)
         if hasattr(self._estimator, "decision_function"):
             # One against the rest, all of a row may underflow to 0: the limit is a softmax of the decisions.
             lost = np.flatnonzero(~(outputs.max(axis=1) > outputs.min(axis=1)))
-            decided = self._decided(x[lost]) if len(lost) else np.empty((0, 1))
+            decided = self._decisions(x[lost]) if len(lost) else np.empty((0, 1))
             below = decided.max(axis=1) < 0
             outputs[lost[below]] = softmax(decided[below])
         return outputs
 
-    def _decided(self, x: Array) -> Array:
+    def _decisions(self, x: Array) -> Array:
         values: Array = self._estimator.decision_function(x)
         return np.stack([-values, values], axis=1) if values.ndim == 1 else values
 
@@ -197,9 +199,9 @@ class SklearnModel:
         if self.probabilities:
             return -float(np.log(np.maximum(true, np.finfo(np.float32).tiny), dtype=np.float64).mean())
         # Crammer and Singer, JMLR 2 (2001): the true class should win by 1.
-        others = outputs.copy()
-        others[rows, y] = -np.inf
-        return float(np.maximum(0, 1 + others.max(axis=1) - true).mean())
+        wrong = outputs.copy()
+        wrong[rows, y] = -np.inf
+        return float(np.maximum(0, 1 + wrong.max(axis=1) - true).mean())
 
     def _fitted(self) -> Any:
         """Return a new estimator that has its shapes."""
@@ -215,8 +217,8 @@ class SklearnModel:
             estimator.intercept_.fill(0)
         return estimator
 
-    def _refuse(self, why: str, instead: str) -> NoReturn:
-        raise ModelError(f"{self._name} learns by partial_fit, which {why}; {instead} or use model=mlp")
+    def _refuse(self, reason: str, instead: str) -> NoReturn:
+        raise ModelError(f"{self._name} learns by partial_fit, which {reason}; {instead} or use model=mlp")
 
 
 def _is_network(estimator: Any) -> bool:
@@ -228,14 +230,14 @@ def _find(name: str) -> Any:
 
     module, _, attribute = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        estimator = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ModelError(f"estimator={name!r} was not found: {error}") from None
-    if not hasattr(found, "partial_fit"):
+    if not hasattr(estimator, "partial_fit"):
         raise ModelError(f"estimator={name!r} has no partial_fit; SGDClassifier and MLPClassifier have")
-    if not issubclass(found, ClassifierMixin):
+    if not issubclass(estimator, ClassifierMixin):
         raise ModelError(f"estimator={name!r} is not a classifier; SGDClassifier and MLPClassifier are")
-    return found
+    return estimator
 
 
 def _complete(

@@ -45,7 +45,7 @@ class TorchModel:
     and buffers such as batch-norm's running statistics, are among the arrays, and so averaged with the rest.
 
     A gradient does not carry what training does to buffers. So a module whose buffers change in training
-    cannot :meth:`live_in` shared memory, which several processes would change in ways of their own.
+    cannot :meth:`live_in` shared memory, which several processes would change in different ways.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ def _shape_of(stored: tuple[int, ...]) -> tuple[int, ...]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed PyTorch's generator, and leave it as it was found."""
+    """Seed PyTorch's generator, and restore its state afterwards."""
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)
     try:

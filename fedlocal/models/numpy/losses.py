@@ -49,10 +49,10 @@ def _cross_entropy(outputs: Array, y: Array, delta: Array, rows: int) -> list[fl
     Its gradient before the softmax is (probabilities - one-hot) / rows. A probability that underflowed counts
     as the smallest normal number, so that one row adds 87.3 at most.
     """
-    every = np.arange(len(y))
-    likelihood = outputs[every, y]
+    rows_of_y = np.arange(len(y))
+    likelihood = outputs[rows_of_y, y]
     np.copyto(delta, outputs)
-    delta[every, y] = likelihood - 1
+    delta[rows_of_y, y] = likelihood - 1
     np.multiply(delta, 1 / rows, out=delta)
     logs = np.log(np.maximum(likelihood, _SMALLEST)).reshape(-1, rows)
     return [-total / rows for total in logs.sum(axis=1).tolist()]

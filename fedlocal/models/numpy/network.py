@@ -91,13 +91,13 @@ class Network:
         """
         if min(widths) < 1:
             raise ModelError(f"layers of widths {widths} (inputs, hidden, outputs): each must be at least 1")
-        for option, name, known in (
+        for option, name, functions in (
             ("activation", activation, HIDDEN),
             ("output", output, OUTPUTS),
             ("loss", loss, LOSSES),
         ):
-            if name not in known:
-                raise ModelError(f"{option}={name!r} is unknown; choose one of {sorted(known)}")
+            if name not in functions:
+                raise ModelError(f"{option}={name!r} is unknown; choose one of {sorted(functions)}")
         if loss == "cross_entropy" and output != "softmax":
             raise ModelError(f"loss='cross_entropy' needs output='softmax', not {output!r}")
         if output == "softmax" and not classes:

@@ -72,7 +72,7 @@ class Passes:
 
     def _values(self, buffers: Buffers) -> list[Array]:
         """Return copies of the outputs that the backward pass uses up."""
-        copies = self._scratch.setdefault(buffers.rows, [np.empty_like(each) for each in buffers.values])
+        copies = self._scratch.setdefault(buffers.rows, [np.empty_like(array) for array in buffers.values])
         for layer in (self._layers[0] - 1, *self._layers):
             if layer >= 0:
                 np.copyto(copies[layer], buffers.values[layer])

@@ -36,7 +36,7 @@ class Shape:
     dtype: np.dtype[Any]
 
 
-class Memory:
+class StackMemory:
     """All that a stack's training writes to.
 
     Parameters
@@ -67,9 +67,11 @@ class Memory:
         self._y = np.empty((shape.clients, span, *shape.target), shape.dtype)
         matrices = network.matrices(self.vectors)
         sizes = {shape.batch, shape.rows % shape.batch} - {0}
-        self._steps = {rows: Step(network, matrices, rows) for rows in sizes}
+        self._steps = {rows: StackStep(network, matrices, rows) for rows in sizes}
 
-    def batches(self, rows: Sequence[Rows], orders: Sequence[Array]) -> Iterator[tuple["Step", Array, Array]]:
+    def batches(
+        self, rows: Sequence[Rows], orders: Sequence[Array]
+    ) -> Iterator[tuple["StackStep", Array, Array]]:
         """Yield every client's rows in its order, a batch of each at a time, and the step for so many."""
         span = self._x.shape[1]
         for start in range(0, self.shape.rows, span):
@@ -82,16 +84,16 @@ class Memory:
     def _gather(self, rows: Sequence[Rows], chosen: list[Array]) -> int:
         """Copy chosen rows of each client to the start of its memory; return how many."""
         count = len(chosen[0])
-        for (x, y), those, to_x, to_y in zip(
+        for (x, y), indices, to_x, to_y in zip(
             rows, chosen, self._x[:, :count, :-1], self._y[:, :count], strict=True
         ):
             # Two copies, and faster than np.take_along_axis, which goes by elements.
-            np.copyto(to_x, x[those])
-            np.copyto(to_y, y[those])
+            np.copyto(to_x, x[indices])
+            np.copyto(to_y, y[indices])
         return count
 
 
-class Step:
+class StackStep:
     """Updates every network of a stack from a batch of its own, all of as many rows.
 
     Parameters
@@ -142,5 +144,5 @@ class Step:
 
 
 def _columns(stack: Array) -> list[Array]:
-    """Return the transpose of each matrix: that is what one that lies by rows is to BLAS."""
+    """Return the transpose of each matrix: BLAS sees a matrix that lies by rows as its transpose."""
     return list(stack.swapaxes(1, 2))

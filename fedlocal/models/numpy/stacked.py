@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.numpy.mlp import MLP
-from fedlocal.models.numpy.stack_memory import Memory, Rows, Shape
+from fedlocal.models.numpy.stack_memory import Rows, Shape, StackMemory
 from fedlocal.models.protocol import Model, ModelError
 from fedlocal.models.training import check_sizes
 
@@ -49,7 +49,7 @@ class Stack:
 
     def __init__(self, model: MLP) -> None:
         self._model = model
-        self._memory: Memory | None = None
+        self._memory: StackMemory | None = None
 
     @_quietly
     def train_many(
@@ -95,7 +95,7 @@ class Stack:
         self, rows: Sequence[Rows], batch_size: int, epochs: int, rngs: Sequence[np.random.Generator]
     ) -> tuple[Vector, list[float]]:
         """Train one stack; the vectors returned are overwritten by the next one."""
-        memory = self._room(rows, batch_size)
+        memory = self._memory_for(rows, batch_size)
         memory.vectors[:] = self._model.vector
         count, keep, scale = len(rows[0][0]), self._model.optimizer.keep, self._model.optimizer.scale
         totals = [0.0] * len(rows)
@@ -107,12 +107,12 @@ class Stack:
             totals = [total + loss for total, loss in zip(totals, of_epoch, strict=True)]
         return memory.vectors, [total / (epochs * count) for total in totals]
 
-    def _room(self, rows: Sequence[Rows], batch_size: int) -> Memory:
-        """Return the memory of the last stack if it had the same shape, else new one."""
+    def _memory_for(self, rows: Sequence[Rows], batch_size: int) -> StackMemory:
+        """Return the memory of the last stack if it had the same shape, else new memory."""
         x, y = rows[0]
         shape = Shape(len(rows), len(x), min(batch_size, len(x)), y.shape[1:], y.dtype)
         if self._memory is None or self._memory.shape != shape:
-            self._memory = Memory(self._model.network, shape)
+            self._memory = StackMemory(self._model.network, shape)
         return self._memory
 
 

@@ -18,7 +18,7 @@ from fedlocal.schemes.batch_parallel.processors import (
     HEAD,
     CopyingProcessors,
     GradientProcessors,
-    Memory,
+    QueueMemory,
     StepProcessors,
     load,
     state_bytes,
@@ -38,9 +38,9 @@ class Queue:
     Parameters
     ----------
     rows, batch_size : int
-        Of an epoch, and of a batch; the last one may have fewer.
+        Rows of an epoch, and of a batch; the last batch may have fewer.
     accumulate : int
-        Batches of a wave; the last one may have fewer.
+        Batches of a wave; the last wave may have fewer.
     actors, workers : int
         Processors, and how many of them can work at the same time.
     """
@@ -96,7 +96,7 @@ class Exchange(Protocol):
     start: Callable[[], Behaviour]
 
     def begin_round(self) -> None:
-        """Let the processors have the model's state, where it is not theirs already."""
+        """Let the processors have the model's state, where they do not share it already."""
 
     def begin_epoch(self, order: NDArray[np.int64]) -> None:
         """Let the processors have the order of the rows."""
@@ -111,7 +111,7 @@ class Exchange(Protocol):
         ...
 
     def end_round(self) -> None:
-        """Let the model be what it has become, where it is not yet."""
+        """Bring the model to its new state, where that is kept elsewhere."""
 
     def close(self) -> None:
         """Give memory back, if any is shared."""
@@ -136,9 +136,9 @@ class SharedGradients(Exchange):
     def envelopes(self, start: int, stop: int) -> list[Envelope]:
         """Divide a wave among the workers."""
         messages = []
-        for share, mine in enumerate(self._queue.shared_out(self._queue.batches(start, stop))):
-            body = {"share": share, "samples": stop - start, "batches": mine}
-            (actor, _, begin, _), (*_, end) = mine[0], mine[-1]
+        for share, batches in enumerate(self._queue.shared_out(self._queue.batches(start, stop))):
+            body = {"share": share, "samples": stop - start, "batches": batches}
+            (actor, _, begin, _), (*_, end) = batches[0], batches[-1]
             messages.append(Envelope(actor, json.dumps(body).encode(), cost=end - begin))
         return messages
 
@@ -156,7 +156,7 @@ class SharedGradients(Exchange):
 
 
 class SharedSteps(Exchange):
-    """The processor that holds the batch makes the update: what it is in shared memory before and after."""
+    """The processor that holds the batch makes the update; shared memory holds the model before and after."""
 
     def __init__(self, queue: Queue, model: Model, rows: Rows, new_model: NewModel) -> None:
         self._queue, self._model, self._before = queue, model, 0
@@ -179,7 +179,7 @@ class SharedSteps(Exchange):
         return [Envelope(actor, json.dumps(body).encode(), cost=stop - start)]
 
     def update(self, replies: Sequence[Reply], answers: Sequence[dict[str, Any]]) -> None:  # noqa: ARG002
-        """Take the new state for the one that is."""
+        """Take the processor's new state for the current one."""
         self._before = 1 - self._before
 
     def end_round(self) -> None:
@@ -245,7 +245,7 @@ def _memory(
     new_model: NewModel,
     parameters: SharedArray,
     sums: SharedArray | None = None,
-) -> Memory:
-    whole = Partition(np.arange(len(rows)), np.array([0, len(rows)]))
+) -> QueueMemory:
+    all_rows = Partition(np.arange(len(rows)), np.array([0, len(rows)]))
     order = SharedArray((len(rows),), np.int64)
-    return Memory(new_model, Shards.create(rows, whole), queue.batch_size, order, parameters, sums)
+    return QueueMemory(new_model, Shards.create(rows, all_rows), queue.batch_size, order, parameters, sums)

@@ -21,7 +21,7 @@ from fedlocal.models.training_run import NewModel
 
 
 @dataclass(frozen=True)
-class Memory:
+class QueueMemory:
     """What the coordinator shares with the processors.
 
     Parameters
@@ -55,10 +55,10 @@ class Memory:
 
     def buffers(self, share: int, size: int) -> list[NDArray[np.float32]]:
         """Return the buffers of a share, each float32[size]."""
-        return [line[:size] for line in self.sums.array[share]] if self.sums else []
+        return [buffer[:size] for buffer in self.sums.array[share]] if self.sums else []
 
     def close(self) -> None:
-        """Give it all back."""
+        """Give all shared memory back."""
         self.shards.close()
         for shared in (self.order, self.parameters, self.sums):
             if shared:
@@ -68,24 +68,24 @@ class Memory:
 class GradientProcessors:
     """Processors that compute gradients and add up those of their own batches."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: QueueMemory) -> None:
         self._memory, self._gather = memory, memory.gather()
         self._model = memory.new_model()
         self._model.live_in(memory.parameters.array)
 
     def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
-        """Compute a share of a wave; the answer says where which sums are."""
+        """Compute a share of a wave; the answer says which buffer holds which sum."""
         share = json.loads(message.body)
         buffers = self._memory.buffers(share["share"], self._model.size)
         tree, work = GradientTree(self._model.size, buffers), []
         for processor, first, start, stop in share["batches"]:
-            begun, order = time.perf_counter(), self._memory.order.array[start:stop]
+            started, order = time.perf_counter(), self._memory.order.array[start:stop]
             losses = list(
                 add_gradients(self._model, self._gather, order, tree, samples=share["samples"], first=first)
             )
-            work.append([processor, stop - start, losses, begun, time.perf_counter()])
-        where = {id(buffer): index for index, buffer in enumerate(buffers)}
-        nodes = [[node.first, node.count, where[id(node.vector)]] for node in tree.nodes]
+            work.append([processor, stop - start, losses, started, time.perf_counter()])
+        numbers = {id(buffer): number for number, buffer in enumerate(buffers)}
+        nodes = [[node.first, node.count, numbers[id(node.vector)]] for node in tree.nodes]
         answer = {"work": work, "share": share["share"], "nodes": nodes}
         return Wire(body=json.dumps(answer).encode()), b""
 
@@ -93,20 +93,20 @@ class GradientProcessors:
 class StepProcessors:
     """Processors that make an update themselves from the one batch that they hold."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: QueueMemory) -> None:
         self._memory, self._gather = memory, memory.gather()
         self._model = memory.new_model()
 
     def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
         """Train on a batch; the new parameters lie beside the old ones."""
         step = json.loads(message.body)
-        begun, before = time.perf_counter(), step["before"]
+        started, before = time.perf_counter(), step["before"]
         versions = self._memory.parameters.array
         load(self._model, versions[before])
         order = self._memory.order.array[step["start"] : step["stop"]]
         losses = [self._model.train_step(x, y) * len(y) for x, y in self._gather.batches(order)]
         store(self._model, versions[1 - before])
-        work = [[actor, len(order), losses, begun, time.perf_counter()]]
+        work = [[actor, len(order), losses, started, time.perf_counter()]]
         return Wire(body=json.dumps({"work": work}).encode()), b""
 
 
@@ -129,14 +129,14 @@ class CopyingProcessors:
 
     def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
         """Compute the gradient of a batch, weighted by its share of the wave's rows."""
-        begun, model = time.perf_counter(), self._model
+        started, model = time.perf_counter(), self._model
         (rows, weight), rest = HEAD.unpack_from(message.body), message.body[HEAD.size :]
         cuts = np.cumsum([4 * model.size, 4 * rows * self._inputs])
         parameters, x, y = (part.copy() for part in np.split(np.frombuffer(rest, np.uint8), cuts))
         model.live_in(parameters.view(np.float32))
         targets = y.view(self._target.dtype).reshape(rows, *self._target.shape[1:])
         loss = model.gradient(x.view(np.float32).reshape(rows, -1), targets, self._gradient, weight) * rows
-        work = [[actor, rows, [loss], begun, time.perf_counter()]]
+        work = [[actor, rows, [loss], started, time.perf_counter()]]
         return Wire(body=json.dumps({"work": work}).encode(), arrays=[self._gradient]), b""
 
 
@@ -150,26 +150,26 @@ def state_bytes(model: Model) -> int:
 
 def store(model: Model, memory: NDArray[np.uint8]) -> None:
     """Write the parameters and the optimiser's state, one array after another."""
-    for array, part in _in(memory, model):
-        np.copyto(part, array)
+    for array, region in _regions(model, memory):
+        np.copyto(region, array)
 
 
 def load(model: Model, memory: NDArray[np.uint8]) -> None:
     """Read what :func:`store` wrote; an optimiser that does not tell its state starts anew."""
     if not model.optimizer_arrays:
         model.load_optimizer(None)
-    for array, part in _in(memory, model):
-        np.copyto(array, part)
+    for array, region in _regions(model, memory):
+        np.copyto(array, region)
 
 
 def _state(model: Model) -> list[NDArray[Any]]:
     return [*model.arrays.values(), *model.optimizer_arrays.values()]
 
 
-def _in(memory: NDArray[np.uint8], model: Model) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield each array of a model's state, and its place in memory."""
+def _regions(model: Model, memory: NDArray[np.uint8]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield each array of a model's state, and the region of memory that is its own."""
     start = 0
     for array in _state(model):
-        place = memory[start : start + array.nbytes]
-        yield array, place.view(array.dtype).reshape(array.shape)
+        region = memory[start : start + array.nbytes]
+        yield array, region.view(array.dtype).reshape(array.shape)
         start += array.nbytes

@@ -1,9 +1,10 @@
 """The batch queue of Bartsch & Du Bois (ERAD/RS 2023): a coordinator, and processors of its batches.
 
-The coordinator holds the network and the queue of an epoch's batches, and deals these in waves: who has which
-is settled before a wave begins, and a processor that is done early waits for the others. Each computes the
-gradient of a batch with one thread; their mean, weighted by samples, makes one update. With ``accumulate=1``
-a wave is one batch, and the processor that holds it makes the update itself.
+The coordinator holds the network and the queue of an epoch's batches, and deals these in waves: which
+processor has which batch is settled before a wave begins, and a processor that is done early waits. A
+processor computes the gradient of a batch with one thread; the mean of a wave's gradients, weighted by
+samples, makes one update. With ``accumulate=1`` a wave is one batch, and the processor that holds it makes
+the update itself.
 
 The bits depend on ``accumulate`` and on nothing else here: not on actors, workers, backend or transport, and
 ``sequential`` with the same ``accumulate`` has the same ones, since every scheme sums a wave by one tree.
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from fedlocal.actors import System
 from fedlocal.config.schema import ConfigError
 from fedlocal.results import Checkpoint
-from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
 from fedlocal.schemes.batch_parallel.exchange import (
     CopiedMessages,
     Exchange,
@@ -29,11 +30,11 @@ from fedlocal.schemes.batch_parallel.exchange import (
     SharedGradients,
     SharedSteps,
 )
-from fedlocal.schemes.coordinator import Team, checked, coordinate
-from fedlocal.schemes.round_timer import Tally
+from fedlocal.schemes.coordinator import CoordinatedActors, checked, coordinate
+from fedlocal.schemes.round_timer import RoundTimer
 
 
-@declares(unused=WITHOUT_CLIENTS, why="has no clients and no server")
+@capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
 def batch_parallel(
     setting: Setting,
     on_round: OnRound,
@@ -57,7 +58,7 @@ def batch_parallel(
 
     Raises
     ------
-    TeamError
+    ActorFailedError
         If an actor failed.
     ConfigError
         If the transport cannot do with this ``accumulate``.
@@ -65,7 +66,7 @@ def batch_parallel(
     return coordinate(Processors(setting, transport), setting, on_round, start)
 
 
-class Processors(Team):
+class Processors(CoordinatedActors):
     """The queue, the network, and the processors that work on them."""
 
     def __init__(self, setting: Setting, transport: str) -> None:
@@ -73,42 +74,42 @@ class Processors(Team):
         self.rows, self.workers, self.model = len(rows), min(setting.workers, actors), setting.new_model()
         self._timeout = setting.round_timeout
         self._queue = Queue(self.rows, training.batch_size, training.accumulate, actors, self.workers)
-        kind = _exchange(transport, training.accumulate)
-        self._exchange: Exchange = kind(self._queue, self.model, rows, setting.new_model)
+        new_exchange = _exchange(transport, training.accumulate)
+        self._exchange: Exchange = new_exchange(self._queue, self.model, rows, setting.new_model)
         self.start = self._exchange.start
 
     def begin_round(self) -> None:
-        """Let the processors have the model's state."""
+        """Write the model's state where the processors read it."""
         self._exchange.begin_round()
 
-    def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
+    def epoch(self, order: NDArray[np.int64], system: System, timer: RoundTimer) -> float:
         """Make one update per wave."""
         self._exchange.begin_epoch(order)
-        return sum(loss for wave in self._queue.waves() for loss in self._wave(wave, system, tally))
+        return sum(loss for wave in self._queue.waves() for loss in self._wave(wave, system, timer))
 
     def end_round(self) -> None:
-        """Let the model be what it has become."""
+        """Bring the model to its new state."""
         self._exchange.end_round()
 
     def close(self) -> None:
         """Give memory back."""
         self._exchange.close()
 
-    def _wave(self, rows: tuple[int, int], system: System, tally: Tally) -> list[float]:
+    def _wave(self, rows: tuple[int, int], system: System, timer: RoundTimer) -> list[float]:
         """Make one update; return each batch's loss, summed over its rows."""
         envelopes = self._exchange.envelopes(*rows)
         replies = [checked(result) for result in system.ask(envelopes, self._timeout)]
         answers = [json.loads(reply.wire.body) for reply in replies]
-        tally.collected(replies)
+        timer.collected(replies)
         self._exchange.update(replies, answers)
-        tally.lap("aggregation")
+        timer.lap("aggregation")
         stretches = [
             (reply.worker, *stretch)
             for reply, answer in zip(replies, answers, strict=True)
             for stretch in answer["work"]
         ]
         for stretch in stretches:
-            tally.note(*stretch)
+            timer.note(*stretch)
         return [loss for _, _, _, losses, _, _ in stretches for loss in losses]
 
 

@@ -1,7 +1,7 @@
 """Which message of a pipeline may be sent when: the order of its mailboxes, and its credits.
 
 Batches go through the steps of a pipeline one after another: loading, then each pass. A batch may be loaded
-when there is a free place for it, a credit, which it gives back when its last step is done. Its first pass
+when there is a free slot for it, a credit, which it gives back when its last step is done. Its first pass
 needs the parameters that it is to see, so it waits until the wave before it has made its update.
 """
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Plan:
+class EpochPlan:
     """How an epoch is cut up.
 
     Parameters
     ----------
     rows, batch_size : int
-        Of the epoch, and of a batch; the last one may have fewer.
+        Rows of the epoch, and of a batch; the last batch may have fewer.
     wave : int
         Batches that make one update; the last wave may have fewer.
     steps : int
-        That each batch makes, at least 2; step 0 is loading.
-    places : int
+        Steps of each batch, at least 2; step 0 is loading.
+    slots : int
         How many batches may be under way, at least 1.
     """
 
@@ -29,11 +29,11 @@ class Plan:
     batch_size: int
     wave: int
     steps: int
-    places: int
+    slots: int
 
     @property
     def batches(self) -> int:
-        """How many there are."""
+        """How many batches the epoch has."""
         return -(-self.rows // self.batch_size)
 
     def rows_of(self, batch: int) -> tuple[int, int]:
@@ -48,12 +48,12 @@ class Plan:
 
 
 @dataclass
-class Flow:
+class PipelineSchedule:
     """Where the batches of an epoch are; only those of the first wave may make more than step 0 at first.
 
     Parameters
     ----------
-    plan : Plan
+    plan : EpochPlan
         How the epoch is cut up.
 
     Attributes
@@ -62,7 +62,7 @@ class Flow:
         The first batch whose passes must wait for an update.
     """
 
-    plan: Plan
+    plan: EpochPlan
     open: int = field(init=False)
     _next: list[int] = field(init=False)
     _done: list[int] = field(init=False)
@@ -99,7 +99,7 @@ class Flow:
 
     def _may(self, step: int, batch: int) -> bool:
         if step == 0:
-            return batch < min(self.plan.batches, self.finished + self.plan.places)
+            return batch < min(self.plan.batches, self.finished + self.plan.slots)
         if step == 1:
             return batch < self.open and batch in self._loaded
         return batch < self._done[step - 1]
@@ -112,7 +112,7 @@ class Sum:
     Parameters
     ----------
     buffer : int
-        Of the gradient.
+        Number of the gradient's buffer.
     add : list of int
         Buffers to add, one after another. They are only read, so that it can be done again.
     """
@@ -132,10 +132,10 @@ class Sums:
 
     def __init__(self, wave: int) -> None:
         self._free = list(range(buffers(wave)))
-        self._nodes: list[tuple[int, int]] = []  # batches and buffer of each
+        self._nodes: list[tuple[int, int]] = []  # of each, its number of batches and its buffer
 
     def next(self, *, last: bool) -> Sum:
-        """Return what is to be done with the next batch's gradient; a wave's last one takes all others in."""
+        """Return where the next gradient goes and what is added to it: all that is left, to a wave's last."""
         count, buffer, add = 1, self._free.pop(), list[int]()
         while self._nodes and (last or self._nodes[-1][0] == count):
             batches, left = self._nodes.pop()

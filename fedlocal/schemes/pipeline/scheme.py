@@ -7,7 +7,7 @@ section 2.3), whose stages are groups of layers: with ``stages=2``, the lower an
 forward and a backward actor each.
 
 Actors are connected by mailboxes that keep the order, and by credits: a micro-batch is loaded when there is a
-place for it in shared memory, which it gives back when its gradient is there. Each step is one message, whose
+slot for it in shared memory, which it gives back when its gradient is there. Each step is one message, whose
 result is a future. All of them are journalled, supervised, and handled again if a worker dies.
 
 The bits are those of ``sequential`` with the same ``accumulate``: not those of actors, workers or stages.
@@ -26,23 +26,23 @@ from fedlocal.config.schema import ConfigError
 from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import MLP, stages_of
 from fedlocal.results import Checkpoint
-from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, declares
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
 from fedlocal.schemes.batch_parallel.exchange import LINE, move, rounded
-from fedlocal.schemes.coordinator import Team, coordinate
-from fedlocal.schemes.pipeline.epoch import Passage
-from fedlocal.schemes.pipeline.schedule import Plan, Sum, Sums, buffers
-from fedlocal.schemes.pipeline.stages import Memory, Stations
-from fedlocal.schemes.round_timer import Tally
+from fedlocal.schemes.coordinator import CoordinatedActors, coordinate
+from fedlocal.schemes.pipeline.epoch import PipelineEpoch
+from fedlocal.schemes.pipeline.schedule import EpochPlan, Sum, Sums, buffers
+from fedlocal.schemes.pipeline.stages import PipelineMemory, PipelineStages
+from fedlocal.schemes.round_timer import RoundTimer
 
 
-@declares(unused=WITHOUT_CLIENTS, why="has no clients and no server")
+@capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
 def pipeline(
     setting: Setting,
     on_round: OnRound,
     start: Checkpoint | None = None,
     *,
     stages: int = 1,
-    credits: int = 4,  # noqa: A002 - what they are called
+    credits: int = 4,  # noqa: A002 - the option's name
 ) -> Trained:
     """Train one model with a pipeline of as many actors as the setting has.
 
@@ -61,7 +61,7 @@ def pipeline(
 
     Raises
     ------
-    TeamError
+    ActorFailedError
         If an actor failed.
     ConfigError
         If there are too few actors for a loader and the stages, an option is out of range, or ``accumulate``
@@ -70,7 +70,7 @@ def pipeline(
         If the model cannot be cut into so many stages.
     """
     _check(stages, credits, setting)
-    return coordinate(Line(setting, stages, credits), setting, on_round, start)
+    return coordinate(Pipeline(setting, stages, credits), setting, on_round, start)
 
 
 def _passes_of(stages: int) -> int:
@@ -78,12 +78,12 @@ def _passes_of(stages: int) -> int:
     return 2 * stages or 1
 
 
-def _check(stages: int, places: int, setting: Setting) -> None:
+def _check(stages: int, slots: int, setting: Setting) -> None:
     actors, passes = len(setting.partition), _passes_of(stages)
     if stages < 0:
         raise ConfigError(f"scheme.stages={stages}: must be at least 0")
-    if places < 1:
-        raise ConfigError(f"scheme.credits={places}: must be at least 1")
+    if slots < 1:
+        raise ConfigError(f"scheme.credits={slots}: must be at least 1")
     if actors <= passes:
         raise ConfigError(
             f"actors={actors}: scheme.stages={stages} needs {passes} for the passes and one to load; "
@@ -96,21 +96,21 @@ def _check(stages: int, places: int, setting: Setting) -> None:
         )
 
 
-class Line(Team):
+class Pipeline(CoordinatedActors):
     """The actors of a pipeline, from the loaders to the last backward pass."""
 
-    def __init__(self, setting: Setting, stages: int, places: int) -> None:
+    def __init__(self, setting: Setting, stages: int, slots: int) -> None:
         rows, training, self.model = setting.training_rows(), setting.training, setting.new_model()
         self._stages = tuple(stages_of(self.model, stages)) if stages else ()
         self._passes = _passes_of(stages)
         self._loaders = len(setting.partition) - self._passes
         self.rows, self.workers = len(rows), min(setting.workers, len(setting.partition))
-        self._plan = Plan(self.rows, training.batch_size, training.accumulate, 1 + self._passes, places)
+        self._plan = EpochPlan(self.rows, training.batch_size, training.accumulate, 1 + self._passes, slots)
         self._timeout, self._sums = setting.round_timeout, Sums(training.accumulate)
         self._memory = self._shared(rows, setting)
-        self.start = partial(Stations, self._memory)
+        self.start = partial(PipelineStages, self._memory)
 
-    def epoch(self, order: NDArray[np.int64], system: System, tally: Tally) -> float:
+    def epoch(self, order: NDArray[np.int64], system: System, timer: RoundTimer) -> float:
         """Send the rows through the pipeline, an update after each wave of batches."""
         self._memory.order.array[:] = order
         sums: dict[int, Sum] = {}
@@ -123,46 +123,46 @@ class Line(Team):
         def update(last: int) -> None:
             self.model.apply(self._memory.sums.array[sums[last].buffer, : self.model.size])
 
-        return Passage(self._plan, send, update, tally).run(self._timeout)
+        return PipelineEpoch(self._plan, send, update, timer).run(self._timeout)
 
     def close(self) -> None:
         """Give memory back."""
         self._memory.close()
 
     def _body(self, step: int, batch: int, sums: dict[int, Sum]) -> dict[str, Any]:
-        """Say what is to be done with a batch."""
+        """Return the message that has a batch make a step."""
         start, stop = self._plan.rows_of(batch)
-        both: dict[str, Any] = {"place": batch % self._plan.places, "rows": stop - start}
+        batch_slot: dict[str, Any] = {"slot": batch % self._plan.slots, "rows": stop - start}
         if step == 0:
-            return {"task": "load", "start": start, "stop": stop, **both}
+            return {"task": "load", "start": start, "stop": stop, **batch_slot}
         if step <= len(self._stages):
-            return {"task": "forward", "stage": step - 1, **both}
+            return {"task": "forward", "stage": step - 1, **batch_slot}
         wave = self._plan.wave_of(batch)
         if batch not in sums:
             sums[batch] = self._sums.next(last=batch == wave[-1])
         weight = (stop - start) / (self._plan.rows_of(wave[-1])[1] - self._plan.rows_of(wave[0])[0])
         gradient = {"weight": weight, "buffer": sums[batch].buffer, "add": sums[batch].add}
         if not self._stages:
-            return {"task": "learn", **gradient, **both}
-        return {"task": "backward", "stage": self._passes - step, **gradient, **both}
+            return {"task": "learn", **gradient, **batch_slot}
+        return {"task": "backward", "stage": self._passes - step, **gradient, **batch_slot}
 
-    def _shared(self, rows: Rows, setting: Setting) -> Memory:
+    def _shared(self, rows: Rows, setting: Setting) -> PipelineMemory:
         """Make the memory that actors share; the model lives in it from now on."""
         model, size, plan = self.model, setting.training.batch_size, self._plan
-        room = size * rows.x.shape[1]
+        floats = size * rows.x.shape[1]
         if isinstance(model, MLP) and self._stages:
-            room = model.network.room(size)
+            floats = model.network.room(size)
         parameters = SharedArray((model.size,), np.float32)
         move(model, parameters.array)
-        whole = Partition(np.arange(len(rows)), np.array([0, len(rows)]))
-        return Memory(
+        all_rows = Partition(np.arange(len(rows)), np.array([0, len(rows)]))
+        return PipelineMemory(
             setting.new_model,
             self._stages,
-            Shards.create(rows, whole),
+            Shards.create(rows, all_rows),
             size,
             order=SharedArray((len(rows),), np.int64),
             parameters=parameters,
-            places=SharedArray((plan.places, rounded(room, LINE)), np.float32),
-            targets=SharedArray((plan.places, size, *rows.y.shape[1:]), rows.y.dtype),
+            slots=SharedArray((plan.slots, rounded(floats, LINE)), np.float32),
+            targets=SharedArray((plan.slots, size, *rows.y.shape[1:]), rows.y.dtype),
             sums=SharedArray((buffers(plan.wave), rounded(model.size, LINE)), np.float32),
         )

@@ -1,6 +1,6 @@
-"""The actors of a pipeline: loaders, and those that make the passes. What runs in the workers.
+"""The actors of a pipeline, loaders and those that make the passes: what runs in the workers.
 
-An actor decides nothing: what it is to do stands in its message. It writes only to memory that its message
+An actor decides nothing: its message says which step to make. It writes only to memory that its message
 names, and never to what it reads, so that a message can be handled again from its start.
 """
 
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Memory:
+class PipelineMemory:
     """What the coordinator shares with the actors.
 
     Parameters
@@ -38,8 +38,8 @@ class Memory:
         int64[rows]: the order of this epoch.
     parameters : SharedArray
         float32[size]: the network, which the coordinator updates when no pass is made.
-    places : SharedArray
-        float32[credits, room]: of each batch under way, its features and what the passes fill.
+    slots : SharedArray
+        float32[credits, at least one batch]: of each batch under way, its features and what the passes fill.
     targets : SharedArray
         [credits, batch_size, …]: its targets.
     sums : SharedArray
@@ -52,21 +52,21 @@ class Memory:
     batch_size: int
     order: SharedArray
     parameters: SharedArray
-    places: SharedArray
+    slots: SharedArray
     targets: SharedArray
     sums: SharedArray
 
     def close(self) -> None:
-        """Give it all back."""
+        """Give all shared memory back."""
         self.shards.close()
-        for shared in (self.order, self.parameters, self.places, self.targets, self.sums):
+        for shared in (self.order, self.parameters, self.slots, self.targets, self.sums):
             shared.close()
 
 
-class Stations:
+class PipelineStages:
     """All actors of a pipeline, in one worker."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: PipelineMemory) -> None:
         self._memory = memory
         self._model = memory.new_model()
         self._model.live_in(memory.parameters.array)
@@ -82,7 +82,7 @@ class Stations:
             case "load":
                 self._load(step)
             case "forward":
-                self._passes[step["stage"]].forward(self._room(step))
+                self._passes[step["stage"]].forward(self._buffers_of(step))
             case "backward":
                 answer = self._backward(step)
             case "learn":
@@ -90,7 +90,7 @@ class Stations:
         return Wire(body=json.dumps(answer).encode()), b""
 
     def _load(self, step: dict[str, Any]) -> None:
-        """Bring a batch's rows to its place."""
+        """Copy a batch's rows into its slot."""
         chosen = self._memory.order.array[step["start"] : step["stop"]]
         for x, y in self._gather.batches(chosen):
             np.copyto(self._features(step), x)
@@ -98,24 +98,24 @@ class Stations:
 
     def _backward(self, step: dict[str, Any]) -> dict[str, Any]:
         """Make a stage's backward pass, and add up its part of the gradients."""
-        passes, room, answer = self._passes[step["stage"]], self._room(step), {}
+        passes, buffers, answer = self._passes[step["stage"]], self._buffers_of(step), {}
         if step["stage"] == len(self._passes) - 1:
-            answer["loss"] = passes.lose(room, self._targets(step))
-        gradient, *others = (self._sum(index) for index in (step["buffer"], *step["add"]))
-        passes.backward(room, gradient, step["weight"])
-        _add(passes.part(gradient), [passes.part(other) for other in others])
+            answer["loss"] = passes.lose(buffers, self._targets(step))
+        gradient, *addends = (self._sum(index) for index in (step["buffer"], *step["add"]))
+        passes.backward(buffers, gradient, step["weight"])
+        _add(passes.part(gradient), [passes.part(addend) for addend in addends])
         return answer
 
     def _learn(self, step: dict[str, Any]) -> dict[str, Any]:
         """Make both passes through all layers, and add up the gradients."""
-        gradient, *others = (self._sum(index) for index in (step["buffer"], *step["add"]))
+        gradient, *addends = (self._sum(index) for index in (step["buffer"], *step["add"]))
         loss = self._model.gradient(self._features(step), self._targets(step), gradient, step["weight"])
-        _add(gradient, others)
+        _add(gradient, addends)
         return {"loss": loss}
 
     @cached_property
     def _network(self) -> MLP:
-        """The model, which is one that has layers wherever there are stages."""
+        """The model, which is an MLP wherever there are stages."""
         return cast(MLP, self._model)
 
     @cached_property
@@ -123,24 +123,24 @@ class Stations:
         return [Passes(self._network, layers) for layers in self._memory.stages]
 
     @cached_property
-    def _rooms(self) -> list[Buffers]:
+    def _buffers(self) -> list[Buffers]:
         network, size = self._network.network, self._memory.batch_size
-        return [network.buffers_in(place, size) for place in self._memory.places.array]
+        return [network.buffers_in(slot, size) for slot in self._memory.slots.array]
 
-    def _room(self, step: dict[str, Any]) -> Buffers:
+    def _buffers_of(self, step: dict[str, Any]) -> Buffers:
         """Return what the passes of a batch fill."""
-        room, rows = self._rooms[int(step["place"])], int(step["rows"])
-        return room if rows == room.rows else room.first(rows)
+        buffers, rows = self._buffers[int(step["slot"])], int(step["rows"])
+        return buffers if rows == buffers.rows else buffers.first(rows)
 
     def _features(self, step: dict[str, Any]) -> Array:
-        """Return the place of a batch's features, float32[rows, inputs]."""
+        """Return the part of a batch's slot that holds its features, float32[rows, inputs]."""
         if self._memory.stages:
-            return self._room(step).inputs[0][:, :-1]
-        flat: Array = self._memory.places.array[step["place"], : step["rows"] * self._inputs]
+            return self._buffers_of(step).inputs[0][:, :-1]
+        flat: Array = self._memory.slots.array[step["slot"], : step["rows"] * self._inputs]
         return flat.reshape(step["rows"], self._inputs)
 
     def _targets(self, step: dict[str, Any]) -> Array:
-        targets: Array = self._memory.targets.array[step["place"], : step["rows"]]
+        targets: Array = self._memory.targets.array[step["slot"], : step["rows"]]
         return targets
 
     def _sum(self, index: int) -> NDArray[np.float32]:
@@ -149,6 +149,6 @@ class Stations:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _add(gradient: NDArray[np.float32], others: list[NDArray[np.float32]]) -> None:
-    for other in others:
-        np.add(other, gradient, out=gradient)
+def _add(gradient: NDArray[np.float32], addends: list[NDArray[np.float32]]) -> None:
+    for addend in addends:
+        np.add(addend, gradient, out=gradient)

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedlocal.models import MLP, ModelError, SklearnModel, Stack, stack_height, train
-from fedlocal.models.numpy import stack_memory as lockstep
-from fedlocal.models.numpy import stacked
+from fedlocal.models.numpy import stack_memory, stacked
 from fedlocal.models.numpy.network import Network
 
 Array = NDArray[Any]
@@ -118,12 +117,12 @@ def test_more_clients_than_a_stack_is_high_are_trained_in_several(
 def test_stacks_of_one_height_share_their_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
-    def memory(network: Network, shape: lockstep.Shape) -> lockstep.Memory:
+    def memory(network: Network, shape: stack_memory.Shape) -> stack_memory.StackMemory:
         made.append(shape.clients)
-        return lockstep.Memory(network, shape)
+        return stack_memory.StackMemory(network, shape)
 
     monkeypatch.setattr(stacked, "TALLEST", 4)
-    monkeypatch.setattr(stacked, "Memory", memory)
+    monkeypatch.setattr(stacked, "StackMemory", memory)
     model, stack = build(), Stack(build())
     for clients in (18, 15):
         stack.train_many(draw(model, clients, 8), batch_size=3, epochs=2, rngs=generators(clients))
@@ -131,7 +130,7 @@ def test_stacks_of_one_height_share_their_memory(monkeypatch: pytest.MonkeyPatch
 
 
 def test_rows_that_do_not_fit_at_once_are_gathered_in_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lockstep, "SPAN_BYTES", 3 * 4 * 5 * 4 * 2)  # two batches of 4 rows of 3 clients
+    monkeypatch.setattr(stack_memory, "SPAN_BYTES", 3 * 4 * 5 * 4 * 2)  # two batches of 4 rows of 3 clients
     model = build()
     assert_same_as_alone(model, draw(model, 3, 21), batch_size=4, epochs=2)
 

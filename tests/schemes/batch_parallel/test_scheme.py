@@ -13,7 +13,7 @@ from fedlocal.actors import audit
 from fedlocal.config.schema import ConfigError
 from fedlocal.models import GradientTree, ModelError, Node
 from fedlocal.schemes.batch_parallel.exchange import Queue
-from fedlocal.schemes.coordinator import TeamError
+from fedlocal.schemes.coordinator import ActorFailedError
 from tests.schemes import mortals
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -109,7 +109,7 @@ def test_a_wave_is_one_message_per_worker(tmp_path: Path) -> None:
 
 
 def test_an_actors_error_ends_the_run_with_its_reason() -> None:
-    with pytest.raises(TeamError, match=r"actor 0 failed \(exception\): ArithmeticError: no gradient"):
+    with pytest.raises(ActorFailedError, match=r"actor 0 failed \(exception\): ArithmeticError: no gradient"):
         trained(QUEUE, "actors=2", INLINE, f"model._target_={mortals.__name__}.Broken")
 
 

@@ -5,29 +5,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlocal.models import GradientTree, Node
-from fedlocal.schemes.pipeline.schedule import Flow, Plan, Sums, buffers
+from fedlocal.schemes.pipeline.schedule import EpochPlan, PipelineSchedule, Sums, buffers
 
 
 @given(
     batches=st.integers(1, 30),
     steps=st.integers(2, 6),
-    places=st.integers(1, 6),
+    slots=st.integers(1, 6),
     wave=st.integers(1, 9),
     data=st.data(),
 )
 def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
-    batches: int, steps: int, places: int, wave: int, data: st.DataObject
+    batches: int, steps: int, slots: int, wave: int, data: st.DataObject
 ) -> None:
-    flow = Flow(Plan(batches, 1, wave, steps, places))
+    schedule = PipelineSchedule(EpochPlan(batches, 1, wave, steps, slots))
     under_way: list[tuple[int, int]] = []
     made: list[tuple[int, int]] = []
     for first in range(0, batches, wave):
-        assert flow.open == min(first + wave, batches)
-        while flow.finished < flow.open:
-            for step, batch in flow.ready():
+        assert schedule.open == min(first + wave, batches)
+        while schedule.finished < schedule.open:
+            for step, batch in schedule.ready():
                 assert step == 0 or (step - 1, batch) in made
-                assert step == 0 or batch < flow.open
-                assert batch < flow.finished + places
+                assert step == 0 or batch < schedule.open
+                assert batch < schedule.finished + slots
                 under_way.append((step, batch))
             # Of one step, only loading may overtake: the others have an actor that takes messages in order.
             firsts = [
@@ -38,8 +38,8 @@ def test_each_batch_makes_each_step_once_in_order_and_under_its_conditions(
             chosen = data.draw(st.sampled_from(firsts))
             under_way.remove(chosen)
             made.append(chosen)
-            flow.done(*chosen)
-        flow.updated()
+            schedule.done(*chosen)
+        schedule.updated()
     assert sorted(made) == [(step, batch) for step in range(steps) for batch in range(batches)]
     for step in range(1, steps):
         assert [batch for made_step, batch in made if made_step == step] == list(range(batches))

@@ -9,7 +9,7 @@ from fedlocal import Run, compose, resume, run
 from fedlocal.actors import audit
 from fedlocal.config.schema import ConfigError
 from fedlocal.models import ModelError
-from fedlocal.schemes.coordinator import TeamError
+from fedlocal.schemes.coordinator import ActorFailedError
 from tests.schemes import mortals
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -103,7 +103,7 @@ def test_each_step_of_each_batch_is_one_message(tmp_path: Path) -> None:
 
 def test_an_actors_error_ends_the_run_with_its_reason() -> None:
     broken = [f"model._target_={mortals.__name__}.Broken", "scheme.stages=0", "actors=2"]
-    with pytest.raises(TeamError, match=r"actor 1 failed \(exception\): ArithmeticError: no gradient"):
+    with pytest.raises(ActorFailedError, match=r"actor 1 failed \(exception\): ArithmeticError: no gradient"):
         trained(PIPELINE, INLINE, *broken)
 
 
