@@ -97,7 +97,7 @@ def _quiet_machine() -> Iterator[None]:
     from fedlocal.schemes import baselines
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Machine, "read", lambda _: Reading(time.perf_counter(), own=0.0, busy=0.0))
+        patch.setattr(Machine, "read", lambda _: Reading(time.perf_counter(), process=0.0, busy=0.0))
         patch.setattr(baselines, "PATIENCE", 1e9)
         yield
 

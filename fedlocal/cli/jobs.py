@@ -215,7 +215,7 @@ def _begin(config: Config, name: str, overrides: list[str]) -> None:
     from fedlocal.results.runs import parse_overrides
 
     if _Session.show:
-        _Session.show.begun(name, parse_overrides(overrides))
+        _Session.show.started(name, parse_overrides(overrides))
     else:
         if (
             _Session.sweep_folder is None

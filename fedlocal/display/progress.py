@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
-from fedlocal.display.terminal import Forgiving, are_drawn, bars
+from fedlocal.display.terminal import ForgivingStream, are_drawn, bars
 from fedlocal.results.formatting import duration, fixed
 from fedlocal.results.rounds import Round
 
@@ -20,7 +20,7 @@ Mode = Literal["auto", "plain", "off"]
 
 
 class Show(Protocol):
-    """What `progress` hands out."""
+    """The function that `progress` yields."""
 
     def __call__(self, round: Round) -> None:  # noqa: A002
         """Show a round that is done."""
@@ -67,16 +67,16 @@ def progress(
     if mode not in ("auto", "plain", "off"):
         msg = f"progress mode {mode!r} is not known: choose auto, plain or off"
         raise ValueError(msg)
-    forgiving = Forgiving(stream or sys.stderr)
+    forgiving = ForgivingStream(stream or sys.stderr)
     if mode == "off":
         yield _silent
     elif mode == "auto" and (are_drawn() or forgiving.has_bars):
-        with bars(forgiving) as found:
-            show = _BarShow(found.drawn, total_rounds, name, done)
+        with bars(forgiving) as terminal_bars:
+            show = _BarShow(terminal_bars.drawn, total_rounds, name, done)
             try:
                 yield show
             finally:
-                if found.around:
+                if terminal_bars.around:
                     show.remove()
     else:
         yield _PlainShow(forgiving, total_rounds, name, done)
@@ -85,7 +85,7 @@ def progress(
 def announce(line: str, mode: Mode = "auto", stream: TextIO | None = None) -> None:
     """Show a line that is about the whole run, where `progress` would show its rounds."""
     if mode != "off":
-        forgiving = Forgiving(stream or sys.stderr)
+        forgiving = ForgivingStream(stream or sys.stderr)
         forgiving.write(line + "\n")
         forgiving.flush()
 
@@ -97,7 +97,7 @@ def _silent(round: Round) -> None:  # noqa: A002
 class _PlainShow:
     """Lines for a log file or a pipe."""
 
-    def __init__(self, stream: Forgiving, total: int, name: str, done: int) -> None:
+    def __init__(self, stream: ForgivingStream, total: int, name: str, done: int) -> None:
         self._stream = stream
         self._total = total
         self._name = name
@@ -143,8 +143,10 @@ class _BarShow:
         self._bar.remove_task(self._task)
 
 
-def _scores(one: Round) -> list[str]:
-    loss = "loss" if "loss" in one.metrics else "train-loss"
+def _scores(round_: Round) -> list[str]:
+    loss = "loss" if "loss" in round_.metrics else "train-loss"
     return [
-        f"{metric} {fixed(one.metrics[metric])}" for metric in (loss, "accuracy") if metric in one.metrics
+        f"{metric} {fixed(round_.metrics[metric])}"
+        for metric in (loss, "accuracy")
+        if metric in round_.metrics
     ]

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from fedlocal.display.progress import Mode
-from fedlocal.display.table import about
-from fedlocal.display.terminal import Forgiving, bars
+from fedlocal.display.table import marked_ratio
+from fedlocal.display.terminal import ForgivingStream, bars
 from fedlocal.results.formatting import duration, fixed
 from fedlocal.results.runs import SweepRow
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class ShowSweep(Protocol):
-    """What `sweep_progress` hands out."""
+    """The display that `sweep_progress` yields."""
 
-    def begun(self, run: str, overrides: Mapping[str, str]) -> None:
+    def started(self, run: str, overrides: Mapping[str, str]) -> None:
         """Show which run is next."""
 
     def done(self, row: SweepRow) -> None:
@@ -38,22 +38,22 @@ def sweep_progress(
     swept : collection of str
         The options that differ between the runs; without any, all are shown.
     mode : {"auto", "plain", "off"}
-        As of `fedlocal.display.progress`: what that shows of each run comes below the sweep's bar.
+        As in `fedlocal.display.progress`, whose bar of a run is drawn below that of the sweep.
     stream : TextIO or None
         Where to write; None means standard error.
     """
-    forgiving = Forgiving(stream or sys.stderr)
+    forgiving = ForgivingStream(stream or sys.stderr)
     if mode == "off":
         yield _Silent()
     elif mode == "auto" and forgiving.has_bars:
-        with bars(forgiving, stay=False) as found:
-            yield _Bar(found.drawn, total, swept)
+        with bars(forgiving, stay=False) as terminal_bars:
+            yield _Bar(terminal_bars.drawn, total, swept)
     else:
         yield _Lines(forgiving, total, swept)
 
 
 class _Silent:
-    def begun(self, run: str, overrides: Mapping[str, str]) -> None:
+    def started(self, run: str, overrides: Mapping[str, str]) -> None:
         """Show nothing."""
 
     def done(self, row: SweepRow) -> None:
@@ -63,14 +63,14 @@ class _Silent:
 class _Lines:
     """Lines for a log file or a pipe."""
 
-    def __init__(self, stream: Forgiving, total: int | None, swept: Collection[str]) -> None:
+    def __init__(self, stream: ForgivingStream, total: int | None, swept: Collection[str]) -> None:
         self._stream, self._total, self._swept = stream, total, swept
-        self._begun = 0
+        self._started = 0
 
-    def begun(self, run: str, overrides: Mapping[str, str]) -> None:
-        self._begun += 1
+    def started(self, run: str, overrides: Mapping[str, str]) -> None:
+        self._started += 1
         of = f" of {self._total}" if self._total else ""
-        self._write(f"run {run} ({self._begun}{of})  {_settings(overrides, self._swept)}")
+        self._write(f"run {run} ({self._started}{of})  {_settings(overrides, self._swept)}")
 
     def done(self, row: SweepRow) -> None:
         self._write(sweep_line(row, self._swept))
@@ -87,7 +87,7 @@ class _Bar:
         self._drawn, self._swept = drawn, swept
         self._task = drawn.add_task("sweep", total=total, scores="")
 
-    def begun(self, run: str, overrides: Mapping[str, str]) -> None:
+    def started(self, run: str, overrides: Mapping[str, str]) -> None:
         self._drawn.update(self._task, scores=f"run {run} {_settings(overrides, self._swept)}".rstrip())
 
     def done(self, row: SweepRow) -> None:
@@ -111,7 +111,9 @@ def sweep_line(row: SweepRow, swept: Collection[str] = ()) -> str:
         quality = "loss" if row.main.accuracy is None else "accuracy"
         words += [f"{quality} {fixed(getattr(row.main, quality))}", f"training {duration(row.main.seconds)}"]
         words += [
-            f"{about(arm.speed_up, arm)} over {arm.name}" for arm in row.arms[1:2] if arm.credible_speed_up
+            f"{marked_ratio(arm.speed_up, arm)} over {arm.name}"
+            for arm in row.arms[1:2]
+            if arm.credible_speed_up
         ]
     return "  ".join(filter(None, words))
 

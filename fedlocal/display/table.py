@@ -53,8 +53,8 @@ def comparison_columns(arms: Sequence[Arm]) -> list[tuple[str, list[str]]]:
         ("loss", [fixed(arm.loss) for arm in arms]),
         ("rmse", [fixed(arm.rmse) for arm in arms]),
         ("training\ntime", [duration(arm.seconds) if arm.ended is None else "-" for arm in arms]),
-        ("speed-up\nover it", [about(arm.speed_up, arm) for arm in arms]),
-        ("end to\nend", [about(arm.end_to_end, arm) for arm in arms]),
+        ("speed-up\nover it", [marked_ratio(arm.speed_up, arm) for arm in arms]),
+        ("end to\nend", [marked_ratio(arm.end_to_end, arm) for arm in arms]),
         ("idle", [share(arm.idle_share) for arm in arms]),
     ]
     return [(name, cells) for name, cells in columns if any(cell != "-" for cell in cells)]
@@ -64,7 +64,7 @@ def _round(history: History | None) -> list[str]:
     """Say what a round took on average, where more than training was recorded."""
     if history is None or not history.total("dispatch"):
         return []
-    rounds = max(1, sum(1 for one in history.rounds if one.timed))
+    rounds = max(1, sum(1 for round_ in history.rounds if round_.timed))
     means = {span: 1000 * history.total(span) / rounds for span in TIMED}
     spans = [f"{span} {mean:.{0 if mean >= 10 else 1}f}" for span, mean in means.items()]
     return [f"a round: {', '.join(spans)} ms"]
@@ -76,15 +76,15 @@ def _workers(arms: Sequence[Arm]) -> list[str]:
     if main is None or main.efficiency is None or main.coordination_share is None:
         return []
     exchange = main.coordination_share
-    others = max(0.0, 1 - main.efficiency - exchange)
-    parts = {"computing": main.efficiency, "coordination": exchange, "waiting for others": others}
+    waiting = max(0.0, 1 - main.efficiency - exchange)
+    parts = {"computing": main.efficiency, "coordination": exchange, "waiting for others": waiting}
     lines = ["workers: " + ", ".join(f"{share(part)} {state}" for state, part in parts.items())]
     if main.critical_path is not None:
         lines.append(f"critical path: {duration(main.critical_path)} of {duration(main.seconds)}")
     return lines
 
 
-def about(value: float | None, arm: Arm) -> str:
+def marked_ratio(value: float | None, arm: Arm) -> str:
     """Write a ratio of times, with a mark if they were not taken in turn, or while others had the cores."""
     if arm.ended is not None:
         return "ended"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-class Forgiving:
-    """A text stream that falls silent when its reader is gone, instead of ending the run."""
+class ForgivingStream:
+    """A text stream that drops what is written once its reader is gone, instead of ending the run."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream
@@ -29,7 +29,7 @@ class Forgiving:
         return len(text)
 
     def flush(self) -> None:
-        """Have it written now."""
+        """Flush the stream, if somebody reads it."""
         try:
             if self._stream is not None:
                 self._stream.flush()
@@ -56,7 +56,7 @@ class Bars:
     Parameters
     ----------
     drawn : Progress
-        Rich's.
+        Rich's display of them.
     around : bool
         Whether they are those of a sweep, in which a run's bar comes and goes.
     """
@@ -65,19 +65,19 @@ class Bars:
     around: bool = False
 
 
-_now: list[Bars] = []  # what is on the terminal, the terminal being one
+_now: list[Bars] = []  # at most one: there is one terminal
 
 
 @contextmanager
-def bars(stream: Forgiving, *, stay: bool = True) -> Iterator[Bars]:
-    """Draw bars until the block ends; within such a block, those that are drawn already.
+def bars(stream: ForgivingStream, *, stay: bool = True) -> Iterator[Bars]:
+    """Draw bars until the block ends; within such a block, yield the bars that are drawn already.
 
     Parameters
     ----------
-    stream : Forgiving
+    stream : ForgivingStream
         A terminal.
     stay : bool
-        Whether they are still to be seen afterwards.
+        Whether the bars stay on the screen afterwards.
     """
     if _now:
         with _logs_above():
@@ -96,7 +96,7 @@ def are_drawn() -> bool:
     return bool(_now)
 
 
-def _new_bars(stream: Forgiving, stay: bool) -> "Progress":
+def _new_bars(stream: ForgivingStream, stay: bool) -> "Progress":
     import rich.progress as parts
     from rich.console import Console
 
@@ -126,8 +126,10 @@ def _logs_above() -> Iterator[None]:
     terminals = [
         stream for stream in (sys.__stderr__, sys.__stdout__) if stream is not None and stream.isatty()
     ]
-    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
-    before = [(each, each.stream) for each in handlers if each.stream in terminals]
+    handlers = [
+        handler for handler in logging.getLogger().handlers if isinstance(handler, logging.StreamHandler)
+    ]
+    before = [(handler, handler.stream) for handler in handlers if handler.stream in terminals]
     for handler, _ in before:
         handler.setStream(sys.stderr)  # by now rich's, which prints above the bar
     try:

@@ -53,8 +53,8 @@ def doubts(arms: Iterable[Arm]) -> Iterator[str]:
 
 def verdict(arms: Sequence[Arm]) -> list[str]:
     """Say what the first arm cost and gained beside the others; nothing if there are no others."""
-    others = [arm for arm in arms[1:] if arm.ended is None]
-    return [*_quality(arms[0], others[0]), *_time(arms[0], others)] if others else []
+    partners = [arm for arm in arms[1:] if arm.ended is None]
+    return [*_quality(arms[0], partners[0]), *_time(arms[0], partners)] if partners else []
 
 
 def _quality(main: Arm, partner: Arm) -> Iterator[str]:
@@ -75,10 +75,10 @@ def _apart(difference: float, written: str) -> str:
     return f"{written} {'above' if difference > 0 else 'below'}"
 
 
-def _time(main: Arm, others: Sequence[Arm]) -> Iterator[str]:
-    compared = [arm for arm in others if arm.credible_speed_up]
+def _time(main: Arm, partners: Sequence[Arm]) -> Iterator[str]:
+    compared = [arm for arm in partners if arm.credible_speed_up]
     if not compared:
-        if any(arm.speed_up for arm in others):
+        if any(arm.speed_up for arm in partners):
             yield "time: not compared, as the machine was busy with other work"
         return
     where = ""

@@ -91,13 +91,13 @@ def _global(histories: Mapping[str, History]) -> dict[str, History]:
 
 def _timeline_figure(histories: Mapping[str, History], path: Path) -> list[Draw]:
     """Return how to draw the main arm's timeline, if it is known when its actors worked."""
-    rounds = figures.representative(next(iter(histories.values()), History()).rounds)
+    rounds = figures.representative_rounds(next(iter(histories.values()), History()).rounds)
     return [partial(figures.timeline, rounds, path)] if rounds else []
 
 
 def _availability_figure(histories: Mapping[str, History], actors: int, path: Path) -> list[Draw]:
     """Return how to draw which actors were there, if they were not all bound to be."""
-    found = figures.states(next(iter(histories.values()), History()).rounds, actors)
+    found = figures.actor_states(next(iter(histories.values()), History()).rounds, actors)
     return [] if found is None else [partial(figures.availability, found, path)]
 
 

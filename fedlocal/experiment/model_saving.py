@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fedlocal.inference.model_spec import ModelSpec
-from fedlocal.results import Background, BestModel, CheckpointWriter, save_models
+from fedlocal.results import BackgroundWriter, BestModel, CheckpointWriter, save_models
 
 if TYPE_CHECKING:
     from fedlocal.schemes import Trained
@@ -48,7 +48,7 @@ def saving(
     if comparison.folder is None:
         yield
         return
-    with Background(idle=idle) as background, ExitStack() as stack:
+    with BackgroundWriter(idle=idle) as background, ExitStack() as stack:
         comparison.best = BestModel(background, comparison.folder, blueprint.as_json()).note
         if every:
             writer = CheckpointWriter(background, comparison.folder, about, every, done)

@@ -47,12 +47,12 @@ def line_style(index: int) -> dict[str, Any]:
     }
 
 
-def every(length: int, most: int) -> int:
+def tick_step(length: int, most: int) -> int:
     """Return the least round step (1, 2, 5, 10, …) that leaves at most `most` of `length` ticks.
 
     Examples
     --------
-    >>> every(8, 25), every(100, 25), every(1000, 25)
+    >>> tick_step(8, 25), tick_step(100, 25), tick_step(1000, 25)
     (1, 5, 50)
     """
     power = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlocal.figures.canvas import COLOURS, every, line_style, sheet
+from fedlocal.figures.canvas import COLOURS, line_style, sheet, tick_step
 from fedlocal.results.atomic_files import ResultsError
 from fedlocal.results.formatting import is_finite
 from fedlocal.results.runs import SweepRow, differing
@@ -33,8 +33,8 @@ class Measure:
 
     def spread(self, rows: Sequence[SweepRow]) -> tuple[float, float, float]:
         """Return mean, minimum and maximum over runs; NaN where none has a value."""
-        found = [value for row in rows if (value := self.of(row)) is not None and np.isfinite(value)]
-        return (float(np.mean(found)), min(found), max(found)) if found else (np.nan, np.nan, np.nan)
+        values = [value for row in rows if (value := self.of(row)) is not None and np.isfinite(value)]
+        return (float(np.mean(values)), min(values), max(values)) if values else (np.nan, np.nan, np.nan)
 
 
 Groups = dict[tuple[str, ...], list[SweepRow]]
@@ -121,24 +121,24 @@ def _curves(
     figure: "Figure", groups: Groups, keys: Sequence[str], axis: int, measures: Sequence[Measure]
 ) -> None:
     values = sorted({setting[axis] for setting in groups}, key=float)
-    place = {value: index for index, value in enumerate(values)}
+    positions = {value: index for index, value in enumerate(values)}
     rest = dict.fromkeys(setting[:axis] + setting[axis + 1 :] for setting in groups)
     names = [key for key in keys if key != keys[axis]]
     apart = 0.05 if any(len(rows) > 1 for rows in groups.values()) else 0.0  # ranges would hide one another
     for panel, measure in zip(_panels(figure, measures), measures, strict=True):
         panel.set(title=measure.title, xlabel=keys[axis])
-        step = every(len(values), 12)
+        step = tick_step(len(values), 12)
         panel.set_xticks(range(0, len(values), step), values[::step])
-        for index, others in enumerate(rest):
+        for index, curve in enumerate(rest):
             points = sorted(
-                (place[setting[axis]], *measure.spread(rows))
+                (positions[setting[axis]], *measure.spread(rows))
                 for setting, rows in groups.items()
-                if setting[:axis] + setting[axis + 1 :] == others
+                if setting[:axis] + setting[axis + 1 :] == curve
             )
             x, mean, low, high = np.array(points).T
             x += apart * (index - (len(rest) - 1) / 2)
             style = line_style(index)
-            panel.errorbar(x, mean, [mean - low, high - mean], label=_label(names, others), **style)
+            panel.errorbar(x, mean, [mean - low, high - mean], label=_label(names, curve), **style)
         if measure.even is not None:
             panel.axhline(measure.even, color="#666666", linestyle=":", linewidth=1)
             panel.set_ylim(bottom=0)
@@ -150,17 +150,17 @@ def _curves(
 
 def _labelled(figure: "Figure", groups: Groups, keys: Sequence[str], measures: Sequence[Measure]) -> None:
     labels = [_label(keys, setting) for setting in groups]
-    places = np.arange(len(groups))
+    positions = np.arange(len(groups))
     panels = _panels(figure, measures, sharey=True)
     for panel, measure in zip(panels, measures, strict=True):
         mean, low, high = np.array([measure.spread(rows) for rows in groups.values()]).T
-        panel.errorbar(mean, places, xerr=[mean - low, high - mean], fmt="o", color=COLOURS[0])
+        panel.errorbar(mean, positions, xerr=[mean - low, high - mean], fmt="o", color=COLOURS[0])
         panel.set_title(measure.title)
         if measure.even is not None:
             panel.axvline(measure.even, color="#666666", linestyle=":", linewidth=1)
             panel.set_xlim(0, 1.1 * float(np.nanmax(high, initial=1.0)))
-    step = every(len(labels), MOST_LABELS)
-    panels[0].set_yticks(places[::step], labels[::step])
+    step = tick_step(len(labels), MOST_LABELS)
+    panels[0].set_yticks(positions[::step], labels[::step])
     panels[0].set_ylim(len(labels) - 0.5, -0.5)  # the first run at the top
     panels[0].set_ylabel(keys[0] if len(keys) == 1 else "")
 

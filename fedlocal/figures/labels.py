@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.figures.canvas import COLOURS, every, sheet
+from fedlocal.figures.canvas import COLOURS, sheet, tick_step
 from fedlocal.results.atomic_files import ResultsError
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def _heat_map(axes: "Axes", counts: NDArray[np.int64], *, numbered: bool) -> "Ax
 
 def _name_axes(axes: "Axes", actors: NDArray[np.int64], class_names: Sequence[str]) -> None:
     names = [name if len(name) <= 14 else f"{name[:7]}…{name[-6:]}" for name in map(str, class_names)]
-    labels = range(0, len(names), every(len(names), 25))
+    labels = range(0, len(names), tick_step(len(names), 25))
     upright = sum(len(names[label]) + 2 for label in labels) <= 75
     axes.set_xticks(labels, [names[label] for label in labels], rotation=0 if upright else 90)
-    lines = range(0, len(actors), every(len(actors), FEW_ACTORS))
+    lines = range(0, len(actors), tick_step(len(actors), FEW_ACTORS))
     axes.set_yticks(lines, [str(actors[line]) for line in lines])
     axes.set(xlabel="label", ylabel="actor")
 
@@ -94,8 +94,8 @@ def _name_axes(axes: "Axes", actors: NDArray[np.int64], class_names: Sequence[st
 def _sizes(axes: "Axes", sizes: NDArray[np.int64], *, numbered: bool) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    places = np.arange(len(sizes))
-    axes.barh(places, sizes, height=0.7 if numbered else 1.0, color=COLOURS[0])
+    positions = np.arange(len(sizes))
+    axes.barh(positions, sizes, height=0.7 if numbered else 1.0, color=COLOURS[0])
     axes.set_xlabel("samples")
     axes.tick_params(axis="y", left=False, labelleft=False)
     axes.grid(visible=False, axis="y")
@@ -105,8 +105,8 @@ def _sizes(axes: "Axes", sizes: NDArray[np.int64], *, numbered: bool) -> None:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         return
     axes.set_xticks([])
-    for place, size in zip(places, sizes, strict=True):
-        axes.annotate(f" {size}", (size, place), va="center", fontsize=8)
+    for position, size in zip(positions, sizes, strict=True):
+        axes.annotate(f" {size}", (size, position), va="center", fontsize=8)
 
 
 def _short(count: np.int64) -> str:

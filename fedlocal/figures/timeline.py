@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.figures.canvas import COLOURS, every, sheet
+from fedlocal.figures.canvas import COLOURS, sheet, tick_step
 from fedlocal.results.atomic_files import ResultsError
 from fedlocal.results.formatting import duration, share
 from fedlocal.results.occupancy import Intervals, Occupancy
@@ -53,7 +53,7 @@ def timeline(
     Parameters
     ----------
     rounds : sequence of Occupancy
-        At least one; a panel each. See `representative`.
+        At least one; a panel each. See `representative_rounds`.
     path : path-like
         The PNG to write.
     title : str
@@ -69,7 +69,8 @@ def timeline(
         raise ResultsError(msg)
     last = rounds[-1]
     crowded = _crowded(last)
-    shown = [last] if len(last.workers) > FEW_WORKERS else [one for one in rounds if not _crowded(one)]
+    sparse = [occupancy for occupancy in rounds if not _crowded(occupancy)]
+    shown = [last] if len(last.workers) > FEW_WORKERS else sparse
     panels = 2 if crowded else len(shown)
     rows = max(2, min(len(last.workers), FEW_ROWS))
     with sheet(path, WIDTH, 0.9 + panels * (0.75 + rows * ROW)) as figure:
@@ -78,27 +79,32 @@ def timeline(
         if crowded:
             _draw_crowded(axes[0], axes[1], last)
         else:
-            for each, one in zip(axes, shown, strict=True):
-                _stretches(each, one, (0.0, _limit(one, shown)))
-                each.set_title(_heading(one), **HEADING)
+            for panel, occupancy in zip(axes, shown, strict=True):
+                _stretches(panel, occupancy, (0.0, _limit(occupancy, shown)))
+                panel.set_title(_heading(occupancy), **HEADING)
         figure.legend(handles=_legend(), loc="outside lower center", ncols=3, handlelength=1.5)
 
 
-def representative(rounds: Sequence[Round]) -> list[Occupancy]:
+def representative_rounds(rounds: Sequence[Round]) -> list[Occupancy]:
     """Return the first round, the one of median length among the others, and the last, in this order.
 
     Rounds in which nobody's work is known are passed over.
     """
-    known = [one for one in rounds if one.work or any("started" in each for each in one.actors.values())]
-    between = sorted(known[1:-1], key=lambda one: one.timed)
+    worked = [
+        round_
+        for round_ in rounds
+        if round_.work or any("started" in measured for measured in round_.actors.values())
+    ]
+    between = sorted(worked[1:-1], key=lambda round_: round_.timed)
     median = between[(len(between) - 1) // 2 : (len(between) + 1) // 2]
-    return [each for one in (*known[:1], *median, *known[1:][-1:]) if (each := Occupancy.of(one))]
+    chosen = [*worked[:1], *median, *worked[1:][-1:]]
+    return [occupancy for round_ in chosen if (occupancy := Occupancy.of(round_))]
 
 
-def _draw_crowded(above: "Axes", below: "Axes", one: Occupancy) -> None:
-    _slices(above, one)
-    above.set_title(_heading(one), **HEADING)
-    _stretches(below, one, _window(one))
+def _draw_crowded(above: "Axes", below: "Axes", occupancy: Occupancy) -> None:
+    _slices(above, occupancy)
+    above.set_title(_heading(occupancy), **HEADING)
+    _stretches(below, occupancy, _window(occupancy))
     below.set_title("its first stretches of work, with their actors", **HEADING)
 
 
@@ -108,46 +114,49 @@ def _legend() -> list["Patch"]:
     return [Patch(color=colour, label=state) for state, colour in STATES.items()]
 
 
-def _crowded(one: Occupancy) -> bool:
-    return int(np.unique(one.worker, return_counts=True)[1].max()) > FEW_STRETCHES
+def _crowded(occupancy: Occupancy) -> bool:
+    return int(np.unique(occupancy.worker, return_counts=True)[1].max()) > FEW_STRETCHES
 
 
-def _limit(one: Occupancy, others: Sequence[Occupancy]) -> float:
-    """Return where a round's axis ends: where that of all does, unless it would be lost there."""
-    longest = max(each.span for each in others)
-    return longest if one.span > longest / 3 else one.span
+def _limit(occupancy: Occupancy, shown: Sequence[Occupancy]) -> float:
+    """Return where a round's axis ends: with the longest round's, unless this one would be lost there."""
+    longest = max(other.span for other in shown)
+    return longest if occupancy.span > longest / 3 else occupancy.span
 
 
-def _heading(one: Occupancy) -> str:
-    used, last = one.usage, one.critical_path()
+def _heading(occupancy: Occupancy) -> str:
+    used, last = occupancy.usage, occupancy.critical_path()
     return (
-        f"round {one.number}: {duration(one.span)}, efficiency {share(used.efficiency)}, "
+        f"round {occupancy.number}: {duration(occupancy.span)}, efficiency {share(used.efficiency)}, "
         f"critical path {duration(last.seconds)}, actor {last.actor} ended last"
     )
 
 
-def _window(one: Occupancy) -> tuple[float, float]:
+def _window(occupancy: Occupancy) -> tuple[float, float]:
     """Return from when to when the worker with the most stretches has its first few."""
-    workers, counts = np.unique(one.worker, return_counts=True)
-    own = one.times[one.worker == workers[counts.argmax()]][:IN_WINDOW]
-    start, end = float(one.times[0, 0]), float(own[-1, 1])
+    workers, counts = np.unique(occupancy.worker, return_counts=True)
+    stretches = occupancy.times[occupancy.worker == workers[counts.argmax()]][:IN_WINDOW]
+    start, end = float(occupancy.times[0, 0]), float(stretches[-1, 1])
     return max(0.0, start - 0.05 * (end - start)), end
 
 
-def _stretches(axes: "Axes", one: Occupancy, window: tuple[float, float]) -> None:
+def _stretches(axes: "Axes", occupancy: Occupancy, window: tuple[float, float]) -> None:
     start, end = window
-    _name_axes(axes, one, window)
-    shown = _within(one.times, window)
-    nobody = _gaps(one.computing(), one.span)
+    _name_axes(axes, occupancy, window)
+    shown = _within(occupancy.times, window)
+    nobody = _gaps(occupancy.computing(), occupancy.span)
     nobody = nobody[_within(nobody, window)]
-    named = shown.sum() <= MOST_NAMES and len(one.workers) <= FEW_ROWS
-    for row, worker in enumerate(one.workers):
-        own = shown & (one.worker == worker)
-        _bar(axes, row, np.array([[0.0, one.span]]), color=IDLE)
+    named = shown.sum() <= MOST_NAMES and len(occupancy.workers) <= FEW_ROWS
+    for row, worker in enumerate(occupancy.workers):
+        selected = shown & (occupancy.worker == worker)
+        _bar(axes, row, np.array([[0.0, occupancy.span]]), color=IDLE)
         _bar(axes, row, nobody, color=COORDINATION)
-        _bar(axes, row, one.times[own], color=COMPUTING, edgecolor="white", linewidth=0.6)
-        for actor, (begun, ended) in zip(one.actor[own], one.times[own], strict=True) if named else ():
-            _name(axes, row, str(actor), max(begun, start), min(ended, end), end - start)
+        _bar(axes, row, occupancy.times[selected], color=COMPUTING, edgecolor="white", linewidth=0.6)
+        if not named:
+            continue
+        actors, times = occupancy.actor[selected], occupancy.times[selected]
+        for actor, (started, ended) in zip(actors, times, strict=True):
+            _name(axes, row, str(actor), max(started, start), min(ended, end), end - start)
 
 
 def _within(intervals: NDArray[np.float64], window: tuple[float, float]) -> NDArray[np.bool_]:
@@ -155,27 +164,27 @@ def _within(intervals: NDArray[np.float64], window: tuple[float, float]) -> NDAr
 
 
 def _bar(axes: "Axes", row: int, intervals: Intervals, **style: Any) -> None:
-    pairs = [(begun, ended - begun) for begun, ended in intervals.tolist()]
+    pairs = [(started, ended - started) for started, ended in intervals.tolist()]
     axes.broken_barh(pairs, (row - 0.42, 0.84), **style)
 
 
-def _name(axes: "Axes", row: int, name: str, begun: float, ended: float, whole: float) -> None:
-    if (ended - begun) / whole * (WIDTH - 1.2) > DIGIT * (len(name) + 0.7):
-        axes.text((begun + ended) / 2, row, name, ha="center", va="center", color="white", fontsize=8)
+def _name(axes: "Axes", row: int, name: str, started: float, ended: float, whole: float) -> None:
+    if (ended - started) / whole * (WIDTH - 1.2) > DIGIT * (len(name) + 0.7):
+        axes.text((started + ended) / 2, row, name, ha="center", va="center", color="white", fontsize=8)
 
 
-def _slices(axes: "Axes", one: Occupancy) -> None:
+def _slices(axes: "Axes", occupancy: Occupancy) -> None:
     """Stack, in each worker's row, the parts of each slice of time in which it was in each state."""
-    edges = np.linspace(0.0, one.span, SLICES + 1)
+    edges = np.linspace(0.0, occupancy.span, SLICES + 1)
     width = edges[1]
-    anyone = _elapsed(one.computing(), edges) / width
-    for row, worker in enumerate(one.workers):
-        own = _elapsed(one.computing(worker), edges) / width
-        heights = np.stack([own, 1 - anyone, np.maximum(0.0, anyone - own)])
+    anyone = _elapsed(occupancy.computing(), edges) / width
+    for row, worker in enumerate(occupancy.workers):
+        computing = _elapsed(occupancy.computing(worker), edges) / width
+        heights = np.stack([computing, 1 - anyone, np.maximum(0.0, anyone - computing)])
         bottoms = row + 0.42 - 0.84 * np.cumsum(heights, axis=0)  # rows run downwards
         for bottom, height, colour in zip(bottoms, heights, STATES.values(), strict=True):
             axes.stairs(bottom + 0.84 * height, edges, baseline=bottom, fill=True, color=colour)
-    _name_axes(axes, one, (0.0, one.span))
+    _name_axes(axes, occupancy, (0.0, occupancy.span))
 
 
 def _elapsed(intervals: Intervals, edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -193,12 +202,12 @@ def _gaps(intervals: Intervals, span: float) -> Intervals:
     return edges[edges[:, 1] > edges[:, 0]]
 
 
-def _name_axes(axes: "Axes", one: Occupancy, window: tuple[float, float]) -> None:
+def _name_axes(axes: "Axes", occupancy: Occupancy, window: tuple[float, float]) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    rows = range(0, len(one.workers), every(len(one.workers), FEW_ROWS))
-    axes.set_yticks(rows, [f"worker {one.workers[row]}" for row in rows])
-    axes.set(ylim=(len(one.workers) - 0.5, -0.5), xlim=window)
+    rows = range(0, len(occupancy.workers), tick_step(len(occupancy.workers), FEW_ROWS))
+    axes.set_yticks(rows, [f"worker {occupancy.workers[row]}" for row in rows])
+    axes.set(ylim=(len(occupancy.workers) - 0.5, -0.5), xlim=window)
     unit, name = (1.0, "s") if window[1] >= 1 else (1e3, "ms")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds * unit:g} {name}"))
     axes.tick_params(axis="y", left=False)

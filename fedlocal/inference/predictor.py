@@ -241,5 +241,5 @@ def load_model(
     ...     model.predict(x)
     """
     saved = load_saved(Path(place).expanduser(), which)
-    blueprint = ModelSpec.read(saved.manifest, saved.place, trust=trust)
+    blueprint = ModelSpec.read(saved.manifest, saved.manifest_path, trust=trust)
     return Predictor(blueprint, saved.arrays, workers=workers, batch_size=batch_size)

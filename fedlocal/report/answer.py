@@ -131,7 +131,7 @@ def _best(comparison: SettingsComparison, best: RunGroup) -> Fact:
     name = f"best {comparison.quality}" if many else comparison.quality
     seeds = f"n = {counted(estimate.trials, 'seed')}"
     label = listed([group.label for group in comparison.tied]) if many else ""
-    notes = (f"{plus_minus(estimate)} ({seeds})" if estimate.known else seeds, label)
+    notes = (f"{plus_minus(estimate)} ({seeds})" if estimate.has_ends else seeds, label)
     return Fact(name, fixed(estimate.estimate), tuple(filter(None, notes)))
 
 

@@ -15,12 +15,12 @@ def plus_minus(estimate: Interval, write: Callable[[float], str] = fixed) -> str
     >>> plus_minus(Interval(0.95, 0.94, 0.96, 3)), plus_minus(Interval(0.95, float("nan"), float("nan"), 1))
     ('± 0.0100', '')
     """
-    return f"± {write((estimate.high - estimate.low) / 2)}" if estimate.known else ""
+    return f"± {write((estimate.high - estimate.low) / 2)}" if estimate.has_ends else ""
 
 
 def between(estimate: Interval) -> str:
     """Write the ends of an interval of a ratio, nothing where they are not known."""
-    return f"{_ratio(estimate.low)}–{_ratio(estimate.high)}" if estimate.known else ""
+    return f"{_ratio(estimate.low)}–{_ratio(estimate.high)}" if estimate.has_ends else ""
 
 
 def signed(value: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fedlocal.display.table import about, plain_table
+from fedlocal.display.table import marked_ratio, plain_table
 from fedlocal.display.verdict import doubts
 from fedlocal.figures import comparison
 from fedlocal.results.arm import Arm
@@ -73,7 +73,7 @@ def _results(row: SweepRow, baselines: Sequence[str], *, accurate: bool) -> list
     if arm is None:
         return [row.status, *["-"] * (1 + len(baselines))]
     quality = arm.accuracy if accurate else arm.loss
-    speed_ups = {baseline.name: about(baseline.speed_up, baseline) for baseline in row.arms[1:]}
+    speed_ups = {baseline.name: marked_ratio(baseline.speed_up, baseline) for baseline in row.arms[1:]}
     return [fixed(quality), duration(arm.seconds), *(speed_ups.get(name, "-") for name in baselines)]
 
 

@@ -7,7 +7,7 @@ configuration.
 from fedlocal.results import phases
 from fedlocal.results.arm import Arm, arm_of, faster
 from fedlocal.results.atomic_files import ResultsError, read_json, replacing, write_json, write_yaml
-from fedlocal.results.background_writer import Background
+from fedlocal.results.background_writer import BackgroundWriter
 from fedlocal.results.best_model import BestModel
 from fedlocal.results.checkpoint_writer import CheckpointWriter
 from fedlocal.results.checkpoints import (
@@ -40,7 +40,7 @@ __all__ = [
     "MOST_LISTED",
     "TIMED",
     "Arm",
-    "Background",
+    "BackgroundWriter",
     "BestModel",
     "Checkpoint",
     "CheckpointWriter",

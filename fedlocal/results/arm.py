@@ -70,22 +70,22 @@ class Arm:
 
     @property
     def credible_speed_up(self) -> float | None:
-        """The speed-up, if others did not have the cores for so much of the time that it says nothing."""
+        """The speed-up; None if the machine was so busy with other work that it says nothing."""
         return None if self.is_busy else self.speed_up
 
     @property
     def is_busy(self) -> bool:
-        """Whether others had the cores for so much of the time that no ratio is shown."""
+        """Whether the machine was so busy with other work that no ratio is shown."""
         return self.contention is not None and self.contention >= WITHHELD
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether they had them for so much of it that a ratio is marked."""
+        """Whether the machine was so busy with other work that a ratio is marked."""
         return self.contention is not None and MARKED <= self.contention < WITHHELD
 
 
 def arm_of(name: str, history: History) -> Arm:
-    """Return the line of a history: what was evaluated last, and how workers were used."""
+    """Return the arm of a history: its last evaluation, and how its workers were used."""
     used = usage(history.rounds)
     return Arm(
         name=name,
@@ -100,11 +100,11 @@ def arm_of(name: str, history: History) -> Arm:
 
 
 class Timed(Protocol):
-    """What took its time."""
+    """Training whose time and rows are counted."""
 
     @property
     def seconds(self) -> float:
-        """Of training."""
+        """Seconds of training."""
         ...
 
     @property
@@ -114,7 +114,7 @@ class Timed(Protocol):
 
 
 def faster(main: Timed, other: Timed) -> float | None:
-    """Return how many times faster one work was done than another: row for row, if both say how many.
+    """Return how many times as fast one training was as another: row for row, if both say how many rows.
 
     Examples
     --------

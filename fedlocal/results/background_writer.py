@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 REST = 10  # times as long as a write took, nothing is written: short rounds have the cores to themselves
 
 
-class Background:
-    """Writes what it is told to, one thing after another, the last told last.
+class BackgroundWriter:
+    """Runs queued writes in a thread, in the order in which they were queued.
 
-    Of several things of one kind that wait, only the newest is written. All that waits is written when it is
-    closed. A disk that is full does not stop a run: the first failure of each kind is logged as a warning.
+    Of several writes of one kind that wait, only the newest is done. Closing it does all that wait. A full
+    disk does not stop a run: the first failure of each kind is logged as a warning.
 
     Parameters
     ----------
     idle : bool
-        Whether to write nothing before it is closed.
+        Whether to write nothing before closing.
     """
 
     def __init__(self, *, idle: bool = False) -> None:
@@ -34,17 +34,17 @@ class Background:
         self._thread = threading.Thread(target=self._write_all, name="results", daemon=True)
         self._thread.start()
 
-    def soon(self, kind: str, number: int, write: Callable[[], None]) -> None:
-        """Have something written, after all else that waits. Returns at once.
+    def write_soon(self, kind: str, number: int, write: Callable[[], None]) -> None:
+        """Queue a write behind all that wait, and return at once.
 
         Parameters
         ----------
         kind : str
-            What it is.
+            What is written, such as ``checkpoint``.
         number : int
-            Of which round.
+            The round that it is of.
         write : callable
-            Writes it; what it needs must not change any more.
+            Writes it; the data it needs must not change any more.
         """
         with self._changed:
             self._pending.pop(kind, None)

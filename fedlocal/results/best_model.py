@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fedlocal.results.atomic_files import ResultsError
-from fedlocal.results.background_writer import Background
+from fedlocal.results.background_writer import BackgroundWriter
 from fedlocal.results.model_files import MANIFESTS, Arrays, files_of, read_manifest, save_models
 from fedlocal.results.rounds import Round
 
@@ -18,42 +18,43 @@ logger = logging.getLogger(__name__)
 class BestModel:
     """Keeps the model of the first round that had the highest accuracy; where there is none, the lowest loss.
 
-    Of several records in a row only the last may be written; what is told of first waits for nothing.
+    Of several records in a row only the last may be written.
 
     Parameters
     ----------
-    background : Background
-        What writes.
+    background : BackgroundWriter
+        The run's writer.
     folder : Path
-        Of the run. What is there from an earlier part of it stands until it is surpassed.
+        The run's folder. A best model of an earlier part of the run stays until a better one comes.
     about : mapping of str to Any
-        What must be known to use the model, in JSON's words.
+        What a reader needs to use the model, as JSON values.
     """
 
-    def __init__(self, background: Background, folder: Path, about: Mapping[str, Any]) -> None:
+    def __init__(self, background: BackgroundWriter, folder: Path, about: Mapping[str, Any]) -> None:
         self._background, self._folder, self._about = background, folder, about
         self._record = _record(folder)
 
-    def note(self, one: Round, arrays: Callable[[], Arrays]) -> None:
+    def note(self, round_: Round, arrays: Callable[[], Arrays]) -> None:
         """Take note of a round that is done; round 0, before any training, does not count.
 
         Parameters
         ----------
-        one : Round
+        round_ : Round
             With the metrics of the global model, if it was evaluated.
         arrays : callable
-            Returns the model's arrays, which must not change any more, and none where there is no one model;
-            called only for a record.
+            Returns the model's arrays, which must not change any more; empty where each actor has a model of
+            its own. Called only for a record.
         """
-        score = score_of(one.metrics)
-        if one.number and score > self._record and (model := arrays()):
+        score = score_of(round_.metrics)
+        if round_.number and score > self._record and (model := arrays()):
             self._record = score
             save = partial(save_models, self._folder, "best", {"model": model}, self._about)
-            self._background.soon("best model", one.number, partial(save, one.number, dict(one.metrics)))
+            write = partial(save, round_.number, dict(round_.metrics))
+            self._background.write_soon("best model", round_.number, write)
 
 
 def score_of(metrics: Mapping[str, float]) -> float:
-    """Return how good a model is: its accuracy, or else its negated loss; no number is the worst of all."""
+    """Return how good a model is: its accuracy, or else its negated loss; NaN is the worst of all."""
     score = metrics.get("accuracy", -metrics.get("loss", math.inf))
     return -math.inf if math.isnan(score) else score
 

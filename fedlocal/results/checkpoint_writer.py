@@ -7,26 +7,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from fedlocal.results.background_writer import Background
+from fedlocal.results.background_writer import BackgroundWriter
 from fedlocal.results.checkpoints import Checkpoint, drop_checkpoints, write_checkpoint
 
 
 class CheckpointWriter:
-    """Has checkpoints written of the rounds that it is told of.
+    """Queues the checkpoints of a run's rounds to be written.
 
-    A round that ends while something else is being written, or soon after, waits; of several that wait only
-    the newest is written. Whatever the interval, the last round it was told of is written when it is closed,
-    unless the disk is full: then the files that are there stay.
+    A checkpoint that comes during another write, or soon after one, waits; of several that wait only the
+    newest is written. Whatever the interval, closing writes that of the last round, unless the disk is full:
+    then the files that are there stay.
 
     Parameters
     ----------
-    background : Background
-        What writes.
+    background : BackgroundWriter
+        The run's writer.
     run : Path
         The run's folder. Of its checkpoints, later ones than `start` and half-written ones are removed. Its
         histories are forced to disk before each checkpoint: none may tell of rounds that they do not.
     about : mapping of str to Any
-        What the run is, in JSON's words.
+        What the run is, as JSON values.
     every : int
         Rounds from one checkpoint to the next, at least 1.
     start : int
@@ -34,7 +34,12 @@ class CheckpointWriter:
     """
 
     def __init__(
-        self, background: Background, run: Path, about: Mapping[str, Any], every: int = 1, start: int = 0
+        self,
+        background: BackgroundWriter,
+        run: Path,
+        about: Mapping[str, Any],
+        every: int = 1,
+        start: int = 0,
     ) -> None:
         self._background, self._run, self._about, self._every = background, run, about, every
         self._last: Checkpoint | None = None
@@ -47,13 +52,13 @@ class CheckpointWriter:
             self._write_soon(checkpoint)
 
     def close(self) -> None:
-        """Have the last round's checkpoint written, if that is not done."""
+        """Queue the last round's checkpoint, if it is not queued yet."""
         if self._last and self._last.round % self._every:
             self._write_soon(self._last)
         self._last = None
 
     def _write_soon(self, checkpoint: Checkpoint) -> None:
-        self._background.soon("checkpoint", checkpoint.round, partial(self._write, checkpoint))
+        self._background.write_soon("checkpoint", checkpoint.round, partial(self._write, checkpoint))
 
     def _write(self, checkpoint: Checkpoint) -> None:
         for name in ("metrics.csv", ".metrics.csv.copy", "timeline.csv", ".timeline.csv.copy"):

@@ -175,8 +175,8 @@ def _newest_first(folder: Path) -> Iterator[tuple[int, Path]]:
         return
     except OSError as error:
         raise ResultsError(f"cannot read {folder}: {error.strerror or error}") from error
-    found = ((match, path) for path in paths if (match := _NAME.fullmatch(path.name)))
-    yield from sorted(((int(match[1]), path) for match, path in found), reverse=True)
+    matches = ((match, path) for path in paths if (match := _NAME.fullmatch(path.name)))
+    yield from sorted(((int(match[1]), path) for match, path in matches), reverse=True)
 
 
 def _portable(name: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -207,10 +207,10 @@ def _read(stream: BufferedReader, size: int, about: Mapping[str, Any], renamed: 
     return Checkpoint(int(manifest["round"]), _read_arrays(stream, manifest["arrays"], size - stream.tell()))
 
 
-def _check_about(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def _check_about(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     for key, value in json.loads(json.dumps(wanted)).items():
-        if found.get(key, value) != value:  # an earlier fedlocal did not say all of it
-            raise ResultsError(f"it is of another run: its {key} is {found.get(key)!r}, not {value!r}")
+        if stored.get(key, value) != value:  # an earlier fedlocal did not say all of it
+            raise ResultsError(f"it is of another run: its {key} is {stored.get(key)!r}, not {value!r}")
 
 
 def _read_arrays(stream: BufferedReader, described: Any, size: int) -> dict[str, NDArray[Any]]:

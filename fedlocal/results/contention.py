@@ -15,17 +15,17 @@ from fedlocal.results.rounds import Round
 
 PROC = Path("/proc")
 SLACK = 0.05  # seconds by which the clocks of a lap may be wrong: they go in steps of a hundredth
-FRESH = 1.0  # seconds for which it is taken for known which processes descend from this one
+FRESH = 1.0  # seconds for which the list of this process's descendants is kept
 
 
 class Reading(NamedTuple):
-    """Seconds since some moment, all of them on the cores that this process may use.
+    """Clocks in seconds, counted on the cores that this process may use.
 
     Parameters
     ----------
     wall : float
         On the clock.
-    own : float
+    process : float
         Of work by this process and those that descend from it.
     busy, idle, stolen : float or None
         Of work by any process, of none, and of what the host of a virtual machine took; None if not known.
@@ -34,7 +34,7 @@ class Reading(NamedTuple):
     """
 
     wall: float
-    own: float
+    process: float
     busy: float | None = None
     idle: float = 0.0
     stolen: float = 0.0
@@ -52,11 +52,11 @@ class Reading(NamedTuple):
         threads : int, optional
             How many threads computed without a pause, if that is known.
         """
-        wall, own = self.wall - before.wall, self.own - before.own
+        wall, process = self.wall - before.wall, self.process - before.process
         if self.busy is None or before.busy is None:
-            return wall - own if threads == 1 else None
-        others = self.busy - before.busy - own
-        hampering = (others - self.idle + before.idle) / self.cores
+            return wall - process if threads == 1 else None
+        other_processes = self.busy - before.busy - process
+        hampering = (other_processes - self.idle + before.idle) / self.cores
         stolen = (self.stolen - before.stolen) / self.cores
         return min(wall, max(0.0, hampering) + stolen if stolen else max(-SLACK, hampering))
 
@@ -91,9 +91,9 @@ class Meter:
 
 def contention_of(rounds: Iterable[Round]) -> float | None:
     """Return the part of the time of rounds in which others had the cores; None if it is not known."""
-    known = [one.seconds for one in rounds if one.number and "contended" in one.seconds]
-    elapsed = sum(seconds["elapsed"] for seconds in known)
-    return sum(seconds["contended"] for seconds in known) / elapsed if elapsed > 0 else None
+    measured = [round_.seconds for round_ in rounds if round_.number and "contended" in round_.seconds]
+    elapsed = sum(seconds["elapsed"] for seconds in measured)
+    return sum(seconds["contended"] for seconds in measured) / elapsed if elapsed > 0 else None
 
 
 class Machine:
@@ -109,13 +109,13 @@ class Machine:
             cores = sorted(os.sched_getaffinity(0))
             whole = [sum(column) / TICKS for column in zip(*_ticks(cores), strict=True)]
             user, nice, system, idle, waiting, hard, soft, stolen = whole
-            own = self._own()
+            process = self._process_seconds()
         except (OSError, AttributeError, ValueError, LookupError):  # no Linux, or a sandbox
             return Reading(time.perf_counter(), time.process_time())
         busy = user + nice + system + hard + soft
-        return Reading(time.perf_counter(), own, busy, idle + waiting, stolen, len(cores))
+        return Reading(time.perf_counter(), process, busy, idle + waiting, stolen, len(cores))
 
-    def _own(self) -> float:
+    def _process_seconds(self) -> float:
         """Return the seconds of work of this process and its descendants, those that ended included."""
         now = time.monotonic()
         if now - self._looked >= FRESH:
@@ -133,13 +133,13 @@ TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 def _ticks(cores: Iterable[int]) -> Iterator[list[int]]:
     """Yield of each core how long it was in which state, from user to stolen."""
     lines = (PROC / "stat").read_text().splitlines()
-    known = dict(line.split(maxsplit=1) for line in lines if line.startswith("cpu"))
+    counters = dict(line.split(maxsplit=1) for line in lines if line.startswith("cpu"))
     for core in cores:
-        yield [int(number) for number in known[f"cpu{core}"].split()[:8]]
+        yield [int(number) for number in counters[f"cpu{core}"].split()[:8]]
 
 
 def _stat(process: int) -> list[str]:
-    """Return what is known of a process after its name."""
+    """Return the fields of a process's ``stat`` file after its name."""
     return (PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
 
 
@@ -149,7 +149,7 @@ def _descendants() -> list[int]:
         if entry.name.isdecimal():
             with suppress(OSError):
                 children.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
-    found = list(children.get(os.getpid(), ()))
-    for process in found:  # it grows
-        found += children.get(process, ())
-    return found
+    descendants = list(children.get(os.getpid(), ()))
+    for process in descendants:  # it grows
+        descendants += children.get(process, ())
+    return descendants

@@ -54,12 +54,12 @@ def sound_text(path: Path) -> tuple[str, str | None]:
     whole = content.rpartition(b"\n")[0].split(b"\n")
     if copied is None:
         return _decoded(path, content), None
-    known = copied.encode().rpartition(b"\n")[0].split(b"\n")
-    both = min(len(whole), len(known))
-    at = next((at for at in range(both) if whole[at] != known[at]), None)
+    copied_lines = copied.encode().rpartition(b"\n")[0].split(b"\n")
+    both = min(len(whole), len(copied_lines))
+    at = next((at for at in range(both) if whole[at] != copied_lines[at]), None)
     if at is not None:
         return copied, f"line {at + 1} has changed since it was written"
-    return (copied if len(known) > len(whole) else _decoded(path, content)), None
+    return (copied if len(copied_lines) > len(whole) else _decoded(path, content)), None
 
 
 def _copied(path: Path) -> str | None:

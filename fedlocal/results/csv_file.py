@@ -44,7 +44,7 @@ class GrowingCsv:
         self._streams: list[io.TextIOWrapper] = []
         try:
             write_csv(path, header, records)
-            self._streams = [each.open("a", newline="", encoding="utf-8") for each in (copy_of(path), path)]
+            self._streams = [file.open("a", newline="", encoding="utf-8") for file in (copy_of(path), path)]
         except (OSError, ResultsError) as error:
             raise ResultsError(f"{error}; choose a folder that can be written") from error
 
@@ -117,10 +117,10 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
         logger.warning("%s is read from its second copy: %s", path, damage)
     whole, _, torn = text.rpartition("\n")
     try:
-        found, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
+        columns, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
     except csv.Error as error:  # a field that has no end
         raise ResultsError(f"{path} is damaged: {error}") from error
-    if found != list(header):
+    if columns != list(header):
         msg = f"{path} is not a {path.name}: its first line should be {','.join(header)}"
         raise ResultsError(msg)
     return _without_torn_round(records, torn) if torn and records else records
@@ -129,8 +129,9 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
 def _without_torn_round(records: list[list[str]], torn: str) -> list[list[str]]:
     last = records[-1][:1]
     number, comma, _ = torn.partition(",")
-    begun = [number] == last if comma else "".join(last).startswith(number)  # 1 may be all that is left of 12
-    return [record for record in records if record[:1] != last] if begun else records
+    # Without its comma the number may be torn, too: 1 may be all that is left of 12.
+    is_torn = [number] == last if comma else "".join(last).startswith(number)
+    return [record for record in records if record[:1] != last] if is_torn else records
 
 
 def _lines(records: Iterable[Record]) -> str:

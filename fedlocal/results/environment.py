@@ -63,4 +63,7 @@ def _libraries() -> list[dict[str, Any]]:
     from threadpoolctl import threadpool_info
 
     # The file path would say where this user keeps their Python, and nothing about the result.
-    return [{name: value for name, value in each.items() if name != "filepath"} for each in threadpool_info()]
+    return [
+        {name: value for name, value in library.items() if name != "filepath"}
+        for library in threadpool_info()
+    ]

@@ -19,12 +19,12 @@ class FolderInUseError(ResultsError):
 
 
 class FolderUsedError(ResultsError):
-    """The folder holds another run's results, which nobody said may go."""
+    """The folder holds another run's results, and nobody asked to overwrite them."""
 
 
 @contextmanager
 def locked_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder, so that no other run writes to it, until the block ends or the process does.
+    """Lock a folder against other runs until the block ends or the process does.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ FROM_THE_START = (
     "*.damaged",
     "tensorboard/**/events.out.tfevents.*",
 )
-"""Files that a run which goes on keeps, and of which another one may have none to put in their place."""
+"""Files that a resumed run keeps, and that a new run removes since it may not write all of them itself."""
 
 
 def check_unused(folder: Path) -> None:
-    """Refuse a folder in which a run has begun.
+    """Refuse a folder that holds a run.
 
     Raises
     ------
     FolderUsedError
-        With the ways on.
+        The message says what can be done instead.
     """
     if any((folder / name).exists() for name in ("config.yaml", "metrics.csv", "model.json")):
         raise FolderUsedError(
@@ -87,7 +87,7 @@ def check_unused(folder: Path) -> None:
 
 
 def clear_folder(folder: Path, *, resuming: bool) -> None:
-    """Remove what an earlier run in the same folder ended with; a new run also what one could go on from."""
+    """Remove the final files of an earlier run in a folder; unless resuming, also those to resume from."""
     stale = ["summary.json", "model.json", "model.npz", "actor-*.npz", ".*.tmp", "*/.*.tmp"]
     for pattern in stale if resuming else [*stale, *FROM_THE_START]:
         for path in folder.glob(pattern):

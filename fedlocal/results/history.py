@@ -116,16 +116,18 @@ class History:
     @property
     def metric_names(self) -> set[str]:
         """The names of the global metrics that any round has."""
-        return {name for one in self.rounds for name in one.metrics}
+        return {name for round_ in self.rounds for name in round_.metrics}
 
     @property
     def error_count(self) -> int:
         """How many messages ended in an error."""
-        return sum(len(one.errors) for one in self.rounds)
+        return sum(len(round_.errors) for round_ in self.rounds)
 
     def series(self, metric: str) -> tuple[list[int], list[float]]:
         """Return the numbers of the rounds that have a global metric, and its values."""
-        pairs = [(one.number, one.metrics[metric]) for one in self.rounds if metric in one.metrics]
+        pairs = [
+            (round_.number, round_.metrics[metric]) for round_ in self.rounds if metric in round_.metrics
+        ]
         return [number for number, _ in pairs], [value for _, value in pairs]
 
     def final(self, metric: str) -> float | None:
@@ -150,12 +152,12 @@ class History:
 
     def total(self, span: str) -> float:
         """Return the seconds of one span, summed over the rounds."""
-        return sum(one.seconds.get(span, 0.0) for one in self.rounds)
+        return sum(round_.seconds.get(span, 0.0) for round_ in self.rounds)
 
     @property
     def seconds(self) -> float:
         """The training time: dispatch, training, collection and aggregation of all rounds, in seconds."""
-        return sum(one.timed for one in self.rounds)
+        return sum(round_.timed for round_ in self.rounds)
 
     @property
     def idle_share(self) -> float | None:
@@ -179,7 +181,7 @@ class History:
             if not (self._folder / "metrics.csv").exists():
                 write_csv(self._folder / "metrics.csv", HEADER, metric_records(self._rows()))
                 TimelineFile(self._folder / "timeline.csv", self.rounds).close()
-            rounds = [round_to_json(one) for one in self.rounds]
+            rounds = [round_to_json(round_) for round_ in self.rounds]
             write_json(self._folder / "history.json", {"rounds": rounds}, indent=None, seal=True)
 
     def close(self) -> None:
@@ -235,7 +237,7 @@ class History:
                 f"{error}: no sound copy of its rounds is left; move metrics.csv.damaged and "
                 ".metrics.csv.copy elsewhere to go on without them"
             ) from error
-        return cls(folder, [one for one in rounds if one.number <= last])
+        return cls(folder, [round_ for round_ in rounds if round_.number <= last])
 
     @classmethod
     def load(cls, folder: Path, *, actors: bool = True) -> Self:
@@ -312,7 +314,7 @@ class History:
         return curves
 
     def _rows(self) -> Iterator[MetricRow]:
-        return (row for one in self.rounds for row in one.rows())
+        return (row for round_ in self.rounds for row in round_.rows())
 
 
 def _damage(path: Path) -> str | None:
@@ -344,7 +346,7 @@ def _changed(path: Path) -> str | None:
 def _read_json(path: Path, *, actors: bool) -> list[Round]:
     try:
         stored = read_json(path)
-        return [round_from_json(one, actors=actors) for one in stored["rounds"]]
+        return [round_from_json(round_, actors=actors) for round_ in stored["rounds"]]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         msg = f"{path} is damaged ({error}); delete it to read the history from metrics.csv"
         raise ResultsError(msg) from error

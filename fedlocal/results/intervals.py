@@ -32,8 +32,8 @@ class Interval:
     trials: int
 
     @property
-    def known(self) -> bool:
-        """Whether the ends are known."""
+    def has_ends(self) -> bool:
+        """Whether `low` and `high` are numbers: they take two trials."""
         return self.trials > 1
 
 
@@ -71,12 +71,12 @@ def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) 
     """
     if len(of) != len(over) or min([*of, *over], default=1.0) <= 0:
         raise ValueError(f"expected as many positive values of both, got {list(of)} over {list(over)}")
-    logs = mean([math.log(one / other) for one, other in zip(of, over, strict=True)], confidence)
+    logs = mean([math.log(value / base) for value, base in zip(of, over, strict=True)], confidence)
     return Interval(math.exp(logs.estimate), math.exp(logs.low), math.exp(logs.high), logs.trials)
 
 
 def leads(values: Sequence[Mapping[str, float]], significance: float = 0.05) -> list[bool | None]:
-    """Say over which of the others the first one's lead is more than chance.
+    """Say over which of the other settings the first one's lead is more than chance.
 
     The first was chosen for being best, so it takes part in the largest of all differences: all pairs are
     compared, by Student's t on the differences over common trials, and corrected after Holm. Where nothing
@@ -92,21 +92,21 @@ def leads(values: Sequence[Mapping[str, float]], significance: float = 0.05) -> 
     Returns
     -------
     list of bool or None
-        For each of the others; None where it has fewer than two trials in common with the first.
+        For each of the other settings; None where it has fewer than two trials in common with the first.
     """
     pairs = list(combinations(range(len(values)), 2))
-    chances = [(_chance(_differences(values[one], values[other])), (one, other)) for one, other in pairs]
-    known = sorted((chance, pair) for chance, pair in chances if chance is not None)
+    chances = [(_chance(_differences(values[a], values[b])), (a, b)) for a, b in pairs]
+    ranked = sorted((chance, pair) for chance, pair in chances if chance is not None)
     sure: dict[tuple[int, int], bool] = {}
     still = True
-    for rank, (chance, pair) in enumerate(known):
-        still = still and chance <= significance / (len(known) - rank)
+    for rank, (chance, pair) in enumerate(ranked):
+        still = still and chance <= significance / (len(ranked) - rank)
         sure[pair] = still
     return [sure.get((0, other)) for other in range(1, len(values))]
 
 
-def _differences(values: Mapping[str, float], others: Mapping[str, float]) -> list[float]:
-    return [value - others[trial] for trial, value in values.items() if trial in others]
+def _differences(values: Mapping[str, float], base: Mapping[str, float]) -> list[float]:
+    return [value - base[trial] for trial, value in values.items() if trial in base]
 
 
 def _chance(differences: Sequence[float]) -> float | None:

@@ -34,10 +34,10 @@ def read_metrics(path: Path) -> list[MetricRow]:
 
 def _row(path: Path, fields: Sequence[str]) -> MetricRow:
     try:
-        one, phase, actor, metric, value = fields
+        round_number, phase, actor, metric, value = fields
         bare = metric.removeprefix("'")  # as `harmless` put it there
         name = bare if harmless(bare) == metric else metric
-        return MetricRow(int(one), phase, int(actor) if actor else None, name, float(value))
+        return MetricRow(int(round_number), phase, int(actor) if actor else None, name, float(value))
     except ValueError as error:
         msg = f"{path}: {','.join(fields)!r} is not a row of {','.join(HEADER)}"
         raise ResultsError(msg) from error

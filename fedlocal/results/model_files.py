@@ -36,19 +36,19 @@ class SavedModel:
     Parameters
     ----------
     path : Path
-        Of the arrays' file.
+        The arrays' file.
     arrays : mapping of str to NDArray
         The model's parameters.
     manifest : mapping of str to Any
         What else the manifest says.
-    place : Path
-        Of the manifest.
+    manifest_path : Path
+        The manifest's file.
     """
 
     path: Path
     arrays: Arrays
     manifest: Mapping[str, Any]
-    place: Path
+    manifest_path: Path
 
 
 def save_models(
@@ -66,18 +66,18 @@ def save_models(
     folder : Path
         Of the run; created where it is missing, because somebody deleted it.
     which : {"last", "best"}
-        What a run ended with, or its best so far; the files of the best before are removed.
+        The run's final models, or its best so far, which replaces the one before.
     models : mapping of str to mapping of str to NDArray
         The arrays of each, by the model's name.
     about : mapping of str to Any
-        What must be known to use them, in JSON's words.
+        What a reader needs to use them, as JSON values.
     number, metrics : int, mapping of str to float
         The round that left them, and how good they were.
 
     Raises
     ------
     ResultsError
-        If they cannot be written; the manifest before and its files are still there.
+        If they cannot be written; the manifest and files of before are still there.
     """
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,22 +101,22 @@ def save_models(
                 path.unlink()
 
 
-def load_saved(place: Path, which: Which = "last") -> SavedModel:
+def load_saved(source: Path, which: Which = "last") -> SavedModel:
     """Read a model that `save_models` wrote, and verify it.
 
     Parameters
     ----------
-    place : Path
+    source : Path
         A run's folder, a manifest, or one of the files of arrays.
     which : {"last", "best"}
-        Of a folder: which of its models.
+        Which of a folder's models.
 
     Raises
     ------
     ResultsError
         If something is missing, damaged, or does not fit the rest; the message names it.
     """
-    manifest, file = _find(place, which)
+    manifest, file = _find(source, which)
     content = read_manifest(manifest)
     name = _chosen(manifest, content, file)
     try:
@@ -151,24 +151,24 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return content
 
 
-def _find(place: Path, which: Which) -> tuple[Path, str | None]:
+def _find(source: Path, which: Which) -> tuple[Path, str | None]:
     """Return the manifest, and which of its files is meant."""
-    if place.is_dir():
-        manifest = place / MANIFESTS[which]
+    if source.is_dir():
+        manifest = source / MANIFESTS[which]
         if not manifest.is_file():
-            raise ResultsError(_why_none(place, which))
+            raise ResultsError(_why_none(source, which))
         return manifest, None
-    if not place.is_file():
-        raise ResultsError(f"{place} does not exist: give a run's folder, or a model's file in it")
-    if place.suffix == ".json":
-        return place, None
+    if not source.is_file():
+        raise ResultsError(f"{source} does not exist: give a run's folder, or a model's file in it")
+    if source.suffix == ".json":
+        return source, None
     for name in MANIFESTS.values():
-        manifest = place.with_name(name)
-        if manifest.is_file() and place.name in files_of(read_manifest(manifest)).values():
-            return manifest, place.name
+        manifest = source.with_name(name)
+        if manifest.is_file() and source.name in files_of(read_manifest(manifest)).values():
+            return manifest, source.name
     names = " or ".join(MANIFESTS.values())
     raise ResultsError(
-        f"{place} has no manifest: no {names} beside it names it, so nobody knows what its numbers mean"
+        f"{source} has no manifest: no {names} beside it names it, so nobody knows what its numbers mean"
     )
 
 
@@ -190,7 +190,7 @@ def _why_none(folder: Path, which: Which) -> str:
 def _chosen(manifest: Path, content: Mapping[str, Any], file: str | None) -> str:
     files = files_of(content)
     if file is not None:
-        return next(name for name, each in files.items() if each == file)
+        return next(name for name, listed in files.items() if listed == file)
     if not files:
         raise ResultsError(_damaged(manifest, "it names no model"))
     if len(files) != 1:
@@ -210,9 +210,9 @@ def files_of(content: Mapping[str, Any]) -> dict[str, str]:
 def _verified(path: Path, manifest: Path, file_hash: str, hash_: str, described: Any) -> Arrays:
     if not path.is_file():
         raise ResultsError(f"{path} is missing: {manifest} names it")
-    if (found := _file_hash(path)) != file_hash:
+    if (digest := _file_hash(path)) != file_hash:
         raise ResultsError(
-            f"{path} is damaged or of another run: its SHA-256 is {found[:16]}…, "
+            f"{path} is damaged or of another run: its SHA-256 is {digest[:16]}…, "
             f"{manifest.name} says {str(file_hash)[:16]}…"
         )
     arrays = load_arrays(path)

@@ -91,20 +91,20 @@ class Occupancy:
     times: NDArray[np.float64]
 
     @classmethod
-    def of(cls, one: Round) -> Self | None:
+    def of(cls, round_: Round) -> Self | None:
         """Read a round; None where nobody's work in it is known, or it took no time."""
-        stretches = one.stretches
+        stretches = round_.stretches
         if not stretches:
             return None
         actor, worker, started, seconds = np.array(stretches, dtype=np.float64).T
         order = np.lexsort((actor, worker, started))
         times = np.stack([started, started + seconds], axis=1)[order]
-        actor, worker = (each[order].astype(np.int64) for each in (actor, worker))
-        span = max(one.timed, float(times[:, 1].max()))
+        actor, worker = (column[order].astype(np.int64) for column in (actor, worker))
+        span = max(round_.timed, float(times[:, 1].max()))
         if not 0 < span < np.inf:
             return None
-        workers = _workers(one, set(np.unique(worker).tolist()))
-        return cls(one.number, span, workers, actor, worker, times)
+        workers = _workers(round_, set(np.unique(worker).tolist()))
+        return cls(round_.number, span, workers, actor, worker, times)
 
     def computing(self, worker: int | None = None) -> Intervals:
         """Return when a worker was computing; for None, when any was."""
@@ -116,7 +116,7 @@ class Occupancy:
         nobody = max(0.0, self.span - anyone)  # sums are exact but for their last bits
         busy = dict.fromkeys(self.workers, 0.0)
         busy |= {worker: _length(self.computing(worker)) for worker in self._at_work}
-        return [States(own, nobody, max(0.0, anyone - own)) for own in busy.values()]
+        return [States(seconds, nobody, max(0.0, anyone - seconds)) for seconds in busy.values()]
 
     @property
     def _at_work(self) -> list[int]:
@@ -133,11 +133,11 @@ class Occupancy:
         phases = self.computing()
         work, end = np.zeros(len(phases)), np.full(len(phases), -np.inf)
         for worker in self._at_work:
-            own = self.computing(worker)
-            phase = np.searchsorted(phases[:, 0], own[:, 0], side="right") - 1
-            busy = np.bincount(phase, own[:, 1] - own[:, 0], minlength=len(phases))
+            stretches = self.computing(worker)
+            phase = np.searchsorted(phases[:, 0], stretches[:, 0], side="right") - 1
+            busy = np.bincount(phase, stretches[:, 1] - stretches[:, 0], minlength=len(phases))
             ended = np.full(len(phases), -np.inf)
-            ended[phase] = own[:, 1]  # ascending: the last one stays
+            ended[phase] = stretches[:, 1]  # ascending: the last one stays
             work, end = np.where(ended > end, busy, work), np.maximum(ended, end)
         last, length = int(self.times[:, 1].argmax()), _length(phases)
         waited, gaps = max(0.0, self.span - length), max(0.0, length - float(work.sum()))
@@ -178,13 +178,15 @@ class Usage(NamedTuple):
 
 def usage(rounds: Iterable[Round]) -> Usage | None:
     """Add up the rounds in which somebody's work is known; None where there is none."""
-    known = [each.usage for one in rounds if (each := Occupancy.of(one))]
-    return Usage(*map(sum, zip(*known, strict=True))) if known else None
+    usages = [occupancy.usage for round_ in rounds if (occupancy := Occupancy.of(round_))]
+    return Usage(*map(sum, zip(*usages, strict=True))) if usages else None
 
 
-def _workers(one: Round, seen: set[int]) -> tuple[int, ...]:
+def _workers(round_: Round, seen: set[int]) -> tuple[int, ...]:
     """Complete the workers that were seen to those that ``busy`` and ``idle`` are the worker-seconds of."""
-    missing = round(min(one.workers, MOST_WORKERS)) - len(seen) if one.workers > 0 else 0  # not if it is NaN
+    missing = (
+        round(min(round_.workers, MOST_WORKERS)) - len(seen) if round_.workers > 0 else 0
+    )  # not if it is NaN
     return tuple(sorted([*seen, *islice((n for n in count() if n not in seen), max(0, missing))]))
 
 

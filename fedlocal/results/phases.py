@@ -92,5 +92,5 @@ def phase_of(metric: str) -> str:
     """
     if metric == AVAILABLE:
         return "train"
-    found = OF_CLIENTS.match(metric)
-    return COLUMN[found[1]] if found else "evaluate"
+    match = OF_CLIENTS.match(metric)
+    return COLUMN[match[1]] if match else "evaluate"

@@ -201,9 +201,9 @@ class _Parts:
             self.actors.setdefault(row.actor, {})[row.metric] = row.value
 
 
-def round_to_json(one: Round) -> dict[str, Any]:
+def round_to_json(round_: Round) -> dict[str, Any]:
     """Return a round as plain mappings for ``history.json``, all but its `work`."""
-    return {name: value for name, value in vars(one).items() if name != "work"}
+    return {name: value for name, value in vars(round_).items() if name != "work"}
 
 
 def round_from_json(value: Mapping[str, Any], *, actors: bool = True) -> Round:

@@ -69,15 +69,15 @@ class SweepRow:
 
     @property
     def reason(self) -> str:
-        """In one line, what became of it and, if it did not complete, why."""
+        """The status in one line, with the error if the run did not complete."""
         lines = (self.error or "").strip().splitlines()
         return f"{self.status}: {lines[0]}" if lines else self.status
 
     @property
     def speed_ups(self) -> dict[str, float]:
         """How many times faster the main arm trained than each of the others, where that can be believed."""
-        found = {arm.name: arm.credible_speed_up for arm in self.arms[1:]}
-        return {name: value for name, value in found.items() if value is not None}
+        speed_ups = {arm.name: arm.credible_speed_up for arm in self.arms[1:]}
+        return {name: value for name, value in speed_ups.items() if value is not None}
 
 
 def collect(folder: Path) -> list[SweepRow]:
@@ -112,7 +112,7 @@ def runs_below(folder: Path, levels: int = DEEPEST, *, sweep: bool = False) -> I
     levels : int
         How deep to look.
     sweep : bool
-        Whether it is known to be a sweep's: then each number is a run, also if it is empty yet.
+        Whether the folder is a sweep's: then each folder with a number is a run, also if it is still empty.
 
     Raises
     ------
@@ -120,11 +120,11 @@ def runs_below(folder: Path, levels: int = DEEPEST, *, sweep: bool = False) -> I
         If the folder itself cannot be read.
     """
     with os.scandir(folder) as entries:
-        names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     children = [folder / name for name in sorted(names, key=_job_number) if not name.startswith(".")]
     siblings = sweep or (folder / "multirun.yaml").is_file() or any(map(is_run, children))
     for child in children:
-        if is_run(child) or (siblings and child.name.isdecimal()):  # begun, and killed before it wrote
+        if is_run(child) or (siblings and child.name.isdecimal()):  # started, and killed before it wrote
             yield child
         elif levels > 1:
             try:
@@ -140,9 +140,9 @@ def is_run(folder: Path) -> bool:
 
 def differing(rows: Iterable[SweepRow]) -> list[str]:
     """Return the keys whose values are not the same in all runs, in the order in which they were given."""
-    known = [row.overrides for row in rows if row.status != "unreadable"]
-    keys = dict.fromkeys(key for overrides in known for key in overrides)
-    return [key for key in keys if len({overrides.get(key) for overrides in known}) > 1]
+    settings = [row.overrides for row in rows if row.status != "unreadable"]
+    keys = dict.fromkeys(key for overrides in settings for key in overrides)
+    return [key for key in keys if len({overrides.get(key) for overrides in settings}) > 1]
 
 
 def read_run(run: Path, name: str | None = None) -> SweepRow:
@@ -216,7 +216,8 @@ def _row(name: str, summary: Mapping[str, Any]) -> SweepRow:
 def _arm(stored: Mapping[str, Any]) -> Arm:
     words, counts = ("name", "reused"), ("trained_rows", "ended", "processes", "cores")
     stored = {"coordination_share": stored.get("communication_share"), **stored}  # as it was called once
-    numbers = {each.name: _number(stored.get(each.name)) for each in fields(Arm) if each.name not in words}
+    names = [arm_field.name for arm_field in fields(Arm) if arm_field.name not in words]
+    numbers = {name: _number(stored.get(name)) for name in names}
     numbers |= {name: int(value) for name in counts if (value := numbers[name]) is not None}
     return Arm(name=str(stored["name"]), reused=stored.get("reused"), **numbers)  # type: ignore[arg-type]
 

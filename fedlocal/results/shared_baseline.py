@@ -1,4 +1,4 @@
-"""What several runs of a sweep need, and one of them computes: whichever gets hold of it first."""
+"""Baselines that the runs of a sweep share: the first run that claims them computes them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -8,7 +8,7 @@ from pathlib import Path
 from fedlocal.results.atomic_files import ResultsError, read_json, write_json
 from fedlocal.results.folder_lock import FolderInUseError, locked_folder
 
-PLACE = ".baselines"
+FOLDER = ".baselines"
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class SharedBaseline:
     sweep : Path
         The sweep's folder. Who computed what is noted in ``.baselines`` in it.
     key : str
-        What is the same for all runs that share, as a name of a folder.
+        Names the setting that the runs have in common; fit for a folder.
     run : Path
-        The folder of the run that asks, in that of the sweep.
+        This run's folder, in that of the sweep.
     """
 
     sweep: Path
@@ -31,70 +31,67 @@ class SharedBaseline:
 
     @contextmanager
     def claimed(self, *, wait: bool) -> Iterator[bool]:
-        """Hold the right to compute it until the block ends, or the process does.
+        """Hold the right to compute the baselines until the block ends, or the process does.
 
         Parameters
         ----------
         wait : bool
-            Whether to wait for a run that holds it, or to yield False.
+            Whether to wait for a run that holds the right; otherwise False is yielded.
 
         Raises
         ------
         ResultsError
             If the sweep's folder cannot be written.
         """
-        self._make_place()
+        self._make_folder()
         with ExitStack() as stack:
             held = True
             try:
-                stack.enter_context(locked_folder(self._place, wait=wait))
+                stack.enter_context(locked_folder(self._folder, wait=wait))
             except FolderInUseError:
                 held = False
             yield held
 
     def publish(self, hashes: Mapping[str, str], ended: Mapping[str, int]) -> None:
-        """Tell the others that this run's folder has it.
+        """Note for the other runs that this run's folder has the baselines.
 
         Parameters
         ----------
         hashes : mapping of str to str
-            Of each baseline's final weights, by its name.
+            The hash of each baseline's final weights, by its name.
         ended : mapping of str to int
-            The round in which a baseline was ended, which has no final weights.
+            The round in which a baseline without final weights was ended, by its name.
 
         Raises
         ------
         ResultsError
             If the sweep's folder cannot be written.
         """
-        self._make_place()
+        self._make_folder()
         noted = {"run": self.name_of(self.run), "hashes": dict(hashes), "ended": dict(ended)}
-        write_json(self._place / "computed.json", noted)
+        write_json(self._folder / "computed.json", noted)
 
     def computed(self) -> tuple[Path, dict[str, str], dict[str, int]] | None:
-        """Return the folder of the run that has it, and what it published; None if none has or it is gone."""
+        """Return the folder of the run with the baselines, and what it published; None if there is none."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged is as good as none
-            noted = read_json(self._place / "computed.json")
+            noted = read_json(self._folder / "computed.json")
             folder = self.sweep / noted["run"]
             if folder.is_dir():
-                hashes = {str(name): str(known) for name, known in noted["hashes"].items()}
-                return (
-                    folder,
-                    hashes,
-                    {str(name): int(known) for name, known in noted.get("ended", {}).items()},
-                )
+                hashes = {str(name): str(digest) for name, digest in noted["hashes"].items()}
+                ended = {str(name): int(number) for name, number in noted.get("ended", {}).items()}
+                return folder, hashes, ended
         return None
 
     def name_of(self, run: Path) -> str:
-        """Return what the sweep calls a run: the path of its folder in the sweep's."""
+        """Return a run's name in the sweep: the path of its folder in the sweep's."""
         return run.relative_to(self.sweep).as_posix()
 
-    def _make_place(self) -> None:
+    def _make_folder(self) -> None:
         try:
-            self._place.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ResultsError(f"cannot write {self._place}: {error.strerror or error}") from error
+            raise ResultsError(f"cannot write {self._folder}: {error.strerror or error}") from error
 
     @property
-    def _place(self) -> Path:
-        return self.sweep / PLACE / self.key
+    def _folder(self) -> Path:
+        return self.sweep / FOLDER / self.key

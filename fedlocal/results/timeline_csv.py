@@ -20,7 +20,7 @@ COLUMNS = ("round", *Work._fields)
 
 
 class TimelineFile:
-    """Append the stretches of rounds to a ``timeline.csv``, which is made when the first come.
+    """Append the stretches of rounds to a ``timeline.csv``, which is created with the first of them.
 
     As with `GrowingCsv`, the first failure is logged as a warning, then no more is written.
 
@@ -66,27 +66,29 @@ def with_work(rounds: Sequence[Round], path: Path) -> list[Round]:
             work = _read(path)
         except ResultsError as error:
             logger.warning("the rounds are read without their timeline: %s", error)
-    return [replace(one, work=work[one.number]) if one.number in work else one for one in rounds]
+    return [
+        replace(round_, work=work[round_.number]) if round_.number in work else round_ for round_ in rounds
+    ]
 
 
 def _records(rounds: Iterable[Round]) -> Iterator[Record]:
-    for one in rounds:
-        for actor, worker, started, seconds in one.work:
-            yield one.number, actor, worker, number(started), number(seconds)
+    for round_ in rounds:
+        for actor, worker, started, seconds in round_.work:
+            yield round_.number, actor, worker, number(started), number(seconds)
 
 
 def _read(path: Path) -> dict[int, list[Work]]:
     rounds: dict[int, list[Work]] = {}
     for fields in read_csv(path, COLUMNS):
-        one, work = _work(path, fields)
-        rounds.setdefault(one, []).append(work)
+        round_number, work = _work(path, fields)
+        rounds.setdefault(round_number, []).append(work)
     return rounds
 
 
 def _work(path: Path, fields: Sequence[str]) -> tuple[int, Work]:
     try:
-        one, actor, worker, started, seconds = fields
-        return int(one), Work(int(actor), int(worker), float(started), float(seconds))
+        round_number, actor, worker, started, seconds = fields
+        return int(round_number), Work(int(actor), int(worker), float(started), float(seconds))
     except ValueError as error:
         msg = f"{path}: {','.join(fields)!r} is not a row of {','.join(COLUMNS)}"
         raise ResultsError(msg) from error

@@ -1,4 +1,4 @@
-"""Named arrays as a file, and the fingerprint by which two runs are told to be the same."""
+"""Named arrays as a file, and the hash by which two runs are compared."""
 
 import hashlib
 import os

@@ -121,7 +121,7 @@ def _draw(history: History, folder: Path) -> None:
         if any(one.metrics for one in history.rounds):
             histories, path = {"simulation": history}, folder / "learning_curves.png"
             figures.learning_curves(histories, path, where="", metrics=reported(history)[:MOST_PANELS])
-        if rounds := figures.representative(history.rounds):
+        if rounds := figures.representative_rounds(history.rounds):
             figures.timeline(rounds, folder / "timeline.png")
     except Exception:
         logger.exception("the figures could not be drawn")

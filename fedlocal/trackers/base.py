@@ -1,4 +1,4 @@
-"""What a tracker is, and what it is told of a run: names and numbers, when it begins, goes on, and ends."""
+"""The interface of a tracker, and the reports of a run that it gets: when it begins, goes on, and ends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,27 +11,27 @@ Scalar = str | int | float | bool
 
 
 class TrackerError(ResultsError):
-    """A tracker cannot be used as it is asked for."""
+    """The tracker that was asked for cannot be used."""
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """What is known of a run before its first round.
+    """A run before its first round.
 
     Parameters
     ----------
     name : str
-        What people tell it from others by.
+        The run's name for people.
     main : str
-        The name of the arm that it is about.
+        The name of its main arm.
     folder : Path or None
-        Where its files lie.
+        The run's folder.
     sweep : str or None
-        The name of the sweep that it is part of.
+        The name of the run's sweep.
     parameters : Mapping[str, str | int | float | bool]
         Its configuration, by dotted keys.
     tags : Mapping[str, str]
-        What else is known of it.
+        Versions of libraries, the overrides, the folder.
     """
 
     name: str
@@ -66,7 +66,7 @@ class MetricPoint:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """What is known of a run after its last round.
+    """A run after its last round.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ class RunEnded:
     round : int
         The last one.
     metrics : Mapping[str, float]
-        What came out of it.
+        The main arm's results.
     tags : Mapping[str, str]
-        What else is known of it: why it failed, the hash of its weights.
+        Such as the error of a failed run, and the hash of the weights.
     figures, models : sequence of Path
-        The PNG files and the files of models that are there.
+        Paths of the PNG files and of the models' files.
     """
 
     status: Literal["completed", "failed", "interrupted"]
@@ -91,34 +91,34 @@ class RunEnded:
 
 
 class Tracker(Protocol):
-    """A place of another library that a run is told to.
+    """A store of another library to which a run is reported.
 
     The methods are called in this order, each of them once but for `log`. Any but `open` may raise whatever
-    it likes: the run goes on, and the tracker is told that it ended, and nothing more.
+    it likes: the run goes on, and the tracker gets a last `end` and nothing more.
     """
 
     def open(self, folder: Path | None) -> None:
-        """Find out, before there is work to lose, whether a run can be tracked.
+        """Check, before there is work to lose, that a run can be tracked.
 
         Parameters
         ----------
         folder : Path or None
-            Of the run.
+            The run's folder.
 
         Raises
         ------
         TrackerError
-            If it cannot; the message says how it could.
+            If it cannot be tracked; the message says what is missing.
         """
 
     def begin(self, run: RunStarted) -> None:
-        """Begin with a run, or go on with it where its folder says that it was begun before."""
+        """Create a run in the store, or take it up again where its folder says that it was tracked before."""
 
     def log(self, points: Sequence[MetricPoint]) -> None:
-        """Take some numbers, which must then be where people can see them.
+        """Store some numbers, and make them visible before returning.
 
-        Of a run that goes on, all its rounds are told again; none of them may be there twice.
+        A resumed run reports all its rounds again; none of them may be stored twice.
         """
 
     def end(self, run: RunEnded) -> None:
-        """Take the results, and let go of all that is open."""
+        """Store the results, and close whatever is open."""

@@ -1,4 +1,4 @@
-"""Telling trackers of a run: in one place, between its rounds, and such that none of them can harm it."""
+"""Reporting a run to its trackers, between rounds, and such that no tracker can harm the run."""
 
 import logging
 import time
@@ -12,16 +12,16 @@ from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, Tracker
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 1.0  # seconds for which rounds are kept back, and told together: many are far shorter
-LONGEST = 250  # characters of a reason: databases give theirs with all that they were told
-REST = 20  # times as long as telling took, nothing more is told
+PAUSE = 1.0  # seconds for which rounds are kept back, and reported together: many are far shorter
+LONGEST = 250  # characters of a reason: databases repeat whole statements in theirs
+REST = 20  # times as long as a report took, nothing more is reported
 
 
 class TrackerDispatch:
-    """Tells trackers of all that the histories of a run hold, and will hold.
+    """Reports the histories of a run to its trackers as they grow.
 
-    The first failure of a tracker is logged as a warning; then it is told that the run has ended, as one that
-    failed, and no more.
+    The first failure of a tracker is logged as a warning; then the tracker gets an end of the run with status
+    ``failed``, and nothing more.
 
     Parameters
     ----------
@@ -35,41 +35,42 @@ class TrackerDispatch:
         self, trackers: Mapping[str, Tracker], histories: Callable[[], Mapping[str, History]]
     ) -> None:
         self._trackers, self._histories = dict(trackers), histories
-        self._told: dict[str, int] = {}
+        self._noted: dict[str, int] = {}
         self._waiting: list[MetricPoint] = []
         self._next = time.monotonic() + PAUSE
 
     def begin(self, run: RunStarted) -> None:
-        """Tell that the run begins."""
+        """Report that the run begins."""
         self._tell(lambda tracker: tracker.begin(run))
 
     def after(self, show: Callable[[Round], None]) -> Callable[[Round], None]:
-        """Return what does as `show` does, and then looks for new rounds.
+        """Return a function that calls `show` and then looks for new rounds.
 
-        It is to be called between rounds, when no clock is running.
+        Call it between rounds, when no clock is running.
         """
         if not self._trackers:
             return show
 
-        def show_and_note(one: Round) -> None:
-            show(one)
+        def show_and_note(round_: Round) -> None:
+            show(round_)
             self.note()
 
         return show_and_note
 
     def note(self) -> None:
-        """Look for new rounds in all histories, and tell of them if that has not been done for a while."""
+        """Look for new rounds in all histories, and report them unless that was done a moment ago."""
         now = time.time()
         for name, history in self._histories().items():
-            told = self._told.get(name, 0)
-            new = history.rounds[told:]
-            self._told[name] = told + len(new)
-            self._waiting += [MetricPoint(arm_name(name), one.number, now, numbers(one)) for one in new]
+            noted = self._noted.get(name, 0)
+            new = history.rounds[noted:]
+            self._noted[name] = noted + len(new)
+            arm = arm_name(name)
+            self._waiting += [MetricPoint(arm, round_.number, now, numbers(round_)) for round_ in new]
         if time.monotonic() >= self._next:
             self._send()
 
     def end(self, run: RunEnded) -> None:
-        """Tell what was not told yet, and that the run has ended."""
+        """Report the rounds that are left, and that the run has ended."""
         self.note()
         self._send()
         self._tell(lambda tracker: tracker.end(run))
@@ -77,11 +78,11 @@ class TrackerDispatch:
 
     def _send(self) -> None:
         points, self._waiting = self._waiting, []
-        begun = time.monotonic()
+        started = time.monotonic()
         if points:
             self._tell(lambda tracker: tracker.log(points))
         ended = time.monotonic()
-        self._next = ended + max(PAUSE, REST * (ended - begun))
+        self._next = ended + max(PAUSE, REST * (ended - started))
 
     def _tell(self, what: Callable[[Tracker], None]) -> None:
         for name, tracker in list(self._trackers.items()):
@@ -94,17 +95,17 @@ class TrackerDispatch:
                 self._give_up(tracker, reason)
 
     def _give_up(self, tracker: Tracker, reason: str) -> None:
-        """Leave no run behind that looks as if it went on."""
+        """End the run in a tracker that failed, so that it does not look as if it went on."""
         try:
             tracker.end(RunEnded("failed", tags={"error": f"not tracked to its end: {reason}"}))
         except Exception as error:  # noqa: BLE001 - as it failed before
             logger.info("it could not be told so: %s", error)
 
 
-def numbers(one: Round) -> dict[str, float]:
+def numbers(round_: Round) -> dict[str, float]:
     """Return the numbers of a round under the names that trackers have for them."""
-    found = {name: float(value) for name, value in one.metrics.items()}
-    found |= {f"seconds/{span}": float(value) for span, value in one.seconds.items()}
-    if one.errors:
-        found["errors"] = float(len(one.errors))
-    return found
+    values = {name: float(value) for name, value in round_.metrics.items()}
+    values |= {f"seconds/{span}": float(value) for span, value in round_.seconds.items()}
+    if round_.errors:
+        values["errors"] = float(len(round_.errors))
+    return values

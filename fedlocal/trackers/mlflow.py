@@ -20,12 +20,12 @@ from fedlocal.results.folder_lock import FolderInUseError, locked_folder
 from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, TrackerError
 
 STATUS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
-CUSTOMS = {
+SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # or a run waits minutes for a server that is gone
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-MOST_ALONE = 120.0  # seconds to wait for others that begin at the same time: each makes the tables in some
+LONGEST_WAIT = 120.0  # seconds to wait for other runs that make the store's tables, which takes them a few
 NOTE = "mlflow.json"  # in the run's folder: which run of which store it is
 
 
@@ -37,13 +37,13 @@ class MLflow:
     uri : str or None
         Of the store or server; None: ``mlflow.db`` in the working directory, with artefacts in ``mlruns/``.
     experiment : str
-        What MLflow lists the run under.
+        Name of the experiment that lists the run.
     models : bool
         Whether to store the model files.
     """
 
     def __init__(self, uri: str | None = None, experiment: str = "fedlocal", models: bool = False) -> None:
-        self._asked, self._uri = uri, f"sqlite:///{_quoted(Path.cwd())}/mlflow.db"
+        self._given_uri, self._uri = uri, f"sqlite:///{_quoted(Path.cwd())}/mlflow.db"
         self._artefacts = None if uri else (Path.cwd() / "mlruns").as_uri()
         self._experiment, self._models = experiment, models
         self._client: Any = None
@@ -51,19 +51,19 @@ class MLflow:
         self._last: dict[str, int] = {}
 
     def open(self, folder: Path | None) -> None:
-        """Find the library, the store and the experiment.
+        """Import the library, and find the store and the experiment.
 
         Raises
         ------
         TrackerError
-            If one of them is not to be had.
+            If one of them is missing, or cannot be used.
         """
-        self._uri = self._asked or _note(folder).get("uri", self._uri)  # it may go on from another place
+        self._uri = self._given_uri or _note(folder).get("uri", self._uri)  # it may go on from another place
         if find_spec("mlflow") is None:
             raise TrackerError("tracker=mlflow needs MLflow: pip install 'fedlocal[mlflow]'")
         try:
             client = _client_class()
-            with _silence(), _alone() if self._uri.startswith("sqlite:") else nullcontext():
+            with _silence(), _store_lock() if self._uri.startswith("sqlite:") else nullcontext():
                 self._client = client(self._uri)
                 self._id = self._experiment_id()
         except Exception as error:
@@ -71,23 +71,23 @@ class MLflow:
             raise TrackerError(f"tracker=mlflow: {self._uri} cannot be used: {reason}") from error
 
     def _experiment_id(self) -> str:
-        found = self._client.get_experiment_by_name(self._experiment)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(self._experiment)
+        if experiment is None:
             return str(self._client.create_experiment(self._experiment, self._artefacts))
-        if found.lifecycle_stage == "deleted":
+        if experiment.lifecycle_stage == "deleted":
             raise TrackerError(
                 f"the experiment {self._experiment!r} was deleted: restore it, or choose another with "
                 "tracker.mlflow.experiment"
             )
-        return str(found.experiment_id)
+        return str(experiment.experiment_id)
 
     def begin(self, run: RunStarted) -> None:
-        """Create a run with its parameters and tags, or go on with the one that the run's folder names."""
+        """Create a run with its parameters and tags, or take up the one that the run's folder names."""
         self._main = run.main
         tags = {**run.tags, **({"sweep": run.sweep} if run.sweep else {})}
         with _silence():
-            if known := self._known(run.folder):
-                self._go_on(known)
+            if earlier := self._earlier_run(run.folder):
+                self._go_on(earlier)
                 return
             created = self._client.create_run(self._id, run_name=run.name, tags=tags)
             self._run = created.info.run_id
@@ -95,8 +95,8 @@ class MLflow:
                 write_json(run.folder / NOTE, {"uri": self._uri, "run": self._run})
             self._log_batch(params=_entities("Param", run.parameters))
 
-    def _known(self, folder: Path | None) -> Any:
-        """Return the run that was begun in a folder, if it is in the store."""
+    def _earlier_run(self, folder: Path | None) -> Any:
+        """Return the run in the store that a run's folder names, None if there is none."""
         from mlflow.exceptions import MlflowException
 
         note = _note(folder)
@@ -105,13 +105,13 @@ class MLflow:
         except MlflowException:  # somebody deleted it
             return None
 
-    def _go_on(self, known: Any) -> None:
-        """Take up a run, and find out what is there of each metric: MLflow would keep it twice."""
-        self._run = known.info.run_id
-        for name in known.data.metrics:
+    def _go_on(self, earlier: Any) -> None:
+        """Take up a run, and read the last step of each metric: MLflow would keep a step twice."""
+        self._run = earlier.info.run_id
+        for name in earlier.data.metrics:
             history = self._client.get_metric_history(self._run, name)
             self._last[name] = max(metric.step for metric in history)
-        if "error" in known.data.tags:
+        if "error" in earlier.data.tags:
             self._client.delete_tag(self._run, "error")
         self._client.update_run(self._run, status="RUNNING")
 
@@ -146,7 +146,7 @@ class MLflow:
 
 
 def _note(folder: Path | None) -> dict[str, str]:
-    """Return what a run's folder says of the run in MLflow that was begun for it."""
+    """Return which run of which store a run's folder names; empty if it names none."""
     try:
         note = read_json(folder / NOTE) if folder else {}
         return {"uri": str(note["uri"]), "run": str(note["run"])} if note else {}
@@ -160,14 +160,14 @@ def _quoted(path: Path) -> str:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Let no other run make tables at the same time: MLflow does not, and the store would be lost."""
-    place, deadline = Path("mlruns"), time.monotonic() + MOST_ALONE
-    place.mkdir(exist_ok=True)
+def _store_lock() -> Iterator[None]:
+    """Lock the store while its tables are made: MLflow does not, and two runs at once would break it."""
+    folder, deadline = Path("mlruns"), time.monotonic() + LONGEST_WAIT
+    folder.mkdir(exist_ok=True)
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(locked_folder(place))
+                stack.enter_context(locked_folder(folder))
                 break
             except FolderInUseError:
                 if time.monotonic() > deadline:
@@ -179,7 +179,7 @@ def _alone() -> Iterator[None]:
 def _client_class() -> Any:
     """Import MLflow, which takes seconds, with its telemetry off."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    for name, value in CUSTOMS.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -193,18 +193,18 @@ def _client_class() -> Any:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep quiet what fails, and is told as an error, and what is deprecated, for authors of libraries."""
+    """Silence logs of failures, which are raised as errors too, and warnings of deprecated calls."""
     loud = [logging.getLogger(name) for name in ("mlflow", "urllib3.connectionpool")]
-    levels = [each.level for each in loud]
-    for each in loud:
-        each.setLevel(logging.CRITICAL)
+    levels = [log.level for log in loud]
+    for log in loud:
+        log.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for each, level in zip(loud, levels, strict=True):
-            each.setLevel(level)
+        for log, level in zip(loud, levels, strict=True):
+            log.setLevel(level)
 
 
 def _metrics(values: Mapping[str, float], at: float, step: int) -> list[Any]:
@@ -214,7 +214,7 @@ def _metrics(values: Mapping[str, float], at: float, step: int) -> list[Any]:
 
 
 def _entities(kind: str, values: Mapping[str, Any]) -> list[Any]:
-    """Return MLflow's words for names with values, which are texts there."""
+    """Return names and values as MLflow's entities of a kind; their values are texts."""
     from mlflow import entities
 
     return [getattr(entities, kind)(name, str(value)) for name, value in values.items()]

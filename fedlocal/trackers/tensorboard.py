@@ -32,12 +32,12 @@ class TensorBoard:
         self._files: dict[Path, Any] = {}
 
     def open(self, folder: Path | None) -> None:
-        """Find out whether there are a folder and the library.
+        """Check that there are a folder and the library.
 
         Raises
         ------
         TrackerError
-            If not.
+            If one of them is missing.
         """
         if folder is None:
             raise TrackerError(
@@ -49,7 +49,7 @@ class TensorBoard:
         self._root = folder / "tensorboard"
 
     def begin(self, run: RunStarted) -> None:
-        """Write the parameters and tags, in place of all that is there."""
+        """Write the parameters and tags; earlier event files are removed."""
         self._again = _remove_events(self._root)
         if run.sweep:
             self._root /= _folder_name(run.name)
@@ -79,16 +79,16 @@ class TensorBoard:
                     file.close()
             self._files.clear()
 
-    def _write(self, place: Path, summary: Any, step: int = 0, at: float | None = None) -> None:
-        file = self._files.get(place) or self._open(place)
+    def _write(self, folder: Path, summary: Any, step: int = 0, at: float | None = None) -> None:
+        file = self._files.get(folder) or self._open(folder)
         file.write(_event(at, step=step, summary=summary))
 
-    def _open(self, place: Path) -> Any:
+    def _open(self, folder: Path) -> Any:
         from fedlocal.compat.tensorboardx import RecordWriter, SessionLog
 
-        place.mkdir(parents=True, exist_ok=True)
-        path = place / EVENTS.replace("*", f"{time.time():.0f}.fedlocal")
-        self._files[place] = file = RecordWriter(str(path))
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / EVENTS.replace("*", f"{time.time():.0f}.fedlocal")
+        self._files[folder] = file = RecordWriter(str(path))
         file.write(_event(file_version="brain.Event:2"))
         if self._again:  # a TensorBoard that is looking at the run forgets what it has seen
             file.write(_event(step=0, session_log=SessionLog(status=SessionLog.START)))
@@ -140,10 +140,10 @@ def _image(tag: str, png: bytes) -> Any:
 
 
 def _session_start(parameters: Mapping[str, Scalar]) -> Any:
-    """Return what the table of hyperparameters has of a run.
+    """Return the entry of a run in the table of hyperparameters.
 
-    There is no list of them and of metrics: TensorBoard makes one of all runs it looks at, which need not
-    have the same.
+    It lists neither their names nor those of metrics: TensorBoard collects both from all runs it looks at,
+    which need not have the same.
     """
     from fedlocal.compat.tensorboardx import HParamsPluginData, SessionStartInfo
 

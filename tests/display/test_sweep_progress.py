@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 def sweep(stream: io.StringIO, mode: Any = "auto") -> None:
     with sweep_progress(2, ["actors"], mode, stream) as show:
         for row in (DONE, FAILED):
-            show.begun(row.run, row.overrides)
+            show.started(row.run, row.overrides)
             with progress(3, "federated", mode, stream) as show_round:
                 show_round(Round(3, metrics={"loss": 0.5}))
             show.done(row)
@@ -46,7 +46,7 @@ def test_lines_say_which_run_is_next_and_how_it_went() -> None:
 def test_the_line_of_a_run_without_an_accuracy_shows_the_loss() -> None:
     stream = io.StringIO()
     with sweep_progress(None, stream=stream) as show:
-        show.begun("0", {"a": "1"})
+        show.started("0", {"a": "1"})
         show.done(SweepRow("0", "completed", overrides={"a": "1"}, arms=(Arm("federated", None, 0.25, 1.0),)))
     assert stream.getvalue().splitlines() == ["run 0 (1)  a=1", "run 0  a=1  loss 0.2500  training 1.00 s"]
 

@@ -180,7 +180,7 @@ def test_a_timed_run_is_made_anew_if_other_processes_had_the_cores(
 
     class Fake(Meter):
         def __init__(self) -> None:
-            super().__init__(lambda: Reading(clock[0], own=0.0, busy=contended[0]))
+            super().__init__(lambda: Reading(clock[0], process=0.0, busy=contended[0]))
 
     def run() -> None:
         clock[0] += 10.0

@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fedlocal.figures import (
+    actor_states,
     availability,
     comparison,
     label_distribution,
     learning_curves,
-    representative,
-    states,
+    representative_rounds,
     target_distribution,
     timeline,
 )
@@ -132,7 +132,7 @@ ROUNDS = {
 
 @pytest.mark.parametrize("rounds", ROUNDS.values(), ids=ROUNDS.keys())
 def test_timelines_are_drawn(tmp_path: Path, rounds: list[Round]) -> None:
-    timeline(representative(rounds), tmp_path / "timeline.png")
+    timeline(representative_rounds(rounds), tmp_path / "timeline.png")
     assert_drawn(tmp_path / "timeline.png")
 
 
@@ -172,7 +172,7 @@ def test_the_state_of_each_actor_in_a_round_is_read() -> None:
         there(2, {2: "left"}, {1: "crash"}, 0),
         there(3, {0: "away"}, {}, 0),  # of scheme=local: its model is evaluated all the same
     ]
-    table = states(rounds, 4)
+    table = actor_states(rounds, 4)
     assert table is not None
     away, spared, part, left, failed = range(5)
     np.testing.assert_array_equal(
@@ -181,8 +181,8 @@ def test_the_state_of_each_actor_in_a_round_is_read() -> None:
 
 
 def test_an_availability_is_not_drawn_where_all_actors_are_always_there_or_too_many() -> None:
-    assert states([Round(0), Round(1, actors={0: {}})], 1) is None
-    assert states([there(1, {}, {}, 0)], MOST_LISTED + 1) is None
+    assert actor_states([Round(0), Round(1, actors={0: {}})], 1) is None
+    assert actor_states([there(1, {}, {}, 0)], MOST_LISTED + 1) is None
 
 
 @pytest.mark.parametrize(("actors", "rounds"), [(1, 1), (5, 40), (2000, 300)])
@@ -199,10 +199,10 @@ def test_an_availability_without_rounds_is_refused(tmp_path: Path) -> None:
 
 def test_the_first_the_middle_and_the_last_round_are_drawn() -> None:
     rounds = [Round(0), *(worked(number, 2, 4, 1, 1 + number % 5) for number in range(1, 10)), Round(10)]
-    assert [occupancy.number for occupancy in representative(rounds)] == [1, 7, 9]
-    assert [occupancy.number for occupancy in representative(rounds[:3])] == [1, 2]
-    assert [occupancy.number for occupancy in representative(rounds[:2])] == [1]
-    assert representative([Round(0), Round(1, actors={0: {"seconds": 1.0}})]) == []
+    assert [occupancy.number for occupancy in representative_rounds(rounds)] == [1, 7, 9]
+    assert [occupancy.number for occupancy in representative_rounds(rounds[:3])] == [1, 2]
+    assert [occupancy.number for occupancy in representative_rounds(rounds[:2])] == [1]
+    assert representative_rounds([Round(0), Round(1, actors={0: {"seconds": 1.0}})]) == []
 
 
 def test_a_timeline_without_a_round_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from numpy.typing import NDArray
 
-from fedlocal.results import Background, BestModel, Round, load_saved
+from fedlocal.results import BackgroundWriter, BestModel, Round, load_saved
 from fedlocal.results.best_model import score_of
 
 ABOUT = {"dataset": "mine"}
@@ -24,7 +24,7 @@ def model(number: int) -> dict[str, NDArray[Any]]:
 
 
 def trained(folder: Path, scores: list[float | None], metric: str = "accuracy", first: int = 0) -> None:
-    with Background(idle=True) as background:
+    with BackgroundWriter(idle=True) as background:
         best = BestModel(background, folder, ABOUT)
         for number, score in enumerate(scores, first):
             metrics = {"train-loss": 0.0} if score is None else {"train-loss": 0.0, metric: score}
@@ -71,7 +71,7 @@ def test_arrays_are_fetched_only_if_they_are_to_be_kept(tmp_path: Path) -> None:
         asked.append(number)
         return model(number)
 
-    with Background(idle=True) as background:
+    with BackgroundWriter(idle=True) as background:
         best = BestModel(background, tmp_path, ABOUT)
         for number, accuracy in enumerate([0.1, 0.5, 0.4, 0.5, 0.6], 1):
             round_ = Round(number, metrics={"accuracy": accuracy})
@@ -80,7 +80,7 @@ def test_arrays_are_fetched_only_if_they_are_to_be_kept(tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_where_a_scheme_has_no_single_model(tmp_path: Path) -> None:
-    with Background() as background:
+    with BackgroundWriter() as background:
         BestModel(background, tmp_path, ABOUT).note(Round(1, metrics={"accuracy": 1.0}), dict)
     assert not list(tmp_path.iterdir())
 

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
 
 from fedlocal.results import (
-    Background,
+    BackgroundWriter,
     Checkpoint,
     CheckpointWriter,
     ResultsError,
@@ -225,7 +225,7 @@ def test_later_checkpoints_and_temporary_files_are_dropped(tmp_path: Path) -> No
 def test_the_last_round_is_written_when_the_writer_is_closed(
     tmp_path: Path, every: int, expected: int
 ) -> None:
-    with Background() as background, CheckpointWriter(background, tmp_path, ABOUT, every) as writer:
+    with BackgroundWriter() as background, CheckpointWriter(background, tmp_path, ABOUT, every) as writer:
         for number in range(1, 8):
             writer.keep(Checkpoint(number, ARRAYS))
     assert_equal(newest_checkpoint(tmp_path, ABOUT), expected)
@@ -233,17 +233,17 @@ def test_the_last_round_is_written_when_the_writer_is_closed(
 
 
 def test_no_checkpoint_is_written_between_the_intervals(tmp_path: Path) -> None:
-    with Background() as background, CheckpointWriter(background, tmp_path, ABOUT, every=3) as writer:
+    with BackgroundWriter() as background, CheckpointWriter(background, tmp_path, ABOUT, every=3) as writer:
         for number in range(1, 3):
             writer.keep(Checkpoint(number, ARRAYS))
         written = threading.Event()
-        background.soon("the end", 2, written.set)
+        background.write_soon("the end", 2, written.set)
         assert written.wait(60)
         assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
-    with Background() as background, CheckpointWriter(background, tmp_path / "run", ABOUT) as writer:
+    with BackgroundWriter() as background, CheckpointWriter(background, tmp_path / "run", ABOUT) as writer:
         writer.keep(Checkpoint(1, ARRAYS))
     assert_equal(newest_checkpoint(tmp_path / "run", ABOUT), 1)
 
@@ -254,7 +254,7 @@ def test_a_failure_to_write_is_reported_once_and_leaves_the_old_checkpoint(
     write_checkpoint(tmp_path, Checkpoint(1, ARRAYS), ABOUT)
     for number in (2, 3):  # what replaces a folder by a file cannot
         (path_of(tmp_path, number) / "in the way").mkdir(parents=True)
-    with Background() as background:
+    with BackgroundWriter() as background:
         writer = CheckpointWriter(background, tmp_path, ABOUT, start=3)
         for number in (2, 3):  # here: two that follow may become one
             background._write("checkpoint", number, partial(writer._write, Checkpoint(number, ARRAYS)))

@@ -13,12 +13,12 @@ from fedlocal.results import contention as clocks
 from fedlocal.results.contention import Machine, Reading
 
 READ = Machine.read  # before tests are given a quiet machine
-START = Reading(100.0, own=5.0, busy=50.0, idle=20.0, stolen=1.0, cores=2)
+START = Reading(100.0, process=5.0, busy=50.0, idle=20.0, stolen=1.0, cores=2)
 
 
 def later(wall: float, **seconds: float) -> Reading:
     """Return a reading some seconds after the first one."""
-    seconds_here, seconds_elsewhere = seconds.get("own", 0.0), seconds.get("others", 0.0)
+    seconds_here, seconds_elsewhere = seconds.get("process", 0.0), seconds.get("elsewhere", 0.0)
     stolen, idle = (
         seconds.get("stolen", 0.0),
         2 * wall - seconds_here - seconds_elsewhere - seconds.get("stolen", 0.0),
@@ -31,12 +31,12 @@ def later(wall: float, **seconds: float) -> Reading:
 @pytest.mark.parametrize(
     ("seconds", "contended"),
     [
-        ({"own": 20.0}, 0.0),  # both cores are the run's
-        ({"own": 10.0}, 0.0),  # the other one is idle
-        ({"own": 10.0, "others": 4.0}, 0.0),  # others find room on the idle core
-        ({"own": 10.0, "others": 10.0}, 5.0),  # and leave none
-        ({"own": 4.0, "others": 16.0}, 8.0),
-        ({"own": 10.0, "stolen": 2.0}, 1.0),  # the host asks nobody
+        ({"process": 20.0}, 0.0),  # both cores are the run's
+        ({"process": 10.0}, 0.0),  # the other one is idle
+        ({"process": 10.0, "elsewhere": 4.0}, 0.0),  # others find room on the idle core
+        ({"process": 10.0, "elsewhere": 10.0}, 5.0),  # and leave none
+        ({"process": 4.0, "elsewhere": 16.0}, 8.0),
+        ({"process": 10.0, "stolen": 2.0}, 1.0),  # the host asks nobody
     ],
 )
 def test_other_processes_hamper_a_run_as_far_as_they_leave_no_core_idle(
@@ -58,25 +58,31 @@ def test_the_steps_of_the_clocks_are_nobodys_work() -> None:
 
 
 def test_contended_time_never_exceeds_the_time_there_was() -> None:
-    assert later(1.0, own=-1.0, others=4.0).contended(START) == 1.0
+    assert later(1.0, process=-1.0, elsewhere=4.0).contended(START) == 1.0
 
 
 def test_without_the_machines_clocks_one_thread_says_what_it_did_not_get() -> None:
-    before, after = Reading(100.0, own=5.0), Reading(110.0, own=8.0)
+    before, after = Reading(100.0, process=5.0), Reading(110.0, process=8.0)
     assert after.contended(before, threads=1) == 7.0
     assert after.contended(before, threads=2) is None
     assert after.contended(before) is None
 
 
 def test_laps_follow_one_another() -> None:
-    readings = iter([START, later(10.0, own=4.0, others=16.0), later(12.0, own=8.0, others=16.0)])
+    readings = iter(
+        [
+            START,
+            later(10.0, process=4.0, elsewhere=16.0),
+            later(12.0, process=8.0, elsewhere=16.0),
+        ]
+    )
     meter = Meter(lambda: next(readings))
     assert meter.lap() == {"elapsed": 10.0, "contended": pytest.approx(8.0)}
     assert meter.lap() == {"elapsed": 2.0, "contended": pytest.approx(0.0)}
 
 
 def test_a_machine_that_says_nothing_leaves_nothing_in_a_round() -> None:
-    readings = iter([Reading(0.0, own=0.0), Reading(1.0, own=0.1)])
+    readings = iter([Reading(0.0, process=0.0), Reading(1.0, process=0.1)])
     assert Meter(lambda: next(readings)).lap() == {}
     assert contention_of([Round(1, {"training": 1.0})]) is None
 
@@ -145,9 +151,9 @@ def test_clocks_in_another_form_are_ignored(proc: Write, stat: str) -> None:
 def test_a_descendant_that_has_ended_is_no_error(proc: Write, tmp_path: Path) -> None:
     pid, machine = os.getpid(), Machine()
     proc(STAT, {7: process(7, pid, 100, 0, 0, 0)})
-    assert READ(machine).own == 3.0
+    assert READ(machine).process == 3.0
     (tmp_path / "7" / "stat").unlink()
-    assert READ(machine).own == 2.0
+    assert READ(machine).process == 2.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of Linux's clocks")
@@ -157,7 +163,7 @@ def test_work_of_this_process_and_of_its_children_is_its_own() -> None:
     command = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", command], check=True)
     after = READ(machine)
-    assert after.own - before.own >= 0.25  # clocks go on in steps, each core's of its own
+    assert after.process - before.process >= 0.25  # clocks go on in steps, each core's of its own
     assert after.busy is not None
     assert before.busy is not None
     assert after.busy - before.busy >= 0.25

@@ -16,7 +16,7 @@ def test_the_interval_is_that_of_students_t() -> None:
 
 def test_a_single_value_has_no_interval_and_no_values_have_no_estimate() -> None:
     single, none = mean([3.0]), mean([])
-    assert (single.estimate, single.known, single.trials) == (3.0, False, 1)
+    assert (single.estimate, single.has_ends, single.trials) == (3.0, False, 1)
     assert math.isnan(single.low)
     assert math.isnan(none.estimate)
 

@@ -1,6 +1,6 @@
 """Timelines: when which worker computed in a round."""
 
-from fedlocal.figures.timeline import representative
+from fedlocal.figures.timeline import representative_rounds
 from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.number_format import counted
 from fedlocal.report.section import Section
@@ -16,7 +16,7 @@ MOST = 6
 def timelines(comparison: SettingsComparison) -> Section | None:
     """Draw the round of median length of a run of each of the best settings; of a single one three rounds."""
     groups = best(comparison, MOST)
-    chosen = [(group.label, representative(group.done[0].whole_history.rounds)) for group in groups]
+    chosen = [(group.label, representative_rounds(group.done[0].whole_history.rounds)) for group in groups]
     if len(groups) == 1:
         drawn = [_figure("", occupancy) for _, rounds in chosen for occupancy in rounds]
         intro = "The first round, the one of median length and the last. Each line is a worker."
