@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fedlocal.flower.client.clients import partition
     from fedlocal.inference.predictor import Predictor, load_model
     from fedlocal.results import History
-    from fedlocal.simulation import simulate
+    from fedlocal.simulation.run import simulate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -49,7 +49,7 @@ _HOMES = {
     "fedlocal.figures.inline": "History",  # with it, notebooks show its curves
     "fedlocal.flower.client.clients": "partition",
     "fedlocal.inference.predictor": "Predictor load_model",
-    "fedlocal.simulation": "simulate",
+    "fedlocal.simulation.run": "simulate",
 }
 
 if not TYPE_CHECKING:

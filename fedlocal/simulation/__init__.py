@@ -1,9 +1,19 @@
 """Any Flower app, unchanged, on local actors: `simulate` from Python, ``fedlocal simulate`` from a shell.
 
-The room knows the outside of an app: where its parts are, what its messages did. It knows nothing of what an
-app trains, nor of experiments.
+The room knows the outside of an app: its parts, its messages and its results. It knows nothing of the
+training inside an app, nor of experiments.
 """
 
-from fedlocal.simulation.run import Result, simulate
+from typing import TYPE_CHECKING
+
+from fedlocal.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from fedlocal.simulation.run import Result, simulate
 
 __all__ = ["Result", "simulate"]
+
+_HOMES = {"fedlocal.simulation.run": "Result simulate"}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)

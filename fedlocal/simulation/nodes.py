@@ -1,4 +1,4 @@
-"""How many clients a Flower app has: what is said where Flower itself looks for it, and where that was."""
+"""The number of clients of a Flower app, and the file that sets it: Flower's own places are read."""
 
 import os
 import tomllib
@@ -20,7 +20,7 @@ class Nodes(NamedTuple):
     number : int
         At least 1.
     source : str
-        Where it is said, for people.
+        The place that sets it, for people to read.
     """
 
     number: int
@@ -28,14 +28,14 @@ class Nodes(NamedTuple):
 
 
 def nodes_of(pyproject: Path, flower: Mapping[str, Any]) -> Nodes:
-    """Return the number of clients of an app, which older apps say themselves.
+    """Return the number of clients of an app, which older apps set themselves.
 
     ``flwr run`` moves it from there into Flower's own configuration, which all apps of a user share.
 
     Parameters
     ----------
     pyproject : Path
-        Of the app.
+        The app's.
     flower : mapping of str to Any
         Its table ``[tool.flwr]``.
     """
@@ -59,7 +59,7 @@ def unused_of(flower: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _of_default(node: object, name: str, path: Path) -> Nodes | None:
-    """Return what the options of the default entry of a table say."""
+    """Return the number that the default entry of a table sets."""
     number = _options(node).get(KEY)
     if isinstance(node, dict) and isinstance(number, int) and not isinstance(number, bool) and number > 0:
         return Nodes(number, f"{KEY} of [{name}.{node['default']}] in {path}")
@@ -81,5 +81,5 @@ def _configuration() -> dict[str, Any]:
     """Return Flower's own configuration; nothing where it is missing, or Flower could not read it either."""
     try:
         return tomllib.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError):  # the last is for who has no home
+    except (OSError, ValueError, RuntimeError):  # the last one where there is no home
         return {}

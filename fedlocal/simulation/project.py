@@ -1,4 +1,4 @@
-"""A Flower app as a folder: what its ``pyproject.toml`` says of it."""
+"""A Flower app as a folder, described by its ``pyproject.toml``."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class Project:
     Parameters
     ----------
     folder : Path
-        Its modules are found from here.
+        Its modules are imported from here.
     name : str
         Of the project.
     server_app, client_app : str
@@ -33,10 +33,9 @@ class Project:
     config : mapping of str to bool, int, float or str
         The defaults of its run configuration; keys of tables in tables are joined by dots.
     nodes : Nodes
-        How many clients there are, and where that is said.
+        The number of clients, and the place that sets it.
     unused : mapping of str to object
-        What it says to Flower's engine about the same federation, which is of no use here, such as
-        ``client-resources``.
+        Options of the same federation that only Flower's engine uses, such as ``client-resources``.
     """
 
     folder: Path
@@ -53,21 +52,20 @@ class Project:
         Parameters
         ----------
         overrides : sequence of str
-            Each is a line of ``key=value`` pairs, values as in TOML, ``"lr=0.1 name='a b'"``, or the path of
-            a TOML file.
+            Lines of ``key=value`` pairs, values as in TOML, ``"lr=0.1 name='a b'"``, or paths of TOML files.
 
         Raises
         ------
         ProjectError
-            If one does not parse, or the app has no such key.
+            If an override does not parse, or the app has no such key.
         """
         config = dict(self.config)
         for override in overrides:
             for key, value in _flat(_parsed(override)).items():
                 if key not in config:
-                    known = ", ".join(config) or "none"
+                    keys = ", ".join(config) or "none"
                     raise ProjectError(
-                        f"-c {override!r}: the app's configuration has no {key!r}; keys: {known}"
+                        f"-c {override!r}: the app's configuration has no {key!r}; keys: {keys}"
                     )
                 config[key] = value
         return config
@@ -83,14 +81,14 @@ def project_at(folder: Path) -> Project:
     """
     path = folder / "pyproject.toml"
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProjectError(
             f"{path} cannot be read: {error.strerror}; give the folder of a Flower app"
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(f"{path} is not TOML: {error}") from error
-    flower = _table(found, "tool", "flwr")
+    flower = _table(content, "tool", "flwr")
     components = _table(flower, "app", "components")
     missing = [name for name in ("serverapp", "clientapp") if not isinstance(components.get(name), str)]
     if missing:
@@ -99,7 +97,7 @@ def project_at(folder: Path) -> Project:
         )
     return Project(
         folder=folder.resolve(),
-        name=str(_table(found, "project").get("name", folder.resolve().name)),
+        name=str(_table(content, "project").get("name", folder.resolve().name)),
         server_app=components["serverapp"],
         client_app=components["clientapp"],
         config=_flat(_table(flower, "app", "config")),

@@ -1,4 +1,4 @@
-"""What a simulation leaves behind: files as it goes on, a line about each round, figures at its end."""
+"""The records of a simulation: files as it goes on, a line about each round, figures at its end."""
 
 import logging
 import sys
@@ -6,7 +6,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+from rich.table import Table
+from rich.text import Text
 
 from fedlocal import figures
 from fedlocal.display.table import plain_table
@@ -17,30 +20,27 @@ from fedlocal.results.formatting import duration, fixed
 from fedlocal.results.phases import order
 from fedlocal.simulation.rounds import as_round
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 MOST_SCORES = 8  # in the line about a round
 
 logger = logging.getLogger(__name__)
 
 
-class Recorder:
-    """Keeps what a simulation gives as it comes, and says it.
+class SimulationRecorder:
+    """Writes the rounds of a simulation to files, and a line about each to standard error.
 
     Parameters
     ----------
     folder : Path, optional
-        Where files are written.
+        The folder for the files.
     display : str
-        ``off`` for nothing to be said.
+        ``off`` for no lines.
     """
 
     def __init__(self, folder: Path | None, display: str) -> None:
         self.folder, self._display = folder, display
         self.errors: list[ClientError] = []
         self.history = History(folder)
-        self._begun = time.perf_counter()
+        self._started = time.perf_counter()
         self._summary: dict[str, Any] = {"status": "failed", "error": None, "overrides": [], "hash": None}
         if folder:
             write_json(folder / "environment.json", environment())
@@ -49,12 +49,12 @@ class Recorder:
         """Return where a file of this name lies, if files are written."""
         return self.folder / name if self.folder else None
 
-    def on_round(self, watched: RecordedRound) -> None:
-        """Record a round, and say what there is to say about it."""
-        one = as_round(watched)
-        self.history.record(one)
-        self.errors += watched.errors
-        for error in watched.errors:
+    def on_round(self, messages: RecordedRound) -> None:
+        """Record a round, and write a line about it."""
+        entry = as_round(messages)
+        self.history.record(entry)
+        self.errors += messages.errors
+        for error in messages.errors:
             logger.warning(
                 "round %d: client %d failed to %s: %s",
                 error.round,
@@ -63,10 +63,10 @@ class Recorder:
                 error.reason,
             )
         if self._display != "off":
-            print(_line(one, watched), file=sys.stderr, flush=True)
+            print(_line(entry, messages), file=sys.stderr, flush=True)
 
     def completed(self, fingerprint: str, arrays_hash: str | None) -> None:
-        """Note that all went well."""
+        """Note in the summary that the simulation has completed."""
         self._summary |= {"status": "completed", "hash": fingerprint, "arrays_hash": arrays_hash}
 
     def __enter__(self) -> Self:
@@ -88,24 +88,22 @@ class Recorder:
             "metrics": {name: self.history.final(name) for name in reported(self.history)},
             "errors": len(self.errors),
             "rounds": rounds[-1].number if rounds else 0,
-            "duration": time.perf_counter() - self._begun,
+            "duration": time.perf_counter() - self._started,
         }
         write_json(self.folder / "summary.json", self._summary)
         _draw(self.history, self.folder)
 
 
 def reported(history: History) -> list[str]:
-    """Return the names of all that was reported: what the server evaluated, then what clients did."""
+    """Return the names of all metrics: those of the server first, then those of clients."""
     return sorted(history.metric_names, key=order)
 
 
-def metrics_table(history: History) -> "Table | None":
-    """Lay out how what was reported went, a line each; None where nothing was."""
+def metrics_table(history: History) -> Table | None:
+    """Lay out the metrics, a row each, with first and last values; None where there are no metrics."""
     names = reported(history)
     if not names:
         return None
-    from rich.text import Text
-
     table = plain_table(None)
     table.add_column("metric", overflow="fold")
     for name in ("first", "last", "in round"):
@@ -118,7 +116,7 @@ def metrics_table(history: History) -> "Table | None":
 
 def _draw(history: History, folder: Path) -> None:
     try:
-        if any(one.metrics for one in history.rounds):
+        if any(entry.metrics for entry in history.rounds):
             histories, path = {"simulation": history}, folder / "learning_curves.png"
             figures.learning_curves(histories, path, where="", metrics=reported(history)[:MOST_PANELS])
         if rounds := figures.representative_rounds(history.rounds):
@@ -127,10 +125,10 @@ def _draw(history: History, folder: Path) -> None:
         logger.exception("the figures could not be drawn")
 
 
-def _line(one: Round, watched: RecordedRound) -> str:
-    asked = [f"{kind} {len(phase.metrics)}" for kind, phase in watched.phases.items()]
-    names = sorted(one.metrics, key=order)
-    scores = [f"{name} {fixed(one.metrics[name])}" for name in names[:MOST_SCORES]]
+def _line(entry: Round, messages: RecordedRound) -> str:
+    replies = [f"{kind} {len(phase.metrics)}" for kind, phase in messages.phases.items()]
+    names = sorted(entry.metrics, key=order)
+    scores = [f"{name} {fixed(entry.metrics[name])}" for name in names[:MOST_SCORES]]
     scores += [f"{len(names) - MOST_SCORES} more metrics"] if len(names) > MOST_SCORES else []
-    failed = [f"{len(watched.errors)} failed"] if watched.errors else []
-    return "  ".join([f"round {one.number}", *asked, *failed, duration(one.timed), *scores])
+    failed = [f"{len(messages.errors)} failed"] if messages.errors else []
+    return "  ".join([f"round {entry.number}", *replies, *failed, duration(entry.timed), *scores])

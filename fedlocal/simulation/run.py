@@ -6,19 +6,31 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from fedlocal.actors import ActorSystemError, usable_cores
 from fedlocal.experiment.process_lock import one_at_a_time
+from fedlocal.flower.admission.structural import Structural
+from fedlocal.flower.compat.legacy import in_node_order
+from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend, Inline
+from fedlocal.flower.grid.recording_grid import ClientError, MessageRecorder, RecordingGrid
+from fedlocal.flower.node.app_loading import (
+    AnyClientApp,
+    AnyServerApp,
+    AppError,
+    NewClientRunner,
+    ServerContext,
+    find_client,
+    find_server,
+    portable,
+)
+from fedlocal.flower.node.output import apps_alone
+from fedlocal.flower.node.seeding import left_alone, seed_globals
+from fedlocal.flower.server.server_app import run_server
 from fedlocal.results import History, ResultsError, clear_folder, locked_folder, weights_hash
 from fedlocal.seeds import Stream, generator
-
-if TYPE_CHECKING:
-    from fedlocal.flower.grid.backends import Backend
-    from fedlocal.flower.grid.recording_grid import ClientError, RecordingGrid
-    from fedlocal.flower.node.app_loading import AnyClientApp, AnyServerApp, ServerContext
-    from fedlocal.simulation.recorder import Recorder
-    from fedlocal.simulation.server_results import Final, OlderHistory
+from fedlocal.simulation.recorder import SimulationRecorder
+from fedlocal.simulation.server_results import OlderHistory, ServerResults, observed_server
 
 logger = logging.getLogger(__name__)
 
@@ -30,47 +42,47 @@ RunConfig = Mapping[str, bool | int | float | str]
 
 @dataclass(frozen=True)
 class Result:
-    """What a simulation left behind.
+    """The results of a simulation.
 
     Parameters
     ----------
     history : History
-        What clients reported in each round, and when they worked.
+        The metrics of clients in each round, and when they worked.
     errors : tuple of ClientError
-        The messages that ended in an error, each with its client's partition, reason and traceback.
+        The messages that ended in an error, with the client's partition, the reason and the traceback.
     context : flwr.app.Context
         The server app's, with what it put into ``context.state``.
     fingerprint : str
-        SHA-256 of all that was sent and replied, 64 hexadecimal digits: equal for equal runs.
+        SHA-256 of all messages and replies, 64 hexadecimal digits: equal for equal runs.
     arrays_hash : str or None
         SHA-256 of the arrays that the app's strategy ended with, or of those in ``context.state``.
     seconds : float
         From the start of the server app to its end.
     folder : Path or None
-        Where files lie.
+        The folder of the files.
     flower_history : flwr.server.History or None
         What a server of Flower's older API returns, as ``start_simulation`` did.
     """
 
     history: History
-    errors: "tuple[ClientError, ...]"
-    context: "ServerContext" = field(repr=False)
+    errors: tuple[ClientError, ...]
+    context: ServerContext = field(repr=False)
     fingerprint: str
     arrays_hash: str | None
     seconds: float
     folder: Path | None
-    flower_history: "OlderHistory | None" = field(default=None, repr=False)
+    flower_history: OlderHistory | None = field(default=None, repr=False)
 
 
 def simulate(
-    server_app: "AnyServerApp",
-    client_app: "AnyClientApp",
+    server_app: AnyServerApp,
+    client_app: AnyClientApp,
     num_supernodes: int,
     *,
     workers: int | Literal["auto"] = "auto",
     seed: int = 0,
     run_config: RunConfig | None = None,
-    backend: "Backend | Literal['actors', 'inline']" = "actors",
+    backend: Backend | Literal["actors", "inline"] = "actors",
     admission: Literal["structural", "strict"] = "structural",
     folder: Path | str | None = None,
     display: Literal["auto", "off"] = "auto",
@@ -136,14 +148,12 @@ def simulate(
         raise ValueError(f"seed is {seed}; it must be 0 or more")
     if admission not in ("structural", "strict"):
         raise ValueError(f"admission is {admission!r}; it must be 'structural' or 'strict'")
-    place = Path(folder) if folder is not None else None
-    if place:
-        _make(place)
-    from fedlocal.simulation.recorder import Recorder
-
-    with one_at_a_time, locked_folder(place) if place else nullcontext():
-        if place:
-            clear_folder(place, resuming=False)
+    path = Path(folder) if folder is not None else None
+    if path:
+        _make(path)
+    with one_at_a_time, locked_folder(path) if path else nullcontext():
+        if path:
+            clear_folder(path, resuming=False)
         count = usable_cores() if workers == "auto" else workers
         setting = _Setting(
             num_supernodes,
@@ -154,7 +164,7 @@ def simulate(
             strict=admission == "strict",
             flower_log=flower_log,
         )
-        with Recorder(place, display) as recorder:
+        with SimulationRecorder(path, display) as recorder:
             return _run(server_app, client_app, setting, recorder)
 
 
@@ -168,7 +178,7 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _wait_for_pushed(grid: "RecordingGrid") -> None:
+def _wait_for_pushed(grid: RecordingGrid) -> None:
     """Wait for the replies to messages that the server app pushed, and did not wait for."""
     if left := grid.wait_for_pushed(PATIENCE):
         logger.warning("the server app is done; %d messages that it sent are still handled", left)
@@ -181,15 +191,14 @@ class _Setting:
     workers: int
     seed: int
     run_config: RunConfig
-    backend: "Backend | str"
+    backend: Backend | str
     strict: bool
     flower_log: bool
 
 
 @contextmanager
-def _loading() -> Iterator[None]:
-    from fedlocal.flower.node.app_loading import AppError
-
+def _load_errors() -> Iterator[None]:
+    """Mark the errors of the block as those of an app that cannot be loaded."""
     try:
         yield
     except SystemExit as error:
@@ -200,45 +209,35 @@ def _loading() -> Iterator[None]:
 
 
 def _run(
-    server_app: "AnyServerApp", client_app: "AnyClientApp", setting: _Setting, recorder: "Recorder"
+    server_app: AnyServerApp, client_app: AnyClientApp, setting: _Setting, recorder: SimulationRecorder
 ) -> Result:
-    from fedlocal.flower.admission.structural import Structural
-    from fedlocal.flower.compat.legacy import in_node_order
-    from fedlocal.flower.grid.backends import PRELOAD, Actors, Inline
-    from fedlocal.flower.grid.recording_grid import MessageRecorder, RecordingGrid
-    from fedlocal.flower.node.app_loading import NewClientRunner, find_client, find_server, portable
-    from fedlocal.flower.node.output import apps_alone
-    from fedlocal.flower.node.seeding import left_alone, seed_globals
-    from fedlocal.flower.server.server_app import run_server
-    from fedlocal.simulation.server_results import listening
-
-    known: dict[Any, Backend] = {"actors": Actors(), "inline": Inline()}
-    backend = known.get(setting.backend, setting.backend)
+    backends: dict[Any, Backend] = {"actors": Actors(), "inline": Inline()}
+    backend = backends.get(setting.backend, setting.backend)
     if isinstance(backend, str):
         raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
     backend.prepare(PRELOAD)  # also what takes a lost worker's place is there at once
-    with _loading():
+    with _load_errors():
         server = find_server(server_app, setting.seed)
         inline = isinstance(backend, Inline)
         source = find_client(client_app, setting.seed) if inline else portable(client_app)
         start = NewClientRunner(source, setting.nodes, setting.seed, setting.run_config)
         system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
-    watch = MessageRecorder(recorder.on_round, system.workers)
-    watched = RecordingGrid(system, setting.nodes, Structural(), watch, strict=setting.strict)
-    logging_ = nullcontext() if setting.flower_log else apps_alone()
-    with watched as grid, in_node_order(server), logging_, listening(watch.evaluated) as final:
-        begun = time.perf_counter()
+    messages = MessageRecorder(recorder.on_round, system.workers)
+    recording = RecordingGrid(system, setting.nodes, Structural(), messages, strict=setting.strict)
+    output = nullcontext() if setting.flower_log else apps_alone()
+    with recording as grid, in_node_order(server), output, observed_server(messages.evaluated) as results:
+        started = time.perf_counter()
         try:
             with left_alone():
                 seed_globals(int(generator(setting.seed, Stream.SAMPLING).integers(2**32)))
                 context = run_server(server, grid, setting.run_config)
-            _wait_for_pushed(watched)
+            _wait_for_pushed(recording)
         finally:
-            seconds = time.perf_counter() - begun
-            with suppress(ActorSystemError):  # which is told already
-                watched.wait_for_pushed(0.0)  # what clients did may be why the server failed
-            fingerprint = watch.finish()
-    arrays_hash = _hash(final, context)
+            seconds = time.perf_counter() - started
+            with suppress(ActorSystemError):  # which has been reported already
+                recording.wait_for_pushed(0.0)  # what clients did may be why the server failed
+            fingerprint = messages.finish()
+    arrays_hash = _hash(results, context)
     recorder.completed(fingerprint, arrays_hash)
     return Result(
         recorder.history,
@@ -248,13 +247,13 @@ def _run(
         arrays_hash,
         seconds,
         recorder.folder,
-        final.history,
+        results.history,
     )
 
 
-def _hash(final: "Final", context: "ServerContext") -> str | None:
+def _hash(results: ServerResults, context: ServerContext) -> str | None:
     try:
-        arrays = final.arrays(context)
+        arrays = results.arrays(context)
         return weights_hash(arrays) if arrays else None
     except ValueError:  # trees, or text: no arrays of numbers
         return None

@@ -1,4 +1,4 @@
-"""What a server app evaluates itself, and what it ends with: as messages do not tell, its calls are heard."""
+"""The evaluations and the final model of a server app, taken from its calls: no message carries them."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +17,12 @@ from fedlocal.flower.messages.arrays import ndarrays
 
 OlderHistory = History
 
-Note = Callable[[int, Mapping[str, float], float], None]
-"""Told the round, the metrics, and how many seconds it took."""
+OnEvaluation = Callable[[int, Mapping[str, float], float], None]
+"""Called with the round, its metrics, and the seconds that the evaluation took."""
 
 
-class Final:
-    """The model that a strategy, or an older server, ended with last, and that server's history."""
+class ServerResults:
+    """The last model of a strategy or of an older server, and that server's history."""
 
     record: ArrayRecord | None = None
     history: OlderHistory | None = None
@@ -37,68 +37,69 @@ class Final:
         """
         if self.record is not None:
             return ndarrays(self.record)
-        kept = context.state.array_records.items()
-        return {f"{key}/{name}": array for key, record in kept for name, array in ndarrays(record).items()}
+        records = context.state.array_records.items()
+        return {f"{key}/{name}": array for key, record in records for name, array in ndarrays(record).items()}
 
 
 @contextmanager
-def listening(note: Note) -> Iterator[Final]:
-    """Take note of what strategies and older servers evaluate and return in the block.
+def observed_server(on_evaluation: OnEvaluation) -> Iterator[ServerResults]:
+    """Observe the evaluations and the results of strategies and older servers in the block.
 
     Parameters
     ----------
-    note : callable
-        Told of what ``evaluate_fn``, and the ``evaluate`` of older strategies, return.
+    on_evaluation : callable
+        Called with the metrics of ``evaluate_fn``, and of the ``evaluate`` of older strategies.
     """
-    final, start, fit = Final(), Strategy.start, Server.fit
+    results, start, fit = ServerResults(), Strategy.start, Server.fit
 
     @wraps(start)
     def started(*args: Any, **kwargs: Any) -> Any:
         bound = signature(start).bind(*args, **kwargs)
         if evaluate := bound.arguments.get("evaluate_fn"):
-            bound.arguments["evaluate_fn"] = _noted(evaluate, note)
+            bound.arguments["evaluate_fn"] = _observed(evaluate, on_evaluation)
         result = start(*bound.args, **bound.kwargs)
-        final.record = result.arrays
+        results.record = result.arrays
         return result
 
     @wraps(fit)
     def fitted(self: Server, *args: Any, **kwargs: Any) -> Any:
         result = fit(self, *args, **kwargs)
-        final.history = result[0]
-        final.record = ArrayRecord(parameters_to_ndarrays(self.parameters))
+        results.history = result[0]
+        results.record = ArrayRecord(parameters_to_ndarrays(self.parameters))
         return result
 
     methods = {(Strategy, "start"): started, (Server, "fit"): fitted}
     for name in ("add_loss_centralized", "add_metrics_centralized"):
-        methods[OlderHistory, name] = _adding(getattr(OlderHistory, name), note)
+        methods[OlderHistory, name] = _observed_history(getattr(OlderHistory, name), on_evaluation)
     with ExitStack() as stack:
         for (owner, name), method in methods.items():
             stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, method)
-        yield final
+        yield results
 
 
-def _adding(add: Callable[..., None], note: Note) -> Callable[..., None]:
-    """Return a method of an older server's history that tells of what it is given: a loss, or metrics."""
+def _observed_history(add: Callable[..., None], on_evaluation: OnEvaluation) -> Callable[..., None]:
+    """Return a method of an older server's history that passes its loss or metrics on."""
 
     @wraps(add)
     def added(history: OlderHistory, server_round: int, *args: Any, **kwargs: Any) -> None:
-        (given,) = (*args, *kwargs.values())
-        note(server_round, _numbers(given if isinstance(given, Mapping) else {"loss": given}), 0.0)
-        add(history, server_round, given)
+        (value,) = (*args, *kwargs.values())
+        metrics = value if isinstance(value, Mapping) else {"loss": value}
+        on_evaluation(server_round, _numbers(metrics), 0.0)
+        add(history, server_round, value)
 
     return added
 
 
-def _noted(evaluate: Callable[[int, Any], MetricRecord | None], note: Note) -> Any:
+def _observed(evaluate: Callable[[int, Any], MetricRecord | None], on_evaluation: OnEvaluation) -> Any:
     @wraps(evaluate)
-    def noted(server_round: int, arrays: Any) -> MetricRecord | None:
-        begun = time.perf_counter()
+    def observed(server_round: int, arrays: Any) -> MetricRecord | None:
+        started = time.perf_counter()
         metrics = evaluate(server_round, arrays)
-        note(server_round, _numbers(metrics or {}), time.perf_counter() - begun)
+        on_evaluation(server_round, _numbers(metrics or {}), time.perf_counter() - started)
         return metrics
 
-    return noted
+    return observed
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """A Flower app's ``pyproject.toml``, and overrides of its configuration."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,3 +153,8 @@ def test_options_of_flowers_engine_in_flowers_configuration_are_known_too(
     (tmp_path / "pyproject.toml").write_text(f"[tool.flwr.app.components]\n{components}")
     project = project_at(tmp_path)
     assert (project.nodes.number, project.unused) == (4, {"backend.client-resources.num-cpus": 2})
+
+
+def test_reading_an_app_loads_no_flower() -> None:
+    code = "import sys, fedlocal.simulation.project; print('flwr' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
