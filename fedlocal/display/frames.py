@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def frame_of(histories: Mapping[str, History]) -> "pd.DataFrame":
-    """Return the rows of several histories one below the other, the first column saying whose they are.
+    """Return the rows of several histories as one frame, whose first column is the arm.
 
     Parameters
     ----------
     histories : Mapping[str, History]
-        By the names of the arms.
+        The histories, by the names of their arms.
 
     Raises
     ------

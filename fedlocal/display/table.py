@@ -24,7 +24,7 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: Histor
     title : str or None
         A line above the table.
     main : History or None
-        Of the first arm: what its rounds spent their time on goes below the table.
+        The first arm's history: the means of its rounds' spans go below the table.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def _workers(arms: Sequence[Arm]) -> list[str]:
 
 
 def marked_ratio(value: float | None, arm: Arm) -> str:
-    """Write a ratio of times, with a mark if they were not taken in turn, or while others had the cores."""
+    """Write a ratio of times, marked if they were not taken in turn, or while other work had the cores."""
     if arm.ended is not None:
         return "ended"
     if value is None:
@@ -96,7 +96,7 @@ def marked_ratio(value: float | None, arm: Arm) -> str:
 
 
 def plain_table(title: str | None) -> "Table":
-    """Return an empty table in the style of all tables here: one rule under the header, nothing else."""
+    """Return an empty table in the common style: one rule under the header, nothing else."""
     from rich.box import Box
     from rich.table import Table
 

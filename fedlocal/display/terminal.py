@@ -1,4 +1,4 @@
-"""Bars on a terminal, of which there is one set at a time, and a stream that outlives its reader."""
+"""Progress bars on a terminal, one set at a time, and a stream that outlives its reader."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What the table of a run says, in words: what is compared, how far to trust it, and what came of it."""
+"""The verdict on a run, in words: what its table compares, how far to trust it, and the result."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,7 +9,7 @@ LEVEL = 0.05  # ratios this near to 1 are called level
 
 
 def meaning(arms: Sequence[Arm]) -> list[str]:
-    """Return what the ratios in the table are of, and what their marks mean, a line each."""
+    """Say what the ratios in the table compare, and what their marks mean, a line each."""
     return [*_ratios(arms), *_unequal(arms), *_marks(arms)]
 
 
@@ -43,7 +43,7 @@ def _marks(arms: Sequence[Arm]) -> Iterator[str]:
 
 
 def doubts(arms: Iterable[Arm]) -> Iterator[str]:
-    """Say what the marks mean of ratios that were taken while others had the cores."""
+    """Say what the marks mean on ratios that were measured while other work had the cores."""
     compared = [arm for arm in arms if arm.speed_up is not None]
     if any(arm.is_doubtful for arm in compared):
         yield "? others had the cores for a part of the time: the ratio may be off"
@@ -52,7 +52,7 @@ def doubts(arms: Iterable[Arm]) -> Iterator[str]:
 
 
 def verdict(arms: Sequence[Arm]) -> list[str]:
-    """Say what the first arm cost and gained beside the others; nothing if there are no others."""
+    """Say what the first arm cost and gained beside the other arms; nothing if it is alone."""
     partners = [arm for arm in arms[1:] if arm.ended is None]
     return [*_quality(arms[0], partners[0]), *_time(arms[0], partners)] if partners else []
 

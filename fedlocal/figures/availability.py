@@ -1,4 +1,4 @@
-"""Who was there in which round, and who took part."""
+"""Availability: which actors were there in which round, and which took part."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The sheet that all figures are drawn on: one style, no state of pyplot's, an atomic write."""
+"""The sheet on which all figures are drawn, in one style, without pyplot's state, written atomically."""
 
 import os
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ STYLE: dict[Any, Any] = {
 
 
 def line_style(index: int) -> dict[str, Any]:
-    """Return the look of the line of one index: colour, dashes and marker all tell lines apart."""
+    """Return the style of a line by its index: colour, dashes and marker all tell lines apart."""
     return {
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": DASHES[index % len(DASHES)],

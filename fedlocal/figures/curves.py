@@ -1,4 +1,4 @@
-"""Loss and accuracy as they went, round by round."""
+"""Learning curves: loss and accuracy, round by round."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ PROSE: dict[Any, Any] = {
 
 
 def curves_svg(histories: Mapping[str, History], where: str = "") -> str:
-    """Draw accuracy and loss, or else what else was reported, against the round as an ``<svg>`` element.
+    """Draw accuracy and loss, or else the other metrics, against the round as an ``<svg>`` element.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which labels each actor holds."""
+"""The labels that each actor holds."""
 
 import os
 from collections.abc import Sequence

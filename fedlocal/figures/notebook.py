@@ -52,7 +52,7 @@ def _cells(scope: str, name: str, values: Sequence[str]) -> str:
 
 
 def _weights(histories: Mapping[str, History], hashes: Mapping[str, str]) -> list[str]:
-    """Return the hash of the first arm's weights, with what taints it."""
+    """Return the hash of the first arm's weights, with the number of errors on its way."""
     main = next(iter(hashes), None)
     if main is None:
         return []

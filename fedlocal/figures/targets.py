@@ -1,4 +1,4 @@
-"""Which targets each actor holds, where they are real numbers."""
+"""The targets that each actor holds, where they are real numbers."""
 
 import os
 from typing import TYPE_CHECKING

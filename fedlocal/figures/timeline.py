@@ -1,4 +1,4 @@
-"""When each worker computed in a round, and when it waited."""
+"""The timeline: when each worker computed in a round, and when it waited."""
 
 import os
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ def timeline(
 
 
 def representative_rounds(rounds: Sequence[Round]) -> list[Occupancy]:
-    """Return the first round, the one of median length among the others, and the last, in this order.
+    """Return the first round, a round of median length between, and the last, in this order.
 
     Rounds in which nobody's work is known are passed over.
     """
@@ -197,7 +197,7 @@ def _elapsed(intervals: Intervals, edges: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _gaps(intervals: Intervals, span: float) -> Intervals:
-    """Return what the intervals leave of a span."""
+    """Return the gaps between intervals within a span."""
     edges = np.concatenate([[0.0], intervals.ravel(), [span]]).reshape(-1, 2)
     return edges[edges[:, 1] > edges[:, 0]]
 

@@ -7,7 +7,7 @@ from fedlocal.results.history import History
 from fedlocal.results.occupancy import usage
 
 MARKED, WITHHELD = 0.1, 0.3
-"""Parts of the time in which others had the cores: from the one a ratio is marked, from the other hidden."""
+"""Shares of the time taken by other work from which a ratio is marked, and from which it is hidden."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Arm:
     name : str
         Such as ``federated`` or ``sequential, 1 thread``.
     accuracy, loss : float or None
-        Of the final model on the test set.
+        The final model's, on the test set.
     rmse : float or None
-        Of real-valued targets there, in their own units.
+        The final model's, on real-valued targets, in the targets' units.
     seconds : float
         Training time: dispatch, training, collection and aggregation of all rounds.
     speed_up : float or None
@@ -43,11 +43,11 @@ class Arm:
     trained_rows : int or None
         How many rows it was trained on, each as often as it was visited.
     contention : float or None
-        The part of the time in which others had the cores, of this arm or of the first, whichever is more.
+        The share of the time in which other work had the cores, the larger of this arm's and the first one's.
     ended : int or None
         The round in which this arm was ended, because it took many times as long as with one thread.
     processes, cores : int or None
-        Of the first arm: how many workers there were, and on how many cores they could be.
+        Of the first arm alone: the number of its workers, and of the cores that they could use.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Write result files so that a reader never meets half of one.
+"""Writing of result files such that a reader never meets half a file.
 
 A file is written under a temporary name in the folder it belongs to, forced to disk, and renamed over the old
 one: after a crash or on a full disk there is the old file or the new one, nothing between.
@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 MOST_BYTES = 1 << 30
-"""Of a file of results that is read whole: a history of a million replies has a fifth of it."""
+"""Size of a result file that is read whole: a history of a million replies has a fifth of it."""
 
 MOST_LEVELS = 64
-"""Of a configuration, one within the other."""
+"""Nesting of a configuration that is read."""
 
 
 _SEAL = re.compile(rb'(?:, "|# )sha256"?: "?(\w{64})(?:"})?\s*\Z')

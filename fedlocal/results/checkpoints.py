@@ -55,7 +55,7 @@ class Checkpoint:
     arrays: Arrays
 
     def part(self, name: str) -> "Checkpoint":
-        """Return what the arrays below ``name/`` are, by the rest of their names."""
+        """Return a checkpoint of the arrays below ``name/``, by the rest of their names."""
         return Checkpoint(self.round, below(name, self.arrays))
 
 
@@ -78,9 +78,9 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, about: Mapping[str, Any]
     run : Path
         The run's folder; created where it is missing, because somebody deleted it.
     checkpoint : Checkpoint
-        What to write.
+        The checkpoint.
     about : mapping of str to Any
-        What the run is, in JSON's words: a checkpoint is read only by a run that says the same.
+        What the run is, as JSON values: only a run with the same reads the checkpoint.
 
     Raises
     ------
@@ -119,9 +119,9 @@ def read_checkpoint(path: Path, about: Mapping[str, Any], renamed: Renamed = dic
     path : Path
         The file.
     about : mapping of str to Any
-        What the run is that wants to go on from it.
+        What the run is that is to be resumed from it.
     renamed : callable
-        Returns what a file says of its run in the words of today.
+        Returns a file's `about` with the names of today.
 
     Raises
     ------

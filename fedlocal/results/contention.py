@@ -1,4 +1,4 @@
-"""How much of the cores' time others took while an arm ran: other processes, and a virtual machine's host.
+"""Contention: the cores' time that other processes, and a virtual machine's host, took from an arm.
 
 What other processes take hampers a run only so far as they leave no core idle; what the host takes always
 does. Linux says both in ``/proc``. Elsewhere only an arm with one thread shows what it did not get.
@@ -26,11 +26,11 @@ class Reading(NamedTuple):
     wall : float
         On the clock.
     process : float
-        Of work by this process and those that descend from it.
+        Work of this process and its descendants.
     busy, idle, stolen : float or None
-        Of work by any process, of none, and of what the host of a virtual machine took; None if not known.
+        Work of all processes, no work, and time that a virtual machine's host took; None if not known.
     cores : int
-        How many there are.
+        The number of cores.
     """
 
     wall: float
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     cores: int = 1
 
     def contended(self, before: "Reading", threads: int | None = None) -> float | None:
-        """Return the seconds since an earlier reading in which others had the cores, on average over these.
+        """Return the seconds since an earlier reading in which other work had the cores, the cores' mean.
 
         They are below 0 by what was idle, and by the clocks' steps.
 
@@ -62,12 +62,12 @@ class Reading(NamedTuple):
 
 
 class Meter:
-    """Takes readings, and says what was contended between them.
+    """Takes readings, and measures the contention between them.
 
     Parameters
     ----------
     read : callable, optional
-        Takes one; by default of this machine.
+        Takes a reading; by default of this machine.
     """
 
     def __init__(self, read: Callable[[], Reading] | None = None) -> None:
@@ -90,7 +90,7 @@ class Meter:
 
 
 def contention_of(rounds: Iterable[Round]) -> float | None:
-    """Return the part of the time of rounds in which others had the cores; None if it is not known."""
+    """Return the share of rounds' time in which other work had the cores; None if it is not known."""
     measured = [round_.seconds for round_ in rounds if round_.number and "contended" in round_.seconds]
     elapsed = sum(seconds["elapsed"] for seconds in measured)
     return sum(seconds["contended"] for seconds in measured) / elapsed if elapsed > 0 else None

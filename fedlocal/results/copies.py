@@ -1,4 +1,4 @@
-"""A second copy of a file that grows, a checksum before each of its lines: what tells damage, and mends it.
+"""A second copy of a growing file with a checksum for each line: it shows damage, and replaces the file.
 
 The copy of ``metrics.csv`` is ``.metrics.csv.copy`` beside it. Its lines are those of the file, each behind
 the eight digits of its CRC-32 and a space. A run that is killed leaves one of them longer than the other, or
@@ -37,7 +37,7 @@ def sound_text(path: Path) -> tuple[str, str | None]:
     Returns
     -------
     str, str or None
-        Its lines, of which the last may be torn; and why its copy was read, if bits of the file have changed.
+        The file's lines, of which the last may be torn; and the damage, if the copy was read instead.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""CSV files that grow with the rounds of a run, and are read back after one that was killed."""
+"""CSV files that grow with the rounds of a run, and can be read after the run was killed."""
 
 import csv
 import io
@@ -31,12 +31,12 @@ class GrowingCsv:
     header : sequence of str
         The names of the columns.
     records : iterable of Record
-        What it begins with.
+        The first records.
 
     Raises
     ------
     ResultsError
-        If the file cannot be created: nothing is lost yet, so this one is not forgiven.
+        If the file cannot be created: nothing is lost yet, so this failure is not forgiven.
     """
 
     def __init__(self, path: Path, header: Sequence[str], records: Iterable[Record] = ()) -> None:
@@ -141,7 +141,7 @@ def _lines(records: Iterable[Record]) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number such that it reads back as the same, whole ones without a point.
+    """Write a number such that it reads back as the same, a whole number without a point.
 
     Examples
     --------

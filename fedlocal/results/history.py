@@ -54,7 +54,7 @@ class History:
         and ``history.json`` at its end; None keeps the history in memory. The files of an earlier run in the
         same folder are replaced.
     rounds : sequence of Round
-        What it begins with: to go on with an earlier run, those of its rounds that count.
+        The first rounds: of a resumed run, those that it keeps.
 
     Attributes
     ----------
@@ -250,7 +250,7 @@ class History:
             is read, without a last round that was not written to its end. A ``timeline.csv`` that is damaged
             is logged, and the rounds have no `work`.
         actors : bool
-            Whether it has to be known what each actor did, which is most of a history.
+            Whether to read what each actor did, which is most of a history.
 
         Raises
         ------
@@ -306,9 +306,9 @@ class History:
 
     @classmethod
     def drawn_by(cls, curves: "Callable[[History], str]") -> "Callable[[History], str]":
-        """Decorate the function that draws what a notebook shows below the text of a history, as SVG.
+        """Decorate the function that draws a history as SVG, which a notebook shows below the text.
 
-        The room of figures has it and says so when it is imported: this room draws nothing.
+        The room of figures does so when it is imported: this room draws nothing.
         """
         cls._curves = curves  # type: ignore[assignment, method-assign]
         return curves
@@ -331,7 +331,7 @@ def _damage(path: Path) -> str | None:
 
 
 def _warn_of_damage(path: Path) -> None:
-    """Log that a file which is for others to read, since ``history.json`` is sound, has changed."""
+    """Log that a file has changed, which is not read here since ``history.json`` is sound."""
     if path.exists() and copy_of(path).exists() and (damage := _changed(path)):
         logger.warning("%s is damaged (%s); %s is its second copy", path, damage, copy_of(path).name)
 

@@ -23,7 +23,7 @@ class Interval:
     low, high : float
         The ends; NaN if there were fewer than two trials.
     trials : int
-        How many there were.
+        The number of trials.
     """
 
     estimate: float
@@ -62,7 +62,7 @@ def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) 
     of, over : sequence of float
         Positive; position k of both is from the same trial.
     confidence : float
-        Of the interval.
+        The interval's.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def leads(values: Sequence[Mapping[str, float]], significance: float = 0.05) -> 
     Parameters
     ----------
     values : sequence of mapping of str to float
-        Of each setting, by trial.
+        Each setting's values, by trial.
     significance : float
         How often a lead may be claimed where there is none.
 
@@ -110,7 +110,7 @@ def _differences(values: Mapping[str, float], base: Mapping[str, float]) -> list
 
 
 def _chance(differences: Sequence[float]) -> float | None:
-    """Return how often chance alone would give such differences, None where it cannot be said."""
+    """Return how often chance alone would give such differences, None for fewer than two."""
     from scipy.special import stdtr
 
     count = len(differences)

@@ -40,7 +40,7 @@ class SavedModel:
     arrays : mapping of str to NDArray
         The model's parameters.
     manifest : mapping of str to Any
-        What else the manifest says.
+        The manifest's content.
     manifest_path : Path
         The manifest's file.
     """
@@ -64,7 +64,7 @@ def save_models(
     Parameters
     ----------
     folder : Path
-        Of the run; created where it is missing, because somebody deleted it.
+        The run's folder; created again if somebody deleted it.
     which : {"last", "best"}
         The run's final models, or its best so far, which replaces the one before.
     models : mapping of str to mapping of str to NDArray

@@ -1,4 +1,4 @@
-"""What a round's workers spent its time on, and what the round had to wait for.
+"""Occupancy: the states of a round's workers over time, and the critical path of the round.
 
 A round lasts from its start to the end of its timed spans. At each instant of it a worker is in one of three
 states, by the round's stretches of work:
@@ -72,15 +72,15 @@ class Occupancy:
     Parameters
     ----------
     number : int
-        Of the round.
+        The round's number.
     span : float
-        Its length in seconds: its timed spans; or more, where a stretch of work ends later still.
+        The round's length in seconds: its timed spans; or more, where a stretch of work ends later.
     workers : tuple of int
         Ascending; also those that had no work in the round.
     actor, worker : NDArray[int64], shape (stretches,)
-        Of each stretch of work.
+        The actor and worker of each stretch of work.
     times : NDArray[float64], shape (stretches, 2)
-        Its start and end, in seconds since the round's start; ascending by the starts.
+        Each stretch's start and end, in seconds since the round's start; ascending by the starts.
     """
 
     number: int
@@ -129,7 +129,7 @@ class Occupancy:
         return Usage(computing, coordination, idle, self.critical_path().seconds, self.span)
 
     def critical_path(self) -> CriticalPath:
-        """Return what the round waited for."""
+        """Return the critical path: the stretches of work that the round waited for."""
         phases = self.computing()
         work, end = np.zeros(len(phases)), np.full(len(phases), -np.inf)
         for worker in self._at_work:

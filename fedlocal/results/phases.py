@@ -1,4 +1,4 @@
-"""Names of metrics that say of which phase they are, so that no two phases ever share a column or a series.
+"""Names of metrics with their phase, so that no two phases ever share a column or a series.
 
 A number of the global model on the test set has its plain name, such as ``accuracy``. What actors report in
 training begins with ``train-`` (``train-loss``), what they report in an evaluation on their own rows with
@@ -25,7 +25,7 @@ TAKEN = re.compile(rf"(test-)*({OF_CLIENTS.pattern}|{AVAILABLE}$)")
 
 
 def of_phase(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
-    """Return what actors reported under names that say when; a name that says so already stays as it is.
+    """Return what actors reported in a phase, with the phase's name before each metric's unless it is there.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def _named(phase: Phase, names: tuple[str, ...]) -> list[str]:
 
 
 def of_actor(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
-    """Return what one actor reported, likewise; the rows that it trained are its ``num-examples``."""
+    """Return what one actor reported as `of_phase` does; its trained rows stay ``num-examples``."""
     named = of_phase(phase, reported)
     if phase == "train" and "num-examples" in reported:
         named["num-examples"] = named.pop("train-num-examples")
@@ -53,7 +53,7 @@ def of_actor(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
 
 
 def of_model(evaluated: Mapping[str, float]) -> dict[str, float]:
-    """Return what a central evaluation gave under plain names; one that looks like an actor's gets ``test-``.
+    """Return the metrics of a central evaluation; a name that looks like an actor's gets ``test-``.
 
     Examples
     --------
@@ -64,9 +64,9 @@ def of_model(evaluated: Mapping[str, float]) -> dict[str, float]:
 
 
 def shown(names: Collection[str], preferred: Sequence[str] = ("accuracy", "loss")) -> list[str]:
-    """Return which metrics to show: accuracy and loss on the test set, or else whatever was reported.
+    """Return which metrics to show: accuracy and loss on the test set, or else all that was reported.
 
-    That is what the server evaluated, then what clients did, then their training.
+    All are those of the server's evaluation, then of the clients', then of their training.
 
     Examples
     --------

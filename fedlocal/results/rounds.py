@@ -1,4 +1,4 @@
-"""What one round leaves behind, and the tidy rows it is written as.
+"""The record of a round, and the tidy rows as which it is written.
 
 A row of ``metrics.csv`` is ``round,phase,actor,metric,value``: one number each, so that
 ``pandas.read_csv("metrics.csv").query("phase == 'evaluate'")`` is all a reader needs.
@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, cast
 from fedlocal.results.phases import COLUMN, PHASES, Phase, phase_of
 
 TIMED = ("dispatch", "training", "collection", "aggregation")
-"""The spans that follow one another through a round and that speed-up counts."""
+"""The spans of a round, in this order, that count for speed-up."""
 
 HEADER = ("round", "phase", "actor", "metric", "value")
 OF_TRAINING = ("num-examples", "seconds", "started", "worker")
@@ -58,9 +58,9 @@ class MessageError(NamedTuple):
     Parameters
     ----------
     actor : int
-        Its index.
+        The actor's index.
     phase : {"train", "client", "query"}
-        What it was asked for.
+        The kind of message.
     reason : str
         Why there is no reply.
     """
@@ -108,7 +108,7 @@ class Round:
         start), ``worker``; ``client-loss`` and ``client-accuracy`` where clients evaluate; ``loss`` and
         ``accuracy`` on the test set where each has a model of its own.
     errors : tuple of MessageError
-        Of each message that ended in an error; an actor may have some in one round.
+        One for each message that ended in an error; an actor may have several in a round.
     work : sequence of Work
         Where actors work in many stretches in a round, each of them; `actors` then says no ``started``. Not
         part of the rows: a history keeps it in ``timeline.csv``.
@@ -141,7 +141,7 @@ class Round:
 
     @property
     def stretches(self) -> Sequence[Work]:
-        """Who worked where and when: `work`, or one stretch for each actor of which it is known."""
+        """Who worked where and when: `work`, or a stretch for each actor whose start is known."""
         return self.work or [
             Work(actor, int(measured["worker"]), measured["started"], measured["seconds"])
             for actor, measured in self.actors.items()

@@ -39,17 +39,17 @@ class SweepRow:
     error : str or None
         Why it did not complete.
     overrides : Mapping[str, str]
-        What was set for it, by key.
+        The run's settings from the command line, by key.
     arms : tuple of Arm
-        Its results, the scheme it is about first.
+        The run's results, the main scheme's first.
     hash : str or None
-        Of the final weights.
+        The hash of the final weights.
     rounds : int or None
-        How many it ran.
+        The number of rounds.
     duration : float or None
-        Of the whole run, in seconds.
+        Seconds of the whole run.
     hashes : Mapping[str, str]
-        Of each arm's final weights.
+        The hash of each arm's final weights, by the arm's name.
     """
 
     run: str
@@ -75,7 +75,7 @@ class SweepRow:
 
     @property
     def speed_ups(self) -> dict[str, float]:
-        """How many times faster the main arm trained than each of the others, where that can be believed."""
+        """The main arm's credible speed-ups over the other arms, by their names."""
         speed_ups = {arm.name: arm.credible_speed_up for arm in self.arms[1:]}
         return {name: value for name, value in speed_ups.items() if value is not None}
 
@@ -110,7 +110,7 @@ def runs_below(folder: Path, levels: int = DEEPEST, *, sweep: bool = False) -> I
         Of a sweep, or of runs and sweeps. A folder is a run if it holds one of `MARKS`, or its name is a
         number and those beside it are runs.
     levels : int
-        How deep to look.
+        The greatest depth of a run below the folder.
     sweep : bool
         Whether the folder is a sweep's: then each folder with a number is a run, also if it is still empty.
 
@@ -151,9 +151,9 @@ def read_run(run: Path, name: str | None = None) -> SweepRow:
     Parameters
     ----------
     run : Path
-        Its folder.
+        The run's folder.
     name : str, optional
-        What to call it; None means the name of the folder.
+        The run's name; None means that of its folder.
     """
     name = name or run.name
     try:

@@ -29,7 +29,7 @@ class TimelineFile:
     path : Path
         The file; one of an earlier run is removed.
     rounds : iterable of Round
-        What it begins with.
+        The first rounds.
     """
 
     def __init__(self, path: Path, rounds: Iterable[Round] = ()) -> None:
