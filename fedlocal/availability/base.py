@@ -1,4 +1,4 @@
-"""What an availability is, and what it says of a round."""
+"""The protocol of an availability, and the presence of actors in a round."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol

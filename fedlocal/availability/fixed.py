@@ -1,4 +1,4 @@
-"""Actors that come and go when they are told to."""
+"""Actors that are always there, or come and go by a schedule."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
@@ -12,7 +12,7 @@ class Always:
     """All actors are there in every round."""
 
     def __call__(self, actors: int, rounds: int, draw: Draw) -> None:
-        """Return nothing: there is nothing to decide."""
+        """Return None: all actors are there, always."""
 
 
 class Schedule:
@@ -36,8 +36,8 @@ class Schedule:
         join: Mapping[int, Sequence[int]] | None = None,
         leave: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
-        events = [(*each, True) for each in _pairs("join", join or {})]
-        events += [(*each, False) for each in _pairs("leave", leave or {})]
+        events = [(number, actor, True) for number, actor in _pairs("join", join or {})]
+        events += [(number, actor, False) for number, actor in _pairs("leave", leave or {})]
         self._at: dict[int, list[tuple[int, bool]]] = {}
         self._first: dict[int, bool] = {}
         state: dict[int, bool] = {}

@@ -1,4 +1,4 @@
-"""Actors that come and go as a file says: recorded from real devices, or made by hand."""
+"""Actors that come and go as a file says, recorded from real devices or made by hand."""
 
 import csv
 import math
@@ -51,18 +51,18 @@ class Trace:
     def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence]:  # noqa: ARG002
         """Return who is there in each round."""
         stretches = _read(Path(self.path).expanduser())
-        for one in stretches:
-            if one.actor >= actors:
+        for stretch in stretches:
+            if stretch.actor >= actors:
                 raise AvailabilityError(
-                    f"{self.path}, line {one.line}: there is no actor {one.actor}: with actors={actors} they "
-                    f"are 0 to {actors - 1}"
+                    f"{self.path}, line {stretch.line}: there is no actor {stretch.actor}: with "
+                    f"actors={actors} they are 0 to {actors - 1}"
                 )
-            if self.repeat and math.isinf(one.last):
+            if self.repeat and math.isinf(stretch.last):
                 raise AvailabilityError(
-                    f"{self.path}, line {one.line}: a stretch without an end cannot be repeated; give its "
-                    "last round, or set availability.repeat=false"
+                    f"{self.path}, line {stretch.line}: a stretch without an end cannot be repeated; "
+                    "give its last round, or set availability.repeat=false"
                 )
-        end = max(one.last for one in stretches)
+        end = max(stretch.last for stretch in stretches)
         if not self.repeat and end < rounds:
             raise AvailabilityError(
                 f"{self.path} ends with round {end}, but the run has rounds={rounds}; set "
@@ -72,9 +72,9 @@ class Trace:
 
 
 def _rounds(stretches: list[_Stretch], actors: int, period: int | None) -> Iterator[Presence]:
-    actor = np.array([one.actor for one in stretches])
-    first = np.array([one.first for one in stretches])
-    last = np.array([one.last for one in stretches])
+    actor = np.array([stretch.actor for stretch in stretches])
+    first = np.array([stretch.first for stretch in stretches])
+    last = np.array([stretch.last for stretch in stretches])
     for number in count(1):
         row = (number - 1) % period + 1 if period else number
         there = np.zeros(actors, np.bool_)

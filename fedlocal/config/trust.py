@@ -97,7 +97,7 @@ def read_yaml(path: Path) -> Any:
     ValueError
         If it is not such a file, or has aliases, which can stand for more than fits into memory.
     """
-    import yaml
+    import yaml  # here: the command line reads these files before it needs the rest of Hydra and NumPy
     from omegaconf import OmegaConf
 
     from fedlocal.results.atomic_files import sound_yaml

@@ -24,23 +24,23 @@ from fedlocal.estimators.parameters import check_parameters
 from fedlocal.experiment.process_lock import one_at_a_time
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.compat.logs import quiet
+from fedlocal.flower.grid.backends import Backend, Inline
 from fedlocal.models import gives_probabilities, make
 from fedlocal.results import Checkpoint, History, Round
 
 if TYPE_CHECKING:
-    from fedlocal.flower.grid.backends import Backend
     from fedlocal.models import Model
     from fedlocal.schemes.base import Capture
 
-LITTLE = 2e9
+INLINE_LIMIT = 2e9
 """Multiplications of a fit that this process is done with sooner than workers have started."""
 
 BLOCK = 64
-"""Rows are predicted in multiples of so many: the bits of one do not depend on how many stand beside it."""
+"""Rows are predicted in multiples of this: the bits of a row do not depend on how many stand beside it."""
 
 
 class Federated(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share; see `FederatedClassifier`."""
+    """The common part of both estimators; see `FederatedClassifier`."""
 
     def __init__(
         self,
@@ -98,19 +98,21 @@ class Federated(BaseEstimator):  # type: ignore[misc]
             setting = prepare(config, strategy, backend, dataset=dataset)
             with setting.slices.shards:
                 self._new_model = setting.new_model
-                build(config, "scheme")(setting, self._note, start)
+                build(config, "scheme")(setting, self._record, start)
         self._model = self._loaded()
         return self
 
-    def _note(self, one: Round, capture: "Capture") -> None:
+    def _record(self, record: Round, capture: "Capture") -> None:
         # there is no test set: what was evaluated was one of the training rows
-        of_training = {name: value for name, value in one.metrics.items() if name not in ("loss", "accuracy")}
-        self.history_.record(replace(one, metrics=of_training))
-        self._state = Checkpoint(one.number, dict(capture()))
+        of_training = {
+            name: value for name, value in record.metrics.items() if name not in ("loss", "accuracy")
+        }
+        self.history_.record(replace(record, metrics=of_training))
+        self._state = Checkpoint(record.number, dict(capture()))
 
     def _config(self, rounds: int, actors: int) -> Config:
         """Return the parameters as the command line would have them."""
-        own = [
+        overrides = [
             *self._task,
             f"actors={actors}",
             f"rounds={rounds}",
@@ -124,20 +126,18 @@ class Federated(BaseEstimator):  # type: ignore[misc]
             f"seed={self._seed}",
         ]
         if self.hidden is not None and self.model in ("mlp", "paper", "regressor"):
-            own.append(f"model.hidden={list(self.hidden)}")
+            overrides.append(f"model.hidden={list(self.hidden)}")
         if self.learning_rate is not None:
-            own.append(f"model.learning_rate={self.learning_rate}")
-        return compose(*own, *self.overrides)
+            overrides.append(f"model.learning_rate={self.learning_rate}")
+        return compose(*overrides, *self.overrides)
 
     _task: Sequence[str] = ()
 
-    def _backend(self, config: Config, dataset: Dataset) -> "Backend":
+    def _backend(self, config: Config, dataset: Dataset) -> Backend:
         """Return where clients run; the bits are the same everywhere."""
-        from fedlocal.flower.grid.backends import Inline
-
         work = 6.0 * len(dataset.train) * dataset.inputs * config.rounds * config.local_epochs
         work *= max(self.hidden or (512,))
-        if self.backend == "inline" or (self.backend == "auto" and work < LITTLE):
+        if self.backend == "inline" or (self.backend == "auto" and work < INLINE_LIMIT):
             return Inline()
         backend: Backend = build(config, "backend")
         return backend

@@ -1,4 +1,4 @@
-"""What estimators are given, checked before anything is trained."""
+"""Checks of the parameters of estimators, before anything is trained."""
 
 import re
 import warnings
@@ -42,10 +42,10 @@ def _count_problems(given: Mapping[str, Any]) -> Iterable[str]:
 
 def _preset_problems(given: Mapping[str, Any]) -> Iterable[str]:
     for name in PRESETS:
-        known = sorted(path.stem for path in (conf_folder() / name).glob("*.yaml"))
-        if given[name] not in known:
-            hint = did_you_mean(str(given[name]), known, "{!r}")
-            yield f"{name}={given[name]!r}: must be one of {', '.join(known)}{hint}"
+        presets = sorted(path.stem for path in (conf_folder() / name).glob("*.yaml"))
+        if given[name] not in presets:
+            hint = did_you_mean(str(given[name]), presets, "{!r}")
+            yield f"{name}={given[name]!r}: must be one of {', '.join(presets)}{hint}"
 
 
 def _other_problems(given: Mapping[str, Any]) -> Iterable[str]:

@@ -22,10 +22,10 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list
 
     Returns
     -------
-    places : list of int
+    positions : list of int
         Of each of the model's columns among those that are given.
     notes : list of str
-        What people should be told of it.
+        Remarks for people.
 
     Raises
     ------
@@ -33,10 +33,10 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list
         If a name is missing or there twice; the message lists both sides.
     """
     similar = _similar(names, header)
-    places = {
+    positions = {
         name: header.index(similar.get(name, name)) for name in names if similar.get(name, name) in header
     }
-    missing = [name for name in names if name not in places]
+    missing = [name for name in names if name not in positions]
     twice = [name for name in names if header.count(similar.get(name, name)) > 1]
     if missing or twice:
         what, some = ("lacks", missing) if missing else ("has twice", twice)
@@ -48,9 +48,9 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list
     if similar:
         pairs = [f"{given} as {name}" for name, given in similar.items()]
         notes.append(f"columns are matched without regard to case: {listed(pairs)}")
-    if ignored := [name for at, name in enumerate(header) if at not in places.values()]:
+    if ignored := [name for at, name in enumerate(header) if at not in positions.values()]:
         notes.append(f"columns that the model does not know are left out: {', '.join(ignored)}")
-    return [places[name] for name in names], notes
+    return [positions[name] for name in names], notes
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What must be known of a model to use its arrays on new rows: architecture, features, classes."""
+"""The specification of a model, without which its arrays mean nothing: architecture, features, classes."""
 
 import inspect
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ from fedlocal.config.signatures import target_problems
 from fedlocal.config.trust import check_stored
 from fedlocal.data import Column, Dataset, FeatureScaling, Fingerprint
 from fedlocal.inference.errors import InferenceError
-from fedlocal.inference.worker import NewModel
+from fedlocal.inference.worker import ModelMaker
 from fedlocal.models import ModelFactory, make
 from fedlocal.results import ResultsError, versions
 
-GIVEN = {"inputs", "outputs", "classes", "rng"}
-"""What every factory of models is given."""
+FACTORY_ARGUMENTS = {"inputs", "outputs", "classes", "rng"}
+"""Arguments that every factory of models takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class ModelSpec:
 
     @classmethod
     def of_run(cls, config: Config, dataset: Dataset, data: Fingerprint) -> "ModelSpec":
-        """Return that of a run's model."""
+        """Return the specification of a run's model."""
         return cls(
             config=cast(Any, OmegaConf.to_container(cast(Any, config), resolve=True, enum_to_str=True)),
             dataset=dataset.name,
@@ -85,7 +85,7 @@ class ModelSpec:
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any], path: Path, *, trust: bool = False) -> "ModelSpec":
-        """Return what `as_json` wrote into a manifest.
+        """Return the specification that `as_json` wrote into a manifest.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class ModelSpec:
             ) from error
 
     def as_json(self) -> dict[str, Any]:
-        """Return it in JSON's words, with the versions of what trained the model."""
+        """Return the specification as JSON, with the versions of what trained the model."""
         return {
             "model": {"config": self.config["model"], "inputs": self.inputs, "outputs": self.outputs},
             "classes": None if self.classes is None else _labels(self.classes),
@@ -136,7 +136,7 @@ class ModelSpec:
             "versions": versions(),
         }
 
-    def new_model(self) -> NewModel:
+    def new_model(self) -> ModelMaker:
         """Return what makes the model.
 
         Raises
@@ -150,14 +150,14 @@ class ModelSpec:
         try:
             factory, classes = _factory(self.config["model"]), self.classes is not None
             sizes = {"inputs": self.inputs, "outputs": self.outputs}
-            made = partial(make, factory, **sizes, classes=classes, shape=self.shape, rng=0)
-            made()
+            maker = partial(make, factory, **sizes, classes=classes, shape=self.shape, rng=0)
+            maker()
         except Exception as error:
             raise InferenceError(
                 f"the model cannot be built again ({' '.join(str(error).split())}): what made it must be "
                 "importable here, in the version that trained it"
             ) from error
-        return made
+        return maker
 
     def check(self, group: str) -> None:
         """Raise TrustError if building a group of the configuration takes more trust than there is."""
@@ -174,7 +174,7 @@ def _factory(options: Mapping[str, Any]) -> ModelFactory:
         target = target.__call__ if inspect.isclass(target) else None
     parameters = inspect.signature(target).parameters if target else {}
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    if not takes_any and (lacking := GIVEN - parameters.keys()):
+    if not takes_any and (lacking := FACTORY_ARGUMENTS - parameters.keys()):
         takes = f"does not take {', '.join(sorted(lacking))}, as a model does"
         raise InferenceError(f"model._target_={options['_target_']} {takes}")
     factory: ModelFactory = build(cast(Config, {"model": options}), "model")

@@ -15,7 +15,7 @@ import numpy as np
 from fedlocal.actors import ActorSystem, Batch, Broadcast, Envelope, Reply, warm_up
 from fedlocal.data import FeatureScaling
 from fedlocal.inference.errors import InferenceError
-from fedlocal.inference.worker import RANGE, Array, Block, NewModel, Serving, Weights
+from fedlocal.inference.worker import RANGE, Array, Block, ModelBehaviour, ModelMaker, Weights
 
 BLOCK = 1 << 26  # bytes of rows that are shared at once; two such blocks are on their way
 PRELOAD = (
@@ -32,18 +32,20 @@ class Pool:
     Parameters
     ----------
     new_model, arrays, scaling
-        As for `Serving`; the arrays by name.
+        As for `ModelBehaviour`; the arrays by name.
     workers : int
         How many.
     """
 
     def __init__(
-        self, new_model: NewModel, arrays: Mapping[str, Array], scaling: FeatureScaling | None, workers: int
+        self, new_model: ModelMaker, arrays: Mapping[str, Array], scaling: FeatureScaling | None, workers: int
     ) -> None:
         self._weights, self._outputs = Weights(arrays), int(new_model.keywords["outputs"])
         warm_up((*PRELOAD, *getattr(new_model.args[0], "preload", ())))
         try:
-            self._system = ActorSystem(partial(Serving, new_model, self._weights, scaling), workers=workers)
+            self._system = ActorSystem(
+                partial(ModelBehaviour, new_model, self._weights, scaling), workers=workers
+            )
         except BaseException:
             self._weights.close()
             raise

@@ -1,4 +1,4 @@
-"""What a model says, as a file: a table with a header, or arrays."""
+"""Predictions as a file: a table with a header, or arrays."""
 
 import csv
 import io
@@ -16,12 +16,12 @@ from fedlocal.results.formatting import harmless
 
 Array = NDArray[Any]
 
-TOGETHER = 1024  # rows at once: as text they take ten times the memory of their numbers
+ROWS_AT_ONCE = 1024  # as text, rows take ten times the memory of their numbers
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What is written of predictions.
+    """Predictions as they are written.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     with replacing(path) as stream, _text(stream) as text:
         lines = csv.writer(text, lineterminator="\n")
         lines.writerow(map(harmless, header))
-        for start in range(0, len(labels), TOGETHER):
-            rows = np.hstack([part[start : start + TOGETHER].astype(str) for part in parts]).tolist()
+        for start in range(0, len(labels), ROWS_AT_ONCE):
+            rows = np.hstack([part[start : start + ROWS_AT_ONCE].astype(str) for part in parts]).tolist()
             lines.writerows([map(harmless, row) for row in rows] if labels.dtype.kind in "OSUT" else rows)
 
 

@@ -22,7 +22,7 @@ from fedlocal.results import Which, load_saved
 Array = NDArray[Any]
 
 BATCH_SIZE = 1024
-WORTH = 1.0  # seconds of work for which workers are started
+POOL_WORTH = 1.0  # seconds of work for which workers are started
 
 
 class Predictor:
@@ -123,7 +123,7 @@ class Predictor:
         x, prepared
             As for `predict`.
         show : callable
-            Told now and then how many rows are done.
+            Called now and then with the number of rows that are done.
         """
         block = Block(checked_rows(x, self.blueprint), raw=not prepared)
         parts = self._parts(block, show)
@@ -146,7 +146,7 @@ class Predictor:
         parts, rows = [], len(block.rows)
         done = 0
         if self._pool is None and (self._workers in (1, "auto") or rows <= self._batch_size):
-            parts = self._here(block, show)
+            parts = self._answer_here(block, show)
             done = sum(map(len, parts))
         if done < rows:
             for part in self._from_pool(block.part(done, rows)):
@@ -157,22 +157,22 @@ class Predictor:
 
     def _from_pool(self, block: Block) -> Iterator[Array]:
         try:
-            yield from self._opened().outputs(block, self._batch_size)
+            yield from self._open_pool().outputs(block, self._batch_size)
         except KeyboardInterrupt:
             self._end(gently=False)  # nobody waits for what its workers still do
             raise
 
-    def _here(self, block: Block, show: Callable[[int], None]) -> list[Array]:
+    def _answer_here(self, block: Block, show: Callable[[int], None]) -> list[Array]:
         """Answer in this process, until it would take too long."""
         parts: list[Array] = []
-        begun, rows = time.perf_counter(), len(block.rows)
+        started_at, rows = time.perf_counter(), len(block.rows)
         with one_thread():
             for start in range(0, rows, self._batch_size):
                 stop = min(start + self._batch_size, rows)
                 parts.append(self._answer(block.part(start, stop)))
                 show(stop)
-                left = (time.perf_counter() - begun) / stop * (rows - stop)
-                if self._workers == "auto" and left > WORTH and usable_cores() > 1:
+                left = (time.perf_counter() - started_at) / stop * (rows - stop)
+                if self._workers == "auto" and left > POOL_WORTH and usable_cores() > 1:
                     break
         return parts
 
@@ -182,7 +182,7 @@ class Predictor:
         except Exception as error:
             raise InferenceError(f"the model failed: {type(error).__name__}: {error}") from error
 
-    def _opened(self) -> Pool:
+    def _open_pool(self) -> Pool:
         if self._pool is None:
             workers = usable_cores() if self._workers == "auto" else self._workers
             self._pool = Pool(self._new_model, self._arrays, self.blueprint.scaling, workers)
@@ -241,5 +241,5 @@ def load_model(
     ...     model.predict(x)
     """
     saved = load_saved(Path(place).expanduser(), which)
-    blueprint = ModelSpec.read(saved.manifest, saved.manifest_path, trust=trust)
-    return Predictor(blueprint, saved.arrays, workers=workers, batch_size=batch_size)
+    spec = ModelSpec.read(saved.manifest, saved.manifest_path, trust=trust)
+    return Predictor(spec, saved.arrays, workers=workers, batch_size=batch_size)

@@ -21,7 +21,7 @@ def checked_rows(x: ArrayLike, spec: ModelSpec) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If they are none.
+        If the rows are no such array.
     """
     named = spec.columns and hasattr(x, "columns")
     rows = _of_frame(x, spec.columns) if named else np.asarray(x)
@@ -30,8 +30,8 @@ def checked_rows(x: ArrayLike, spec: ModelSpec) -> NDArray[Any]:
         raise DataError(f"x holds {rows.dtype}, expected real numbers")
     if rows.ndim < 2 or math.prod(rows.shape[1:]) != inputs:
         shaped = f" or [n, {', '.join(map(str, shape))}]" if len(shape) > 1 else ""
-        one = "; of a single row, hand over x[None]" if rows.size == inputs else ""
-        raise DataError(f"x has shape {list(rows.shape)}, this model takes [n, {inputs}]{shaped}{one}")
+        hint = "; of a single row, hand over x[None]" if rows.size == inputs else ""
+        raise DataError(f"x has shape {list(rows.shape)}, this model takes [n, {inputs}]{shaped}{hint}")
     if rows.dtype.kind == "f":
         check_finite(rows, "x")
     return np.ascontiguousarray(rows)
@@ -39,10 +39,10 @@ def checked_rows(x: ArrayLike, spec: ModelSpec) -> NDArray[Any]:
 
 def _of_frame(frame: Any, columns: Sequence[Column]) -> NDArray[np.float64]:
     given = list(frame.columns)
-    places, _ = match("x", [column.name for column in columns], list(map(str, given)))
+    positions, _ = match("x", [column.name for column in columns], list(map(str, given)))
     parts = [
-        column.features(_numbers(column, np.asarray(frame[given[place]])))
-        for column, place in zip(columns, places, strict=True)
+        column.features(_numbers(column, np.asarray(frame[given[position]])))
+        for column, position in zip(columns, positions, strict=True)
     ]
     return np.hstack(parts)
 

@@ -21,7 +21,7 @@ Array = NDArray[Any]
 Lines = Iterator[tuple[int, list[str]]]
 """The lines of a file that are not empty, by their numbers."""
 
-TOGETHER = 1024  # rows at once: as text they take ten times the memory of their numbers
+ROWS_AT_ONCE = 1024  # as text, rows take ten times the memory of their numbers
 
 
 def read_rows(path: Path, spec: ModelSpec, *, header: bool | None = None) -> tuple[Array, list[str]]:
@@ -43,7 +43,7 @@ def read_rows(path: Path, spec: ModelSpec, *, header: bool | None = None) -> tup
     rows : ndarray, shape (n, d) or (n, ...)
         Real numbers, n > 0.
     notes : list of str
-        What people should be told of how the columns were found.
+        Remarks for people on how the columns were found.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def read_rows(path: Path, spec: ModelSpec, *, header: bool | None = None) -> tup
         If the file is none of these, or lacks what the model needs.
     """
     if path.suffix == ".npz":
-        rows, notes = _of_arrays(path, spec)
+        rows, notes = _read_arrays(path, spec)
     elif path.suffix == ".csv":
-        rows, notes = _of_text(path, spec, header)
+        rows, notes = _read_text(path, spec, header)
     else:
         raise DataError(f"{path}: rows come as .npz or .csv, not as {path.suffix or 'a file without suffix'}")
     if rows.shape[:1] == (0,):
@@ -61,7 +61,7 @@ def read_rows(path: Path, spec: ModelSpec, *, header: bool | None = None) -> tup
     return rows, notes
 
 
-def _of_arrays(path: Path, spec: ModelSpec) -> tuple[Array, list[str]]:
+def _read_arrays(path: Path, spec: ModelSpec) -> tuple[Array, list[str]]:
     arrays = read_npz(path, "input=FILE.npz takes what numpy.savez writes of x")
     if "x" not in arrays:
         raise DataError(f"{path}: holds {sorted(arrays)}, lacks x, the rows")
@@ -73,14 +73,14 @@ def _of_arrays(path: Path, spec: ModelSpec) -> tuple[Array, list[str]]:
     if x.ndim != 2 or names.shape != x.shape[1:]:
         raise DataError(f"{path}: columns has shape {names.shape}, x {x.shape}; each column needs one name")
     wanted = [column.name for column in spec.columns]
-    places, notes = match(str(path), wanted, names.astype(str).tolist())
-    return x[:, places], notes
+    positions, notes = match(str(path), wanted, names.astype(str).tolist())
+    return x[:, positions], notes
 
 
-def _of_text(path: Path, spec: ModelSpec, header: bool | None) -> tuple[Array, list[str]]:
+def _read_text(path: Path, spec: ModelSpec, header: bool | None) -> tuple[Array, list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return _Table.of(path, stream, spec, header).read()
+            return _CsvRows.of(path, stream, spec, header).read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -88,44 +88,45 @@ def _of_text(path: Path, spec: ModelSpec, header: bool | None) -> tuple[Array, l
 
 
 @dataclass
-class _Table:
+class _CsvRows:
     path: Path
     lines: Lines
     columns: Sequence[Column]
-    places: list[int]  # of each column in a line
+    positions: list[int]  # of each column in a line
     width: int  # of a line
     notes: list[str]
 
     @classmethod
-    def of(cls, path: Path, stream: io.TextIOBase, spec: ModelSpec, header: bool | None) -> "_Table":
+    def of(cls, path: Path, stream: io.TextIOBase, spec: ModelSpec, header: bool | None) -> "_CsvRows":
         reader = csv.reader(stream)
         lines: Lines = ((reader.line_num, line) for line in reader if line)
-        known = spec.columns or [Column(str(at)) for at in range(spec.inputs)]
+        columns = spec.columns or [Column(str(at)) for at in range(spec.inputs)]
         first = next(lines, None)
         if first is None:
             raise DataError(f"{path}: is empty")
         cells = [cell.strip() for cell in first[1]]
-        names = [column.name for column in known]
+        names = [column.name for column in columns]
         named = header if header is not None else _is_header(path, cells, spec)
         if header is False and spec.columns and set(names) <= {str(at) for at in range(len(cells))}:
-            places, notes = match(str(path), names, [str(at) for at in range(len(cells))])  # trained so, too
-            return cls(path, chain([first], lines), known, places, len(cells), notes)
+            numbered = [str(at) for at in range(len(cells))]  # as in training
+            positions, notes = match(str(path), names, numbered)
+            return cls(path, chain([first], lines), columns, positions, len(cells), notes)
         if named and (spec.columns or set(names) <= set(cells)):
-            places, notes = match(str(path), names, cells)
-            return cls(path, lines, known, places, len(cells), notes)
-        if len(cells) != len(known):
-            found = f"{path}, line {first[0]}: {len(cells)} columns"
-            raise DataError(f"{found}, the model takes {len(known)}{_named(spec)}")
+            positions, notes = match(str(path), names, cells)
+            return cls(path, lines, columns, positions, len(cells), notes)
+        if len(cells) != len(columns):
+            problem = f"{path}, line {first[0]}: {len(cells)} columns"
+            raise DataError(f"{problem}, the model takes {len(columns)}{_column_names(spec)}")
         notes = []
         if named:
-            known = [Column(cell) for cell in cells]
+            columns = [Column(cell) for cell in cells]
             notes.append("the model knows no names of its features: columns are taken in their order")
         else:
             lines = chain([first], lines)
-        return cls(path, lines, known, list(range(len(known))), len(known), notes)
+        return cls(path, lines, columns, list(range(len(columns))), len(columns), notes)
 
     def read(self) -> tuple[Array, list[str]]:
-        blocks = [self._block(lines) for lines in _together(self.lines)]
+        blocks = [self._block(lines) for lines in _batches(self.lines)]
         width = sum(column.width for column in self.columns)
         return np.concatenate(blocks) if blocks else np.empty((0, width)), self.notes
 
@@ -136,23 +137,23 @@ class _Table:
         try:
             numbers = self._features([line for _, line in lines])
         except (KeyError, ValueError):
-            self._refuse(lines)
+            self._raise_problem(lines)
             raise
         if not np.isfinite(numbers).all():
-            self._refuse(lines)
+            self._raise_problem(lines)
         return numbers
 
     def _features(self, lines: list[list[str]]) -> Array:
         if all(column.categories is None and column.fill is None for column in self.columns):
-            return np.array([[line[place] for place in self.places] for line in lines], np.float64)
-        columns = zip(self.columns, self.places, strict=True)
-        return np.hstack([_column(column, [line[place] for line in lines]) for column, place in columns])
+            return np.array([[line[at] for at in self.positions] for line in lines], np.float64)
+        columns = zip(self.columns, self.positions, strict=True)
+        return np.hstack([_column(column, [line[at] for line in lines]) for column, at in columns])
 
-    def _refuse(self, lines: list[tuple[int, list[str]]]) -> None:
+    def _raise_problem(self, lines: list[tuple[int, list[str]]]) -> None:
         """Name the first cell that the model cannot take."""
         for number, line in lines:
-            for column, place in zip(self.columns, self.places, strict=True):
-                if problem := _problem(column, line[place].strip()):
+            for column, at in zip(self.columns, self.positions, strict=True):
+                if problem := _problem(column, line[at].strip()):
                     raise DataError(f"{self.path}, line {number}, column {column.name}: {problem}")
 
 
@@ -160,34 +161,35 @@ def _is_header(path: Path, cells: list[str], spec: ModelSpec) -> bool:
     """Tell whether a first line names columns; no line that could be a row is taken for names."""
     if not spec.columns:
         if cells == [str(at) for at in range(len(cells))]:  # pandas' own names, or a row
-            raise DataError(_either(path, cells))
+            raise DataError(_ambiguous(path, cells))
         return any(cells) and not any(cell and is_number(cell) for cell in cells)
     wanted = {column.name.casefold() for column in spec.columns}
     if not wanted & {cell.casefold() for cell in cells}:
         raise DataError(
             f"{path}: its first line, {listed(cells)}, names no column that the model was trained on"
-            f"{_named(spec)}; if it is a row, and all columns stand in that order, say so: header=false"
+            f"{_column_names(spec)}; if it is a row, and all columns stand in that order, say so: "
+            "header=false"
         )
     if len(cells) == len(spec.columns) and not any(map(_problem, spec.columns, cells)):
-        raise DataError(_either(path, cells))
+        raise DataError(_ambiguous(path, cells))
     return True
 
 
-def _either(path: Path, cells: list[str]) -> str:
+def _ambiguous(path: Path, cells: list[str]) -> str:
     return f"{path}: its first line, {listed(cells)}, may be names or a row: say header=true or header=false"
 
 
 def _column(column: Column, cells: list[str]) -> Array:
     """Return the features that the cells of a column are."""
     if column.fill is not None:
-        cells = [_standing(column) if cell.strip() in MISSING else cell for cell in cells]
+        cells = [_fill_text(column) if cell.strip() in MISSING else cell for cell in cells]
     if column.categories is None:
         return column.features(np.array(cells, np.float64))
     codes = {value: code for code, value in enumerate(column.categories)}
     return column.features(np.array([codes[cell.strip()] for cell in cells], np.float64))
 
 
-def _standing(column: Column) -> str:
+def _fill_text(column: Column) -> str:
     """Return what stands in a column for a missing value, as text."""
     fill = column.fill or 0.0
     return repr(fill) if column.categories is None else column.categories[int(fill)]
@@ -207,11 +209,11 @@ def _problem(column: Column, cell: str) -> str | None:
     return None if np.isfinite(float(cell)) else f"{cell} is not a finite number"
 
 
-def _named(spec: ModelSpec) -> str:
+def _column_names(spec: ModelSpec) -> str:
     names = [column.name for column in spec.columns]
     return f": {listed(names)}" if names else ""
 
 
-def _together(lines: Lines) -> Iterator[list[tuple[int, list[str]]]]:
-    while some := list(islice(lines, TOGETHER)):
+def _batches(lines: Lines) -> Iterator[list[tuple[int, list[str]]]]:
+    while some := list(islice(lines, ROWS_AT_ONCE)):
         yield some

@@ -1,4 +1,4 @@
-"""What answers for a saved model: the model itself, and the actors that each hold it.
+"""The answers of a saved model: of the model itself, and of actors that each hold it.
 
 This is all that a worker imports, beside the model.
 """
@@ -18,7 +18,7 @@ from fedlocal.data import FeatureScaling
 from fedlocal.models import Model
 
 Array = NDArray[Any]
-NewModel = partial[Model]
+ModelMaker = partial[Model]
 """`fedlocal.models.make` with all its arguments: a factory, and by their names the others."""
 
 ALIGNMENT = 64
@@ -47,7 +47,7 @@ class Block:
 
 def answer(model: Model, scaling: FeatureScaling | None, block: Block) -> Array:
     """Return the model's outputs for a batch, [n, outputs]."""
-    with np.errstate(over="ignore"):  # what becomes infinite is told by its outputs
+    with np.errstate(over="ignore"):  # what becomes infinite shows in the outputs
         if scaling and block.raw:
             x = scaling(block.rows)
         else:
@@ -59,9 +59,9 @@ class Weights:
     """A model's arrays in memory that workers share."""
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self._places, end = [], 0
+        self._layout, end = [], 0
         for name, array in arrays.items():
-            self._places.append((name, array.dtype, array.shape, end))
+            self._layout.append((name, array.dtype, array.shape, end))
             end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
         self._memory = SharedArray((max(end, 1),), np.uint8)
         for name, view in self.arrays.items():
@@ -71,19 +71,19 @@ class Weights:
     def arrays(self) -> dict[str, Array]:
         """Views by name."""
         memory = self._memory.array
-        return {name: np.ndarray(shape, dtype, memory, offset) for name, dtype, shape, offset in self._places}
+        return {name: np.ndarray(shape, dtype, memory, offset) for name, dtype, shape, offset in self._layout}
 
     def close(self) -> None:
         """Give the memory back."""
         self._memory.close()
 
 
-class Serving:
+class ModelBehaviour:
     """The behaviour of actors that hold the model, and answer for a batch of rows each.
 
     Parameters
     ----------
-    new_model : NewModel
+    new_model : ModelMaker
         Makes it.
     weights : Weights
         Its arrays.
@@ -91,7 +91,7 @@ class Serving:
         Of raw rows.
     """
 
-    def __init__(self, new_model: NewModel, weights: Weights, scaling: FeatureScaling | None) -> None:
+    def __init__(self, new_model: ModelMaker, weights: Weights, scaling: FeatureScaling | None) -> None:
         self._model, self._scaling = new_model(), scaling
         self._model.load(weights.arrays)
 

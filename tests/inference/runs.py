@@ -11,7 +11,7 @@ from fedlocal.seeds import Stream, generator
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRun:
     """A run, where its files lie, and what it was asked for."""
 
     run: Run
@@ -25,4 +25,4 @@ class Trained:
         return built
 
 
-Train = Callable[..., Trained]
+Train = Callable[..., TrainedRun]

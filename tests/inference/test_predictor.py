@@ -18,7 +18,7 @@ from fedlocal.data import DataError
 from fedlocal.inference import pool, predictor
 from fedlocal.inference.errors import InferenceError
 from fedlocal.results import ResultsError
-from tests.inference.runs import Train, Trained
+from tests.inference.runs import Train, TrainedRun
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -26,12 +26,12 @@ SCHEMES = ["federated", "sequential", "batch_parallel", "pipeline"]
 
 
 @pytest.fixture
-def many(train: Train) -> tuple[Trained, Any]:
+def many(train: Train) -> tuple[TrainedRun, Any]:
     """Return a run, and more rows than fit into a batch."""
     return train(), np.random.default_rng(0).standard_normal((500, 16), np.float32)
 
 
-def accuracy(model: Predictor, trained: Trained) -> float:
+def accuracy(model: Predictor, trained: TrainedRun) -> float:
     test = trained.data.test
     return float((model.predict(test.x) == test.y).mean())  # synthetic rows are raw ones, labels are codes
 
@@ -134,14 +134,14 @@ def test_a_library_model_is_served_too(train: Train) -> None:
 
 
 def test_the_bits_do_not_depend_on_the_process_that_computes(
-    many: tuple[Trained, Any], monkeypatch: pytest.MonkeyPatch
+    many: tuple[TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained, x = many
     outputs: dict[Any, Any] = {}
     for workers in (1, 2, 3):
         with load_model(trained.folder, workers=workers, batch_size=32) as model:
             outputs[workers] = model.outputs(x)
-    monkeypatch.setattr(predictor, "WORTH", 0.0)  # to the pool, after the first batch
+    monkeypatch.setattr(predictor, "POOL_WORTH", 0.0)  # to the pool, after the first batch
     monkeypatch.setattr(predictor, "usable_cores", lambda: 2)
     monkeypatch.setattr(pool, "BLOCK", 1)  # in blocks as small as can be
     with load_model(trained.folder, batch_size=32) as model:
@@ -151,7 +151,7 @@ def test_the_bits_do_not_depend_on_the_process_that_computes(
         np.testing.assert_array_equal(output, outputs[1])
 
 
-def test_outputs_are_those_of_the_model_itself(many: tuple[Trained, Any]) -> None:
+def test_outputs_are_those_of_the_model_itself(many: tuple[TrainedRun, Any]) -> None:
     trained, x = many
     with one_thread():
         expected = load_model(trained.folder)._model.predict(x)
@@ -186,7 +186,7 @@ def test_a_model_that_fails_is_told_with_its_traceback_and_can_be_asked_again(tr
     gc.collect()  # an error knows the frames it came through, and they the workers' memory
 
 
-def test_few_rows_start_no_workers(many: tuple[Trained, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_start_no_workers(many: tuple[TrainedRun, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     trained, x = many
     monkeypatch.setattr(predictor, "Pool", lambda *_: pytest.fail("a pool for so little"))
     assert len(load_model(trained.folder).predict(x)) == 500
@@ -194,7 +194,7 @@ def test_few_rows_start_no_workers(many: tuple[Trained, Any], monkeypatch: pytes
     assert len(load_model(trained.folder, workers=1, batch_size=1).predict(x)) == 500
 
 
-def test_an_interrupt_leaves_nothing_behind(many: tuple[Trained, Any]) -> None:
+def test_an_interrupt_leaves_nothing_behind(many: tuple[TrainedRun, Any]) -> None:
     trained, x = many
 
     def interrupt(done: int) -> None:
@@ -207,7 +207,7 @@ def test_an_interrupt_leaves_nothing_behind(many: tuple[Trained, Any]) -> None:
         model.outputs(x, show=interrupt)
 
 
-def test_progress_tells_how_many_rows_are_done(many: tuple[Trained, Any]) -> None:
+def test_progress_tells_how_many_rows_are_done(many: tuple[TrainedRun, Any]) -> None:
     trained, x = many
     for workers in (1, 2):
         counts: list[int] = []

@@ -109,7 +109,7 @@ def test_numbers_keep_their_bits(tmp_path_factory: pytest.TempPathFactory, table
 
 
 def test_large_tables_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "TOGETHER", 3)
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 3)
     text = "\n".join(f"{at},{at},{at}" for at in range(10))
     assert read(tmp_path, text, model_spec())[0] == [[at] * 3 for at in range(10)]
 
