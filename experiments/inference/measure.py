@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fedlocal import Predictor, compose
 from fedlocal.actors import usable_cores
 from fedlocal.data import Dataset, Rows
-from fedlocal.data.sources.feature_scaling import scaling
+from fedlocal.data.sources.feature_scaling import fit_scaling
 from fedlocal.inference.model_spec import ModelSpec
 
 FIELDS = ["model", "rows", "arm", "rows_per_s", "ratio", "ratio_q25", "ratio_q75"]
@@ -48,7 +48,7 @@ CASES = (
 def untrained(case: Case) -> tuple[ModelSpec, Mapping[str, NDArray[np.float32]]]:
     """Return an untrained model: its answers are nonsense, and take as long as any."""
     images = np.arange(2 * case.side**2, dtype=np.uint8).reshape(2, case.side, case.side)
-    scaled = scaling(images, "unit", 255)
+    scaled = fit_scaling(images, "unit", 255)
     rows, shape = Rows(scaled(images), np.arange(2)), (case.side, case.side)
     dataset = Dataset("images", rows, rows, np.arange(10), shape, scaling=scaled)
     described = ModelSpec.of_run(compose(f"model.hidden={list(case.hidden)}"), dataset, {})

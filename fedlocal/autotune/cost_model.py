@@ -52,7 +52,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.autotune.choice import Prediction
-from fedlocal.availability import Presence, no_absence, only
+from fedlocal.availability import Presence, no_absence, no_dropout
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,14 @@ class Sampling:
         if presences is None and self._asked(actors) == actors:
             return [np.arange(actors)]
         stride = max(1, self.rounds // DRAWS)
-        present = islice(presences or repeat(only(np.ones(actors, np.bool_))), 0, stride * DRAWS, stride)
+        present = islice(
+            presences or repeat(no_dropout(np.ones(actors, np.bool_))), 0, stride * DRAWS, stride
+        )
         return [self._draw(presence, rng) for presence in present]
 
     def _draw(self, presence: Presence, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return whose reply comes."""
-        there = rng.permutation(np.flatnonzero(presence.there))
+        there = rng.permutation(np.flatnonzero(presence.available))
         if len(there) < self.least:
             return there[:0]
         asked: NDArray[np.int64] = there[: self._asked(len(there))]

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
         Draw,
         Presence,
         Presences,
-        everybody,
+        always_available,
         no_absence,
-        only,
+        no_dropout,
     )
     from fedlocal.availability.chance import Dropout, Sessions
     from fedlocal.availability.fixed import Always, Schedule
@@ -35,14 +35,14 @@ __all__ = [
     "Schedule",
     "Sessions",
     "Trace",
-    "everybody",
+    "always_available",
     "no_absence",
-    "only",
+    "no_dropout",
 ]
 
 _HOMES = {
     "fedlocal.availability.base": "Availability AvailabilityError Draw Presence Presences "
-    "everybody no_absence only",
+    "always_available no_absence no_dropout",
     "fedlocal.availability.chance": "Dropout Sessions",
     "fedlocal.availability.fixed": "Always Schedule",
     "fedlocal.availability.trace": "Trace",

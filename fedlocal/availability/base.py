@@ -19,24 +19,24 @@ class Presence(NamedTuple):
 
     Parameters
     ----------
-    there : NDArray[bool], shape (actors,)
+    available : NDArray[bool], shape (actors,)
         Who can be asked.
     lost : NDArray[bool], shape (actors,)
         Who would not answer: of those that are asked, they go before they reply.
     """
 
-    there: NDArray[np.bool_]
+    available: NDArray[np.bool_]
     lost: NDArray[np.bool_]
 
     @property
     def to_the_end(self) -> NDArray[np.bool_]:
         """Who is there, and stays."""
-        return self.there & ~self.lost
+        return self.available & ~self.lost
 
     def __str__(self) -> str:
-        left = int(self.there.sum() - self.to_the_end.sum())
+        left = int(self.available.sum() - self.to_the_end.sum())
         gone = f", of which {left} left in mid-round" if left else ""
-        return f"{self.there.sum()} of {len(self.there)} clients were there{gone}"
+        return f"{self.available.sum()} of {len(self.available)} clients were there{gone}"
 
 
 class Availability(Protocol):
@@ -66,7 +66,7 @@ Presences = Callable[[], Iterator[Presence] | None]
 """An availability of a run: returns who is there in round 1, 2, 3, …; None if all are, always."""
 
 
-def everybody() -> None:
+def always_available() -> None:
     """Return that all are always there."""
 
 
@@ -74,6 +74,6 @@ def no_absence(actors: int) -> None:
     """Return that all of so many actors are always there."""
 
 
-def only(there: NDArray[np.bool_]) -> Presence:
-    """Return a presence in which everybody who is there answers."""
-    return Presence(there, np.zeros_like(there))
+def no_dropout(available: NDArray[np.bool_]) -> Presence:
+    """Return a presence in which every available actor answers."""
+    return Presence(available, np.zeros_like(available))

@@ -10,7 +10,7 @@ from itertools import count
 
 import numpy as np
 
-from fedlocal.availability.base import AvailabilityError, Draw, Presence, only
+from fedlocal.availability.base import AvailabilityError, Draw, Presence, no_dropout
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Dropout:
         """Return who is there in each round."""
         for number in count(1):
             misses = draw(0, number).random(actors) < self.p
-            yield Presence(np.ones(actors, np.bool_), misses) if self.mid_round else only(~misses)
+            yield Presence(np.ones(actors, np.bool_), misses) if self.mid_round else no_dropout(~misses)
 
 
 @dataclass(frozen=True)
@@ -77,4 +77,4 @@ class Sessions:
         for number in count(1):
             changes = draw(0, number).random(actors) < np.where(there, 1 / self.present, 1 / self.away)
             there = there ^ changes
-            yield only(there)
+            yield no_dropout(there)

@@ -5,7 +5,7 @@ from itertools import count
 
 import numpy as np
 
-from fedlocal.availability.base import AvailabilityError, Draw, Presence, only
+from fedlocal.availability.base import AvailabilityError, Draw, Presence, no_dropout
 
 
 class Always:
@@ -69,7 +69,7 @@ class Schedule:
                 there = there.copy()
                 for actor, joins in self._at[number]:
                     there[actor] = joins
-            yield only(there)
+            yield no_dropout(there)
 
 
 def _pairs(name: str, timetable: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedlocal.availability.base import AvailabilityError, Draw, Presence, only
+from fedlocal.availability.base import AvailabilityError, Draw, Presence, no_dropout
 
 STRETCHES, ROUNDS = ("actor", "from", "to"), ("round", "actor")
 
@@ -79,7 +79,7 @@ def _rounds(stretches: list[_Stretch], actors: int, period: int | None) -> Itera
         row = (number - 1) % period + 1 if period else number
         there = np.zeros(actors, np.bool_)
         there[actor[(first <= row) & (row <= last)]] = True
-        yield only(there)
+        yield no_dropout(there)
 
 
 def _read(path: Path) -> list[_Stretch]:

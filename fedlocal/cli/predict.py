@@ -86,7 +86,7 @@ def _own_data(name: str, blueprint: "ModelSpec") -> "Dataset":
 
     from fedlocal.config.build import build
     from fedlocal.config.schema import Config
-    from fedlocal.data import changed, fingerprint
+    from fedlocal.data import differing_parts, fingerprint
     from fedlocal.seeds import Stream, generator
 
     options = blueprint.config["dataset"]
@@ -104,7 +104,7 @@ def _own_data(name: str, blueprint: "ModelSpec") -> "Dataset":
             f"input={name}: the data set has changed since training: {dataset.inputs} features and "
             f"{dataset.outputs} outputs, the model has {blueprint.inputs} and {blueprint.outputs}"
         )
-    if differing := changed(blueprint.data, fingerprint(dataset)):
+    if differing := differing_parts(blueprint.data, fingerprint(dataset)):
         raise UsageError(
             f"input={name}: the data set has changed since training ({differing}), and its test rows may "
             "have been trained on: put the old one back, or give rows as .csv or .npz"

@@ -14,7 +14,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 from fedlocal.data.dataset import Dataset, Rows, check_finite, traits
 from fedlocal.data.errors import DataError, PartitionError, SkewError
 from fedlocal.data.features import Column, FeatureScaling
-from fedlocal.data.fingerprint import Fingerprint, changed, division_of, fingerprint
+from fedlocal.data.fingerprint import Fingerprint, differing_parts, division_of, fingerprint
 from fedlocal.data.partition import Partition, PartitionStrategy, Traits
 from fedlocal.data.shards import Shards
 from fedlocal.data.skew import Skew
@@ -36,8 +36,8 @@ __all__ = [
     "Slice",
     "Slices",
     "Traits",
-    "changed",
     "check_finite",
+    "differing_parts",
     "division_of",
     "fingerprint",
     "held_out_of",

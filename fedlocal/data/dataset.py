@@ -1,4 +1,4 @@
-"""What a data set is once loaded: float32 features, class codes or real targets, a held-out test set."""
+"""A loaded data set: float32 features, class codes or real targets, a held-out test set."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How raw features become the numbers that a model sees: of the training rows, and of all that come later."""
+"""The columns and the scaling that turn raw features into the numbers a model sees, in training and later."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What tells a data set from another: hashes of its rows in order, their meaning, and their owners."""
+"""Fingerprints that tell data sets apart: hashes of the rows in order, of their meaning, of their owners."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from fedlocal.data.dataset import Dataset
 from fedlocal.data.slices import Slices
 
 Fingerprint = Mapping[str, Any]
-"""By what it is of: the first 16 digits of a SHA-256, or the numbers of rows."""
+"""By parts of a data set: the first 16 digits of a SHA-256, or the numbers of rows."""
 
 DIVISION = "division"
 
@@ -31,7 +31,7 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
     Returns
     -------
     dict of str to Any
-        In JSON's words.
+        Numbers and strings, for JSON.
     """
     classes = None if dataset.classes is None else dataset.classes.tolist()
     groups = None if dataset.groups is None else dataset.groups.tolist()
@@ -45,7 +45,7 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
         "targets": _digest(dataset.train.y),
         "test features": _digest(dataset.test.x),
         "test targets": _digest(dataset.test.y),
-        "classes, groups, scale or columns": _short(json.dumps(meaning, default=str).encode()),
+        "classes, groups, scale or columns": _short_hash(json.dumps(meaning, default=str).encode()),
     }
 
 
@@ -54,12 +54,12 @@ def division_of(order: NDArray[np.int64], slices: Slices) -> dict[str, str]:
     return {DIVISION: _digest(np.concatenate([order, slices.shards.sizes, slices.held_out_sizes]))}
 
 
-def changed(then: Fingerprint, now: Fingerprint) -> str:
-    """Say of what two fingerprints differ, nothing where they do not; of what only one knows nothing is said.
+def differing_parts(then: Fingerprint, now: Fingerprint) -> str:
+    """Return in which parts two fingerprints differ, empty if in none; parts that only one has are left out.
 
     Examples
     --------
-    >>> changed({"rows": [600, 150], "targets": "0a"}, {"rows": [900, 225], "targets": "0b"})
+    >>> differing_parts({"rows": [600, 150], "targets": "0a"}, {"rows": [900, 225], "targets": "0b"})
     'rows, targets'
     """
     return ", ".join(key for key in now if key in then and then[key] != now[key])
@@ -67,8 +67,8 @@ def changed(then: Fingerprint, now: Fingerprint) -> str:
 
 def _digest(array: NDArray[Any]) -> str:
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    return _short(little.reshape(-1).view(np.uint8).data)
+    return _short_hash(little.reshape(-1).view(np.uint8).data)
 
 
-def _short(content: bytes | memoryview) -> str:
+def _short_hash(content: bytes | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()[:16]

@@ -19,7 +19,7 @@ Arrays = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Layout:
-    """What lies in the block: the first row of each slice and the end of the last, then x, then y.
+    """The arrays of the block: the first row of each slice and the end of the last, then x, then y.
 
     Parameters
     ----------

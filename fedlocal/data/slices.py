@@ -11,7 +11,7 @@ from fedlocal.data.dataset import Rows
 from fedlocal.data.shards import Shards
 from fedlocal.data.skew import NoSkew, Skew
 
-KEPT = 1024
+CACHED_SLICES = 1024
 """Opened slices that a process keeps: where there are more actors, each is small and soon opened again."""
 
 Draw = Callable[[int], np.random.Generator]
@@ -24,7 +24,7 @@ def held_out_of(sizes: NDArray[np.int64], share: float) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Slice:
-    """What one actor owns: rows to train on, and held-out rows to evaluate on, perhaps none."""
+    """The rows of one actor: rows to train on, and held-out rows to evaluate on, perhaps none."""
 
     training: Rows
     held_out: Rows
@@ -63,15 +63,15 @@ class Slices:
         """Return a partition's slice; its arrays are not to be written to."""
         opened = self._opened.get(partition_id)
         if opened is None:
-            opened = self._cut(partition_id)
-            if len(self._opened) >= KEPT:
+            opened = self._split(partition_id)
+            if len(self._opened) >= CACHED_SLICES:
                 del self._opened[next(iter(self._opened))]
             self._opened[partition_id] = opened
         return opened
 
     def features(self, partition_id: int) -> NDArray[np.float32]:
         """Return the features of all of a partition's rows, as its actor sees them."""
-        return self._seen(partition_id, self.shards.open(partition_id).x)
+        return self._skewed_features(partition_id, self.shards.open(partition_id).x)
 
     @property
     def skewed(self) -> bool:
@@ -98,14 +98,14 @@ class Slices:
             return np.empty(0, np.int64)
         return np.sort(self.held_out_draw(partition_id).permutation(size)[:count])
 
-    def _seen(self, partition_id: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _skewed_features(self, partition_id: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
         if not self.skewed:
             return x  # to make a generator would cost more than all the rest
         return self.skew(x, self.shape, partition_id, len(self), self.skew_draw(partition_id))
 
-    def _cut(self, partition_id: int) -> Slice:
+    def _split(self, partition_id: int) -> Slice:
         rows = self.shards.open(partition_id)
-        x, y = self._seen(partition_id, rows.x), rows.y
+        x, y = self._skewed_features(partition_id, rows.x), rows.y
         held_out = self._held_out(partition_id, len(rows))
         if len(held_out) == 0:
             return Slice(Rows(x, y), Rows(x[:0], y[:0]))

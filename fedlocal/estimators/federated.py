@@ -19,7 +19,7 @@ from fedlocal.config.compose import compose
 from fedlocal.config.schema import Config
 from fedlocal.config.validation import check
 from fedlocal.data import Dataset, Rows, check_finite
-from fedlocal.data.sources.feature_scaling import scaled, scaling
+from fedlocal.data.sources.feature_scaling import apply_scaling, fit_scaling
 from fedlocal.estimators.parameters import check_parameters
 from fedlocal.experiment.process_lock import one_at_a_time
 from fedlocal.experiment.setup import prepare
@@ -151,7 +151,7 @@ class Federated(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - scikit-learn's name
         check_is_fitted(self, "_state")
         checked = validate_data(self, X, reset=False, dtype=np.float64)
-        x = scaled(checked, self._scaling, "X")
+        x = apply_scaling(checked, self._scaling, "X")
         whole = np.zeros((-(-len(x) // BLOCK) * BLOCK, x.shape[1]), np.float32)
         whole[: len(x)] = x
         with one_thread():
@@ -162,8 +162,8 @@ class Federated(BaseEstimator):  # type: ignore[misc]
     def _features(self, x: NDArray[np.float64], *, reset: bool) -> NDArray[np.float32]:
         """Return features of zero mean and unit deviation over the rows of the first fit."""
         if reset:
-            self._scaling = scaling(x, "standard")
-        return scaled(x, self._scaling, "X")
+            self._scaling = fit_scaling(x, "standard")
+        return apply_scaling(x, self._scaling, "X")
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in super().__getstate__().items() if key != "_model"}
@@ -368,7 +368,7 @@ class FederatedRegressor(RegressorMixin, Federated):  # type: ignore[misc]
         columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
         if reset:
             self._flat = targets.ndim == 1
-            self._target_scaling = scaling(columns, "standard")
-        goals = scaled(columns, self._target_scaling, "y")
+            self._target_scaling = fit_scaling(columns, "standard")
+        goals = apply_scaling(columns, self._target_scaling, "y")
         dataset = Dataset("data", Rows(x, goals), Rows(x[:1], goals[:1]), None, (x.shape[1],))
         return self._train(dataset, rounds, None if reset else self._state)

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from fedlocal.config.schema import Config
 from fedlocal.config.trust import read_yaml
-from fedlocal.data import Fingerprint, changed
+from fedlocal.data import Fingerprint, differing_parts
 from fedlocal.experiment.figures import draw
 from fedlocal.experiment.partition_summary import division
 from fedlocal.experiment.run_folder import ResumeError
@@ -82,7 +82,7 @@ def check_data(folder: Path, data: Fingerprint) -> None:
     """
     try:
         then = read_json(folder / DATA)
-        differing = changed(then, data)
+        differing = differing_parts(then, data)
     except (OSError, ValueError, TypeError):  # none, or a damaged one; the checkpoints know it, too
         return
     if differing:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fedlocal.data import Column, DataError
 from fedlocal.data.features import MISSING, is_number
-from fedlocal.data.sources.arrays import read_npz
+from fedlocal.data.sources.npz_reader import read_npz
 from fedlocal.inference.matching import listed, match
 from fedlocal.inference.model_spec import ModelSpec
 

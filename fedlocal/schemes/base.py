@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
-from fedlocal.availability import Presences, everybody
+from fedlocal.availability import Presences, always_available
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
 from fedlocal.models.training_run import NewModel, Training
@@ -125,7 +125,7 @@ class Setting:
     client: "Client | None" = None
     malicious: tuple[int, ...] = ()
     choice: ActorChoice | None = None
-    presences: Presences = everybody
+    presences: Presences = always_available
 
     def is_evaluated(self, number: int) -> bool:
         """Tell whether the model is evaluated after this round; 0 is before the first."""

@@ -168,12 +168,12 @@ def errors(round_: FederatedRound) -> tuple[MessageError, ...]:
 
 
 def _available(round_: FederatedRound) -> dict[str, float]:
-    return {"available": float(round_.presence.there.sum())} if round_.presence else {}
+    return {"available": float(round_.presence.available.sum())} if round_.presence else {}
 
 
 def _absent(round_: FederatedRound) -> dict[int, str]:
     """Return which actors were away or left in mid-round; of very many, only the number is recorded."""
-    if round_.presence is None or len(round_.presence.there) > MOST_LISTED:
+    if round_.presence is None or len(round_.presence.available) > MOST_LISTED:
         return {}
     there, lost = round_.presence
     away = dict.fromkeys(np.flatnonzero(~there).tolist(), "away")

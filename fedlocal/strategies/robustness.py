@@ -109,6 +109,6 @@ def _replies(strategy: Strategy, presences: Presences, actors: int, rounds: int)
     available = max(least, getattr(strategy, "min_available_nodes", 1))
     yield 1, actors  # where all rounds are left out
     for number, presence in zip(range(1, rounds + 1), known, strict=False):
-        there = int(presence.there.sum())
+        there = int(presence.available.sum())
         if there >= max(1, available):
             yield number, min(max(int(there * fraction), least), int(presence.to_the_end.sum()))

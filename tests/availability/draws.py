@@ -23,4 +23,4 @@ def presences(availability: Availability, actors: int, rounds: int, seed: int = 
 
 def there(availability: Availability, actors: int, rounds: int, seed: int = 0) -> NDArray[np.bool_]:
     """Return who is there: bool, shape (rounds, actors)."""
-    return np.array([presence.there for presence in presences(availability, actors, rounds, seed)])
+    return np.array([presence.available for presence in presences(availability, actors, rounds, seed)])

@@ -47,7 +47,7 @@ def test_no_actor_is_away_with_probability_zero() -> None:
 def test_with_mid_round_the_actors_that_would_be_away_are_lost(p: float, seed: int) -> None:
     away = ~there(Dropout(p), 20, 10, seed)
     for presence, missing in zip(presences(Dropout(p, mid_round=True), 20, 10, seed), away, strict=True):
-        assert presence.there.all()
+        assert presence.available.all()
         np.testing.assert_array_equal(presence.lost, missing)
         np.testing.assert_array_equal(presence.to_the_end, ~missing)
 

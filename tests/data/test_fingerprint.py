@@ -13,7 +13,7 @@ from fedlocal.data import (
     Rows,
     Shards,
     Slices,
-    changed,
+    differing_parts,
     division_of,
     fingerprint,
     traits,
@@ -43,7 +43,7 @@ def flipped(array: Any) -> Any:
 
 def test_equal_data_have_equal_fingerprints_and_copies_change_nothing() -> None:
     assert fingerprint(data()) == fingerprint(data())
-    assert changed(fingerprint(data()), fingerprint(data())) == ""
+    assert differing_parts(fingerprint(data()), fingerprint(data())) == ""
 
 
 def test_a_fingerprint_is_the_same_on_every_machine() -> None:
@@ -84,11 +84,11 @@ CHANGES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", CHANGES)
 def test_a_change_of_the_data_is_named(case: str) -> None:
     change, named = CHANGES[case]
-    assert changed(fingerprint(data()), fingerprint(change(data()))).startswith(named)
+    assert differing_parts(fingerprint(data()), fingerprint(change(data()))).startswith(named)
 
 
 def test_a_property_that_only_one_fingerprint_has_is_no_change() -> None:
-    assert changed({}, fingerprint(data())) == ""
+    assert differing_parts({}, fingerprint(data())) == ""
 
 
 def slices(seed: int, actors: int = 4, held_out: float = 0.0) -> tuple[Any, Slices]:

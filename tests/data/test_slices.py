@@ -82,7 +82,7 @@ def test_a_skew_is_drawn_once_for_each_partition(shards: Shards) -> None:
 
 
 def test_only_the_slices_opened_last_are_kept(shards: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedlocal.data.slices.KEPT", 2)
+    monkeypatch.setattr("fedlocal.data.slices.CACHED_SLICES", 2)
     noisy = slices(shards, GaussianNoise(1.0))
     first, *_, last = (noisy.open(partition) for partition in range(3))
     assert noisy.open(2) is last

@@ -8,8 +8,8 @@ import pytest
 from flwr.serverapp import strategy as flower
 
 from fedlocal import compose, run
-from fedlocal.availability import everybody
-from fedlocal.availability.base import Presence, only
+from fedlocal.availability import always_available
+from fedlocal.availability.base import Presence, no_dropout
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.strategies.norm_clipping import NormClipping
 from fedlocal.strategies.robustness import WeakStrategyError, weakness, withstands
@@ -46,17 +46,17 @@ def built(kind: Any, **options: Any) -> Any:
 def test_a_strategy_that_withstands_nobody_is_named_with_the_number_that_would(
     kind: Any, options: dict[str, Any], replies: int, said: str
 ) -> None:
-    warning = weakness(built(kind, **options), everybody, replies, 3, 0)
+    warning = weakness(built(kind, **options), always_available, replies, 3, 0)
     assert said in warning
     assert bool(said) == bool(warning)
 
 
 def test_strategies_are_judged_by_the_malicious_actors_that_there_are() -> None:
     strategy = built(flower.Krum, num_malicious_nodes=1)
-    assert not weakness(strategy, everybody, 10, 3, 1)
+    assert not weakness(strategy, always_available, 10, 3, 1)
     assert (
         "withstands 1 malicious actor; against 2 it needs 7 replies and strategy.num_malicious_nodes=2"
-        in (weakness(strategy, everybody, 10, 3, 2))
+        in (weakness(strategy, always_available, 10, 3, 2))
     )
 
 
@@ -64,28 +64,28 @@ def test_bulyan_is_refused_where_it_would_give_no_model() -> None:
     with pytest.raises(
         WeakStrategyError, match=r"of 7 replies at least, and there are 6 replies a round.*=0$"
     ):
-        weakness(built(flower.Bulyan, num_malicious_nodes=1), everybody, 6, 3, 0)
+        weakness(built(flower.Bulyan, num_malicious_nodes=1), always_available, 6, 3, 0)
 
 
 def test_sampling_and_absence_leave_fewer_replies() -> None:
     strategy = built(flower.FedMedian, fraction_train=0.5)
-    assert "with 2 replies a round" in weakness(strategy, everybody, 4, 3, 0)
+    assert "with 2 replies a round" in weakness(strategy, always_available, 4, 3, 0)
     assert not weakness(
         built(
             flower.FedMedian,
             fraction_train=0.5,
         ),
-        everybody,
+        always_available,
         6,
         3,
         0,
     )
     everyone, nobody = np.ones(6, bool), np.zeros(6, bool)
     leaving = Presence(everyone, np.arange(6) > 0)  # one of them stays to the end
-    warning = weakness(built(flower.FedMedian), lambda: iter([only(everyone), leaving]), 6, 2, 0)
+    warning = weakness(built(flower.FedMedian), lambda: iter([no_dropout(everyone), leaving]), 6, 2, 0)
     assert "with 1 reply in round 2" in warning
-    left_out = only(nobody)  # a round in which nobody is there leaves the model as it was
-    assert not weakness(built(flower.FedMedian), lambda: iter([only(everyone), left_out]), 6, 2, 0)
+    left_out = no_dropout(nobody)  # a round in which nobody is there leaves the model as it was
+    assert not weakness(built(flower.FedMedian), lambda: iter([no_dropout(everyone), left_out]), 6, 2, 0)
 
 
 def test_a_trimmed_mean_that_withstands_a_share_is_within_the_honest_values() -> None:

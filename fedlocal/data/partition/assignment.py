@@ -1,4 +1,4 @@
-"""From numbers of rows to owners: which row goes to whom."""
+"""From numbers of rows to owners: the actor of each row."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a partition is: which training rows belong to which actor, disjoint and complete, checked always.
+"""A partition: the training rows of each actor, disjoint and complete, checked always.
 
 A strategy sees only the `Traits` of a data set (labels and groups), never its features.
 """

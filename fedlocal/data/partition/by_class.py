@@ -41,9 +41,9 @@ class Pathological(OwnerRule):
         """Return the owner of each row."""
         codes, counts = class_codes(traits, "pathological")
         slots = class_slots("pathological", self.assignment, actors, self.classes_per_actor, counts, rng)
-        each, rest = np.divmod(counts, slots.sum(axis=0))
+        quotient, remainder = np.divmod(counts, slots.sum(axis=0))
         rank = np.cumsum(slots, axis=0) - 1
-        return deal(codes, (slots * (each + (rank < rest))).T, rng)
+        return deal(codes, (slots * (quotient + (rank < remainder))).T, rng)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from fedlocal.data.partition.checks import check_choice, check_count, check_with
 
 
 @dataclass(frozen=True)
-class Growing(OwnerRule):
+class GrowingSizes(OwnerRule):
     """Sizes grow from actor to actor, rounded down; the last actor has the rest, as in Flower Datasets.
 
     Parameters
@@ -37,32 +37,32 @@ class Growing(OwnerRule):
         return scatter(raise_sizes(sizes, self.min_size), rng)
 
     @abstractmethod
-    def units(self, places: Floats) -> Floats:
-        """Return the actors' sizes beside one another, by their places from 1 on."""
+    def units(self, ranks: Floats) -> Floats:
+        """Return the relative sizes of actors by their ranks, from 1 on."""
 
 
-class Linear(Growing):
-    """Sizes grow as 1, 2, 3, ...; see `Growing`."""
+class Linear(GrowingSizes):
+    """Sizes grow as 1, 2, 3, ...; see `GrowingSizes`."""
 
-    def units(self, places: Floats) -> Floats:
-        """Return the places."""
-        return places
+    def units(self, ranks: Floats) -> Floats:
+        """Return the ranks themselves."""
+        return ranks
 
 
-class Square(Growing):
-    """Sizes grow as 1, 4, 9, ...; see `Growing`."""
+class Square(GrowingSizes):
+    """Sizes grow as 1, 4, 9, ...; see `GrowingSizes`."""
 
-    def units(self, places: Floats) -> Floats:
+    def units(self, ranks: Floats) -> Floats:
         """Return their squares."""
-        return np.square(places)
+        return np.square(ranks)
 
 
-class Exponential(Growing):
-    """Sizes grow as e, e^2, e^3, ...; see `Growing`."""
+class Exponential(GrowingSizes):
+    """Sizes grow as e, e^2, e^3, ...; see `GrowingSizes`."""
 
-    def units(self, places: Floats) -> Floats:
+    def units(self, ranks: Floats) -> Floats:
         """Return their exponentials, the last of which is 1."""
-        return np.exp(places - len(places))
+        return np.exp(ranks - len(ranks))
 
 
 @dataclass(frozen=True)

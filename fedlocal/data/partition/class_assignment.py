@@ -1,4 +1,4 @@
-"""Which classes each actor may have: a fixed number of classes an actor, every class with an owner."""
+"""The choice of classes for each actor: a fixed number of classes an actor, every class with an owner."""
 
 from typing import Literal
 
@@ -48,15 +48,15 @@ def class_slots(
     most = np.minimum(counts, actors)
     _check_possible(strategy, actors, per_actor, counts, most)
     if assignment == "random":
-        slots = _random(np.zeros((actors, len(counts)), bool), per_actor, rng)
+        slots = _random_slots(np.zeros((actors, len(counts)), bool), per_actor, rng)
         owners = slots.sum(axis=0)
         if np.any((owners < 1) | (owners > most)):
-            slots = _dealt(_within(owners, most, actors * per_actor), actors, per_actor, rng)
+            slots = _deal_classes(_limit_owners(owners, most, actors * per_actor), actors, per_actor, rng)
         return slots
     fixed = np.zeros((actors, len(counts)), bool)
     width = per_actor if assignment == "deterministic" else 1
     fixed[np.arange(actors)[:, None], (np.arange(actors)[:, None] + np.arange(width)) % len(counts)] = True
-    slots = _adopt_orphans(_random(fixed, per_actor, rng), fixed)
+    slots = _adopt_orphans(_random_slots(fixed, per_actor, rng), fixed)
     _check_owners(strategy, assignment, slots.sum(axis=0), counts)
     return slots
 
@@ -77,7 +77,7 @@ def _check_possible(strategy: str, actors: int, per_actor: int, counts: Ints, mo
         )
 
 
-def _random(fixed: Slots, per_actor: int, rng: np.random.Generator) -> Slots:
+def _random_slots(fixed: Slots, per_actor: int, rng: np.random.Generator) -> Slots:
     """Keep the fixed classes and fill up with a uniform random choice of the others."""
     keys = np.where(fixed, -1.0, rng.random(fixed.shape))
     chosen = np.argpartition(keys, per_actor - 1, axis=1)[:, :per_actor]
@@ -86,7 +86,7 @@ def _random(fixed: Slots, per_actor: int, rng: np.random.Generator) -> Slots:
     return slots
 
 
-def _within(owners: Ints, most: Ints, total: int) -> Ints:
+def _limit_owners(owners: Ints, most: Ints, total: int) -> Ints:
     """Bring the number of owners of each class into 1..most, changing as little as possible."""
     wanted = np.clip(owners, 1, most)
     surplus = int(wanted.sum()) - total
@@ -95,7 +95,7 @@ def _within(owners: Ints, most: Ints, total: int) -> Ints:
     return wanted + pour(wanted, most - wanted, -surplus)
 
 
-def _dealt(owners: Ints, actors: int, per_actor: int, rng: np.random.Generator) -> Slots:
+def _deal_classes(owners: Ints, actors: int, per_actor: int, rng: np.random.Generator) -> Slots:
     """Deal classes with given numbers of owners, each to the actors with most slots left, ties at random.
 
     This is the greedy construction of Gale and Ryser, which succeeds whenever any does.

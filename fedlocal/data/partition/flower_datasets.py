@@ -1,4 +1,4 @@
-"""Any partitioner of Flower Datasets as a strategy: it divides row numbers, and what it says is checked."""
+"""Any partitioner of Flower Datasets as a strategy: it divides row numbers, and its division is checked."""
 
 import inspect
 from collections.abc import Callable
@@ -57,9 +57,9 @@ class FlowerDatasets(OwnerRule):
 
     def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
         """Return the owner of each row."""
-        made = self._made(actors, int(rng.integers(1 << 31)))
+        partitioner = self._new_partitioner(actors, int(rng.integers(1 << 31)))
         order = rng.permutation(len(traits)) if self.shuffle else np.arange(len(traits))
-        parts = self._parts(made, _table(traits, order), actors)
+        parts = self._parts(partitioner, _table(traits, order), actors)
         rows, numbers = np.concatenate(parts), np.repeat(np.arange(actors), list(map(len, parts)))
         counts = np.bincount(rows, minlength=len(traits))
         if len(twice := np.flatnonzero(counts > 1)):
@@ -73,15 +73,15 @@ class FlowerDatasets(OwnerRule):
 
     @property
     def _name(self) -> str:
-        made = self.partitioner.func if isinstance(self.partitioner, partial) else self.partitioner
-        return str(getattr(made, "__name__", made))
+        partitioner = self.partitioner.func if isinstance(self.partitioner, partial) else self.partitioner
+        return str(getattr(partitioner, "__name__", partitioner))
 
-    def _made(self, actors: int, seed: int) -> Any:
+    def _new_partitioner(self, actors: int, seed: int) -> Any:
         """Return a new partitioner."""
-        fitting = {"num_partitions": actors, "partition_by": "label", "seed": seed}
+        defaults = {"num_partitions": actors, "partition_by": "label", "seed": seed}
         takes = inspect.signature(self.partitioner).parameters
-        given = self.partitioner.keywords if isinstance(self.partitioner, partial) else {}
-        missing = {key: value for key, value in fitting.items() if key in takes and key not in given}
+        bound = self.partitioner.keywords if isinstance(self.partitioner, partial) else {}
+        missing = {key: value for key, value in defaults.items() if key in takes and key not in bound}
         lacking = [
             key
             for key, parameter in takes.items()
@@ -97,12 +97,12 @@ class FlowerDatasets(OwnerRule):
         except Exception as error:
             raise self._refusal(error) from error
 
-    def _parts(self, made: Any, table: Any, actors: int) -> list[NDArray[np.int64]]:
+    def _parts(self, partitioner: Any, table: Any, actors: int) -> list[NDArray[np.int64]]:
         """Return the row numbers of each partition."""
         try:
-            made.dataset = table
-            count = int(made.num_partitions)
-            parts = [made.load_partition(number) for number in range(count if count == actors else 0)]
+            partitioner.dataset = table
+            count = int(partitioner.num_partitions)
+            parts = [partitioner.load_partition(number) for number in range(count if count == actors else 0)]
         except Exception as error:
             raise self._refusal(error) from error
         if count != actors:
@@ -134,7 +134,7 @@ class FlowerDatasets(OwnerRule):
 
 
 def _table(traits: Traits, order: NDArray[np.int64]) -> Any:
-    """Return what a partitioner is given, in this order of the rows."""
+    """Return the data set that a partitioner divides, in this order of the rows."""
     try:
         datasets = import_module("datasets")
     except ImportError as error:

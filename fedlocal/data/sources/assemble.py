@@ -1,4 +1,4 @@
-"""From arrays as they were found to a `Dataset`: checks, class codes, the held-out rows, the scale."""
+"""From raw arrays to a `Dataset`: checks, class codes, the held-out rows, the scale."""
 
 import math
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset, Rows, check_finite
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import Column
-from fedlocal.data.sources.feature_scaling import Scale, scaled, scaling
+from fedlocal.data.sources.feature_scaling import Scale, apply_scaling, fit_scaling
 from fedlocal.data.sources.holdout import HoldOut, hold_out_groups
 from fedlocal.data.sources.holdout import hold_out as hold_out_rows
-from fedlocal.data.sources.imputation import Impute, filled, with_fills
+from fedlocal.data.sources.imputation import Impute, fill_missing, with_fills
 
 Task = Literal["auto", "classification", "regression"]
 TargetScale = Literal["standard", "none"]
@@ -21,7 +21,7 @@ TargetScale = Literal["standard", "none"]
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Examples as a source found them.
+    """Raw examples of a source.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def assemble(
     task : {"auto", "classification", "regression"}
         What y means; "auto": floating-point numbers are real-valued targets, all else are class labels.
     scale : {"unit", "standard", "none"}
-        How features are scaled, see `scaling`.
+        How features are scaled, see `fit_scaling`.
     white : float
         For "unit" of images: the value that becomes 1; 0 scales each column to [0, 1] by the training rows.
     target_scale : {"standard", "none"}
@@ -91,7 +91,8 @@ def assemble(
     _check(name, parts, lacking=impute is not None)
     labelled = _is_labelled(name, raw.y, task)
     x, groups = [part.x for part in parts], raw.groups
-    classes, y = encode(name, *(part.y for part in parts)) if labelled else (None, _targets(name, parts))
+    labels = [part.y for part in parts]
+    classes, y = encode_labels(name, *labels) if labelled else (None, _targets(name, labels))
     if test is None:
         strata = y[0] if labelled else np.zeros(len(raw.y), np.int64)
         train, held = _held_out(name, groups, strata, test_fraction, hold_out, rng)
@@ -100,17 +101,19 @@ def assemble(
     columns = raw.columns
     if impute:
         columns = with_fills(name, columns, x[0], impute)
-        x = [filled(columns, part) for part in x]
+        x = [fill_missing(columns, part) for part in x]
     try:
-        by, targets_by = scaling(x[0], scale, white), None if labelled else scaling(y[0], target_scale)
+        scaling = fit_scaling(x[0], scale, white)
+        target_scaling = None if labelled else fit_scaling(y[0], target_scale)
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
-    if targets_by:
-        y = [scaled(part, targets_by, f"{name}, targets") for part in y]
+    if target_scaling:
+        y = [apply_scaling(part, target_scaling, f"{name}, targets") for part in y]
     shape = tuple(int(side) for side in raw.x.shape[1:])
     names = name, f"{name}, test set"
-    rows = [Rows(scaled(part, by, where), goals) for part, goals, where in zip(x, y, names, strict=True)]
-    return Dataset(name, rows[0], rows[1], classes, shape, groups, by, columns, targets_by)
+    scaled = [apply_scaling(part, scaling, where) for part, where in zip(x, names, strict=True)]
+    rows = [Rows(features, targets) for features, targets in zip(scaled, y, strict=True)]
+    return Dataset(name, rows[0], rows[1], classes, shape, groups, scaling, columns, target_scaling)
 
 
 def _held_out(
@@ -130,7 +133,7 @@ def _held_out(
     return hold_out_groups(groups, fraction, rng)
 
 
-def encode(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
+def encode_labels(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
     """Turn labels of any sortable type into codes.
 
     Parameters
@@ -201,12 +204,12 @@ def _is_labelled(name: str, y: NDArray[Any], task: Task) -> bool:
     return task == "classification" or (task == "auto" and y.dtype.kind != "f")
 
 
-def _targets(name: str, parts: list[Raw]) -> list[NDArray[Any]]:
-    for y in (part.y for part in parts):
+def _targets(name: str, parts: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    for y in parts:
         if y.ndim > 2 or y.dtype.kind not in "fiub":
             raise DataError(
                 f"{name}: real-valued targets must be numbers [n] or [n, t], got {y.dtype} {y.shape}"
             )
         if y.dtype.kind == "f":
             check_finite(y, f"{name}, targets")
-    return [part.y.reshape(len(part.y), -1).astype(np.float64) for part in parts]
+    return [y.reshape(len(y), -1).astype(np.float64) for y in parts]

@@ -31,14 +31,14 @@ def digits(*, rng: np.random.Generator, test_fraction: float = 0.2) -> Dataset:
     return assemble("digits", raw, None, rng, scale="unit", white=16, test_fraction=test_fraction)
 
 
-Table = tuple[NDArray[np.float64], NDArray[np.int64]]
+Arrays = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
-def _digits_from_file() -> Table | None:
+def _digits_from_file() -> Arrays | None:
     """Read the file that scikit-learn would read; to import all of scikit-learn for it takes a second."""
-    found = importlib.util.find_spec("sklearn")
-    for place in (found.submodule_search_locations or []) if found else []:
-        file = Path(place) / "datasets" / "data" / "digits.csv.gz"
+    package = importlib.util.find_spec("sklearn")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        file = Path(folder) / "datasets" / "data" / "digits.csv.gz"
         if file.is_file():
             with gzip.open(file, "rt") as lines:
                 table = np.loadtxt(lines, delimiter=",")
@@ -46,7 +46,7 @@ def _digits_from_file() -> Table | None:
     return None
 
 
-def _digits_from_sklearn() -> Table:
+def _digits_from_sklearn() -> Arrays:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

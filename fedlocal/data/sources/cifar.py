@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.sources.assemble import Raw, assemble
-from fedlocal.data.sources.download import fetch, kept, quickest_parser
+from fedlocal.data.sources.download import cached_arrays, fastest_parser, fetch
 
 TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST_FILE = "test_batch.bin"
@@ -57,12 +57,12 @@ def cifar10(
     .. [1] A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
     """
     if folder is not None:
-        place = Path(folder).expanduser()
-        parts = [_read(place / name) for name in TRAIN_FILES]
+        path = Path(folder).expanduser()
+        parts = [_read(path / name) for name in TRAIN_FILES]
         train = _pictures(np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]))
-        test = _pictures(*_read(place / TEST_FILE))
+        test = _pictures(*_read(path / TEST_FILE))
         return assemble("cifar10", train, test, rng, scale="unit", white=255)
-    arrays = kept("cifar10", cache, partial(_fetched, cache))
+    arrays = cached_arrays("cifar10", cache, partial(_download, cache))
     whole = _pictures(arrays["planes"], arrays["labels"])
     return assemble("cifar10", whole, None, rng, scale="unit", white=255, test_fraction=test_fraction)
 
@@ -88,13 +88,13 @@ def _read(path: Path) -> tuple[Bytes, Bytes]:
     return records[:, 1:], records[:, 0]
 
 
-def _fetched(cache: str | None, place: Path) -> dict[str, NDArray[Any]]:
+def _download(cache: str | None, path: Path) -> dict[str, NDArray[Any]]:
     otherwise = (
         "Without network: put the six files of the binary version, data_batch_1.bin and so on, into a folder "
         "and set dataset.folder=FOLDER. With network: run once where openml.org can be reached; the copy is "
-        f"kept as {place}."
+        f"kept as {path}."
     )
-    bunch = fetch("cifar10", otherwise, name="CIFAR_10", version=1, parser=quickest_parser(), data_home=cache)
+    bunch = fetch("cifar10", otherwise, name="CIFAR_10", version=1, parser=fastest_parser(), data_home=cache)
     table, labels = np.asarray(bunch.data), np.asarray(bunch.target)
     if table.shape != (ROWS, PIXELS) or labels.shape != (ROWS,):
         raise DataError(

@@ -21,7 +21,7 @@ LABELS = ("label", "labels")
 
 @dataclass(frozen=True)
 class Roles:
-    """What each used column is for."""
+    """The role of each column that is used."""
 
     features: tuple[str, ...]
     label: str
@@ -60,7 +60,7 @@ def roles_of(
     described : mapping of str to Any
         ``Dataset.features``.
     features, label, group
-        What was asked for; None: it is found out.
+        What was asked for; None: the column is inferred.
 
     Raises
     ------
@@ -112,36 +112,40 @@ def features_of(
 
 def _label(title: str, described: Mapping[str, Any], taken: set[str | None]) -> str:
     free = {name: feature for name, feature in described.items() if name not in taken}
-    found = [name for name in LABELS if name in free] or [
+    candidates = [name for name in LABELS if name in free] or [
         name for name, feature in free.items() if kind(feature) == CLASS
     ]
-    if len(found) != 1:
-        several = f"it can be one of {', '.join(found)}" if found else f"the columns are {_listed(described)}"
+    if len(candidates) != 1:
+        several = (
+            f"it can be one of {', '.join(candidates)}"
+            if candidates
+            else f"the columns are {_listed(described)}"
+        )
         raise DataError(f"{title}: which column is the label? Set dataset.label=COLUMN; {several}")
-    return found[0]
+    return candidates[0]
 
 
 def _features(title: str, rest: Mapping[str, Any]) -> list[str]:
     kinds = {name: kind(feature) for name, feature in rest.items()}
     for sought in (PICTURE, ARRAY):
-        found = [name for name, held in kinds.items() if held == sought]
-        if len(found) == 1:
-            return found
-        if found:
+        candidates = [name for name, held in kinds.items() if held == sought]
+        if len(candidates) == 1:
+            return candidates
+        if candidates:
             raise DataError(
-                f"{title}: columns {', '.join(found)} each hold a {sought}; choose one: "
-                f"dataset.features=[{found[0]}]"
+                f"{title}: columns {', '.join(candidates)} each hold a {sought}; choose one: "
+                f"dataset.features=[{candidates[0]}]"
             )
-    found = [name for name, held in kinds.items() if held in (NUMBER, CLASS)]
-    if not found:
+    candidates = [name for name, held in kinds.items() if held in (NUMBER, CLASS)]
+    if not candidates:
         raise DataError(f"{title}: no column holds pictures or numbers to learn from: {_listed(rest)}")
-    if others := {name: feature for name, feature in rest.items() if kinds[name] == OTHER}:
+    if unusable := {name: feature for name, feature in rest.items() if kinds[name] == OTHER}:
         raise DataError(
-            f"{title}: features must be numbers, but there is also {_listed(others)}; leave out what is no "
-            f"feature, dataset.features=[{','.join(found)}], or make texts classes with "
+            f"{title}: features must be numbers, but there is also {_listed(unusable)}; leave out what is no "
+            f"feature, dataset.features=[{','.join(candidates)}], or make texts classes with "
             "Dataset.class_encode_column and save_to_disk"
         )
-    return found
+    return candidates
 
 
 def _check_usable(title: str, chosen: Mapping[str, Any]) -> None:

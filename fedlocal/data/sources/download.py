@@ -1,4 +1,4 @@
-"""The one place that uses the network: scikit-learn's OpenML client, with every failure told in one way."""
+"""The only use of the network: scikit-learn's OpenML client; every failure is a DataError with advice."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
-from fedlocal.data.sources.arrays import read_npz
+from fedlocal.data.sources.npz_reader import read_npz
 
 TIMEOUT = 30.0  # seconds without an answer
 
@@ -45,7 +45,7 @@ def fetch(what: str, otherwise: str, **options: Any) -> Any:
     from sklearn.datasets import fetch_openml
 
     try:
-        with _impatient():
+        with _time_limit():
             return fetch_openml(as_frame=False, n_retries=1, **options)
     except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
@@ -56,12 +56,12 @@ def fetch(what: str, otherwise: str, **options: Any) -> Any:
         raise DataError(f"{what}: OpenML cannot provide it: {error}") from error
 
 
-def quickest_parser() -> str:
+def fastest_parser() -> str:
     """Return the parser for large tables of numbers: pandas has a much faster one."""
     return "auto" if find_spec("pandas") else "liac-arff"
 
 
-def kept(
+def cached_arrays(
     name: str, cache: str | None, make: Callable[[Path], Mapping[str, NDArray[Any]]]
 ) -> dict[str, NDArray[Any]]:
     """Return arrays that are kept as one npz file: scikit-learn keeps the ARFF text, slow to read again.
@@ -85,13 +85,13 @@ def kept(
     try:
         path = Path(get_data_home(cache)) / "fedlocal" / f"{name}.npz"
         if not path.is_file():
-            _keep(path, make(path))
+            _write(path, make(path))
     except OSError as error:
         raise DataError(f"{name}: the download cannot be kept ({error}); set dataset.cache=FOLDER") from error
     return read_npz(path, "the kept download is damaged, delete it and run again")
 
 
-def _keep(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write the file whole or not at all, whoever else writes it at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.stem}.{os.getpid()}.npz")
@@ -103,7 +103,7 @@ def _keep(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def _time_limit() -> Iterator[None]:
     """Give up on a silent network, which the client itself does not, and try again without a bare warning."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)

@@ -14,8 +14,8 @@ ROUNDING = 4 * np.finfo(np.float64).eps
 """Relative differences up to this are no differences: they come from how a constant was computed."""
 
 
-def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> FeatureScaling:
-    """Return what turns features, or real-valued targets, into scaled, flattened float32.
+def fit_scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> FeatureScaling:
+    """Return the scaling of features, or of real-valued targets, to flattened float32.
 
     Parameters
     ----------
@@ -52,16 +52,16 @@ def scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> FeatureSca
     return FeatureScaling(shift, factor)
 
 
-def scaled(rows: NDArray[Any], by: FeatureScaling, where: str) -> NDArray[np.float32]:
+def apply_scaling(rows: NDArray[Any], scaling: FeatureScaling, where: str) -> NDArray[np.float32]:
     """Return scaled rows.
 
     Raises
     ------
     DataError
-        If one does not fit into float32; the message names it.
+        If a number does not fit into float32; the message says where it is.
     """
     with np.errstate(over="ignore"):
-        numbers = by(rows)
+        numbers = scaling(rows)
     if not np.isfinite(numbers.min()) or not np.isfinite(numbers.max()):
         row, column = (int(at) for at in np.argwhere(~np.isfinite(numbers))[0])
         raw = rows.reshape(len(rows), -1)[row, column]

@@ -134,7 +134,7 @@ def _library() -> Any:
 
 
 @contextmanager
-def _bars(library: Any) -> Iterator[None]:
+def _progress_bars(library: Any) -> Iterator[None]:
     """Leave the library's progress bars to terminals."""
     off = not sys.stderr.isatty() and not library.are_progress_bars_disabled()
     if off:
@@ -150,30 +150,30 @@ def _splits(path: str, options: Mapping[str, Any], cache: str | None, only: str)
     """Return the splits by their names; a data set without any is the split `only`."""
     if path == "pandas":
         raise DataError("dataset.path=pandas reads pickles, and they can run any code: save it as parquet")
-    library, place = _library(), Path(path).expanduser()
-    saved = any((place / name).is_file() for name in SAVED)
+    library, local = _library(), Path(path).expanduser()
+    saved = any((local / name).is_file() for name in SAVED)
     if saved and options:
         raise DataError(
             f"{path}: save_to_disk wrote it, so leave out dataset.{' and dataset.'.join(options)}"
         )
-    if place.is_file():
+    if local.is_file():
         raise DataError(
             f"{path} is a file: set dataset.path=csv (or json, parquet) dataset.data_files={path}"
         )
     try:
-        with _bars(library):
+        with _progress_bars(library):
             if saved:
-                found = library.load_from_disk(str(place))
+                loaded = library.load_from_disk(str(local))
             else:
-                source = str(place) if place.is_dir() else path
-                found = library.load_dataset(source, cache_dir=cache, **options)
+                source = str(local) if local.is_dir() else path
+                loaded = library.load_dataset(source, cache_dir=cache, **options)
     except Exception as error:  # whatever it raises, of very many kinds, the data set cannot be had
         reason = " ".join(str(error).split())[:TEXT].rstrip(".") or type(error).__name__
-        raise DataError(f"{path}: {reason}. {_otherwise(error)}") from error
-    return found if isinstance(found, Mapping) else {only: found}
+        raise DataError(f"{path}: {reason}. {_advice(error)}") from error
+    return loaded if isinstance(loaded, Mapping) else {only: loaded}
 
 
-def _otherwise(error: Exception) -> str:
+def _advice(error: Exception) -> str:
     if isinstance(error, ConnectionError):
         return (
             "Without network: where there is one, load it with datasets.load_dataset and keep it with "

@@ -61,10 +61,10 @@ def _shape(path: Path, header: bytes, dimensions: int) -> tuple[int, ...]:
     magic = UNSIGNED_BYTE << 8 | dimensions
     if len(header) < 4 + 4 * dimensions:
         raise DataError(f"{path}: cut off within its header of {4 + 4 * dimensions} bytes; download it again")
-    found, *shape = struct.unpack(f">{1 + dimensions}I", header)
-    if found != magic:
+    stored, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    if stored != magic:
         raise DataError(
-            f"{path}: begins with {found}, an IDX file of {dimensions} dimension(s) with {magic}; "
+            f"{path}: begins with {stored}, an IDX file of {dimensions} dimension(s) with {magic}; "
             "is it the right file?"
         )
     if 0 in shape:

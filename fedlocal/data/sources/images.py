@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset, Rows
 from fedlocal.data.errors import DataError
-from fedlocal.data.sources.assemble import encode
-from fedlocal.data.sources.download import fetch, kept, quickest_parser
-from fedlocal.data.sources.feature_scaling import scaling
+from fedlocal.data.sources.assemble import encode_labels
+from fedlocal.data.sources.download import cached_arrays, fastest_parser, fetch
+from fedlocal.data.sources.feature_scaling import fit_scaling
 from fedlocal.data.sources.idx import read_idx
 
 SYSTEM = Path("/usr/share/datasets")  # where Debian's dataset packages install
@@ -125,18 +125,18 @@ def _load(
     elif _find(published.system, *_file_names("train")[0]):
         train, test = (_read(published.system, part) for part in PARTS)
     else:
-        train, test = _downloaded(published, cache)
+        train, test = _openml_copy(published, cache)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(f"{name}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}")
-    train = _drawn(name, train, rows, rng)
-    classes, (train_y, test_y) = encode(name, train[1], test[1])
-    scaled = scaling(train[0], "unit", white=255)
+    train = _sample(name, train, rows, rng)
+    classes, (train_y, test_y) = encode_labels(name, train[1], test[1])
+    scaling = fit_scaling(train[0], "unit", white=255)
     shape = (int(train[0].shape[1]), int(train[0].shape[2]))
-    train_rows, test_rows = Rows(scaled(train[0]), train_y), Rows(scaled(test[0]), test_y)
-    return Dataset(name, train_rows, test_rows, classes, shape, scaling=scaled)
+    train_rows, test_rows = Rows(scaling(train[0]), train_y), Rows(scaling(test[0]), test_y)
+    return Dataset(name, train_rows, test_rows, classes, shape, scaling=scaling)
 
 
-def _drawn(name: str, train: Labelled, rows: int | None, rng: np.random.Generator) -> Labelled:
+def _sample(name: str, train: Labelled, rows: int | None, rng: np.random.Generator) -> Labelled:
     """Return so many of the training rows, in their order."""
     images, labels = train
     if rows is None:
@@ -174,21 +174,21 @@ def _read(folder: Path, part: str) -> Labelled:
     return images, labels
 
 
-def _downloaded(published: _Published, cache: str | None) -> tuple[Labelled, Labelled]:
+def _openml_copy(published: _Published, cache: str | None) -> tuple[Labelled, Labelled]:
     """Return the OpenML copy."""
-    arrays = kept(published.name, cache, partial(_fetched, published, cache))
+    arrays = cached_arrays(published.name, cache, partial(_download, published, cache))
     images, labels = arrays["images"], arrays["labels"]
     return (images[:TRAIN_ROWS], labels[:TRAIN_ROWS]), (images[TRAIN_ROWS:], labels[TRAIN_ROWS:])
 
 
-def _fetched(published: _Published, cache: str | None, place: Path) -> dict[str, NDArray[Any]]:
+def _download(published: _Published, cache: str | None, path: Path) -> dict[str, NDArray[Any]]:
     package = f" (Debian's package {published.package} does that)" if published.package else ""
     otherwise = (
         "Without network: put the four IDX files, train-images-idx3-ubyte.gz and so on, into a folder and "
         f"set dataset.folder=FOLDER, or into {published.system}{package}. With network: run once where "
-        f"openml.org can be reached; the copy is kept as {place}."
+        f"openml.org can be reached; the copy is kept as {path}."
     )
-    parser = quickest_parser()
+    parser = fastest_parser()
     bunch = fetch(published.name, otherwise, name=published.openml, version=1, parser=parser, data_home=cache)
     return _from_openml(published.name, bunch)
 

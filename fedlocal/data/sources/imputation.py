@@ -1,4 +1,4 @@
-"""What is missing in a table's features, filled in by the training rows."""
+"""Missing values in a table's features are filled in, by the training rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +41,7 @@ def with_fills(name: str, columns: Sequence[Column], train: NDArray[Any], how: I
     )
 
 
-def filled(columns: Sequence[Column], rows: NDArray[Any]) -> NDArray[Any]:
+def fill_missing(columns: Sequence[Column], rows: NDArray[Any]) -> NDArray[Any]:
     """Return a copy of rows, in whose columns nothing is missing."""
     whole, start = rows.copy(), 0
     for column in columns:
@@ -51,10 +51,10 @@ def filled(columns: Sequence[Column], rows: NDArray[Any]) -> NDArray[Any]:
     return whole
 
 
-def _fill(name: str, column: Column, there: NDArray[Any], how: Impute) -> float:
-    if not len(there):
+def _fill(name: str, column: Column, present: NDArray[Any], how: Impute) -> float:
+    if not len(present):
         raise DataError(f"{name}: column {column.name} has no value in any training row; leave it out")
     if column.categories is None:
-        return float(np.median(there) if how == "median" else there.mean())
-    codes = there.argmax(axis=1) if column.onehot else there[:, 0].astype(np.int64)
+        return float(np.median(present) if how == "median" else present.mean())
+    codes = present.argmax(axis=1) if column.onehot else present[:, 0].astype(np.int64)
     return float(np.bincount(codes).argmax())

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import Column
-from fedlocal.data.sources.arrays import read_npz
 from fedlocal.data.sources.assemble import Raw, TargetScale, Task, assemble
 from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
+from fedlocal.data.sources.npz_reader import read_npz
 
 
 def npz(

@@ -11,7 +11,7 @@ from fedlocal.data.sources.download import fetch
 from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.imputation import Impute
-from fedlocal.data.sources.table import Encoding, Table, roles
+from fedlocal.data.sources.table import Encoding, Table, assign_roles
 
 
 def openml(
@@ -84,7 +84,7 @@ def openml(
     table = Table(f"openml {title}", names, cells.astype(np.float64), nominal)
     targets = _targets(title, target, bunch)
     features = [column for column in names if column not in (*targets, group)]
-    raw = roles(table, features, targets, group, encoding=encoding, missing=missing, impute=impute)
+    raw = assign_roles(table, features, targets, group, encoding=encoding, missing=missing, impute=impute)
     return assemble(
         title,
         raw,

@@ -1,4 +1,4 @@
-"""A table of named columns, of numbers and of text, as a source found it."""
+"""A raw table of named columns, of numbers and of text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -92,7 +92,7 @@ class Table:
         return replace(self, cells=self.cells[~rows])
 
 
-def roles(
+def assign_roles(
     table: Table,
     features: Sequence[str],
     targets: Sequence[str],

@@ -18,7 +18,7 @@ from fedlocal.data.sources.assemble import TargetScale, Task, assemble
 from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.imputation import Impute
-from fedlocal.data.sources.table import Encoding, Table, roles
+from fedlocal.data.sources.table import Encoding, Table, assign_roles
 
 WHOLE = re.compile(r"[+-]?\d{1,18}|" + "|".join(map(re.escape, MISSING)))
 """A whole number, or nothing."""
@@ -85,7 +85,7 @@ def csv(
         where.
     """
     file, goal = Path(path).expanduser(), str(target)
-    names, rows = _named(file, _lines(file), header)
+    names, rows = _split_header(file, _lines(file), header)
     ids = None if group is None else str(group)
     chosen = [str(name) for name in features] if features else [n for n in names if n not in (goal, ids)]
     table = _table(file, names, rows, [*chosen, goal, *([ids] if ids is not None else [])])
@@ -98,7 +98,7 @@ def csv(
                 f"{table.categories[name][0]!r}: these are no categories; write numbers, or leave the column "
                 "out, dataset.features=[…]"
             )
-    raw = roles(table, chosen, [goal], ids, encoding=encoding, missing=missing, impute=impute)
+    raw = assign_roles(table, chosen, [goal], ids, encoding=encoding, missing=missing, impute=impute)
     whole = all(WHOLE.fullmatch(row[names.index(goal)]) for row in rows)
     if task == "auto" and whole:
         raw = replace(raw, y=raw.y.astype(np.int64))
@@ -139,7 +139,7 @@ def _lines(file: Path) -> list[list[str]]:
     return [line for _, line in numbered]
 
 
-def _named(
+def _split_header(
     file: Path, lines: list[list[str]], header: bool | Literal["auto"]
 ) -> tuple[list[str], list[list[str]]]:
     """Return the columns' names, and the rows."""
@@ -171,18 +171,18 @@ def _table(file: Path, names: list[str], rows: list[list[str]], used: Sequence[s
             raise DataError(f"{file}: a column has no name; leave it out with dataset.features=[COLUMN,…]")
         if used.count(name) > 1:
             raise DataError(f"{file}: column {name!r} is named twice among features, target and group")
-        place = names.index(name)
-        cells[:, at], texts = _coded([row[place] for row in rows])
+        column = names.index(name)
+        cells[:, at], texts = _encode([row[column] for row in rows])
         if texts is not None:
             categories[name] = texts
     return Table(str(file), list(used), cells, categories)
 
 
-def _coded(column: list[str]) -> tuple[NDArray[np.float64], list[str] | None]:
+def _encode(column: list[str]) -> tuple[NDArray[np.float64], list[str] | None]:
     """Return a column's numbers, or the codes of its texts, and these; NaN for what is missing."""
-    there = [cell for cell in column if cell not in MISSING]
-    if all(map(is_number, there)):
+    present = [cell for cell in column if cell not in MISSING]
+    if all(map(is_number, present)):
         return np.array([np.nan if cell in MISSING else float(cell) for cell in column]), None
-    texts = sorted(set(there))
+    texts = sorted(set(present))
     codes = {text: float(code) for code, text in enumerate(texts)}
     return np.array([codes.get(cell, np.nan) for cell in column]), texts

@@ -74,7 +74,7 @@ def attendances(presences: Presences, after: int, last: int) -> Iterator[Attenda
 
 
 def _in(presence: Presence, phase: Phase) -> NDArray[np.bool_]:
-    return presence.there if phase == "train" else presence.to_the_end
+    return presence.available if phase == "train" else presence.to_the_end
 
 
 def _needed(strategy: Strategy, phase: str) -> int:

@@ -19,7 +19,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy as Strategy
 from numpy.typing import NDArray
 
-from fedlocal.availability import Presence, Presences, everybody
+from fedlocal.availability import Presence, Presences, always_available
 from fedlocal.flower.admission.strict import Admission, is_finite
 from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
@@ -145,7 +145,7 @@ class RoundLoop:
     admission: Admission
     min_results: int | None = None
     timeout: float | None = None
-    presences: Presences = everybody
+    presences: Presences = always_available
     untrained: Collection[str] = ()
 
     def run(self, grid: Grid, initial: Arrays, after: int = 0) -> Iterator[FederatedRound]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlocal.data import DataError, Dataset
-from fedlocal.data.sources.assemble import Raw, assemble, encode
-from fedlocal.data.sources.feature_scaling import scaling
+from fedlocal.data.sources.assemble import Raw, assemble, encode_labels
+from fedlocal.data.sources.feature_scaling import fit_scaling
 from fedlocal.data.sources.holdout import hold_out, hold_out_groups
 
 
@@ -33,7 +33,7 @@ def build(x: Any, y: Any, test: Raw | None = None, **options: Any) -> Dataset:
 )
 def test_labels_of_any_type_become_codes(labels: Any, classes: list[Any]) -> None:
     labels = np.asarray(labels)
-    encoded, (codes,) = encode("mine", labels)
+    encoded, (codes,) = encode_labels("mine", labels)
     assert encoded.tolist() == classes
     assert codes.dtype == np.int64
     assert encoded[codes].tolist() == labels.tolist()
@@ -58,7 +58,7 @@ def test_floating_point_labels_are_targets_unless_said_otherwise() -> None:
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=80), st.floats(0.05, 0.95), st.integers(0, 99))
 def test_held_out_rows_are_stratified(labels: list[int], fraction: float, seed: int) -> None:
-    _, (codes,) = encode("mine", np.array(labels))
+    _, (codes,) = encode_labels("mine", np.array(labels))
     counts = np.bincount(codes)
     expected = np.clip(np.rint(fraction * counts), 0, counts - 1)
     if not expected.any():
@@ -83,7 +83,7 @@ def test_groups_follow_the_training_rows() -> None:
 def test_standard_scale_is_that_of_the_training_rows() -> None:
     x = np.random.default_rng(1).normal(1e6, 50, (300, 3))
     x[:, 1] = 0.1
-    scaled = scaling(x, "standard")
+    scaled = fit_scaling(x, "standard")
     assert np.allclose(scaled(x).mean(axis=0), 0, atol=1e-4)
     assert np.allclose(scaled(x).std(axis=0), [1, 0, 1], atol=1e-4)
     assert scaled(x + 50)[:, 0].mean() == pytest.approx(1, abs=0.1)
@@ -91,16 +91,16 @@ def test_standard_scale_is_that_of_the_training_rows() -> None:
 
 def test_unit_scale_is_by_the_white_value_or_by_column() -> None:
     x = np.array([[0, 10], [255, 20]], np.uint8)
-    assert scaling(x, "unit", 255)(x).tolist() == [[0, np.float32(10 / 255)], [1, np.float32(20 / 255)]]
-    assert scaling(x, "unit", 0)(x).tolist() == [[0, 0], [1, 1]]
-    assert scaling(x, "none")(x).tolist() == x.tolist()
+    assert fit_scaling(x, "unit", 255)(x).tolist() == [[0, np.float32(10 / 255)], [1, np.float32(20 / 255)]]
+    assert fit_scaling(x, "unit", 0)(x).tolist() == [[0, 0], [1, 1]]
+    assert fit_scaling(x, "none")(x).tolist() == x.tolist()
 
 
 def test_large_tables_are_scaled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(1).standard_normal((100, 3))
-    whole = scaling(x, "standard")(x)
+    whole = fit_scaling(x, "standard")(x)
     monkeypatch.setattr("fedlocal.data.features.CHUNK", 20)
-    assert np.allclose(scaling(x, "standard")(x), whole, atol=1e-6)
+    assert np.allclose(fit_scaling(x, "standard")(x), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_arrays_that_make_no_data_set_are_refused(make: Any, message: str) -> No
 
 def test_numbers_are_a_constant_if_they_differ_by_rounding_alone() -> None:
     rounded = np.array([0.1, 0.1 + 2e-17, 0.1 - 2e-17, 0.1 + 1.4e-17] * 5)[:, None]
-    assert scaling(rounded, "standard").factor.tolist() == [1.0]
-    assert scaling(rounded + np.arange(20)[:, None] * 1e-12, "standard").factor[0] < 1e-11
+    assert fit_scaling(rounded, "standard").factor.tolist() == [1.0]
+    assert fit_scaling(rounded + np.arange(20)[:, None] * 1e-12, "standard").factor[0] < 1e-11
 
 
 def test_real_valued_targets_are_scaled_by_the_training_rows_and_come_back() -> None:

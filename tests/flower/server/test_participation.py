@@ -64,7 +64,7 @@ STRATEGIES = [
 def test_only_clients_that_are_there_are_asked(grid: LocalGrid, make: Any) -> None:
     rounds = run(grid, make(), rounds_of([0, 1, 2, 3, 4], [1, 3], [0, 4]))
     assert trained(rounds) == [[0, 1, 2, 3, 4], [1, 3], [0, 4]]
-    assert [round_.presence.there.sum() for round_ in rounds[1:] if round_.presence] == [5, 2, 2]
+    assert [round_.presence.available.sum() for round_ in rounds[1:] if round_.presence] == [5, 2, 2]
 
 
 def test_the_fraction_is_of_the_clients_that_are_there(grid: LocalGrid) -> None:

@@ -1,4 +1,4 @@
-"""Reader of npz files of plain arrays: no pickles, every failure told in one way."""
+"""Reader of npz files of plain arrays: no pickles, every failure is a DataError with advice."""
 
 from pathlib import Path
 from typing import Any
