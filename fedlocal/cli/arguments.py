@@ -1,4 +1,4 @@
-"""A command line before Hydra sees it: what fedlocal adds to Hydra's own language, in Hydra's words.
+"""Translation of a command line into Hydra's language, of what fedlocal adds to it.
 
 ``resume=FOLDER`` becomes the run or the sweep in that folder, ``sweep.resume=true`` finds the sweep that was
 begun with the same settings, ``-q`` turns the display off.
@@ -20,17 +20,17 @@ SWEEPS = "multirun"  # where sweeps lie, unless hydra.sweep.dir says otherwise
 
 
 class ArgumentsError(ValueError):
-    """A command line that asks for what cannot be."""
+    """A command line asks for something that is impossible."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What Hydra is told.
+class CommandLine:
+    """A command line in Hydra's language.
 
     Parameters
     ----------
     arguments : list of str
-        The command line in Hydra's language.
+        Overrides and flags of Hydra.
     resuming : Path or None
         The folder of the run to go on with.
     """
@@ -39,7 +39,7 @@ class Request:
     resuming: Path | None = None
 
 
-def understood(arguments: Sequence[str]) -> Request:
+def translate(arguments: Sequence[str]) -> CommandLine:
     """Translate a command line into Hydra's language, and check the folders that it names.
 
     Raises
@@ -49,18 +49,20 @@ def understood(arguments: Sequence[str]) -> Request:
         to go on with something.
     """
     quiet = {"-q", "--quiet"}
-    told = [each for each in arguments if each not in quiet]
-    if len(told) < len(arguments):
-        told.append("display=off")
-    request = Request(told)
-    if any(argument.startswith("resume=") for argument in told):
-        request = _resumed(told)
-    elif any(re.fullmatch(r"\+*sweep\.resume=(true|on|yes|1)", each, re.IGNORECASE) for each in told):
-        request = Request(_continued(told))
-    _check_output_folder(request.arguments)
-    if not request.resuming:
-        _check_unused(request.arguments)
-    return request
+    remaining = [argument for argument in arguments if argument not in quiet]
+    if len(remaining) < len(arguments):
+        remaining.append("display=off")
+    line = CommandLine(remaining)
+    if any(argument.startswith("resume=") for argument in remaining):
+        line = _resume(remaining)
+    elif any(
+        re.fullmatch(r"\+*sweep\.resume=(true|on|yes|1)", argument, re.IGNORECASE) for argument in remaining
+    ):
+        line = CommandLine(_with_earlier_sweep(remaining))
+    _check_output_folder(line.arguments)
+    if not line.resuming:
+        _check_unused(line.arguments)
+    return line
 
 
 def has_flags(arguments: Sequence[str]) -> bool:
@@ -68,55 +70,60 @@ def has_flags(arguments: Sequence[str]) -> bool:
     return any(argument.startswith("-") and argument not in ("-m", "--multirun") for argument in arguments)
 
 
-def _resumed(arguments: Sequence[str]) -> Request:
-    """Return what Hydra is told in place of ``resume=FOLDER``: to use that folder."""
-    others = [argument for argument in arguments if not argument.startswith("resume=")]
-    wanted = [argument.removeprefix("resume=") for argument in arguments if argument not in others]
-    flags = [argument for argument in others if argument.startswith("-")]
-    if flags or len(wanted) > 1 or not wanted[0]:
+def _resume(arguments: Sequence[str]) -> CommandLine:
+    """Translate ``resume=FOLDER``: the run's folder becomes Hydra's, or the sweep there is repeated."""
+    overrides = [argument for argument in arguments if not argument.startswith("resume=")]
+    folders = [argument.removeprefix("resume=") for argument in arguments if argument not in overrides]
+    flags = [argument for argument in overrides if argument.startswith("-")]
+    if flags or len(folders) > 1 or not folders[0]:
         asked = " ".join(arguments)
         raise ArgumentsError(
             f"{asked}: resume=FOLDER goes on with one run or sweep, and goes with no other flags"
         )
-    folder = Path(wanted[0].strip("'\"")).expanduser()
+    folder = Path(folders[0].strip("'\"")).expanduser()
     if (folder / "multirun.yaml").is_file():
-        return Request(_sweep(folder, others))
-    place = run_folder(folder)
-    told = _quoted(_plainly_named(place))
-    return Request([*others, f"hydra.run.dir={told}", "hydra.output_subdir=null"], resuming=place)
+        return CommandLine(_resume_sweep(folder, overrides))
+    run = run_folder(folder)
+    quoted = _quoted(_plainly_named(run))
+    return CommandLine([*overrides, f"hydra.run.dir={quoted}", "hydra.output_subdir=null"], resuming=run)
 
 
-def _sweep(folder: Path, others: Sequence[str]) -> list[str]:
-    """Return what Hydra is told to go on with a sweep: all that it was told then."""
-    refused = [each for each in others if not _is_changeable(each)]
+def _resume_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
+    """Return the command line of a stored sweep, with its folder and the overrides that may change."""
+    refused = [override for override in overrides if not _is_changeable(override)]
     if refused:
         may = ", ".join((*CHANGEABLE, *SWEEP_ONLY))
         raise ArgumentsError(f"a sweep goes on as it was: {', '.join(refused)} cannot be set, only {may} can")
-    hydra, task = _asked(folder)
-    told = [each for each in hydra if not re.match(r"hydra\.(mode|sweep\.dir)=", each)]
-    if not any(re.fullmatch("trust=(true|on|yes|1)", each, re.IGNORECASE) for each in others):
-        check_stored_arguments([*task, *told], folder / "multirun.yaml")
+    hydra, task = _stored_overrides(folder)
+    kept = [override for override in hydra if not re.match(r"hydra\.(mode|sweep\.dir)=", override)]
+    if not any(re.fullmatch("trust=(true|on|yes|1)", override, re.IGNORECASE) for override in overrides):
+        check_stored_arguments([*task, *kept], folder / "multirun.yaml")
     go_on = ["sweep.resume=true", f"hydra.sweep.dir={_quoted(folder)}"]
-    return ["-m", *task, *told, "trust=false", *others, *go_on]
+    return ["-m", *task, *kept, "trust=false", *overrides, *go_on]
 
 
-def _continued(arguments: Sequence[str]) -> list[str]:
-    """Return the command line with the folder of the sweep that it was begun in before, if it was.
+def _with_earlier_sweep(arguments: Sequence[str]) -> list[str]:
+    """Return the command line with the folder of the newest sweep that it began before, if there is one.
 
     Raises
     ------
     ArgumentsError
-        If the folder that it names holds another sweep.
+        If the folder that the command line names holds another sweep.
     """
-    told = [each for each in arguments if _is_override(each) and not _is_changeable(each)]
-    place = next((each.partition("=")[2] for each in arguments if each.startswith("hydra.sweep.dir=")), None)
-    if place is None:
-        begun = next((each for each in _newest_first(Path(SWEEPS)) if _task(each) == told), None)
-        return [*arguments, f"hydra.sweep.dir={_quoted(begun)}"] if begun else list(arguments)
-    folder = Path(place.strip("'\""))
-    if (folder / "multirun.yaml").is_file() and _task(folder) != told:
+    task = [argument for argument in arguments if _is_override(argument) and not _is_changeable(argument)]
+    given = next(
+        (argument.partition("=")[2] for argument in arguments if argument.startswith("hydra.sweep.dir=")),
+        None,
+    )
+    if given is None:
+        started = next(
+            (folder for folder in _newest_first(Path(SWEEPS)) if _stored_task(folder) == task), None
+        )
+        return [*arguments, f"hydra.sweep.dir={_quoted(started)}"] if started else list(arguments)
+    folder = Path(given.strip("'\""))
+    if (folder / "multirun.yaml").is_file() and _stored_task(folder) != task:
         raise ArgumentsError(
-            f"{folder} holds another sweep ({' '.join(_task(folder))}): choose another hydra.sweep.dir"
+            f"{folder} holds another sweep ({' '.join(_stored_task(folder))}): choose another hydra.sweep.dir"
         )
     return list(arguments)
 
@@ -131,17 +138,17 @@ def _is_changeable(argument: str) -> bool:
     return re.split("[.=]", argument.lstrip("+~"))[0] in (*CHANGEABLE, *SWEEP_ONLY)
 
 
-def _newest_first(place: Path) -> Iterator[Path]:
-    found = [path.parent for path in place.glob("*/*/multirun.yaml")]
-    yield from sorted(found, key=lambda folder: (folder / "multirun.yaml").stat().st_mtime, reverse=True)
+def _newest_first(parent: Path) -> Iterator[Path]:
+    folders = [path.parent for path in parent.glob("*/*/multirun.yaml")]
+    yield from sorted(folders, key=lambda folder: (folder / "multirun.yaml").stat().st_mtime, reverse=True)
 
 
-def _task(folder: Path) -> list[str]:
-    return [each for each in _asked(folder)[1] if not _is_changeable(each)]
+def _stored_task(folder: Path) -> list[str]:
+    return [override for override in _stored_overrides(folder)[1] if not _is_changeable(override)]
 
 
-def _asked(folder: Path) -> tuple[list[str], list[str]]:
-    """Return what a sweep was asked for when it began: about Hydra, and about its runs."""
+def _stored_overrides(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the overrides that a sweep began with: those of Hydra, and those of its runs."""
     path = folder / "multirun.yaml"
     try:
         overrides = read_yaml(path)["hydra"]["overrides"]  # as they were typed: ${…} is for Hydra to resolve
@@ -168,10 +175,10 @@ def _quoted(folder: Path) -> str:
 
 def _check_unused(arguments: Sequence[str]) -> None:
     """Refuse the folder of an earlier run before Hydra writes its notes there."""
-    told = dict(each.partition("=")[::2] for each in arguments)
-    folder = Path(told.get("hydra.run.dir", "outputs").strip("'\""))
+    values = dict(argument.partition("=")[::2] for argument in arguments)
+    folder = Path(values.get("hydra.run.dir", "outputs").strip("'\""))
     if (
-        told.get("overwrite", "false").lower() in ("false", "off", "no", "0")
+        values.get("overwrite", "false").lower() in ("false", "off", "no", "0")
         and (folder / "config.yaml").is_file()
     ):
         from fedlocal.results import check_unused

@@ -38,11 +38,11 @@ def words(line: str, verbs: Collection[str]) -> tuple[list[str], bool]:
         return _paths(word), True
     if word.startswith("resume="):
         return _paths(word), True
-    key, equals, begun = word.partition("=")
+    key, equals, start = word.partition("=")
     if equals and (choices := _values(key, before)):
-        return [f"{key}={each}" for each in choices if each.startswith(begun)], True
+        return [f"{key}={choice}" for choice in choices if choice.startswith(start)], True
     first = [] if before else [*verbs, "resume="]
-    return [each for each in first if each.startswith(word)], False
+    return [choice for choice in first if choice.startswith(word)], False
 
 
 def _values(key: str, before: Sequence[str]) -> list[str]:
@@ -58,7 +58,7 @@ def _values(key: str, before: Sequence[str]) -> list[str]:
             types = get_type_hints(types[part])
         else:
             with suppress(Exception):  # the line may not be whole yet
-                config: Any = compose(*(each for each in before if "=" in each))
+                config: Any = compose(*(word for word in before if "=" in word))
                 types = parameter_types(config[group]["_target_"])
             break
     return _choices(types.get(name))
@@ -69,7 +69,7 @@ def _choices(kind: Any) -> list[str]:
     if kind is bool:
         return ["true", "false"]
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return [each.name for each in kind]
+        return [member.name for member in kind]
     if get_origin(kind) is Literal:
         return list(map(str, get_args(kind)))
     return []
@@ -78,5 +78,5 @@ def _choices(kind: Any) -> list[str]:
 def _paths(word: str) -> list[str]:
     """Return the files and folders that what follows the last ``=`` begins, folders with a slash."""
     key, equals, start = word.rpartition("=")
-    found = sorted(glob.glob(f"{glob.escape(start)}*"))  # noqa: PTH207 - pathlib drops a leading ./
-    return [f"{key}{equals}{path}{os.sep if Path(path).is_dir() else ''}" for path in found]
+    paths = sorted(glob.glob(f"{glob.escape(start)}*"))  # noqa: PTH207 - pathlib drops a leading ./
+    return [f"{key}{equals}{path}{os.sep if Path(path).is_dir() else ''}" for path in paths]

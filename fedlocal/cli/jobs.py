@@ -79,28 +79,28 @@ class NoteSweep(Callback):
         """Note where the sweep's runs will lie, and show that it begins."""
         from fedlocal.display.progress import announce
         from fedlocal.display.sweep_progress import sweep_progress
-        from fedlocal.experiment.sweep import at_once, choices, misled, sharing
+        from fedlocal.experiment.sweep import concurrent_runs, sharing_notice, value_counts, wrong_direction
 
-        problems = _unknown(config.hydra.overrides.task)
-        if problem := misled(config.objective, config.hydra.sweeper):
+        problems = _unknown_options(config.hydra.overrides.task)
+        if problem := wrong_direction(config.objective, config.hydra.sweeper):
             problems.append(problem)
         if problems:
             _say("\n".join(f"error: {problem}" for problem in problems))
             sys.exit(1)
         _Session.report = config.report
         _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
-        found, display = choices(config.hydra), config.display.value
-        runs = math.prod(found.values()) if found is not None else None
-        if told := sharing(config.hydra.launcher, runs):
-            announce(told, display)
-        elif at_once(config.hydra.launcher) == 1:
-            swept = [option for option, values in (found or {}).items() if values > 1]
+        counts, display = value_counts(config.hydra), config.display.value
+        runs = math.prod(counts.values()) if counts is not None else None
+        if notice := sharing_notice(config.hydra.launcher, runs):
+            announce(notice, display)
+        elif concurrent_runs(config.hydra.launcher) == 1:
+            swept = [option for option, values in (counts or {}).items() if values > 1]
             _Session.show = _Session.closing.enter_context(sweep_progress(runs, swept, display))
 
 
-def _unknown(overrides: Iterable[str]) -> list[str]:
+def _unknown_options(overrides: Iterable[str]) -> list[str]:
     """Find what would be added to the top of all runs though it is no option, nor a group of presets."""
-    added = [match[1] for each in overrides if (match := re.match(r"\+{1,2}(\w+)[.=]", each))]
+    added = [match[1] for override in overrides if (match := re.match(r"\+{1,2}(\w+)[.=]", override))]
     return unknown_options([key for key in added if not group_options(key)], Config)
 
 
@@ -115,7 +115,7 @@ def run_jobs(*, resuming: Path | None = None) -> int | str | None:
     code: int | str | None = 1
     _Session.resuming = resuming
     try:
-        with _telling():
+        with _explained_errors():
             _hydra()
         code = 0
     except KeyboardInterrupt:
@@ -128,8 +128,8 @@ def run_jobs(*, resuming: Path | None = None) -> int | str | None:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Say what Hydra refuses in our words; the words of its own advise to append what was mistyped."""
+def _explained_errors() -> Iterator[None]:
+    """Say in our words what Hydra refuses; its own words advise to append what was mistyped."""
     full = os.environ.get(FULL_ERROR)
     os.environ[FULL_ERROR] = "1"  # or Hydra prints the error, and ends the process
     try:
@@ -137,8 +137,8 @@ def _telling() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - what is no mistake in the options has its traceback
         if code := code_of_signal():
             sys.exit(code)
-        told = explained(error, sys.argv[1:], conf_folder()) if full != "1" else None
-        _say(f"error: {told}" if told else "".join(traceback.format_exception(error)))
+        explanation = explained(error, sys.argv[1:], conf_folder()) if full != "1" else None
+        _say(f"error: {explanation}" if explanation else "".join(traceback.format_exception(error)))
         sys.exit(1)
     finally:
         os.environ.pop(FULL_ERROR) if full is None else os.environ.update({FULL_ERROR: full})
@@ -147,17 +147,17 @@ def _telling() -> Iterator[None]:
 def _conclude(code: int | str | None) -> None:
     """Say what is left to say when Hydra is done, however it ended."""
     _Session.closing.close()
-    place, interrupted = _Session.run_folder, isinstance(code, int) and code > 128
+    folder, interrupted = _Session.run_folder, isinstance(code, int) and code > 128
     if _Session.sweep_folder and _Session.sweep_folder.is_dir():
         _show(partial(_print_sweep, _Session.sweep_folder))
-    elif place and interrupted:
+    elif folder and interrupted:
         if not _Session.shown:
-            _show(partial(_print_arms, place))
-        _say(f"interrupted; the results so far are in {place}")
+            _show(partial(_print_arms, folder))
+        _say(f"interrupted; the results so far are in {folder}")
     if _Session.sweep_folder and interrupted and (_Session.sweep_folder / "multirun.yaml").is_file():
         _say(f"go on with: fedlocal {shlex.quote(f'resume={_Session.sweep_folder}')}")
-    elif place and interrupted and any(place.glob("checkpoints/*.ckpt")):
-        _say(f"go on with: fedlocal {shlex.quote(f'resume={place}')}")
+    elif folder and interrupted and any(folder.glob("checkpoints/*.ckpt")):
+        _say(f"go on with: fedlocal {shlex.quote(f'resume={folder}')}")
 
 
 share_schemas()
@@ -174,21 +174,21 @@ def run_job(config: Config) -> float:
     A failure is reported and noted, not raised, so that the other runs of a sweep go on.
     """
     from fedlocal.experiment.run import UnsavedError
-    from fedlocal.experiment.sweep import finite, seeks
+    from fedlocal.experiment.sweep import direction_of, finite_objective
 
     replace_old_addresses(config)
     job = HydraConfig.get()
-    _Session.run_folder = place = _Session.resuming or Path(job.runtime.output_dir)
+    _Session.run_folder = folder = _Session.resuming or Path(job.runtime.output_dir)
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
     overrides = list(job.overrides.task)
     if sweep:  # how it is watched and gone on with is no setting of its runs
-        overrides = [each for each in overrides if not each.startswith(NO_SETTINGS)]
+        overrides = [override for override in overrides if not override.startswith(NO_SETTINGS)]
     objective, outcome, display = math.nan, None, config.display
     _Session.report = config.report
     try:
         if sweep:
-            _begin(config, _name(place, sweep), overrides)
-        outcome = _outcome(config, place, overrides, sweep)
+            _begin(config, _name(folder, sweep), overrides)
+        outcome = _run_or_resume(config, folder, overrides, sweep)
         objective = _objective(outcome, config.objective)
     except Exception as error:  # noqa: BLE001 - reported in full; other runs go on
         if code := code_of_signal():  # that made an error of something
@@ -196,17 +196,17 @@ def run_job(config: Config) -> float:
         _Session.failed = True
         if isinstance(error, UnsavedError):
             _show(partial(_print_run, error.run))
-        _report(error, place, overrides)
+        _report_failure(error, folder, overrides)
     if sweep:
-        _end(place, sweep, display)
+        _end(folder, sweep, display)
     elif outcome:
         _show(partial(_print_run, outcome))
-        _show(partial(_print_report, place))
-    return finite(objective, seeks(job.sweeper))
+        _show(partial(_print_report, folder))
+    return finite_objective(objective, direction_of(job.sweeper))
 
 
-def _name(place: Path, sweep: Path) -> str:
-    return place.relative_to(sweep).as_posix() if place.is_relative_to(sweep) else place.name
+def _name(folder: Path, sweep: Path) -> str:
+    return folder.relative_to(sweep).as_posix() if folder.is_relative_to(sweep) else folder.name
 
 
 def _begin(config: Config, name: str, overrides: list[str]) -> None:
@@ -217,21 +217,19 @@ def _begin(config: Config, name: str, overrides: list[str]) -> None:
     if _Session.show:
         _Session.show.started(name, parse_overrides(overrides))
     else:
-        if (
-            _Session.sweep_folder is None
-        ):  # a launcher's process, which would train on if its sweep were killed
+        if _Session.sweep_folder is None:  # a launcher's process: it would train on if its sweep were killed
             end_with_parent()
         share_cores(config, HydraConfig.get().launcher)
         config.display = Display.off  # rounds of several runs at once are nothing to read
 
 
-def _end(place: Path, sweep: Path, display: Display) -> None:
+def _end(folder: Path, sweep: Path, display: Display) -> None:
     """Show how a run of a sweep went, and what the sweep has so far."""
     from fedlocal.display.progress import announce
     from fedlocal.display.sweep_progress import sweep_line
     from fedlocal.results import read_run
 
-    row = read_run(place, _name(place, sweep))
+    row = read_run(folder, _name(folder, sweep))
     if _Session.show:
         _Session.show.done(row)
     else:
@@ -252,24 +250,22 @@ def _write_sweep(sweep: Path) -> "list[SweepRow]":
         return collect(sweep)
 
 
-def _outcome(config: Config, place: Path, overrides: list[str], sweep: Path | None) -> "Run":
+def _run_or_resume(config: Config, folder: Path, overrides: list[str], sweep: Path | None) -> "Run":
     """Run, or go on with what was begun."""
-    from fedlocal.experiment.resume import resume
+    from fedlocal.experiment.resume import resume, run_or_resume
     from fedlocal.experiment.run import run
-    from fedlocal.experiment.run_folder import completed
+    from fedlocal.experiment.run_folder import is_completed
     from fedlocal.results import read_run
 
     if sweep:
-        from fedlocal.experiment.resume import run_or_go_on
-
-        return run_or_go_on(config, place, overrides, sweep)
+        return run_or_resume(config, folder, overrides, sweep)
     if not _Session.resuming:
-        return run(config, place, overrides)
-    before = read_run(place).rounds if completed(place) else None
-    outcome = resume(place, *overrides)
-    if before == read_run(place).rounds:
+        return run(config, folder, overrides)
+    before = read_run(folder).rounds if is_completed(folder) else None
+    outcome = resume(folder, *overrides)
+    if before == read_run(folder).rounds:
         _Session.report = False  # its files stay as they are
-        _say(f"{place} has completed before: nothing was left to train")
+        _say(f"{folder} has completed before: nothing was left to train")
     return outcome
 
 
@@ -289,24 +285,24 @@ def _show(print_: Callable[[], None]) -> None:
 
 
 def _objective(outcome: "Run", metric: str | None) -> float:
-    """Return what a sweeper is told: by default the accuracy, or the loss where it minimises.
+    """Return the objective of a sweeper: by default the accuracy, or the loss where it minimises.
 
     Raises
     ------
     ConfigError
         If the run has no such metric.
     """
-    from fedlocal.experiment.sweep import seeks, told
+    from fedlocal.experiment.sweep import default_objective, direction_of
 
     arm = outcome.arms[0]
     if metric is None:
-        return told(arm.accuracy, arm.loss, seeks(HydraConfig.get().sweeper))
+        return default_objective(arm.accuracy, arm.loss, direction_of(HydraConfig.get().sweeper))
     history = outcome.histories[arm.name]
-    known = {name: history.final(name) for one in history.rounds for name in one.metrics}
-    known["seconds"] = history.seconds
-    value = known.get(metric)
+    values = {name: history.final(name) for round_ in history.rounds for name in round_.metrics}
+    values["seconds"] = history.seconds
+    value = values.get(metric)
     if value is None:
-        raise ConfigError(f"objective={metric}: the run has no such metric, only {', '.join(sorted(known))}")
+        raise ConfigError(f"objective={metric}: the run has no such metric, only {', '.join(sorted(values))}")
     return value
 
 
@@ -319,7 +315,7 @@ def _print_run(outcome: "Run") -> None:
     main, *_ = outcome.hashes
     console.print(comparison_table(outcome.arms, main=outcome.histories[main]))
     _Session.shown = True
-    errors = sum(len(one.errors) for one in outcome.histories[main].rounds)
+    errors = sum(len(round_.errors) for round_ in outcome.histories[main].rounds)
     tainted = f" ({errors} messages ended in an error)" if errors else ""
     console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)
     console.print(f"results {outcome.folder}", soft_wrap=True)
@@ -327,35 +323,35 @@ def _print_run(outcome: "Run") -> None:
         console.print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}", soft_wrap=True)
 
 
-def _print_arms(place: Path) -> None:
+def _print_arms(folder: Path) -> None:
     """Print the table of a run that was interrupted, as far as it came."""
     from rich.console import Console
 
     from fedlocal.display.table import comparison_table
     from fedlocal.results import read_run
 
-    if arms := read_run(place).arms:
+    if arms := read_run(folder).arms:
         Console(highlight=False).print(comparison_table(arms))
 
 
-def _print_sweep(place: Path) -> None:
+def _print_sweep(sweep: Path) -> None:
     from rich.console import Console
 
     from fedlocal.report.sweep_table import sweep_notes, sweep_table
 
-    rows = _write_sweep(place)
+    rows = _write_sweep(sweep)
     if not rows:  # it was refused
         return
     console = Console(highlight=False)
     console.print(sweep_table(rows))
     for note in sweep_notes(rows):
         console.print(note, style="dim", markup=False, soft_wrap=True)
-    console.print(f"results {place.absolute()}", soft_wrap=True)
+    console.print(f"results {sweep.absolute()}", soft_wrap=True)
     _Session.failed |= any(row.status != "completed" for row in rows)  # in other processes, too
-    _print_report(place)
+    _print_report(sweep)
 
 
-def _print_report(place: Path) -> None:
+def _print_report(folder: Path) -> None:
     """Write the page over a run or a sweep, unless it is not wanted, and say where it is."""
     from fedlocal.report import write_report
     from fedlocal.results import ResultsError
@@ -363,12 +359,12 @@ def _print_report(place: Path) -> None:
     if not _Session.report:
         return
     try:
-        print(f"report  {write_report([place], place).absolute()}")
+        print(f"report  {write_report([folder], folder).absolute()}")
     except ResultsError as error:  # also where no run left anything to tell of
         _say(f"no report: {error}")
 
 
-def _report(error: Exception, place: Path, overrides: list[str]) -> None:
+def _report_failure(error: Exception, folder: Path, overrides: list[str]) -> None:
     """Tell people what went wrong, keep the traceback in the log, and leave a summary for the sweep."""
     from fedlocal.experiment.run_folder import ResumeError
     from fedlocal.results import FolderInUseError, FolderUsedError, ResultsError, write_json
@@ -379,7 +375,7 @@ def _report(error: Exception, place: Path, overrides: list[str]) -> None:
         _say(f"error: {error}{notes}")
     else:
         _say("".join(traceback.format_exception(error)))
-    summary, reason = place / "summary.json", f"{type(error).__name__}: {error}"
+    summary, reason = folder / "summary.json", f"{type(error).__name__}: {error}"
     used = _Session.resuming or isinstance(error, FolderInUseError | FolderUsedError | ResumeError)
     if used or summary.exists():  # the folder is another run's
         return

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from fedlocal import __version__
-from fedlocal.cli.arguments import has_flags, understood
+from fedlocal.cli.arguments import has_flags, translate
 from fedlocal.cli.completion import asks_for_words, words
 from fedlocal.config.did_you_mean import did_you_mean
 from fedlocal.signals import code_of_signal, leave_to_forks, note_signal
@@ -26,14 +26,14 @@ FEWEST_FILES = 32  # open at a time
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
-    for number in _endings():
+    for number in _ending_signals():
         signal.signal(number, _end)
-    leave_to_forks(_endings())
+    leave_to_forks(_ending_signals())
     os.environ.setdefault("PYTHONSAFEPATH", "fedlocal")  # or new processes look into the current folder first
     code: int | str | None = 130
     try:
         _check_files()
-        code = _done()
+        code = _run_verb()
     except KeyboardInterrupt:
         pass
     except Exception:
@@ -45,7 +45,7 @@ def main() -> NoReturn:
     sys.exit(code_of_signal() or code)
 
 
-def _done() -> int | str | None:
+def _run_verb() -> int | str | None:
     """Do what the command line asks for; return the exit code."""
     first = sys.argv[1] if sys.argv[1:] else ""
     if first not in ("report", "simulate"):
@@ -56,13 +56,13 @@ def _done() -> int | str | None:
         print(f"fedlocal {__version__}")
         return 0
     if re.fullmatch(r"[A-Za-z]\w*", first):
-        return _unknown(first)
+        return _unknown_verb(first)
     if asks_for_words(sys.argv[1:]):
-        _complete(os.environ.get("COMP_LINE") or "fedlocal ")
+        _print_words(os.environ.get("COMP_LINE") or "fedlocal ")
     return _run(sys.argv[1:])
 
 
-def _unknown(verb: str) -> str:
+def _unknown_verb(verb: str) -> str:
     """Say that there is no such command, which ends the process with 1."""
     hint = did_you_mean(verb, VERBS) or ";"
     expected = f"{', '.join(VERBS)}, or options of a run, such as actors=8"
@@ -84,18 +84,18 @@ def _check_files() -> None:
 def _run(arguments: Sequence[str]) -> int | str | None:
     """Run experiments; return the exit code."""
     try:
-        request = understood(arguments)
+        line = translate(arguments)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    sys.argv[1:] = request.arguments
-    if SHOWN & set(request.arguments) and hasattr(signal, "SIGPIPE"):
+    sys.argv[1:] = line.arguments
+    if SHOWN & set(line.arguments) and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
-    if runs_actors(request.arguments):
+    if runs_actors(line.arguments):
         warm_up()
     from fedlocal.cli.jobs import run_jobs
 
-    return run_jobs(resuming=request.resuming)
+    return run_jobs(resuming=line.resuming)
 
 
 def _simulate(arguments: Sequence[str]) -> int:
@@ -141,15 +141,15 @@ def warm_up() -> None:
     Actors().prepare((*CLIENTS, *PRELOAD))
 
 
-def _complete(line: str) -> None:
+def _print_words(line: str) -> None:
     """Print what Hydra, which goes on from here, does not know of; end if there is nothing else."""
-    found, complete = words(line, VERBS)
-    print(*found, sep="\n")
+    first, complete = words(line, VERBS)
+    print(*first, sep="\n")
     if complete:
         sys.exit(0)
 
 
-def _endings() -> list[signal.Signals]:
+def _ending_signals() -> list[signal.Signals]:
     """Return the signals that end a run in good order."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
@@ -159,6 +159,6 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
     """End the run in good order; at the second signal, now: workers end with their parent."""
     del frame
     note_signal(number)
-    for each in _endings():
-        signal.signal(each, lambda number, _: os._exit(128 + number))
+    for ending in _ending_signals():
+        signal.signal(ending, lambda number, _: os._exit(128 + number))
     raise KeyboardInterrupt  # whatever the signal: of SystemExit an inline actor would make a client's error

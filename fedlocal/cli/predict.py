@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fedlocal.cli.predict_arguments import HELP, Request, UsageError, check_output, request_of
+from fedlocal.cli.predict_arguments import HELP, PredictRequest, UsageError, check_output, request_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         request = request_of(arguments)
         check_output(request.output)
-        return _predicted(request)
+        return _predict(request)
     except Exception as error:
         from fedlocal.config.schema import is_fedlocal_error
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def _predicted(request: Request) -> int:
+def _predict(request: PredictRequest) -> int:
     from fedlocal.inference.predictor import load_model
 
     loaded = load_model(
@@ -49,26 +49,26 @@ def _predicted(request: Request) -> int:
     )
     with loaded as predictor:
         if request.path:
-            _of_file(request, request.path, predictor)
+            _predict_file(request, request.path, predictor)
         else:
-            _of_test_rows(request, predictor)
+            _predict_test_rows(request, predictor)
     return 0
 
 
-def _of_file(request: Request, path: Path, predictor: "Predictor") -> None:
+def _predict_file(request: PredictRequest, path: Path, predictor: "Predictor") -> None:
     from fedlocal.inference.tables import read_rows
 
     rows, notes = read_rows(path, predictor.blueprint, header=request.header)
     for note in notes:
         _say(note)
-    _answered(request, predictor, rows, request.output or Path("predictions.csv"))
+    _answer(request, predictor, rows, request.output or Path("predictions.csv"))
 
 
-def _of_test_rows(request: Request, predictor: "Predictor") -> None:
+def _predict_test_rows(request: PredictRequest, predictor: "Predictor") -> None:
     import numpy as np
 
-    dataset = _own_data(request.input, predictor.blueprint)
-    outputs = _answered(request, predictor, dataset.test.x, request.output, prepared=True)
+    dataset = _dataset_of_model(request.input, predictor.blueprint)
+    outputs = _answer(request, predictor, dataset.test.x, request.output, prepared=True)
     if request.which == "best" or request.model.name.startswith("best"):
         _say("note: this round was chosen since it did best on these rows; on others it may well do worse")
     of = f"of {len(outputs)} test rows of {dataset.name}"
@@ -80,7 +80,7 @@ def _of_test_rows(request: Request, predictor: "Predictor") -> None:
         print(f"mean squared error {np.square(errors, dtype=np.float64).mean():.4g} {of}")
 
 
-def _own_data(name: str, blueprint: "ModelSpec") -> "Dataset":
+def _dataset_of_model(name: str, blueprint: "ModelSpec") -> "Dataset":
     """Return what the model was trained on: of its test rows alone it is known how to prepare them."""
     from omegaconf import OmegaConf
 
@@ -112,8 +112,8 @@ def _own_data(name: str, blueprint: "ModelSpec") -> "Dataset":
     return dataset
 
 
-def _answered(
-    request: Request,
+def _answer(
+    request: PredictRequest,
     predictor: "Predictor",
     rows: "NDArray[Any]",
     output: Path | None,
@@ -121,15 +121,15 @@ def _answered(
     prepared: bool = False,
 ) -> "NDArray[Any]":
     """Have the model answer, and write what it says."""
-    from fedlocal.cli.predict_progress import Progress
+    from fedlocal.cli.predict_progress import PredictProgress
     from fedlocal.inference.predictions import Predictions, write_predictions
 
     if request.probabilities:
         predictor.predict_proba(rows[:1], prepared=prepared)  # where there are none, that is said at once
-    begun = time.perf_counter()
-    with Progress(len(rows)) as show:
+    started = time.perf_counter()
+    with PredictProgress(len(rows)) as show:
         outputs = predictor.outputs(rows, prepared=prepared, show=show)
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - started
     if output:
         chosen = (outputs, predictor.classes) if request.probabilities else ()
         write_predictions(output, Predictions(predictor.named(outputs), *chosen))

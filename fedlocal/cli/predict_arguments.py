@@ -48,7 +48,7 @@ class UsageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class PredictRequest:
     """What the command line asks for."""
 
     model: Path
@@ -68,7 +68,7 @@ class Request:
         return path if path.suffix in (".csv", ".npz") or path.is_file() else None
 
 
-def request_of(arguments: Sequence[str]) -> Request:
+def request_of(arguments: Sequence[str]) -> PredictRequest:
     """Read the command line.
 
     Raises
@@ -94,9 +94,9 @@ def request_of(arguments: Sequence[str]) -> Request:
     return _request(given)
 
 
-def _request(given: Mapping[str, str]) -> Request:
+def _request(given: Mapping[str, str]) -> PredictRequest:
     workers = given.get("workers", "auto")
-    return Request(
+    return PredictRequest(
         model=Path(given["model"]).expanduser(),
         input=given["input"],
         output=Path(given["output"]).expanduser() if "output" in given else None,

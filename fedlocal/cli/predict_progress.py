@@ -11,7 +11,7 @@ PATIENCE = 1.0  # seconds before a bar is shown
 PAUSE = 10.0  # from one line to the next
 
 
-class Progress:
+class PredictProgress:
     """Shows on standard error how many rows are done, if it takes long.
 
     Parameters

@@ -23,11 +23,11 @@ exit codes: 0 the report is written; 1 it is not; 130 after Ctrl-C"""
 
 
 @dataclass(frozen=True)
-class Request:
+class ReportRequest:
     """What the command line asks for."""
 
     folders: tuple[Path, ...]
-    place: Path
+    output: Path
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         request = request_of(arguments)
         from fedlocal.report.report_files import write_report
 
-        page = write_report(request.folders, request.place)
+        page = write_report(request.folders, request.output)
     except ResultsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def request_of(arguments: Sequence[str]) -> Request:
+def request_of(arguments: Sequence[str]) -> ReportRequest:
     """Read the command line.
 
     Raises
@@ -56,17 +56,21 @@ def request_of(arguments: Sequence[str]) -> Request:
     ResultsError
         If no folder is named, a word is not known, or the place for the report is not a folder.
     """
-    outs = [each.removeprefix("out=") for each in arguments if each.startswith("out=")]
-    names = [each for each in arguments if not each.startswith("out=")]
-    unknown = [each for each in names if each.startswith("-") or ("=" in each and not Path(each).exists())]
+    outs = [argument.removeprefix("out=") for argument in arguments if argument.startswith("out=")]
+    names = [argument for argument in arguments if not argument.startswith("out=")]
+    unknown = [
+        argument
+        for argument in names
+        if argument.startswith("-") or ("=" in argument and not Path(argument).exists())
+    ]
     if unknown:
         raise ResultsError(f"{unknown[0]}: expected FOLDER… and out=FOLDER; fedlocal report --help")
     if len(outs) > 1 or "" in outs:
-        raise ResultsError(f"{' '.join(f'out={each}' for each in outs)}: expected one out=FOLDER")
+        raise ResultsError(f"{' '.join(f'out={out}' for out in outs)}: expected one out=FOLDER")
     if not names:
         raise ResultsError("which runs? expected: fedlocal report FOLDER…; fedlocal report --help")
-    folders = tuple(Path(each).expanduser() for each in names)
-    place = Path(outs[0]).expanduser() if outs else folders[0] if len(folders) == 1 else Path()
-    if outs and not place.is_dir():
-        raise ResultsError(f"out={place}: there is no such folder; create it first")
-    return Request(folders, place)
+    folders = tuple(Path(name).expanduser() for name in names)
+    output = Path(outs[0]).expanduser() if outs else folders[0] if len(folders) == 1 else Path()
+    if outs and not output.is_dir():
+        raise ResultsError(f"out={output}: there is no such folder; create it first")
+    return ReportRequest(folders, output)

@@ -34,12 +34,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if not given.quiet:
-        _say_what_is_unused(project)
+        _print_unused(project)
     sys.path.insert(0, str(project.folder))  # workers have it, too
     if not given.quiet and not given.num_supernodes:
         print(f"{project.nodes.number} clients: {project.nodes.source}", file=sys.stderr)
     folder = given.folder or Path("outputs", f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S}")
-    return _simulated(project, config, folder, given)
+    return _simulate(project, config, folder, given)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,7 +79,7 @@ def _seed(text: str) -> int:
     return number
 
 
-def _say_what_is_unused(project: Project) -> None:
+def _print_unused(project: Project) -> None:
     if project.unused:
         options = ", ".join(f"{name} = {value}" for name, value in project.unused.items())
         print(
@@ -88,7 +88,7 @@ def _say_what_is_unused(project: Project) -> None:
         )
 
 
-def _simulated(project: Project, config: dict[str, Value], folder: Path, given: argparse.Namespace) -> int:
+def _simulate(project: Project, config: dict[str, Value], folder: Path, given: argparse.Namespace) -> int:
     from fedlocal.flower.node.app_loading import AppError
     from fedlocal.results import ResultsError
     from fedlocal.simulation.run import NOT_LOADED, simulate
@@ -122,7 +122,7 @@ def _simulated(project: Project, config: dict[str, Value], folder: Path, given: 
             file=sys.stderr,
         )
         return 1
-    _print(result)
+    _print_result(result)
     return 1 if result.errors else 0
 
 
@@ -130,7 +130,7 @@ def _notes(error: Exception) -> list[str]:
     return getattr(error, "__notes__", [])
 
 
-def _print(result: "Result") -> None:
+def _print_result(result: "Result") -> None:
     from rich.console import Console
 
     from fedlocal.display.table import comparison_table
@@ -146,8 +146,8 @@ def _print(result: "Result") -> None:
         console.print(table)
     if result.errors:
         number, first = len(result.errors), result.errors[0]
-        told = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"
-        console.print(told, markup=False, soft_wrap=True)
+        failures = f"{number} messages ended in an error, the first in round {first.round}: {first.reason}"
+        console.print(failures, markup=False, soft_wrap=True)
     console.print(f"fingerprint {result.fingerprint[:16]}", soft_wrap=True)
     if result.arrays_hash:
         console.print(f"final arrays {result.arrays_hash[:16]}", soft_wrap=True)

@@ -21,7 +21,7 @@ from fedlocal.config.validation import check
 from fedlocal.data import Dataset, Rows, check_finite
 from fedlocal.data.sources.feature_scaling import apply_scaling, fit_scaling
 from fedlocal.estimators.parameters import check_parameters
-from fedlocal.experiment.process_lock import one_at_a_time
+from fedlocal.experiment.process_lock import process_lock
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.backends import Backend, Inline
@@ -93,7 +93,7 @@ class Federated(BaseEstimator):  # type: ignore[misc]
             )
         config = self._config(done + rounds, actors)
         check(config)
-        with one_at_a_time, quiet():
+        with process_lock, quiet():
             strategy, backend = build(config, "strategy"), self._backend(config, dataset)
             setting = prepare(config, strategy, backend, dataset=dataset)
             with setting.slices.shards:

@@ -1,4 +1,4 @@
-"""What a scheme would ignore is refused: an attack without a server, an availability without clients."""
+"""Refusals of what a scheme would ignore: an attack without a server, an availability without clients."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fedlocal.availability import Always, Availability
 from fedlocal.config.schema import ConfigError
 
 
-def check_attendance(scheme: Any, availability: Availability) -> None:
+def check_availability(scheme: Any, availability: Availability) -> None:
     """Refuse an availability that a scheme would ignore.
 
     Parameters

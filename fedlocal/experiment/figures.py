@@ -64,7 +64,7 @@ def draw(
         Opens a system of actors, given their behaviour and a number of workers.
     """
     try:
-        curves = partial(figures.learning_curves, _global(histories), folder / "learning_curves.png")
+        curves = partial(figures.learning_curves, _without_actors(histories), folder / "learning_curves.png")
         tasks: list[Draw] = [curves, _partition_figure(dataset, partition, folder / "partition.png")]
         tasks += _timeline_figure(histories, folder / "timeline.png")
         tasks += _availability_figure(histories, len(partition), folder / "availability.png")
@@ -81,11 +81,11 @@ def draw(
             logger.error("a figure could not be drawn: %s\n%s", result.reason, result.traceback)
 
 
-def _global(histories: Mapping[str, History]) -> dict[str, History]:
+def _without_actors(histories: Mapping[str, History]) -> dict[str, History]:
     """Return the histories without what each actor did in each round: that is most of them."""
     bare = {name: History() for name in histories}
     for name, history in histories.items():
-        bare[name].rounds = [replace(one, actors={}, errors=(), work=()) for one in history.rounds]
+        bare[name].rounds = [replace(round_, actors={}, errors=(), work=()) for round_ in history.rounds]
     return bare
 
 
@@ -97,8 +97,8 @@ def _timeline_figure(histories: Mapping[str, History], path: Path) -> list[Draw]
 
 def _availability_figure(histories: Mapping[str, History], actors: int, path: Path) -> list[Draw]:
     """Return how to draw which actors were there, if they were not all bound to be."""
-    found = figures.actor_states(next(iter(histories.values()), History()).rounds, actors)
-    return [] if found is None else [partial(figures.availability, found, path)]
+    states = figures.actor_states(next(iter(histories.values()), History()).rounds, actors)
+    return [] if states is None else [partial(figures.availability, states, path)]
 
 
 def _partition_figure(dataset: Dataset, partition: Partition, path: Path) -> Draw:
@@ -124,5 +124,5 @@ def target_quantiles(
     target, sizes = dataset.train.y[partition.order, 0], partition.sizes
     owner = np.repeat(np.arange(len(partition)), sizes)
     ascending = target[np.lexsort((target, owner))]
-    places = partition.offsets[:-1, None] + np.linspace(0, 1, 5) * (sizes - 1)[:, None]
-    return np.where(sizes[:, None] > 0, np.interp(places, np.arange(len(target)), ascending), np.nan)
+    positions = partition.offsets[:-1, None] + np.linspace(0, 1, 5) * (sizes - 1)[:, None]
+    return np.where(sizes[:, None] > 0, np.interp(positions, np.arange(len(target)), ascending), np.nan)

@@ -19,7 +19,7 @@ class DivergedError(RuntimeError):
 
 
 @contextmanager
-def saving(
+def save_while_training(
     comparison: "Comparison",
     blueprint: ModelSpec,
     about: Mapping[str, Any],
@@ -56,7 +56,7 @@ def saving(
         yield
 
 
-def save(trained: "Trained", comparison: "Comparison", blueprint: ModelSpec) -> None:
+def save_final_models(trained: "Trained", comparison: "Comparison", blueprint: ModelSpec) -> None:
     """Write what the run ended with.
 
     Raises

@@ -18,11 +18,11 @@ MOST_ACTORS, MOST_CLASSES = 200, 100
 FIVE = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def division(dataset: Dataset, partition: Partition) -> dict[str, Any]:
+def summarize_partition(dataset: Dataset, partition: Partition) -> dict[str, Any]:
     """Say who owns what, in JSON's words, as the module describes; bounded whatever the number of actors."""
     shown = _spaced(len(partition), MOST_ACTORS)
     owned = [dataset.train.y[partition.indices(actor)] for actor in shown]
-    said = {
+    summary = {
         "actors": len(partition),
         "rows": len(partition.order),
         "size_quantiles": np.quantile(partition.sizes, FIVE),
@@ -30,11 +30,11 @@ def division(dataset: Dataset, partition: Partition) -> dict[str, Any]:
         "sizes": [len(labels) for labels in owned],
     }
     if dataset.classes is None:
-        return {**said, "quantiles": [_quantiles(targets[:, 0]) for targets in owned]}
+        return {**summary, "quantiles": [_quantiles(targets[:, 0]) for targets in owned]}
     classes = _spaced(len(dataset.classes), MOST_CLASSES)
     counts = [np.bincount(labels, minlength=len(dataset.classes))[classes] for labels in owned]
     names = [str(dataset.classes[label]) for label in classes]
-    return {**said, "classes": names, "classes_in_all": len(dataset.classes), "counts": counts}
+    return {**summary, "classes": names, "classes_in_all": len(dataset.classes), "counts": counts}
 
 
 def _spaced(length: int, most: int) -> range:

@@ -1,5 +1,5 @@
-"""Whose turn it is: BLAS threads, Flower's log and its identity are the process's, so runs take turns."""
+"""The lock that runs of a process hold in turn: they share BLAS threads, Flower's log and its identity."""
 
 import threading
 
-one_at_a_time = threading.RLock()
+process_lock = threading.RLock()

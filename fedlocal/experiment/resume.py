@@ -13,8 +13,8 @@ from fedlocal.experiment.result import Run
 from fedlocal.experiment.run import run
 from fedlocal.experiment.run_folder import (
     ResumeError,
-    completed,
     differences,
+    is_completed,
     run_folder,
     stored_config,
     stored_options,
@@ -58,21 +58,21 @@ def resume(folder: str | Path, *overrides: str, trust: bool = False) -> Run:
         If there are checkpoints but none is sound (each is named, with the reason), or another run is
         writing to the folder.
     """
-    place = run_folder(folder)
-    config = stored_config(place, (*overrides, "trust=true") if trust else overrides)
-    if completed(place):
-        if config.rounds == stored_options(place / "config.yaml").get("rounds"):
-            return read(place, trust=config.trust)
-        if not any(place.glob("checkpoints/*.ckpt")):
+    path = run_folder(folder)
+    config = stored_config(path, (*overrides, "trust=true") if trust else overrides)
+    if is_completed(path):
+        if config.rounds == stored_options(path / "config.yaml").get("rounds"):
+            return read(path, trust=config.trust)
+        if not any(path.glob("checkpoints/*.ckpt")):
             raise ResumeError(
-                f"rounds={config.rounds}: {place} has completed without a checkpoint to go on from; train it "
+                f"rounds={config.rounds}: {path} has completed without a checkpoint to go on from; train it "
                 "anew, with checkpoint_every=1"
             )
-    asked = [*_first_overrides(place), *overrides]
-    return run(config, place, asked, resume=True, sweep=sweep_of(place))
+    all_overrides = [*_first_overrides(path), *overrides]
+    return run(config, path, all_overrides, resume=True, sweep=sweep_of(path))
 
 
-def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path) -> Run:
+def run_or_resume(config: Config, folder: Path, overrides: list[str], sweep: Path) -> Run:
     """Make a run of a sweep; if it is to be resumed, what it has completed before is read.
 
     Raises
@@ -87,23 +87,23 @@ def run_or_go_on(config: Config, place: Path, overrides: list[str], sweep: Path)
     if not config.trust:
         plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
         check_stored(cast(dict[str, Any], plain), sweep / "multirun.yaml")
-    if not (config.sweep.resume and (place / "config.yaml").is_file()):
-        return run(config, place, overrides, sweep=sweep)
-    if found := differences(place, config):
+    if not (config.sweep.resume and (folder / "config.yaml").is_file()):
+        return run(config, folder, overrides, sweep=sweep)
+    if changes := differences(folder, config):
         raise ResumeError(
-            f"{place} holds a run of another sweep ({', '.join(found)}): choose another hydra.sweep.dir"
+            f"{folder} holds a run of another sweep ({', '.join(changes)}): choose another hydra.sweep.dir"
         )
-    if completed(place):
-        return read(place, trust=config.trust)
-    begun = stored_config(place, (f"trust={config.trust}",))
+    if is_completed(folder):
+        return read(folder, trust=config.trust)
+    stored = stored_config(folder, (f"trust={config.trust}",))
     for key in CHANGEABLE:
-        begun[key] = config[key]  # type: ignore[index]
+        stored[key] = config[key]  # type: ignore[index]
     try:
-        return run(begun, place, overrides, resume=True, sweep=sweep)
+        return run(stored, folder, overrides, resume=True, sweep=sweep)
     except ResumeError as error:
         logger.info("%s", error)
-        begun.overwrite = True
-        return run(begun, place, overrides, sweep=sweep)
+        stored.overwrite = True
+        return run(stored, folder, overrides, sweep=sweep)
 
 
 def read(folder: Path, *, trust: bool = False) -> Run:

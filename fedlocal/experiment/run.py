@@ -17,13 +17,13 @@ from fedlocal.config.validation import check, sampling_problems, unneeded_groups
 from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.display.progress import announce, progress
 from fedlocal.experiment.figures import PRELOAD
-from fedlocal.experiment.model_saving import save, saving
-from fedlocal.experiment.process_lock import one_at_a_time
+from fedlocal.experiment.model_saving import save_final_models, save_while_training
+from fedlocal.experiment.process_lock import process_lock
 from fedlocal.experiment.result import Run
 from fedlocal.experiment.run_folder import ResumeError
 from fedlocal.experiment.setup import prepare
-from fedlocal.experiment.summary import check_data, recorded
-from fedlocal.experiment.tracking import open_trackers, tracked
+from fedlocal.experiment.summary import check_data, record_run
+from fedlocal.experiment.tracking import open_trackers, track_run
 from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
 from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import (
@@ -101,7 +101,7 @@ def run(
     DivergedError
         If the final weights are not finite.
     """
-    with one_at_a_time, locked_folder(folder) if folder else nullcontext():
+    with process_lock, locked_folder(folder) if folder else nullcontext():
         check(config)
         if folder and not resume:
             if not config.overwrite:
@@ -126,7 +126,7 @@ def _run(
     actors = CLIENTS if getattr(scheme.func, "has_clients", True) else (scheme.func.__module__,)
     drawing = PRELOAD if folder else ()
     backend.prepare((*actors, *drawing, *model_imports(config)))  # workers start while data are loaded
-    from fedlocal.experiment.checks import check_attack, check_attendance
+    from fedlocal.experiment.checks import check_attack, check_availability
     from fedlocal.flower.compat.logs import quiet
     from fedlocal.schemes.comparison import Comparison
 
@@ -137,7 +137,7 @@ def _run(
     if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
         raise ConfigError("\n".join(problems))
     every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
-    check_attendance(scheme, build(config, "availability"))
+    check_availability(scheme, build(config, "availability"))
     _tell_of_no_effect(config, scheme, backend)
     trackers = open_trackers(config, folder)
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
@@ -161,16 +161,18 @@ def _run(
         if folder and resume:  # now that it can go on
             clear_folder(folder, resuming=True)
         blueprint = ModelSpec.of_run(config, setting.dataset, data)
-        following, ended = tracked(trackers, config, comparison, overrides), list[Run]()
-        with _unsaved(ended), following as tracking, recorded(config, comparison, overrides, data):
-            files = saving(comparison, blueprint, about, every, done, idle=not config.checkpoint_every)
+        following, ended = track_run(trackers, config, comparison, overrides), list[Run]()
+        with _unsaved(ended), following as tracking, record_run(config, comparison, overrides, data):
+            files = save_while_training(
+                comparison, blueprint, about, every, done, idle=not config.checkpoint_every
+            )
             display = progress(config.rounds, comparison.name, config.display.value, done=done)
             with setting.slices.shards, files, display as show:  # figures need no shards
                 trained = comparison.run(scheme, tracking.after(show), start)
             models = {name: dict(arrays) for name, arrays in trained.models.items()}
             left = comparison.arms(), comparison.histories, comparison.hashes, models, blueprint
             ended.append(Run(folder, *left))
-            save(trained, comparison, blueprint)
+            save_final_models(trained, comparison, blueprint)
     return ended[0]
 
 
@@ -202,10 +204,10 @@ def _baselines(
 
 
 def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:
-    from fedlocal.experiment.unused_options import without_effect
+    from fedlocal.experiment.unused_options import unused_option_notes
 
     client = None if "client" in unneeded_groups(config) else build(config, "client")
-    _tell(without_effect(config, scheme, client, backend), config)
+    _tell(unused_option_notes(config, scheme, client, backend), config)
 
 
 def _tell(lines: Sequence[str], config: Config) -> None:

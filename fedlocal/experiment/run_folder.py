@@ -25,19 +25,19 @@ def run_folder(folder: str | Path) -> Path:
     Raises
     ------
     ResumeError
-        If it is not one; the message says what it is.
+        If the folder is not a run's; the message says what it is.
     """
-    place = Path(folder).expanduser().absolute()
-    if (place / "config.yaml").is_file():
-        return place
+    path = Path(folder).expanduser().absolute()
+    if (path / "config.yaml").is_file():
+        return path
 
-    if not place.is_dir():
-        reason = "is not a folder" if place.exists() else "does not exist"
-    elif (place / "multirun.yaml").exists():
-        reason = f"is the folder of a sweep; fedlocal.resume takes its runs, such as {place / '0'}"
+    if not path.is_dir():
+        reason = "is not a folder" if path.exists() else "does not exist"
+    elif (path / "multirun.yaml").exists():
+        reason = f"is the folder of a sweep; fedlocal.resume takes its runs, such as {path / '0'}"
     else:
         reason = "is not the folder of a run: it has no config.yaml"
-    raise ResumeError(f"resume={folder}: {place} {reason}")
+    raise ResumeError(f"resume={folder}: {path} {reason}")
 
 
 def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
@@ -65,22 +65,26 @@ def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
 
     parsed = parse_overrides(overrides)
     may = (*CHANGEABLE, "rounds")
-    if refused := [str(one.input_line) for one in parsed if one.key_or_group.split(".")[0] not in may]:
+    if refused := [
+        str(override.input_line) for override in parsed if override.key_or_group.split(".")[0] not in may
+    ]:
         raise ResumeError(
             f"a run goes on as it was: {', '.join(refused)} cannot be set, only {', '.join(may)} can"
         )
-    chosen = [each for each in parsed if each.key_or_group in may]
+    chosen = [override for override in parsed if override.key_or_group in may]
     path = folder / "config.yaml"
-    config = compose("trust=false", *(str(each.input_line) for each in chosen))
+    config = compose("trust=false", *(str(override.input_line) for override in chosen))
     stored = stored_options(path)
-    kept = {key: stored[key] for key in stored.keys() - {each.key_or_group for each in chosen} - {"trust"}}
+    kept = {
+        key: stored[key] for key in stored.keys() - {override.key_or_group for override in chosen} - {"trust"}
+    }
     if not config.trust:
         check_stored(kept, path)
     try:
         restore(config, kept)
-        for each in parsed:
-            if each not in chosen:  # an option of the backend
-                OmegaConf.update(cast(Any, config), each.key_or_group, each.value(), force_add=True)
+        for override in parsed:
+            if override not in chosen:  # an option of the backend
+                OmegaConf.update(cast(Any, config), override.key_or_group, override.value(), force_add=True)
     except Exception as error:  # whatever can be wrong with a file that somebody edited
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
     replace_old_addresses(config)
@@ -97,7 +101,7 @@ def stored_options(path: Path) -> dict[str, Any]:
         raise ResumeError(f"{path} is not the configuration of a run: {error}") from error
 
 
-def completed(folder: Path) -> bool:
+def is_completed(folder: Path) -> bool:
     """Tell whether a run has done all that it was asked for."""
     from fedlocal.results import read_run
 
@@ -106,7 +110,7 @@ def completed(folder: Path) -> bool:
 
 def sweep_of(run: Path) -> Path | None:
     """Return the folder of the sweep that a run's folder lies in, None if it is in none."""
-    return next((each for each in run.absolute().parents if (each / "multirun.yaml").is_file()), None)
+    return next((parent for parent in run.absolute().parents if (parent / "multirun.yaml").is_file()), None)
 
 
 def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEABLE) -> list[str]:

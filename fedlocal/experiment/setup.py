@@ -53,14 +53,16 @@ def prepare(
     client = None if "client" in unneeded_groups(config) else build(config, "client")
     divide, skew = build(config, "partition"), build(config, "skew")
     if dataset is None:
-        dataset = _loaded(config)
+        dataset = _load_dataset(config)
     new_model = _new_model(config, dataset)
     attack.check(new_model.outputs if new_model.classes else None)
     held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
     choice = None
     if config.actors == AUTO:
-        choice = _choice(config, client, divide, (dataset, new_model), (strategy, backend), workers, held_out)
+        choice = _choose_actors(
+            config, client, divide, (dataset, new_model), (strategy, backend), workers, held_out
+        )
         config = with_actors(config, choice.chosen.actors)
     partition = divide(traits(dataset), int(config.actors), generator(config.seed, Stream.PARTITION))
     slices = _slices(config.seed, dataset, partition, skew, held_out)
@@ -95,7 +97,7 @@ def _under_attack(client: Any, attack: Any, malicious: tuple[int, ...]) -> "Clie
     return UnderAttack(client, attack, malicious)
 
 
-def _loaded(config: Config) -> Dataset:
+def _load_dataset(config: Config) -> Dataset:
     try:
         dataset: Dataset = build(config, "dataset", rng=generator(config.seed, Stream.DATASET))
     except MemoryError as error:
@@ -105,12 +107,12 @@ def _loaded(config: Config) -> Dataset:
 
 def _new_model(config: Config, dataset: Dataset) -> NewModel:
     factory, classes = build(config, "model"), dataset.classes is not None
-    made = NewModel(factory, dataset.inputs, dataset.outputs, classes, config.seed, dataset.shape)
-    made()  # a model that does not suit the data is refused here
-    return made
+    new_model = NewModel(factory, dataset.inputs, dataset.outputs, classes, config.seed, dataset.shape)
+    new_model()  # a model that does not suit the data is refused here
+    return new_model
 
 
-def _choice(
+def _choose_actors(
     config: Config,
     client: Any,
     divide: Any,
@@ -133,8 +135,8 @@ def _choice(
     def presences(actors: int) -> Iterator[Presence] | None:
         return availability(actors, config.rounds, draw)
 
-    given = *data_and_model, training, *strategy_and_backend, workers, held_out, config.rounds, presences
-    return choose_actors(config, divide, PilotSetting(*given))
+    pilot = *data_and_model, training, *strategy_and_backend, workers, held_out, config.rounds, presences
+    return choose_actors(config, divide, PilotSetting(*pilot))
 
 
 def _slices(seed: int, dataset: Dataset, partition: Partition, skew: Skew, held_out: float) -> Slices:

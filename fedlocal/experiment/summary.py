@@ -13,7 +13,7 @@ from fedlocal.config.schema import Config
 from fedlocal.config.trust import read_yaml
 from fedlocal.data import Fingerprint, differing_parts
 from fedlocal.experiment.figures import draw
-from fedlocal.experiment.partition_summary import division
+from fedlocal.experiment.partition_summary import summarize_partition
 from fedlocal.experiment.run_folder import ResumeError
 from fedlocal.results import ResultsError, environment, read_json, write_json, write_yaml
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded(
+def record_run(
     config: Config, comparison: "Comparison", overrides: Sequence[str], data: Fingerprint
 ) -> Iterator[None]:
     """Write what is known before training, and afterwards, however it ended, what it gave.
@@ -100,7 +100,10 @@ def _write_setting(config: Config, comparison: "Comparison", folder: Path, data:
     )
     setting = comparison.setting
     write_json(
-        folder / "partition.json", division(setting.dataset, setting.partition), indent=None, seal=True
+        folder / "partition.json",
+        summarize_partition(setting.dataset, setting.partition),
+        indent=None,
+        seal=True,
     )
     if choice := setting.choice:
         write_json(folder / "actors.json", choice.as_json(), seal=True)

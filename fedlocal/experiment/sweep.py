@@ -1,4 +1,4 @@
-"""What the runs of a sweep have to do with one another: shared baselines, shared cores, runs done before."""
+"""What the runs of a sweep share, baselines and cores, and the objective that its sweeper gets of each."""
 
 import hashlib
 import json
@@ -59,16 +59,16 @@ def shared_baseline(
     """
     if config.sweep.baseline is SweepBaseline.each or not run.is_relative_to(sweep):
         return None
-    own_rows = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
-    keys = (*MATTERS, *MATTERS_TO_ROWS) if own_rows else MATTERS
+    rows_differ = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
+    keys = (*MATTERS, *MATTERS_TO_ROWS) if rows_differ else MATTERS
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
-    same_data = {key: value for key, value in data.items() if own_rows or key != DIVISION}
-    what = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
-    text = json.dumps(with_first_addresses(what), sort_keys=True, default=str)
+    same_data = {key: value for key, value in data.items() if rows_differ or key != DIVISION}
+    key_parts = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
+    text = json.dumps(with_first_addresses(key_parts), sort_keys=True, default=str)
     return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
 
 
-def choices(hydra: Any) -> dict[str, int] | None:
+def value_counts(hydra: Any) -> dict[str, int] | None:
     """Return how many values each option of a sweep takes, None if only its sweeper knows.
 
     Parameters
@@ -81,17 +81,19 @@ def choices(hydra: Any) -> dict[str, int] | None:
     if not str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
         return None
     params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
-    found = {}
-    for one in parse_overrides([*params, *hydra.overrides.task]):
-        if is_glob(one):
+    counts = {}
+    for override in parse_overrides([*params, *hydra.overrides.task]):
+        if is_glob(override):
             return None
-        swept = one.is_sweep_override() and one.is_discrete_sweep()
-        found[one.get_key_element().lstrip("+~")] = len(list(one.sweep_string_iterator())) if swept else 1
-    return found
+        swept = override.is_sweep_override() and override.is_discrete_sweep()
+        counts[override.get_key_element().lstrip("+~")] = (
+            len(list(override.sweep_string_iterator())) if swept else 1
+        )
+    return counts
 
 
-def seeks(sweeper: Any) -> Direction | None:
-    """Return what a sweeper looks for, None if for nothing, or for more than one thing.
+def direction_of(sweeper: Any) -> Direction | None:
+    """Return the direction of a sweeper's search, None without a search, or with more than one objective.
 
     Parameters
     ----------
@@ -108,9 +110,9 @@ def seeks(sweeper: Any) -> Direction | None:
     return None
 
 
-def misled(objective: str | None, sweeper: Any) -> str | None:
-    """Say that a sweeper would look for the worst, if it would."""
-    sought = seeks(sweeper)
+def wrong_direction(objective: str | None, sweeper: Any) -> str | None:
+    """Return a complaint if a sweeper would look for the worst objective, None otherwise."""
+    sought = direction_of(sweeper)
     if objective is None or sought is None:
         return None
     best: Direction | None = "maximize" if objective.endswith("accuracy") else None
@@ -124,10 +126,10 @@ def misled(objective: str | None, sweeper: Any) -> str | None:
     )
 
 
-def told(accuracy: float | None, loss: float | None, sought: Direction | None) -> float:
-    """Return what a sweeper is told of a run: the loss if it minimises, or else the accuracy.
+def default_objective(accuracy: float | None, loss: float | None, sought: Direction | None) -> float:
+    """Return the objective of a run: its loss if the sweeper minimises, or else its accuracy.
 
-    Where a run has only the other one, that one is told, negated.
+    Where a run has only the other metric, the objective is that metric, negated.
     """
     if sought == "minimize":
         first, second = loss, accuracy
@@ -138,14 +140,14 @@ def told(accuracy: float | None, loss: float | None, sought: Direction | None) -
     return -second if second is not None else math.nan
 
 
-def finite(value: float, sought: Direction | None) -> float:
+def finite_objective(value: float, sought: Direction | None) -> float:
     """Return a number that a search can go on from: of a run that failed, one far worse than any other's."""
     if sought is None or math.isfinite(value):
         return value
     return -WORST if sought == "maximize" else WORST
 
 
-def at_once(launcher: Any) -> float:
+def concurrent_runs(launcher: Any) -> float:
     """Return how many runs of a sweep share this machine at a time, as far as a launcher's options say.
 
     Parameters
@@ -153,12 +155,12 @@ def at_once(launcher: Any) -> float:
     launcher : DictConfig
         Hydra's configuration of it.
     """
-    return _at_once(str(launcher.get("_target_")), launcher.get("n_jobs"))
+    return _concurrent_runs(str(launcher.get("_target_")), launcher.get("n_jobs"))
 
 
-def sharing(launcher: Any, runs: int | None) -> str | None:
+def sharing_notice(launcher: Any, runs: int | None) -> str | None:
     """Say how the runs of a sweep share the cores, None if they need not."""
-    most = at_once(launcher)
+    most = concurrent_runs(launcher)
     together = min(most, runs or math.inf)
     if together <= 1:
         return None
@@ -182,7 +184,7 @@ def share_cores(config: Config, launcher: Any) -> None:
 
 @cache  # a process makes many runs, and has one share
 def _take_share(launcher: str, n_jobs: int | None) -> int | None:
-    together = _at_once(launcher, n_jobs)
+    together = _concurrent_runs(launcher, n_jobs)
     if together <= 1:
         return None
     share = _share(together)
@@ -194,7 +196,7 @@ def _share(together: float) -> int:
     return max(1, int(usable_cores() // together))
 
 
-def _at_once(launcher: str, n_jobs: int | None) -> float:
+def _concurrent_runs(launcher: str, n_jobs: int | None) -> float:
     match launcher.rpartition(".")[2]:
         case "JoblibLauncher":
             from joblib import effective_n_jobs

@@ -44,7 +44,7 @@ def open_trackers(config: Config, folder: Path | None) -> dict[str, Tracker]:
 
 
 @contextmanager
-def tracked(
+def track_run(
     trackers: Mapping[str, Tracker], config: Config, comparison: "Comparison", overrides: Sequence[str]
 ) -> Iterator[TrackerDispatch]:
     """Tell trackers of a run, until it ends, however it does.
@@ -60,58 +60,58 @@ def tracked(
     overrides : sequence of str
         As on the command line.
     """
-    following = TrackerDispatch(trackers, lambda: comparison.histories)
+    dispatch = TrackerDispatch(trackers, lambda: comparison.histories)
     if not trackers:
-        yield following
+        yield dispatch
         return
-    following.begin(_beginning(config, comparison, overrides))
+    dispatch.begin(_beginning(config, comparison, overrides))
     try:
-        yield following
+        yield dispatch
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
-        following.end(_ending(comparison, "interrupted" if interrupted else "failed", error))
+        dispatch.end(_ending(comparison, "interrupted" if interrupted else "failed", error))
         raise
-    following.end(_ending(comparison, "completed"))
+    dispatch.end(_ending(comparison, "completed"))
 
 
 def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> RunStarted:
     folder, tags = comparison.folder, {f"version.{name}": version for name, version in versions().items()}
     tags |= {"overrides": " ".join(overrides) or None, "folder": str(folder) if folder else None}
     return RunStarted(
-        name=_name(overrides, folder) or (folder.name if folder else comparison.name),
+        name=_run_name(overrides, folder) or (folder.name if folder else comparison.name),
         main=arm_name(comparison.name),
         folder=folder,
-        sweep=_sweep(folder),
+        sweep=_sweep_name(folder),
         parameters=parameters(config),
         tags={name: value for name, value in tags.items() if value},
     )
 
 
-def _name(overrides: Sequence[str], folder: Path | None) -> str:
+def _run_name(overrides: Sequence[str], folder: Path | None) -> str:
     """Return what was asked for, as far as it has to do with the results; in a sweep, what varies."""
     asked = parse_overrides(overrides)
     kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NEUTRAL}
     sweep = sweep_of(folder) if folder else None
-    common = _common(sweep / "multirun.yaml") if sweep else set()
+    common = _common_keys(sweep / "multirun.yaml") if sweep else set()
     varying = {name: value for name, value in kept.items() if name not in common}
     return ", ".join(f"{name}={value}" for name, value in (varying or kept).items())
 
 
-def _common(path: Path) -> set[str]:
+def _common_keys(path: Path) -> set[str]:
     """Return the keys that were given one value for all runs of a sweep."""
     try:
         given = hydra.parse_overrides(read_yaml(path)["hydra"]["overrides"]["task"])
     except Exception:  # noqa: BLE001 - whatever it holds, names are longer without it
         return set()
-    return {each.key_or_group for each in given if not each.is_sweep_override()}
+    return {override.key_or_group for override in given if not override.is_sweep_override()}
 
 
-def _sweep(folder: Path | None) -> str | None:
+def _sweep_name(folder: Path | None) -> str | None:
     """Return the name of the sweep that a run's folder lies in."""
-    place = sweep_of(folder) if folder else None
-    if place is None:
+    sweep = sweep_of(folder) if folder else None
+    if sweep is None:
         return None
-    return place.relative_to(Path.cwd()).as_posix() if place.is_relative_to(Path.cwd()) else place.name
+    return sweep.relative_to(Path.cwd()).as_posix() if sweep.is_relative_to(Path.cwd()) else sweep.name
 
 
 def parameters(config: Config) -> dict[str, str | int | float | bool]:
@@ -155,13 +155,13 @@ def _ending(
 
 def _results(comparison: "Comparison") -> dict[str, float]:
     """Return the main line of the final table, and its speed-up over those that took turns with it."""
-    found: dict[str, float | None] = {}
+    metrics: dict[str, float | None] = {}
     for arm in comparison.arms()[:1]:
         values = {name: value for name, value in asdict(arm).items() if isinstance(value, float)}
-        found |= {f"final/{name.replace('_', '-')}": value for name, value in values.items()}
+        metrics |= {f"final/{name.replace('_', '-')}": value for name, value in values.items()}
     for arm in comparison.arms()[1:]:
         if arm.reused is None:  # or their times were not taken together
-            found[f"final/speed-up/{arm_name(arm.name)}"] = arm.credible_speed_up
+            metrics[f"final/speed-up/{arm_name(arm.name)}"] = arm.credible_speed_up
             if arm.credible_speed_up is not None:
-                found[f"final/end-to-end/{arm_name(arm.name)}"] = arm.end_to_end
-    return {name: value for name, value in found.items() if value is not None}
+                metrics[f"final/end-to-end/{arm_name(arm.name)}"] = arm.end_to_end
+    return {name: value for name, value in metrics.items() if value is not None}

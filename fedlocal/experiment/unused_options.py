@@ -1,4 +1,4 @@
-"""Which options have no effect on what is trained: they are said, as whoever set them expects one."""
+"""Notes about options that have no effect on what is trained: whoever set them expects one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from fedlocal.flower.grid.backends import Inline
 OF_TRAINING = ("batch_size", "local_epochs", "accumulate", "optimizer_state")
 
 
-def without_effect(config: Config, scheme: Any, client: Any, backend: Any) -> list[str]:
+def unused_option_notes(config: Config, scheme: Any, client: Any, backend: Any) -> list[str]:
     """Say which options were set though nothing makes use of them.
 
     Parameters
@@ -21,9 +21,9 @@ def without_effect(config: Config, scheme: Any, client: Any, backend: Any) -> li
         Built from it; of a scheme without clients, the client is not looked at.
     """
     return [
-        f"{', '.join(known)}: without effect, since {why}"
+        f"{', '.join(set_keys)}: without effect, since {why}"
         for keys, why in _unused(config, scheme, client, backend)
-        if (known := [_shown(config, key) for key in keys if is_set(config, key)])
+        if (set_keys := [_shown(config, key) for key in keys if is_set(config, key)])
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fedlocal.actors import ActorSystemError, usable_cores
-from fedlocal.experiment.process_lock import one_at_a_time
+from fedlocal.experiment.process_lock import process_lock
 from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.compat.legacy import in_node_order
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend, Inline
@@ -151,7 +151,7 @@ def simulate(
     path = Path(folder) if folder is not None else None
     if path:
         _make(path)
-    with one_at_a_time, locked_folder(path) if path else nullcontext():
+    with process_lock, locked_folder(path) if path else nullcontext():
         if path:
             clear_folder(path, resuming=False)
         count = usable_cores() if workers == "auto" else workers

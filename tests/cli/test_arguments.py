@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedlocal.cli.arguments import ArgumentsError, understood
+from fedlocal.cli.arguments import ArgumentsError, translate
 
 ASKED = ["actors=1,2", "model.hidden=[8]"]
 
@@ -28,29 +28,29 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_arguments_of_hydra_stay_as_they_are() -> None:
     for line in (["actors=2"], ["-m", "a=1,2"], ["--cfg", "job"], ["-sc", "install=bash"], []):
-        assert understood(line).arguments == line
+        assert translate(line).arguments == line
 
 
 @pytest.mark.parametrize("flag", ["-q", "--quiet"])
 def test_quiet_is_a_display_that_is_off(flag: str) -> None:
-    assert understood([flag, "actors=2"]).arguments == ["actors=2", "display=off"]
+    assert translate([flag, "actors=2"]).arguments == ["actors=2", "display=off"]
 
 
 def test_a_run_goes_on_in_its_folder(tmp_path: Path) -> None:
     run = tmp_path / "it's"
     run.mkdir()
     (run / "config.yaml").touch()
-    request = understood([f"resume={run}", "workers=2"])
-    assert request.resuming == run
+    line = translate([f"resume={run}", "workers=2"])
+    assert line.resuming == run
     quoted = str(run).replace("'", "\\'")
-    assert request.arguments == ["workers=2", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
+    assert line.arguments == ["workers=2", f"hydra.run.dir='{quoted}'", "hydra.output_subdir=null"]
 
 
 def test_a_sweep_goes_on_with_its_own_options(tmp_path: Path) -> None:
     folder = sweep("a", hydra=["hydra.mode=MULTIRUN", "hydra/launcher=joblib", "hydra.sweep.dir=x"])
-    request = understood([f"resume={folder}", "workers=2"])
-    assert not request.resuming
-    assert request.arguments == [
+    line = translate([f"resume={folder}", "workers=2"])
+    assert not line.resuming
+    assert line.arguments == [
         "-m",
         *ASKED,
         "hydra/launcher=joblib",
@@ -64,7 +64,7 @@ def test_a_sweep_goes_on_with_its_own_options(tmp_path: Path) -> None:
 def test_arguments_that_hydra_resolves_are_repeated_as_they_were(tmp_path: Path) -> None:
     named = "hydra.sweep.subdir=${hydra.job.override_dirname}/${hydra.job.num}"
     folder = sweep("a", [*ASKED, "seed=${rounds}"], [named])
-    assert understood([f"resume={folder}"]).arguments[1:5] == [*ASKED, "seed=${rounds}", named]
+    assert translate([f"resume={folder}"]).arguments[1:5] == [*ASKED, "seed=${rounds}", named]
 
 
 def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: Path) -> None:
@@ -73,19 +73,19 @@ def test_the_same_command_goes_on_with_the_newest_sweep_that_it_began(tmp_path: 
         os.utime(folder / "multirun.yaml", (time.time() + age,) * 2)
     for said in ("sweep.resume=true", "sweep.resume=True", "++sweep.resume=1"):
         line = ["--config-dir", "groups", "-m", *ASKED, "hydra/launcher=joblib", said]
-        assert understood(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
+        assert translate(line).arguments == [*line, f"hydra.sweep.dir='{tmp_path / folders[1]}'"]
 
 
 def test_a_new_sweep_begins_where_no_such_sweep_exists() -> None:
     sweep("a", ["actors=1,3"])
     for line in (["-m", *ASKED, "sweep.resume=true"], ["sweep.resume=true", ""]):
-        assert understood(line).arguments == line
+        assert translate(line).arguments == line
 
 
 def test_another_sweeps_folder_is_refused_before_anything_in_it_changes() -> None:
     folder = sweep("a", ["actors=1,3"])
     with pytest.raises(ArgumentsError, match=r"holds another sweep \(actors=1,3\)"):
-        understood(["-m", *ASKED, "sweep.resume=true", f"hydra.sweep.dir={folder}"])
+        translate(["-m", *ASKED, "sweep.resume=true", f"hydra.sweep.dir={folder}"])
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_an_impossible_command_line_is_refused(line: list[str], reason: str) -> 
     Path("multirun/day/damaged/multirun.yaml").write_text("hydra: 3")
     Path("file").touch()
     with pytest.raises(ValueError, match=reason):
-        understood(line)
+        translate(line)

@@ -296,12 +296,12 @@ def test_an_unknown_objective_is_refused_with_the_known_objectives(fedlocal: Fed
     assert "objective=f1: the run has no such metric, only accuracy, loss, seconds, train-loss" in done.stderr
 
 
-TOLD = """
+CALLBACK = """
 from hydra.experimental.callback import Callback
 
-class Told(Callback):
+class PrintObjective(Callback):
     def on_job_end(self, config, job_return, **_):
-        print("told", job_return.return_value)
+        print("value", job_return.return_value)
 """
 
 
@@ -310,10 +310,10 @@ class Told(Callback):
 def test_a_sweeper_is_told_the_objective_of_each_run(
     fedlocal: Fedlocal, tmp_path: Path, objective: str, named: str
 ) -> None:
-    (tmp_path / "mine.py").write_text(TOLD)
+    (tmp_path / "mine.py").write_text(CALLBACK)
     options = ["actors=2,500", "baseline=false", "backend=inline", f"objective={objective}"]
-    done = fedlocal("-m", *SMALL, *options, "+hydra.callbacks.told._target_=mine.Told")
-    objectives = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("told ")]
+    done = fedlocal("-m", *SMALL, *options, "+hydra.callbacks.objective._target_=mine.PrintObjective")
+    objectives = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("value ")]
     (history,) = map(History.load, (tmp_path / "multirun").glob("*/*/0"))
     assert objectives[0] == history.final(named)
     assert math.isnan(objectives[1])  # it failed

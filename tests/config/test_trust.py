@@ -10,14 +10,14 @@ from omegaconf import OmegaConf
 
 import fedlocal
 from fedlocal import compose, run
-from fedlocal.cli.arguments import understood
+from fedlocal.cli.arguments import translate
 from fedlocal.cli.predict import main as predict
 from fedlocal.config.build import build
 from fedlocal.config.compose import conf_folder
 from fedlocal.config.schema import GROUPS
 from fedlocal.config.trust import TrustError, check_stored
 from fedlocal.data import DataError
-from fedlocal.experiment.resume import run_or_go_on
+from fedlocal.experiment.resume import run_or_resume
 from fedlocal.experiment.run_folder import ResumeError, differences
 
 SMALL = ["dataset=synthetic", "dataset.train=60", "dataset.test=20", "dataset.shape=[4]", "model.hidden=[4]"]
@@ -264,7 +264,7 @@ def test_a_stored_sweep_tells_hydra_options_alone(tmp_path: Path, argument: str,
     given = ["seed=1,2", argument] if where == "task" else ["seed=1,2"]
     folder = sweep(tmp_path / "sweep", given, (argument,) if where == "hydra" else ())
     with pytest.raises(TrustError, match="trust=true") as refused:
-        understood([f"resume={folder}"])
+        translate([f"resume={folder}"])
     assert "hunter2" not in str(refused.value)
 
 
@@ -272,26 +272,26 @@ def test_harmless_options_of_a_stored_sweep_are_repeated(tmp_path: Path) -> None
     task = ["seed=1,2", "+partition.x=${actors}", "dataset.path=../a.npz", "model=mlp,paper", "~skew"]
     hydra = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.subdir=${hydra:job.num}")
     folder = sweep(tmp_path / "sweep", task, hydra)
-    arguments = understood([f"resume={folder}"]).arguments
+    arguments = translate([f"resume={folder}"]).arguments
     assert arguments[1 : len(task) + len(hydra) + 1] == [*task, *hydra]
     assert "trust=false" in arguments
-    trusting = understood([f"resume={folder}", "trust=true"]).arguments
+    trusting = translate([f"resume={folder}", "trust=true"]).arguments
     assert trusting.index("trust=false") < trusting.index("trust=true")
 
 
 def test_no_option_leads_the_runs_of_a_stored_sweep_out_of_its_folder(tmp_path: Path) -> None:
     named = ("hydra.sweep.subdir=${hydra.job.override_dirname}/${hydra.job.num}",)
-    understood([f"resume={sweep(tmp_path / 'a', ['seed=1,2', 'dataset.path=b/c.npz'], named)}"])
+    translate([f"resume={sweep(tmp_path / 'a', ['seed=1,2', 'dataset.path=b/c.npz'], named)}"])
     folder = sweep(tmp_path / "b", ["seed=1,2", "dataset.path=../../../c.npz"], named)
     with pytest.raises(TrustError, match="trust=true"):
-        understood([f"resume={folder}"])
+        translate([f"resume={folder}"])
 
 
 @pytest.mark.parametrize("name", ["model._target_=mine.Net", "+dataset.extra={_target_: mine.Net}"])
 def test_a_run_of_a_stored_sweep_names_no_other_code(tmp_path: Path, mark: Path, name: str) -> None:
     folder = tmp_path / "sweep" / "0"
     with pytest.raises(TrustError, match=r"mine\.Net"):
-        run_or_go_on(compose(*SMALL, name, "trust=false"), folder, [], tmp_path / "sweep")
+        run_or_resume(compose(*SMALL, name, "trust=false"), folder, [], tmp_path / "sweep")
     assert not mark.exists()
 
 

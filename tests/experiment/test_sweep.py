@@ -14,18 +14,18 @@ from omegaconf import OmegaConf
 
 from fedlocal import History, Run, compose
 from fedlocal.actors import usable_cores
-from fedlocal.experiment.resume import run_or_go_on
+from fedlocal.experiment.resume import run_or_resume
 from fedlocal.experiment.run_folder import ResumeError
 from fedlocal.experiment.sweep import (
     CORES,
-    at_once,
-    choices,
-    finite,
-    misled,
-    seeks,
+    concurrent_runs,
+    default_objective,
+    direction_of,
+    finite_objective,
     share_cores,
-    sharing,
-    told,
+    sharing_notice,
+    value_counts,
+    wrong_direction,
 )
 from fedlocal.results import arm_folder, locked_folder
 from fedlocal.schemes.sequential import SequentialRun
@@ -40,7 +40,7 @@ SMALL = [
     "backend=inline",
     "display=off",
 ]
-ONE = "sequential, 1 thread"
+BASELINE = "sequential, 1 thread"
 FOREIGN = "from flwr.serverapp.strategy import FedAvg\n\nclass Mine(FedAvg): ...\n"
 Made = Callable[..., Run]
 
@@ -68,7 +68,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
 
     def make(name: str, *overrides: str) -> Run:
         (tmp_path / name).mkdir(exist_ok=True)
-        return run_or_go_on(compose(*SMALL, *overrides), tmp_path / name, list(overrides), tmp_path)
+        return run_or_resume(compose(*SMALL, *overrides), tmp_path / name, list(overrides), tmp_path)
 
     return make
 
@@ -80,15 +80,15 @@ def same_but_for_times(first: History, other: History) -> bool:
 def test_runs_with_the_same_baseline_train_it_once(tmp_path: Path, made: Made, trained: list[int]) -> None:
     first, second = made("0", "actors=2"), made("1", "actors=3", "partition=dirichlet")
     assert trained == [1, 2]
-    assert first.hashes[ONE] == second.hashes[ONE]
-    assert same_but_for_times(first.histories[ONE], second.histories[ONE])
+    assert first.hashes[BASELINE] == second.hashes[BASELINE]
+    assert same_but_for_times(first.histories[BASELINE], second.histories[BASELINE])
     assert [arm.reused for arm in first.arms] == [None, None]
     assert [arm.reused for arm in second.arms] == [None, "0"]
     stored = json.loads((tmp_path / "1" / "summary.json").read_text())
     assert stored["arms"][1]["reused"] == "0"
     shutil.rmtree(tmp_path / "0")  # a run's folder holds all that is about it
-    copied = History.load(arm_folder(tmp_path / "1", ONE))
-    assert same_but_for_times(copied, first.histories[ONE])
+    copied = History.load(arm_folder(tmp_path / "1", BASELINE))
+    assert same_but_for_times(copied, first.histories[BASELINE])
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_runs_with_another_baseline_train_that_baseline(
     made: Made, trained: list[int], other: list[str]
 ) -> None:
     first, second = made("0"), made("1", *other)
-    assert len(trained) == len(first.histories[ONE].rounds) + len(second.histories[ONE].rounds) - 2
+    assert len(trained) == len(first.histories[BASELINE].rounds) + len(second.histories[BASELINE].rounds) - 2
     assert second.arms[1].reused is None
 
 
@@ -165,7 +165,7 @@ def test_a_run_computes_the_baseline_at_its_end_if_the_other_run_failed(
     monkeypatch.setattr(SharedBaseline, "claimed", gone)
     late = made("1", "actors=2")
     assert trained == [1, 2, 1, 2]
-    assert late.hashes[ONE] == whole.hashes[ONE]
+    assert late.hashes[BASELINE] == whole.hashes[BASELINE]
     assert late.arms[1].reused == "1"  # its times are of another moment than the scheme's
     assert made("2", "actors=3").arms[1].reused == "1"
 
@@ -174,7 +174,7 @@ def test_a_baseline_that_cannot_be_read_is_computed_again(
     tmp_path: Path, made: Made, trained: list[int]
 ) -> None:
     made("0")
-    for path in arm_folder(tmp_path / "0", ONE).iterdir():  # the copies that mend it, too
+    for path in arm_folder(tmp_path / "0", BASELINE).iterdir():  # the copies that mend it, too
         path.unlink()
     assert made("1", "actors=2").arms[1].reused is None
     assert made("2", "actors=3").arms[1].reused == "1"
@@ -258,12 +258,12 @@ def test_the_choices_of_a_sweep_are_those_of_hydras_basic_sweeper(
 ) -> None:
     config = hydra(overrides={"task": task})
     config.sweeper.params = params
-    assert choices(config) == expected
+    assert value_counts(config) == expected
 
 
 def test_the_choices_of_another_sweeper_and_of_a_glob_are_unknown() -> None:
-    assert choices(hydra("OptunaSweeper")) is None
-    assert choices(hydra(overrides={"task": ["partition=glob(*)", "seed=0,1"]})) is None
+    assert value_counts(hydra("OptunaSweeper")) is None
+    assert value_counts(hydra(overrides={"task": ["partition=glob(*)", "seed=0,1"]})) is None
 
 
 def launcher(name: str, **options: Any) -> Any:
@@ -273,13 +273,13 @@ def launcher(name: str, **options: Any) -> Any:
 def test_runs_at_the_same_time_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedlocal.experiment.sweep.usable_cores", lambda: 8)
     joblib = launcher("JoblibLauncher", n_jobs=3)
-    assert at_once(joblib) == 3
-    assert sharing(joblib, 12) == "12 runs, 3 at a time, each on 2 of 8 cores"
-    assert sharing(joblib, 2) == "2 runs, 2 at a time, each on 2 of 8 cores"  # what each will take
-    assert sharing(launcher("LocalLauncher"), 3) == "3 runs, 3 at a time, each on 1 of 8 cores"
-    assert sharing(launcher("LocalLauncher"), None) == "runs, all at once, each on 1 of 8 cores"
-    assert sharing(launcher("BasicLauncher"), 12) is None
-    assert sharing(launcher("SlurmLauncher"), 12) is None  # which gives each its machine
+    assert concurrent_runs(joblib) == 3
+    assert sharing_notice(joblib, 12) == "12 runs, 3 at a time, each on 2 of 8 cores"
+    assert sharing_notice(joblib, 2) == "2 runs, 2 at a time, each on 2 of 8 cores"  # what each will take
+    assert sharing_notice(launcher("LocalLauncher"), 3) == "3 runs, 3 at a time, each on 1 of 8 cores"
+    assert sharing_notice(launcher("LocalLauncher"), None) == "runs, all at once, each on 1 of 8 cores"
+    assert sharing_notice(launcher("BasicLauncher"), 12) is None
+    assert sharing_notice(launcher("SlurmLauncher"), 12) is None  # which gives each its machine
 
 
 TWICE = """
@@ -328,13 +328,13 @@ def test_a_sweeper_gets_an_objective_that_is_best_where_it_seeks(
     sweeper: dict[str, Any], sought: str | None
 ) -> None:
     config = OmegaConf.create(sweeper)
-    direction = seeks(config)
+    direction = direction_of(config)
     assert direction == sought
-    good, bad = told(0.9, 0.1, direction), told(0.2, 3.0, direction)
+    good, bad = default_objective(0.9, 0.1, direction), default_objective(0.2, 3.0, direction)
     assert (good < bad) is (sought == "minimize")
-    assert told(None, 0.1, "maximize") > told(None, 3.0, "maximize")
-    assert told(0.9, None, "minimize") < told(0.2, None, "minimize")
-    failed = finite(math.nan, direction)
+    assert default_objective(None, 0.1, "maximize") > default_objective(None, 3.0, "maximize")
+    assert default_objective(0.9, None, "minimize") < default_objective(0.2, None, "minimize")
+    failed = finite_objective(math.nan, direction)
     assert math.isnan(failed) if sought is None else math.isfinite(failed)
     assert sought != "minimize" or failed > bad
     assert sought != "maximize" or failed < bad
@@ -356,7 +356,7 @@ def test_a_sweeper_gets_an_objective_that_is_best_where_it_seeks(
 def test_an_objective_that_is_best_at_the_other_end_is_refused(
     objective: str | None, direction: str, refused: bool
 ) -> None:
-    problem = misled(objective, OmegaConf.create({"direction": direction}))
+    problem = wrong_direction(objective, OmegaConf.create({"direction": direction}))
     assert (problem is not None) is refused
     if problem:
         assert "would" in problem

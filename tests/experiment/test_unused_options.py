@@ -4,12 +4,14 @@ import pytest
 
 from fedlocal.config.build import build
 from fedlocal.config.compose import compose
-from fedlocal.experiment.unused_options import without_effect
+from fedlocal.experiment.unused_options import unused_option_notes
 
 
 def said(*overrides: str) -> list[str]:
     config = compose(*overrides)
-    return without_effect(config, build(config, "scheme"), build(config, "client"), build(config, "backend"))
+    return unused_option_notes(
+        config, build(config, "scheme"), build(config, "client"), build(config, "backend")
+    )
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_run_that_failed_says_so_until_it_goes_on(here: Path, monkeypatch: pyt
     (folder := here / "run").mkdir()
     config = compose(*SMALL, MLFLOW)
     with monkeypatch.context() as patched:
-        patched.setattr("fedlocal.experiment.run.save", fail)
+        patched.setattr("fedlocal.experiment.run.save_final_models", fail)
         with pytest.raises(RuntimeError):
             run(config, folder)
     (stored,) = runs(here)
