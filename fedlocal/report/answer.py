@@ -46,9 +46,9 @@ def answer(comparison: SettingsComparison) -> Answer:
     if not done:
         return _unfinished(comparison)
     best = done[0]
-    facts = [_best(comparison, best)]
-    facts += [_against(comparison, best, name) for name in _beside(comparison, best)]
-    fastest = _fastest(comparison)
+    facts = [_best_fact(comparison, best)]
+    facts += [_difference_fact(comparison, best, name) for name in _compared_baselines(comparison, best)]
+    fastest = _speed_facts(comparison)
     return Answer(_sentence(comparison, best), _caution(comparison), (*facts, *fastest, _runs(comparison)))
 
 
@@ -78,19 +78,19 @@ def _sentence(comparison: SettingsComparison, best: RunGroup) -> str:
         text = f"{best.label} did best of {len(comparison.done)} settings: {whole}"
     else:
         text = f"{best.done[0].row.arms[0].name} reached {whole}"
-    for name in _beside(comparison, best):
+    for name in _compared_baselines(comparison, best):
         difference, other = best.against(comparison.value, name), best.of(comparison.value, name)
-        text += f", {_apart(comparison, difference)} {name} ({fixed(other.estimate)})"
+        text += f", {_distance(comparison, difference)} {name} ({fixed(other.estimate)})"
     return f"{text}."
 
 
-def _beside(comparison: SettingsComparison, best: RunGroup) -> list[str]:
+def _compared_baselines(comparison: SettingsComparison, best: RunGroup) -> list[str]:
     """Return the first baseline if it can be compared with the best setting."""
     names = comparison.baselines[:1]
     return [name for name in names if not math.isnan(best.against(comparison.value, name).estimate)]
 
 
-def _apart(comparison: SettingsComparison, difference: Interval) -> str:
+def _distance(comparison: SettingsComparison, difference: Interval) -> str:
     """Say in words how far a setting is from the baseline."""
     value = difference.estimate
     if abs(value) < 5e-5:
@@ -125,7 +125,7 @@ def _settings(part: int, whole: int) -> str:
     return f"all {whole} other settings" if part == whole else f"{part} of the {whole} other settings"
 
 
-def _best(comparison: SettingsComparison, best: RunGroup) -> Fact:
+def _best_fact(comparison: SettingsComparison, best: RunGroup) -> Fact:
     estimate = best.of(comparison.value)
     many = len(comparison.done) > 1
     name = f"best {comparison.quality}" if many else comparison.quality
@@ -135,13 +135,13 @@ def _best(comparison: SettingsComparison, best: RunGroup) -> Fact:
     return Fact(name, fixed(estimate.estimate), tuple(filter(None, notes)))
 
 
-def _against(comparison: SettingsComparison, best: RunGroup, name: str) -> Fact:
+def _difference_fact(comparison: SettingsComparison, best: RunGroup, name: str) -> Fact:
     difference, other = best.against(comparison.value, name), best.of(comparison.value, name)
     notes = (plus_minus(difference), f"{name}: {fixed(other.estimate)}")
     return Fact("difference from the baseline", signed(difference.estimate), tuple(filter(None, notes)))
 
 
-def _fastest(comparison: SettingsComparison) -> list[Fact]:
+def _speed_facts(comparison: SettingsComparison) -> list[Fact]:
     for name in comparison.baselines[:1]:
         groups = [group for group in comparison.done if not math.isnan(group.speed_up(name).estimate)]
         if groups:

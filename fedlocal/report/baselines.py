@@ -32,7 +32,7 @@ class Baseline:
 
     @property
     def seeds(self) -> int:
-        """How many repeats there are."""
+        """The number of repeats."""
         return len({run.seed for run, _ in self.arms})
 
     def of(self, value: Callable[[Arm], float | None], *, measured: bool = False) -> Interval:

@@ -39,7 +39,7 @@ class RunGroup:
 
     @property
     def seeds(self) -> int:
-        """How many repeats have completed."""
+        """The number of repeats that have completed."""
         return len({run.seed for run in self.done})
 
     def of(self, value: Callable[[Arm], float | None], arm: str | None = None) -> Interval:
@@ -154,7 +154,7 @@ def compare(runs: Sequence[RecordedRun]) -> SettingsComparison:
     distinguishing = distinguishing_columns([setting for setting, lost in alike if not lost])
     groups = [_group(keys, distinguishing, setting, repeats) for (setting, _), repeats in alike.items()]
     if not keys:
-        groups = [replace(group, label=_only(group)) for group in groups]
+        groups = [replace(group, label=_label_without_settings(group)) for group in groups]
     arms = [run.main for run in runs if run.main]
     baselines = dict.fromkeys(arm.name for run in runs for arm in run.baselines)
     quality: Quality = "accuracy" if not arms or any(arm.accuracy is not None for arm in arms) else "loss"
@@ -165,7 +165,7 @@ def compare(runs: Sequence[RecordedRun]) -> SettingsComparison:
     return SettingsComparison(unordered.keys, tuple(ordered), quality, unordered.baselines)
 
 
-def _only(group: RunGroup) -> str:
+def _label_without_settings(group: RunGroup) -> str:
     """Name a group where no setting tells it from other groups."""
     if group.done:
         return group.done[0].row.arms[0].name

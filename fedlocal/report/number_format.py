@@ -1,4 +1,4 @@
-"""How estimates are written: with as many digits as their intervals leave them, and a real minus sign."""
+"""The format of estimates and their intervals, of differences and ratios, with a real minus sign."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -46,7 +46,7 @@ def page(comparison: SettingsComparison, table: ReportTable, runs: Sequence[Reco
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'",
-        drawn=lambda figure, name: Markup(figure.markup(name)),  # noqa: S704 - it escapes what it holds
+        markup=lambda figure, name: Markup(figure.markup(name)),  # noqa: S704 - it escapes what it holds
     )
 
 

@@ -45,7 +45,7 @@ def write_report(folders: Sequence[Path], folder: Path) -> Path:
     try:
         written = _files(runs)
     except Exception:  # noqa: BLE001 - whatever strange numbers one run has, the others are shown
-        written = _files([_shown(run) for run in runs])
+        written = _files([_showable(run) for run in runs])
     for name, content in written.items():
         with replacing(folder / name) as stream:
             stream.write(content.encode("utf-8", "replace"))
@@ -63,7 +63,7 @@ def _files(runs: Sequence[RecordedRun]) -> dict[str, str]:
     }
 
 
-def _shown(run: RecordedRun) -> RecordedRun:
+def _showable(run: RecordedRun) -> RecordedRun:
     """Return a run if it can be shown, or else an unreadable run in its place."""
     try:
         _files([run])

@@ -1,4 +1,4 @@
-"""The number that was swept, if there is one: the horizontal axis of what was measured."""
+"""The horizontal axis of measures: the number that was swept, if runs differ in a number."""
 
 from fedlocal.report.groups import RunGroup, SettingsComparison
 from fedlocal.report.settings import distinguishing_columns, label

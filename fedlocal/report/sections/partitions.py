@@ -8,7 +8,7 @@ from fedlocal.report.number_format import counted
 from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.report.section import Section
 from fedlocal.report.svg.element import Figure
-from fedlocal.report.svg.heat import MOST_ROWS, heat_map, spread
+from fedlocal.report.svg.heat_map import MOST_ROWS, heat_map, spread
 
 MOST = 12
 

@@ -1,4 +1,4 @@
-"""Scales, their ticks, and the frame that curves are drawn in."""
+"""Scales, their ticks, and the frame of a plot of lines."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Scale:
     Parameters
     ----------
     low, high : float
-        The values at its ends, `high` above `low`.
+        The values at the ends, `high` above `low`.
     start, end : float
         Their positions.
     log : bool
@@ -108,7 +108,7 @@ class PlotFrame:
     y_name: str
     x_ticks: Sequence[tuple[float, str]] = ()
 
-    def drawn(self) -> list[Element]:
+    def elements(self) -> list[Element]:
         """Return the grid, the numbers and the names."""
         left, right = sorted((self.x.start, self.x.end))
         bottom = max(self.y.start, self.y.end)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 WIDTH = 360.0
-"""Of every figure, in its own units: on a phone one unit is about one pixel."""
+"""The width of every figure, in its own units: on a phone a unit is about a pixel."""
 
 CHARACTER = 6.0  # wide, about, of the smaller text
 
@@ -38,7 +38,7 @@ def element(tag: str, *content: Content, **attributes: float | str) -> Element:
 def text(
     content: str, x: float, y: float, class_: str, *, title: str | None = None, upright: bool = False
 ) -> Element:
-    """Return a line of text, perhaps turned upwards; `title` is shown when one points at it."""
+    """Return a line of text, perhaps turned upwards; `title` is shown under the pointer."""
     position: dict[str, float | str] = {"x": x, "y": y}
     if upright:
         position = {"transform": f"translate({_text(x)} {_text(y)}) rotate(-90)"}
@@ -93,13 +93,13 @@ class Figure:
     Parameters
     ----------
     title : str
-        What it shows, for those who see it and those who do not.
+        The title, for those who see the figure and those who do not.
     description : str
-        What is to be seen in it, in words.
+        The content of the figure in words, for those who do not see it.
     height : float
-        In the units of `WIDTH`.
+        The height, in the units of `WIDTH`.
     content : tuple of Element
-        What is drawn.
+        The elements of the figure.
     legend : tuple of tuple of str
         Classes of the style sheet with what they stand for; empty where the section has one for all.
     """

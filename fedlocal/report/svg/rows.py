@@ -28,13 +28,13 @@ class PlotRow:
     label : str
         Its name.
     note : str
-        What is written at its right end.
+        The text at its right end.
     style : str
         ``s0`` to ``s6``, or ``base``.
     value, low, high : float
         An estimate and the ends of its interval, NaN where not known.
     values : tuple of float
-        What a box is drawn of.
+        The values that a box is drawn of.
     """
 
     label: str

@@ -7,7 +7,7 @@ import pytest
 
 from fedlocal.report.svg.axes import Scale, number, round_step
 from fedlocal.report.svg.element import Figure, clean, in_two, line, text
-from fedlocal.report.svg.heat import MOST_COLUMNS, MOST_ROWS, heat_map, spread
+from fedlocal.report.svg.heat_map import MOST_COLUMNS, MOST_ROWS, heat_map, spread
 from fedlocal.report.svg.lines import PlotLine, lines
 from fedlocal.report.svg.rows import PlotRow, boxes, estimates, shares
 from fedlocal.report.svg.timeline import timeline

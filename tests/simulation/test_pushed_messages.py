@@ -1,4 +1,4 @@
-"""Messages that are pushed: their errors are told and their memory is given back, whatever is pulled."""
+"""Messages that are pushed: their errors are reported and their memory is freed, whatever is pulled."""
 
 import sys
 import threading

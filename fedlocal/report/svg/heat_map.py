@@ -28,7 +28,7 @@ def heat_map(
     title: str,
     description: str,
 ) -> Figure:
-    """Draw which part of each actor's rows has which label, and the actors' sizes as bars.
+    """Draw the share of each label in each actor's rows, and the actors' sizes as bars.
 
     Parameters
     ----------

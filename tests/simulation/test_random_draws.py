@@ -1,4 +1,4 @@
-"""What apps draw while they are imported, and what comes out of it."""
+"""Random numbers that apps draw while they are imported, and the bits that follow from them."""
 
 import sys
 from collections.abc import Iterator
