@@ -26,9 +26,10 @@ def code_of_signal() -> int | None:
 
 
 def leave_to_forks(endings: Collection[signal.Signals]) -> None:
-    """Have processes that are forked from this one, such as a client's pool, end by these signals as any.
+    """Have processes that are forked from this one, such as a client's pool, end by these signals as usual.
 
-    They are held back while one is forked: what comes before Python runs in the child, Python forgets.
+    The signals are held back while a process is forked: Python forgets what comes before it runs in the
+    child.
     """
     if not hasattr(os, "register_at_fork"):
         return

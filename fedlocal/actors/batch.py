@@ -137,9 +137,9 @@ class System(Protocol):
         ...
 
     def restore(self, states: Mapping[int, bytes]) -> None:
-        """Give actors that have not handled a message yet the states of others that `states` returned."""
+        """Set the states, as `states` returned them, of actors that have not handled a message yet."""
         ...
 
     def close(self) -> None:
-        """Give everything back."""
+        """End the system and give back what it holds."""
         ...

@@ -115,7 +115,7 @@ class InlineSystem(Spawner):
         """Do nothing: a posted message has been handled."""
 
     def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:  # noqa: ARG002
-        """Handle the messages and return one result per envelope; nothing interrupts one that takes long."""
+        """Handle the messages and return one result per envelope; `timeout` interrupts none of them."""
         return self.post(envelopes).results()
 
     def states(self) -> dict[int, bytes]:

@@ -1,4 +1,4 @@
-"""What actors are and what they exchange: plain values, no behaviour of their own."""
+"""The plain values that actors exchange, and the interface of their behaviour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Envelope:
     body : bytes
         What belongs to this message alone.
     content : Broadcast, optional
-        What it shares with other messages, from :meth:`ActorSystem.share`.
+        What this message shares with others, from :meth:`ActorSystem.share`.
     cost : float
         Expected work in any unit; the longest goes first.
     reply_bytes : int
@@ -129,11 +129,11 @@ class ActorRequest:
 class Stacking(Behaviour, Protocol):
     """A behaviour that is faster with several messages at once, and replies to each as if it were alone."""
 
-    def together(self, requests: Sequence[ActorRequest]) -> int:
-        """Return how many of these waiting messages, from the first on, to handle at once; 1 is alone."""
+    def stack_size(self, requests: Sequence[ActorRequest]) -> int:
+        """Return how many of these waiting messages, from the first on, are to be handled at once."""
         ...
 
-    def handle_together(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
+    def handle_stack(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
         """Handle messages for different actors; return a reply and a new state for each.
 
         If it raises, each message is handled alone.

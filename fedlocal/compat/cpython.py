@@ -89,7 +89,7 @@ def sockets_in(folder: str) -> Iterator[None]:
 
 
 def start_resource_tracker() -> None:
-    """Start the process that removes what others leave behind, unless it runs.
+    """Start the process that removes what other processes leave behind, unless it runs.
 
     It relies on ``resource_tracker.ensure_running``. Without it multiprocessing starts that process along
     with a worker, and unblocks Ctrl-C in between, which would then end the worker.
@@ -132,7 +132,7 @@ def check_is_spawning(content: object) -> None:
     context.assert_spawning(content)
 
 
-def inherited(descriptor: int) -> Any:
+def inheritable(descriptor: int) -> Any:
     """Return what pickles as a descriptor of the process that is being started; its ``detach`` gives it.
 
     It relies on ``reduction.DupFd``. Without it no memory could be shared with workers.

@@ -183,7 +183,7 @@ class AckWord:
 
     @staticmethod
     def create() -> "tuple[AckWord, int] | None":
-        """Make one, and the descriptor of its file; None where there are no anonymous files."""
+        """Return new words, and the descriptor of their file; None where there are no anonymous files."""
         if not HAS_MEMFD:
             return None
         fd = os.memfd_create("fedlocal-ack-word", os.MFD_CLOEXEC)
@@ -204,7 +204,7 @@ class AckWord:
         return word >> 8, word & 0xFF
 
     def write_recall(self, frame: int, kept: int) -> None:
-        """Take back the messages of all frames up to this one that have not begun, except the one to keep."""
+        """Take back the messages of frames up to this one that have not begun, except the message `kept`."""
         self._words[1] = kept << FRAME_BITS | frame
 
     def read_recall(self) -> tuple[int, int]:
@@ -230,7 +230,7 @@ class SlotPool:
         os.ftruncate(self.fd, self.slot_bytes * slots)
         self._slots = Slots(self.fd, self.slot_bytes, slots)
         self._free = list(reversed(range(slots)))
-        self._read: dict[int, weakref.ref[Bytes]] = {}
+        self._readers: dict[int, weakref.ref[Bytes]] = {}
 
     @staticmethod
     def create(slot_bytes: int, budget: int) -> "SlotPool | None":
@@ -251,7 +251,7 @@ class SlotPool:
 
     def free(self, slot: int) -> None:
         """Give a slot back whose writer has replied, or is dead."""
-        self._read.pop(slot, None)
+        self._readers.pop(slot, None)
         self._free.append(slot)
 
     def fits(self, lengths: Sequence[int]) -> bool:
@@ -261,7 +261,7 @@ class SlotPool:
     def read(self, slot: int, lengths: Sequence[int]) -> list[Bytes]:
         """Return the arrays in a slot; the slot is free again when the last view of them is gone."""
         buffer = self._slots.buffer(slot)
-        self._read[slot] = weakref.ref(buffer, lambda _: self.free(slot))
+        self._readers[slot] = weakref.ref(buffer, lambda _: self.free(slot))
         return split(buffer, lengths)
 
     def close(self) -> None:

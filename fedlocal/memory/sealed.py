@@ -60,7 +60,7 @@ class DescriptorBytes:
 
     def __reduce__(self) -> tuple[Callable[..., "DescriptorBytes"], tuple[Any, int]]:
         cpython.check_is_spawning(self)
-        return _adopt, (cpython.inherited(self._descriptor), self._size)
+        return _adopt, (cpython.inheritable(self._descriptor), self._size)
 
 
 class FileBytes:
@@ -118,7 +118,7 @@ def seal(size: int, write: Callable[[memoryview], None]) -> SealedBytes:
 
 
 def _seal_memory(size: int, write: Callable[[memoryview], None]) -> DescriptorBytes:
-    import fcntl
+    import fcntl  # not on Windows
 
     descriptor = os.memfd_create("fedlocal-shards", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:

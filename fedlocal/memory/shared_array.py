@@ -59,7 +59,7 @@ class SharedArray:
 
     def __getstate__(self) -> dict[str, Any]:
         cpython.check_is_spawning(self)
-        file = None if self._path else cpython.inherited(self._file)
+        file = None if self._path else cpython.inheritable(self._file)
         return {"_shape": self._shape, "_dtype": self._dtype, "_path": self._path, "_file": file}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

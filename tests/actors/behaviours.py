@@ -89,10 +89,10 @@ class Stacks:
             raise RuntimeError("as asked")
         return Wire(body=b"alone"), state
 
-    def together(self, requests: Sequence[ActorRequest]) -> int:
+    def stack_size(self, requests: Sequence[ActorRequest]) -> int:
         return len(requests)
 
-    def handle_together(self, requests: Sequence[ActorRequest]) -> list[Outcome]:
+    def handle_stack(self, requests: Sequence[ActorRequest]) -> list[Outcome]:
         if any(request.message.body == b"raise" for request in requests):
             raise RuntimeError("not this one")
         return [(Wire(body=b"together"), request.state) for request in requests]

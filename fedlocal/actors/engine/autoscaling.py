@@ -87,11 +87,11 @@ class Autoscaler:
     Parameters
     ----------
     system : Resizable
-        Whose workers.
+        The system whose workers come and go.
     least, most : int
-        How many there may be.
+        How many workers there may be.
     give_way : bool
-        Whether there may be fewer because others want the cores.
+        Whether there may be fewer because other processes want the cores.
     """
 
     system: Resizable
@@ -112,11 +112,11 @@ class Autoscaler:
         Parameters
         ----------
         messages : int
-            How many there were.
+            How many messages there were.
         seconds : float
             Since `begin`.
         busy : float
-            Worker-seconds in which one was being handled.
+            Worker-seconds in which a message was being handled.
         """
         self._messages.append(messages)
         after = CpuUsage.now(self.system.processes()) if self._before else None

@@ -32,11 +32,11 @@ class CpuUsage:
     Parameters
     ----------
     cores, idle : float
-        Of the cores that this process may use: all of it, and what nobody wanted.
+        Of the cores that this process may use: all of their time, and what of it nobody used.
     this_process : float
         Of this process.
     workers : dict of int to Share
-        Of other processes that were asked for, by number.
+        Of the processes of workers, by number.
     """
 
     cores: float

@@ -157,7 +157,7 @@ class Supervisor:
         break_off()
 
     def lose_thread(self) -> None:
-        """Note that this process is a fork: it has no such thread, and the workers are not its own."""
+        """Note that this process is a fork: it has no such thread, and the workers are not its children."""
         self._gate, self._closed = threading.Lock(), True
         for connection in self._pool.connections:
             fork_server.disown(connection.process)
@@ -187,8 +187,8 @@ class Supervisor:
     def _events(self) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for events, or the clock.
 
-        This process may have been stopped past a deadline, with its workers or without: what came meanwhile
-        is read before anybody is judged, and who said nothing has the time again.
+        This process may have been stopped past a deadline, with its workers or without: what workers sent
+        meanwhile is read before any deadline counts, and each worker has its time again.
         """
         patience, before = self._patience(), time.monotonic()
         events = self._selector.select(patience) or self._selector.select(0)

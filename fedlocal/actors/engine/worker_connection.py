@@ -228,7 +228,7 @@ class WorkerConnection:
     def recall(self) -> list[Task]:
         """Take back the messages that the worker has not begun.
 
-        It may begin one just now: then its answer is dropped, as any that comes second.
+        The worker may begin to handle one of them just now: its answer is dropped, as any second answer is.
         """
         if self._ack_word is None:
             return []
@@ -240,7 +240,7 @@ class WorkerConnection:
         return [flight.task for flight in taken]
 
     def on_answer(self, frame: int) -> None:
-        """Note that the worker has answered a message of this frame: it writes to no slot of earlier ones."""
+        """Note an answer to a message of this frame: the worker writes to no slot of earlier frames."""
         if self._recalled and frame > self._recalled_up_to:
             self.free_recalled()
 
@@ -253,8 +253,8 @@ class WorkerConnection:
     def suspects(self, cause: Cause) -> list[int]:
         """Return the messages that an end with this cause may be due to.
 
-        Those that the worker handles; or, if it handles none and is to blame, the next: it may have been too
-        much for the worker before its actor saw it.
+        Those are what the worker handles; or, if it handles nothing and is to blame, the next message: that
+        may have been too much for the worker before its actor saw it.
         """
         return self.handling() or (list(self.in_flight)[:1] if cause in AT_FAULT else [])
 
@@ -267,7 +267,7 @@ class WorkerConnection:
         return self.progress.since + policy.deadline * max(1, self._acknowledged()[1])
 
     def end(self, cause: Cause | None = None, detail: str = "") -> WorkerExit:
-        """Kill the process if it lives, reap it, and say how it ended: as given, or as it did."""
+        """Kill the process if it lives, reap it, and return how it ended: as given, or by its exit code."""
         fork_server.wake()  # it tells of the end, and somebody may have stopped it
         self.process.join(EXIT_GRACE if cause is None else 0)
         code, pid = self.process.exitcode, self.process.pid or 0

@@ -1,7 +1,7 @@
 """What the parts of a value share with each other, and with what is no part of it.
 
 Two names for one list, or two arrays in one piece of memory, are one thing that changes under both names. It
-has to stay one when the value travels, or answers would depend on whether it did.
+has to stay one thing when the value travels, or answers would depend on whether the value has travelled.
 """
 
 import ctypes
@@ -62,9 +62,9 @@ def _extent(array: NDArray[Any]) -> tuple[int, int]:
 
 
 def is_held_elsewhere(objects: Mapping[int, tuple[Any, int]]) -> bool:
-    """Tell whether anything holds one of these, by ``id``, beside the holders that were counted.
+    """Tell whether anything holds one of these objects, by ``id``, beside the holders that were counted.
 
-    The memory of arrays counts, too. What is held for a moment only is told as well, nothing is left out.
+    The memory of arrays counts, too, and so does what holds an object for a moment only.
     """
     counts = {key: count for key, (_, count) in objects.items()}
     bases: dict[int, Any] = {}
@@ -90,7 +90,7 @@ def _count_bases(item: Any, counts: dict[int, int], bases: dict[int, Any]) -> No
 
 
 def shared_with(objects: Mapping[int, tuple[Any, int]], attributes: Mapping[str, Any]) -> str:
-    """Return where in `attributes` one of these is, or an array in the memory of one; ``""`` if nowhere."""
+    """Return the path in `attributes` of one of these objects or an array in its memory; ``""`` if none."""
     arrays = [item for item, _ in objects.values() if isinstance(item, np.ndarray) and _may_change(item)]
     memory: dict[int, Any] = {}
     for array in arrays:
@@ -129,7 +129,7 @@ def _reachable(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             continue
         visited[id(item)] = item
         yield path, item
-        waiting += [(path, member) for member in _unnamed(item)]
+        waiting += [(path, member) for member in _referents(item)]
         if isinstance(item, dict):
             waiting += [(f"{path}[{key!r:.40}]", member) for key, member in item.items()]
         elif isinstance(item, list | tuple | set | frozenset):
@@ -138,8 +138,8 @@ def _reachable(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting += [(f"{path}.{name}", member) for name, member in inner.items()]
 
 
-def _unnamed(item: Any) -> Sequence[Any]:
-    """Return what something holds, in whatever way: slots, closures, bound methods, queues, iterators."""
+def _referents(item: Any) -> Sequence[Any]:
+    """Return what an object refers to, in whatever way: slots, closures, bound methods, queues, iterators."""
     if isinstance(item, np.ndarray):
         return list(item.flat) if item.dtype.hasobject else []
     if isinstance(item, FunctionType):  # and neither its module nor its defaults

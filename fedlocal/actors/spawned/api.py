@@ -47,7 +47,7 @@ class Spawner:
         Raises
         ------
         TypeError
-            If `behaviour` is neither, or does not take these arguments.
+            If `behaviour` is neither a class nor a function, or does not take these arguments.
         ValueError
             If a living actor has this name.
         ActorSystemError
@@ -61,7 +61,7 @@ class Spawner:
         Raises
         ------
         LookupError
-            If none has.
+            If no living actor has this name.
         """
         return self._open_registry().find(name)
 

@@ -41,7 +41,7 @@ def encode(value: Any, called: str = "message") -> list[Buffer]:
     Raises
     ------
     TypeError
-        If it is not plain, with the place of the part that is not; `called` is how to call the whole.
+        If it is not plain; the message says where, and calls the whole value `called`.
     """
     return _write(value, called).parts
 

@@ -52,7 +52,7 @@ def disown(worker: BaseProcess) -> None:
 
 
 def wake() -> None:
-    """Continue the process if somebody has stopped it, and the one that keeps its books."""
+    """Continue the process and the resource tracker, in case that somebody has stopped them."""
     if not AVAILABLE:
         return
     for pid in (cpython.fork_server_pid(), cpython.resource_tracker_pid()):

@@ -217,7 +217,7 @@ class _Worker:
             if recalled := self._find_recalled(waiting):
                 waiting = [pair for pair in waiting if pair[0].message not in recalled]
                 continue
-            count = self._together([request for _, request in waiting])
+            count = self._stack_size([request for _, request in waiting])
             self._answer(waiting[:count])
             waiting = waiting[count:]
             if not waiting or time.perf_counter() - sent > patience or self._held > HELD_BYTES:
@@ -253,8 +253,8 @@ class _Worker:
         header, arrays = self._contents[head.content]
         return ActorRequest(head.actor, Wire(header, bytes(body), arrays), before)
 
-    def _together(self, requests: Sequence[ActorRequest]) -> int:
-        return self._stacking.together(requests) if self._stacking and len(requests) > 1 else 1
+    def _stack_size(self, requests: Sequence[ActorRequest]) -> int:
+        return self._stacking.stack_size(requests) if self._stacking and len(requests) > 1 else 1
 
     def _answer(self, messages: Sequence[tuple[Addressed, ActorRequest]]) -> None:
         started = time.perf_counter()
@@ -274,8 +274,8 @@ class _Worker:
         if len(messages) > 1 and self._stacking:
             self._acknowledge(messages[0][0].message, len(messages))
             with suppress(Exception):  # then each message has its own reply or error
-                together = self._stacking.handle_together([request for _, request in messages])
-                return [self._check(outcome) for outcome in together]
+                outcomes = self._stacking.handle_stack([request for _, request in messages])
+                return [self._check(outcome) for outcome in outcomes]
         return [self._outcome(head, request) for head, request in messages]
 
     def _outcome(self, head: Addressed, request: ActorRequest) -> _Answer | Exception:

@@ -25,7 +25,7 @@ ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 
 def usable_cores() -> int:
     """Return the number of cores this process may use, at least 1: affinity and cgroup limits count."""
-    from fedlocal.compat.joblib import cpu_count
+    from fedlocal.compat.joblib import cpu_count  # joblib takes long to load
 
     return cpu_count()
 

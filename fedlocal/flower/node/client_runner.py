@@ -114,11 +114,11 @@ class ClientActors:
         reply = self._runner.run(decode_request(message.body, self._contents.decode(message)), records)
         return _within_budget(encode_reply(reply), message), pack_state(records)
 
-    def together(self, requests: Sequence[ActorRequest]) -> int:
+    def stack_size(self, requests: Sequence[ActorRequest]) -> int:
         """Return how many of these requests to answer at once."""
         return self._runner.joint_training.count(requests) if self._runner.joint_training else 1
 
-    def handle_together(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
+    def handle_stack(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
         """Answer requests at once."""
         if self._runner.joint_training is None:
             raise TypeError("this runner answers one request at a time")

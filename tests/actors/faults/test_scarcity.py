@@ -20,7 +20,7 @@ Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
 deaths = []
 with ActorSystem(Faulty, workers=2, journal=sys.argv[2], on_death=deaths.append) as system:
     greedy, *fine = system.ask([Envelope(0, order("allocate:2000")), *[Envelope(1)] * 5], timeout=120)
-print(greedy.cause, *(one.wire.body.decode() for one in fine), *(death.cause for death in deaths))
+print(greedy.cause, *(reply.wire.body.decode() for reply in fine), *(death.cause for death in deaths))
 print(audit(sys.argv[2]).sound)
 print(greedy.reason)
 """
@@ -75,7 +75,8 @@ before = len(os.listdir("/proc/self/fd"))
 try:
     with ActorSystem(Faulty, workers=workers) as system:
         results = system.ask([Envelope(actor) for actor in range(100)], timeout=120)
-        print(sum(not isinstance(one, Failure) for one in results), len(system._supervisor._pool.connections))
+        replies = [result for result in results if not isinstance(result, Failure)]
+        print(len(replies), len(system._supervisor._pool.connections))
 except (ActorSystemError, OSError) as error:
     print("refused:", error)
 print(len(os.listdir("/proc/self/fd")) - before)

@@ -63,21 +63,21 @@ def as_bytes(outcome: Outcome) -> tuple[bytes, bytes, list[bytes], bytes]:
 
 def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(slices: Slices) -> None:
     behaviour, some = actors(slices), requests()[:4]
-    assert behaviour.together(requests()) == 4  # the fifth has other rows
+    assert behaviour.stack_size(requests()) == 4  # the fifth has other rows
     alone = [as_bytes(behaviour.handle(request.actor, request.message, request.state)) for request in some]
-    assert [as_bytes(outcome) for outcome in behaviour.handle_together(some)] == alone
+    assert [as_bytes(outcome) for outcome in behaviour.handle_stack(some)] == alone
 
 
 def test_only_equal_requests_to_train_are_answered_together(slices: Slices) -> None:
     behaviour = actors(slices)
-    assert behaviour.together(requests(["train", "train", "evaluate", "train"])) == 2
-    assert behaviour.together(requests(["train", "train.other", "train"])) == 1
-    assert behaviour.together(requests(["evaluate", "evaluate"])) == 1
+    assert behaviour.stack_size(requests(["train", "train", "evaluate", "train"])) == 2
+    assert behaviour.stack_size(requests(["train", "train.other", "train"])) == 1
+    assert behaviour.stack_size(requests(["evaluate", "evaluate"])) == 1
     with_state = requests()
     with_state[1] = replace(with_state[1], state=b"something")
-    assert behaviour.together(with_state) == 1
-    assert behaviour.together([*requests()[:2], *requests()[2:]]) == 2
-    assert behaviour.together(requests(mu=0.1)) == 1
+    assert behaviour.stack_size(with_state) == 1
+    assert behaviour.stack_size([*requests()[:2], *requests()[2:]]) == 2
+    assert behaviour.stack_size(requests(mu=0.1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_a_message_that_a_stack_cannot_train_is_answered_alone(
     slices: Slices, training: Training, new_model: NewModel
 ) -> None:
     behaviour = actors(slices, training, new_model)
-    assert behaviour.together(requests()) == 1
+    assert behaviour.stack_size(requests()) == 1
     with pytest.raises(TypeError, match="one request at a time"):
-        behaviour.handle_together(requests())
+        behaviour.handle_stack(requests())
