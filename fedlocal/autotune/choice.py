@@ -1,4 +1,4 @@
-"""The number of actors that ``actors=auto`` chooses, from what is predicted for each; nothing is measured."""
+"""The number of actors that ``actors=auto`` chooses from predictions; nothing is measured here."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a round is expected to take with a number of actors.
+    """The seconds that a round with a number of actors is expected to take.
 
     Parameters
     ----------
     actors : int
-        How many.
+        Number of actors.
     compute, exchange, aggregation, imbalance : float
         Seconds of a round; the module says what counts as which.
     visited : float
@@ -62,7 +62,7 @@ class Costs(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """A number of actors, and what it was chosen from.
+    """A chosen number of actors, and the predictions that it was chosen from.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Choice:
     refused : mapping of int to str
         Numbers that could not be chosen, each with the reason.
     pilot_seconds : float
-        What the pilot took.
+        Seconds that the pilot took.
     """
 
     chosen: Prediction

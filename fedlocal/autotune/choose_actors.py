@@ -52,7 +52,7 @@ def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetti
     divide : PartitionStrategy
         Divides the training rows among a number of actors.
     setting : PilotSetting
-        What the pilot trains.
+        The model and the data of the pilot.
 
     Raises
     ------

@@ -62,9 +62,9 @@ class LinearCost:
     Parameters
     ----------
     fixed : float
-        Of a round.
+        Seconds of a round.
     per_actor : float
-        Of each actor in it.
+        Seconds of each actor in it.
     """
 
     fixed: float
@@ -84,7 +84,7 @@ class LinearCost:
 
 @dataclass(frozen=True)
 class SharedCost:
-    """Seconds of what several clients of a worker may share.
+    """The seconds of a cost that several clients of a worker may share.
 
     Parameters
     ----------

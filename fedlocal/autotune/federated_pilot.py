@@ -48,16 +48,16 @@ CROWD = 16  # actors of the largest probe at least, or as many as workers eight 
 
 @dataclass(frozen=True)
 class PilotSetting:
-    """What a pilot is given: the same for every scheme.
+    """The model, the data and the options of a pilot: the same for every scheme.
 
     Parameters
     ----------
     dataset : Dataset
-        Of the run.
+        The run's data set.
     new_model : NewModel
         Makes the model with its initial parameters.
     training : Training
-        Of the run.
+        The run's training.
     strategy : Strategy
         The pilot's own: its state is spoilt.
     backend : Backend

@@ -19,7 +19,7 @@ class Measurement:
     actors, rows : int
         How many, and the rows of each.
     seconds, aggregation : float
-        Of the round, and of its aggregation.
+        Seconds of the round, and of its aggregation.
     message : float
         Seconds of a message in its worker.
     spread : float
@@ -46,7 +46,7 @@ def fit_costs(
         a part of one, and several; ``alone``: fewer actors with as many rows as ``long``; ``crowd``: many
         actors with rows as in ``part``; ``stacked``, if the model is: as many with several full batches.
     workers, batch_size, epochs : int
-        Of the run.
+        The run's.
     sampling : Sampling
         Of the run's strategy; here, all take part.
     """

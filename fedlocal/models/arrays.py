@@ -9,7 +9,7 @@ from fedlocal.models.protocol import Arrays, Model, ModelError
 
 
 def untrained_of(model: Model) -> frozenset[str]:
-    """Return the names of arrays that no gradient moves: a model's ``untrained``, if it has that."""
+    """Return the names of arrays that no gradient moves: a model's attribute ``untrained``."""
     return frozenset(getattr(model, "untrained", ()))
 
 

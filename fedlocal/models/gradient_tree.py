@@ -1,7 +1,7 @@
-"""The sum of a wave's gradients: a binary tree over its batches, whoever adds up which part of it.
+"""The sum of a wave's gradients: a binary tree over its batches, however processors share the work.
 
 Floating-point sums depend on their order. Here it is fixed by the batches' numbers alone, so that any number
-of processors, each with some batches that follow one another, get the bits that one gets.
+of processors, each with some batches that follow one another, get the bits that a single processor gets.
 """
 
 from collections.abc import Sequence
@@ -33,20 +33,20 @@ class Node:
 class GradientTree:
     """Sums leaves from left to right; two nodes of equal count side by side become one as soon as they can.
 
-    What has no sibling at the right end of the wave goes up as it is: of six batches, the sum is
+    A node at the right end of the wave that has no sibling goes up as it is: of six batches, the sum is
     ``((0 + 1) + (2 + 3)) + (4 + 5)``.
 
     Parameters
     ----------
     size : int
-        Of a vector.
+        Length of a vector.
     buffers : sequence of float32[size], optional
         Vectors to write leaves into; when more are needed at once than there are, they are made.
 
     Attributes
     ----------
     nodes : list of Node
-        What could not be added up yet, from left to right.
+        Sums that still wait for their siblings, from left to right.
     """
 
     def __init__(self, size: int, buffers: Sequence[Vector] = ()) -> None:
@@ -64,7 +64,7 @@ class GradientTree:
         self.nodes.append(node)
 
     def left_of(self, leaf: int) -> Vector | None:
-        """Return the leaf that this one will be added to, if it is there; the caller may add it."""
+        """Return the vector that this leaf will be added to, if it is there; the caller may add it there."""
         left = self.nodes[-1] if self.nodes else None
         return left.vector if left and left.count == 1 and leaf % 2 else None
 

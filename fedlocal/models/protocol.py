@@ -29,7 +29,7 @@ class Evaluation:
     accuracy : float or None
         Share of rows whose likeliest class is the true one; NaN over no rows, None for real-valued targets.
     rmse : float or None
-        Root of the mean squared error of real-valued targets in their own units, by who knows these.
+        Root of the mean squared error of real-valued targets in the data set's units, where these are given.
     """
 
     loss: float
@@ -101,9 +101,9 @@ class Model(Protocol):
         """Make one update from a mean gradient, float32[size]."""
 
     def live_in(self, memory: NDArray[np.float32]) -> None:
-        """Have the parameters in ``memory``, float32[size], from now on, with the values that are there.
+        """Keep the parameters in ``memory``, float32[size], from now on, with the values that are there.
 
-        Who writes there changes the model; so two processes may share one model's parameters.
+        Writing to it changes the model; so two processes may share one model's parameters.
         """
 
     @property
@@ -127,9 +127,9 @@ def gives_probabilities(model: Model, outputs: NDArray[Any] | None = None) -> bo
     Parameters
     ----------
     model : Model
-        Its ``probabilities`` says it, if it has that.
+        Its attribute ``probabilities`` decides, if it has one.
     outputs : ndarray, shape (n, classes), optional
-        Of a model that does not say it: then what these look like decides; without them the answer is no.
+        Outputs of a model without that attribute: their values decide; without them the answer is no.
     """
     declared = getattr(model, "probabilities", None)
     if declared is not None or outputs is None:

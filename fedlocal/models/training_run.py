@@ -1,4 +1,4 @@
-"""How a run's model is made, trained for a round and reported, in every scheme and whoever owns the rows."""
+"""How a run's model is made, trained for a round and reported, in every scheme."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ class Training:
     Parameters
     ----------
     seed : int
-        Of the run.
+        The run's seed.
     batch_size : int
         Rows in a batch.
     local_epochs : int
@@ -26,7 +26,7 @@ class Training:
     accumulate : int
         Batches whose gradients make one update.
     keep_optimizer : bool
-        Whether a client's optimiser state lives on from round to round; else it starts anew.
+        Whether a client keeps its optimiser's state from round to round; else it starts anew.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class Training:
         x, y : array
             The rows, and their targets.
         partition, number : int
-            Whose rows, and the number of the round: they choose the order of the rows.
+            The owner of the rows, and the number of the round: they choose the order of the rows.
         """
         return train(
             model,
@@ -69,13 +69,13 @@ class NewModel:
     Parameters
     ----------
     factory : ModelFactory
-        What the configuration chose.
+        The model of the configuration.
     inputs, outputs : int
         Features, and classes or targets.
     classes : bool
         Whether targets are class codes.
     seed : int
-        Of the run.
+        The run's seed.
     shape : tuple of int, optional
         Of one example; factories that ask for it are given it. By default (inputs,).
     """
@@ -100,6 +100,6 @@ class NewModel:
 
 
 def as_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Return an evaluation by the names that metrics have, as far as it goes."""
+    """Return an evaluation's values by the names of their metrics, without those that it lacks."""
     named = {"loss": evaluation.loss, "accuracy": evaluation.accuracy, "rmse": evaluation.rmse}
     return {name: value for name, value in named.items() if value is not None}

@@ -69,7 +69,7 @@ class ActorChoice(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, on what, and how: the same for every scheme.
+    """The model, the data and the options of training: the same for every scheme.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ class Setting:
     training : Training
         Batch size, epochs, and the seed of all orders.
     rounds : int
-        How many rounds.
+        Number of rounds.
     evaluate_every : int
         Rounds from one central evaluation to the next; the last round is always evaluated.
     strategy : Strategy, optional
-        Of a scheme with a server.
+        Of a scheme with a server: what aggregates.
     backend : Backend
         Where clients run.
     workers : int
@@ -100,7 +100,7 @@ class Setting:
     journal : Path, optional
         A file to which the fate of each message to a client is appended.
     client : Client, optional
-        What answers the server's messages; by default fedlocal's own.
+        The client that answers the server's messages; by default fedlocal's own.
     malicious : tuple of int
         The actors that attack.
     choice : ActorChoice, optional
@@ -167,7 +167,7 @@ class Scheme(Protocol):
         Parameters
         ----------
         setting : Setting
-            What to train, on what, and how.
+            The model, the data and the options.
         on_round : callable
             Called with each round, and with what captures the scheme's state.
         start : Checkpoint, optional

@@ -35,24 +35,24 @@ class Baselines:
     Where the gradients of several batches make an update, there is a third one, the first in line: a plain
     step over the same rows, which takes less time than their sum, and is what one would do without actors.
 
-    Where other runs of a sweep have the same ones, the first run trains them, beside its scheme. The others
-    take them over; if they are not done when the scheme is, the run waits for them.
+    Where other runs of a sweep have the same baselines, the first run trains them, beside its scheme. The
+    other runs take them over; if they are not done when the scheme is, the run waits for them.
 
     Parameters
     ----------
     setting : Setting
-        What the scheme is given.
+        The scheme's setting.
     folder : Path, optional
         Of the run; each baseline's history has a folder of its own in it.
     shared : SharedBaseline, optional
-        Through which runs of a sweep find each other.
+        Shares baselines among the runs of a sweep.
 
     Attributes
     ----------
     histories : dict of str to History
         Of each baseline, by its name; they fill as the run goes on.
     hashes : dict of str to str
-        Of the final weights.
+        Hash of each baseline's final weights.
     apart : str or None
         The run in which they were trained, if not in turn with this run's scheme: their times are no match.
     ended : dict of str to int

@@ -1,6 +1,6 @@
 """A scheme beside the sequential baselines: they take turns, round by round, and never run at the same time.
 
-So whatever else the machine does, it does to all of them alike, and the ratio of their times means something.
+So other load on the machine slows all of them alike, and the ratio of their times means something.
 """
 
 import time
@@ -38,11 +38,11 @@ class Comparison:
     Parameters
     ----------
     name : str
-        Of the scheme.
+        The scheme's name.
     setting : Setting
-        What all of them are given.
+        The setting of the scheme and of its baselines.
     folder : Path, optional
-        Of the run.
+        The run's folder.
     baselines : Baselines, optional
         What the scheme is compared with.
     keep : callable, optional
@@ -91,7 +91,7 @@ class Comparison:
         Parameters
         ----------
         scheme : Scheme
-            What the run is about.
+            The run's scheme.
         show : callable
             Called with each of the scheme's rounds.
         start : Checkpoint, optional

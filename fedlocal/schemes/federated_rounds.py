@@ -34,7 +34,7 @@ def federate(
     Parameters
     ----------
     setting : Setting
-        Of the run.
+        The run's setting.
     strategy : Strategy
         Configures and aggregates.
     evaluate : callable
@@ -42,7 +42,7 @@ def federate(
     on_round : callable
         Called with each round, as the loop returns it and as it is recorded, and with what captures it.
     start : Checkpoint, optional
-        Where an earlier run was captured.
+        The captured state of an earlier run.
     """
     slices, training = setting.slices, setting.training
     sizes = slices.training_sizes

@@ -35,13 +35,13 @@ def round_of(costs: FederatedCosts, actors: int, rows: int) -> Measurement:
 
 
 def recovered(costs: FederatedCosts, epochs: int = 1, **probes: tuple[int, int]) -> FederatedCosts:
-    taken = {name: round_of(costs, *probe) for name, probe in {**PROBES, **probes}.items()}
-    return fit_costs(taken, costs.workers.count, costs.batch_size, epochs, Sampling())
+    measurements = {name: round_of(costs, *probe) for name, probe in {**PROBES, **probes}.items()}
+    return fit_costs(measurements, costs.workers.count, costs.batch_size, epochs, Sampling())
 
 
-def assert_same(solved_costs: FederatedCosts, other: FederatedCosts) -> None:
+def assert_same(fitted: FederatedCosts, other: FederatedCosts) -> None:
     for rows in ([1000], [600, 400], [500, 300, 150, 50], [100] * 10, [31] * 32):
-        predicted, expected = (costs.predict(np.array(rows)) for costs in (solved_costs, other))
+        predicted, expected = (costs.predict(np.array(rows)) for costs in (fitted, other))
         assert predicted.seconds == pytest.approx(expected.seconds, rel=1e-6)
         assert predicted.imbalance == pytest.approx(expected.imbalance, rel=1e-6, abs=1e-9)
 
@@ -75,19 +75,19 @@ def test_a_single_worker_waits_for_no_other() -> None:
 
 
 def test_noise_makes_no_cost_negative() -> None:
-    taken = {
+    measurements = {
         name: Measurement(actors, rows, 0.001, 0.002, 0.004 / (1 + index), 0.9)
         for index, (name, (actors, rows)) in enumerate(PROBES.items())
     }
-    costs = fit_costs(taken, 2, 32, 1, Sampling())
+    costs = fit_costs(measurements, 2, 32, 1, Sampling())
     prediction = costs.predict(np.array([50, 20, 3]))
     assert min(prediction.compute, prediction.exchange, prediction.aggregation, prediction.imbalance) >= 0
     assert prediction.seconds > 0
 
 
 def test_batches_of_one_row_have_no_parts() -> None:
-    taken = {
+    measurements = {
         name: Measurement(actors, rows, 0.01, 0.001, 0.001 * rows)
         for name, (actors, rows) in {**PROBES, "step": (2, 1), "part": (2, 1), "crowd": (16, 1)}.items()
     }
-    assert fit_costs(taken, 2, 1, 1, Sampling()).row == 0
+    assert fit_costs(measurements, 2, 1, 1, Sampling()).row == 0

@@ -51,7 +51,7 @@ def test_backends_and_numbers_of_workers_give_the_same_bits(setting: list[str]) 
     assert len(hashes) == 1
 
 
-ONE = ["actors=1", "partition=iid"]
+SINGLE_ACTOR = ["actors=1", "partition=iid"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ ONE = ["actors=1", "partition=iid"]
 )
 def test_one_actor_is_the_sequential_scheme(setting: list[str]) -> None:
     hashes = {
-        final_hash(*ONE, *setting, *how)
+        final_hash(*SINGLE_ACTOR, *setting, *how)
         for how in (["backend=inline"], ["backend=actors"], ["scheme=sequential"], ["scheme=local"])
     }
     assert len(hashes) == 1

@@ -47,7 +47,7 @@ class PyTorch:
     input_shape: list[int] | None = None
 
     preload: ClassVar = ("torch", "fedlocal.models.frameworks.torch")
-    """What worker processes import for it; the one that they fork from may do so before."""
+    """The modules that worker processes import for it, or the process that they fork from before them."""
 
     def __post_init__(self) -> None:
         _require("PyTorch", "torch", extra="torch")

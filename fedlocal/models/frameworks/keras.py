@@ -5,7 +5,7 @@ NumPy arrays; a step hands them to Keras and copies back what it returns. That i
 but for how a gradient is taken.
 
 - Both ways to train take the gradient in the same way, so that one batch gives the same bits by either.
-- What the model draws at random in training, as dropout does, is seeded for each batch from its rows and from
+- Random draws of the model in training, such as dropout's, are seeded for each batch from its rows and from
   the parameters: it depends on neither when nor where a batch is computed.
 """
 
@@ -38,7 +38,7 @@ Vector = NDArray[np.float32]
 ROWS_AT_ONCE = 512  # in prediction
 CROSS_ENTROPIES = ("sparsecategoricalcrossentropy", "categoricalcrossentropy", "categoricalfocalcrossentropy")
 """Keras's losses that take probabilities of classes, or logits, without underlines."""
-SEED = "seed_generator_state"  # Keras's name of the variables that what is random is drawn from
+SEED = "seed_generator_state"  # Keras's name of the variables of its random generators
 
 
 class KerasModel:
@@ -59,7 +59,7 @@ class KerasModel:
     loss, optimizer : dict or str
         The same, or one of Keras's names, such as ``mse`` and ``adam``.
     input_shape : list of int, optional
-        What the model takes for one example, if it is not what is said above.
+        Shape of one example as the model takes it, where it differs from the above.
     inputs, outputs : int
         Features per row; classes or real targets.
     classes : bool
@@ -179,7 +179,7 @@ class KerasModel:
         self._update(self._cut(gradient))
 
     def live_in(self, memory: Vector) -> None:
-        """Have the trainable weights in ``memory``, float32[size], with the values that are there."""
+        """Keep the trainable weights in ``memory``, float32[size], with the values that are there."""
         check_vector(memory, self.size)
         if self._moves_untrained:
             raise ModelError(
@@ -322,7 +322,7 @@ def _part(option: str, node: dict[str, Any] | str, named: Any) -> Any:
 
 
 def _is_cross_entropy(loss: Any) -> bool:
-    """Tell whether a loss is one of Keras's for classes that exclude one another, by class or function."""
+    """Tell whether a loss, by class or function, is a cross-entropy of classes that exclude one another."""
     named = getattr(loss, "func", loss)
     name = getattr(named, "__name__", type(named).__name__)
     return name.replace("_", "").casefold() in CROSS_ENTROPIES

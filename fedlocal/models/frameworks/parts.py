@@ -1,4 +1,4 @@
-"""What models of other frameworks have in common: how their parts are built, tried, seeded and evaluated."""
+"""Common to models of other frameworks: how their parts are built, tried, seeded and evaluated."""
 
 import inspect
 import math
@@ -13,7 +13,7 @@ from fedlocal.models.protocol import Evaluation, ModelError
 
 Array = NDArray[Any]
 MeanLoss = Callable[[Array, Array], float]
-"""Of some outputs, [n, outputs], and their targets."""
+"""The mean loss of some outputs, [n, outputs], and their targets."""
 
 SEEDING = 64  # parameters, the last ones, that seed a batch: each update changes them
 
@@ -24,7 +24,7 @@ def build_part(option: str, node: dict[str, Any], *arguments: Any, **offered: An
     Parameters
     ----------
     option : str
-        Of the model: begins each message.
+        The model's option, which begins each message.
     node : dict
         Its ``_target_``, and arguments, which may be such nodes themselves.
     *arguments
@@ -35,7 +35,7 @@ def build_part(option: str, node: dict[str, Any], *arguments: Any, **offered: An
     Raises
     ------
     ModelError
-        If the target refuses its arguments, whatever it raises.
+        If the target raises any exception.
     """
     from hydra.errors import HydraException  # imported late: only a framework needs it
     from hydra.utils import get_object, instantiate
@@ -51,7 +51,7 @@ def build_part(option: str, node: dict[str, Any], *arguments: Any, **offered: An
 
 
 def build_loss(node: dict[str, Any]) -> Any:
-    """Build a loss: what a class or a function makes, or a function that takes outputs and targets itself.
+    """Build a loss: the object that a class or a function makes, or a function of outputs and targets itself.
 
     Raises
     ------
@@ -89,9 +89,9 @@ def check_fit(name: str, got: Array, outputs: int, mean_loss: MeanLoss, *, class
     Parameters
     ----------
     name : str
-        Of the network.
+        Name of the network.
     got : array
-        What it makes of two rows.
+        Its outputs for two rows.
     outputs : int
         Classes or targets.
     mean_loss : callable
@@ -138,10 +138,10 @@ def softmax(outputs: Array) -> Array:
 
 
 def seed_of_batch(x: NDArray[Any], y: NDArray[Any], parameters: NDArray[np.float32]) -> int:
-    """Return the seed of what a network draws at random for a batch, from 0 to 2⁶³ - 1.
+    """Return the seed of a network's random draws for a batch, from 0 to 2⁶³ - 1.
 
     It depends on the rows, the targets and the parameters, and so on neither when nor where the batch is
-    computed; the same rows get another one after each update.
+    computed; the same rows get another seed after each update.
     """
     digest = blake2b(digest_size=8)
     for part in (x, y, parameters[-SEEDING:]):

@@ -3,7 +3,7 @@
 - The trainable parameters are views of one float32 vector, so that moving them is one copy, and processes may
   share them.
 - Both ways to train take the gradient in the same way, so that one batch gives the same bits by either.
-- What a module draws at random in training, as dropout does, is seeded for each batch from its rows and from
+- Random draws of a module in training, such as dropout's, are seeded for each batch from its rows and from
   the parameters: it depends on neither when nor where a batch is computed.
 """
 
@@ -54,7 +54,7 @@ class TorchModel:
         ``shape``. The loss takes outputs and targets, int64[n] or float32[n, outputs], and returns their mean
         loss over rows; its target makes it, or is such a function. The optimiser takes parameters.
     input_shape : list of int, optional
-        What the module takes for one example, if it is not what is said above.
+        Shape of one example as the module takes it, where it differs from the above.
     inputs, outputs : int
         Features per row; classes or real targets.
     classes : bool
@@ -170,7 +170,7 @@ class TorchModel:
         self._update(self._cut(torch.from_numpy(gradient)))
 
     def live_in(self, memory: Vector) -> None:
-        """Have the trainable parameters in ``memory``, float32[size], with the values that are there."""
+        """Keep the trainable parameters in ``memory``, float32[size], with the values that are there."""
         check_vector(memory, self.size)
         if self._moves_buffers:
             raise ModelError(
@@ -262,7 +262,7 @@ class TorchModel:
         return vector
 
     def _try_outputs(self, inputs: int, outputs: int) -> None:
-        """Make sure that the module takes rows of these data, and the loss what it makes of them."""
+        """Make sure that the module takes rows of these data, and that the loss takes its outputs."""
         try:
             (got,) = self._outputs(torch.randn(2, inputs).numpy())
         except Exception as error:

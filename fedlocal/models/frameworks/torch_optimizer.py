@@ -1,7 +1,7 @@
-"""A PyTorch optimiser whose state is arrays that are there from the start.
+"""A PyTorch optimiser whose state is arrays that exist from the start.
 
-PyTorch makes most of an optimiser's state in its first step. Whoever keeps a state between rounds, or hands
-it to another process, wants to know its names and shapes before. So they are found out on copies.
+PyTorch makes most of an optimiser's state in its first step. To keep a state between rounds, or to send it to
+another process, its names and shapes must be known before. So a step is tried on copies of the parameters.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ class TorchOptimizer:
     node : dict
         Its ``_target_``, with arguments.
     parameters : dict of str to Parameter
-        By name.
+        The trainable parameters by name.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ def _he(inputs: int, outputs: int) -> float:  # noqa: ARG001  (one signature for
 
 
 def _small(inputs: int, outputs: int) -> float:  # noqa: ARG001
-    """Yang et al., arXiv:2203.03466, table 3: linear outputs start near 0, whatever the width.
+    """Yang et al., arXiv:2203.03466, table 3: linear outputs start near 0 at any width.
 
     With Glorot's, the squared error diverges at a third of the learning rate.
     """

@@ -89,8 +89,8 @@ class MLP:
         self.optimizer = SGD(self.vector, learning_rate, momentum, weight_decay)
         self._add_product = add_product
         self._layers = self.network.matrices(self.vector)
-        self._room = self.network.buffers(0)
-        self._batch = self._room
+        self._largest = self.network.buffers(0)
+        self._batch = self._largest
         self._exact: dict[int, bool] = {}
         self._initialize(rng)
 
@@ -169,7 +169,7 @@ class MLP:
         self.optimizer.apply(gradient)
 
     def live_in(self, memory: Vector) -> None:
-        """Have the parameters in ``memory``, float32[size], from now on, with the values that are there."""
+        """Keep the parameters in ``memory``, float32[size], from now on, with the values that are there."""
         self._check_gradient(memory)
         self.vector = self.optimizer.vector = memory
         self._layers = self.network.matrices(memory)
@@ -221,10 +221,10 @@ class MLP:
         rows, inputs = len(x), self.network.widths[0]
         if not rows or x.shape != (rows, inputs):
             raise ModelError(f"rows have shape {x.shape}; this model takes [n >= 1, {inputs}]")
-        if rows > self._room.rows:
-            self._room = self.network.buffers(rows)
+        if rows > self._largest.rows:
+            self._largest = self.network.buffers(rows)
         if rows != self._batch.rows:
-            self._batch = self._room.first(rows)
+            self._batch = self._largest.first(rows)
         np.copyto(self._batch.inputs[0][:, :-1], x)
         return self.network.forward(self._layers, self._batch)
 

@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 class Buffers:
-    """What the passes over a batch fill, float32, and the views of it that every step needs.
+    """The float32 arrays that the passes over a batch fill, and the views of them that every step needs.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Buffers:
     Attributes
     ----------
     products : list of array [rows, width]
-        Where each layer's product is written: the next layer's input without its ones.
+        The array of each layer's product: the next layer's input without its ones.
     above, values, slopes : list of array
         Each layer's output with ones and without, and its delta, with the rows of all networks as one's.
     """
@@ -69,7 +69,7 @@ class Network:
     hidden, output : Activation
         After the hidden layers; after the last layer.
     loss : Loss
-        What is minimised.
+        The loss that training minimises.
     classes : bool
         Whether targets are class codes, int64[n], or real values, float32[n, outputs].
     """
@@ -129,20 +129,20 @@ class Network:
         return named
 
     def buffers(self, *shape: int) -> Buffers:
-        """Make room for a batch of ``shape`` (rows,), or (networks, rows) of a stack."""
+        """Make buffers for a batch of ``shape`` (rows,), or (networks, rows) of a stack."""
         return Buffers(
             [np.ones((*shape, width + 1), np.float32) for width in self.widths],
             [np.empty((*shape, width), np.float32) for width in self.widths[1:]],
         )
 
-    def room(self, rows: int) -> int:
+    def buffers_size(self, rows: int) -> int:
         """Return how many float32 `buffers_in` needs for batches of so many rows."""
-        return sum(_aligned(rows * width) for width in self._widths_in_room())
+        return sum(_aligned(rows * width) for width in self._buffer_widths())
 
     def buffers_in(self, memory: Array, rows: int) -> Buffers:
-        """Lay buffers for batches of so many rows in memory, float32[room(rows)], and write their ones."""
+        """Lay buffers for batches of `rows` rows in memory, float32[buffers_size(rows)]; write their ones."""
         views, end = [], 0
-        for width in self._widths_in_room():
+        for width in self._buffer_widths():
             views.append(memory[end : end + rows * width].reshape(rows, width))
             end += _aligned(rows * width)
         inputs, deltas = views[: len(self.widths)], views[len(self.widths) :]
@@ -150,7 +150,7 @@ class Network:
             array[:, -1] = 1
         return Buffers(inputs, deltas)
 
-    def _widths_in_room(self) -> list[int]:
+    def _buffer_widths(self) -> list[int]:
         return [*(width + 1 for width in self.widths), *self.widths[1:]]
 
     def forward(self, matrices: list[Array], buffers: Buffers) -> Array:

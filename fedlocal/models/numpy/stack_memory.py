@@ -37,14 +37,14 @@ class Shape:
 
 
 class StackMemory:
-    """All that a stack's training writes to.
+    """The arrays that a stack's training writes to.
 
     Parameters
     ----------
     network : Network
-        Of every client.
+        Every client's network.
     shape : Shape
-        Of the stack.
+        The stack's shape.
 
     Attributes
     ----------
@@ -99,11 +99,11 @@ class StackStep:
     Parameters
     ----------
     network : Network
-        Of every client.
+        Every client's network.
     matrices : list of float32[networks, inputs + 1, outputs]
         Their parameters, layer by layer; changed in place.
     rows : int
-        Of a batch.
+        Rows in a batch.
     """
 
     def __init__(self, network: Network, matrices: list[Array], rows: int) -> None:

@@ -25,10 +25,10 @@ _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="
 
 
 def stack_height(model: Model, batch_size: int) -> int:
-    """Return how many clients of this model to train at once; 0 where stacks of it cannot be trained.
+    """Return how many clients of this model to train at once; 0 where it cannot be trained in stacks.
 
-    They can for an :class:`MLP` itself, whose steps nobody overrides, with plain gradient descent: no
-    momentum, no anchor. Below 2 there is nothing to gain.
+    Only an :class:`MLP` itself can, since a subclass may have other steps, and only with plain gradient
+    descent: no momentum, no anchor. Below 2 there is nothing to gain.
     """
     if type(model) is not MLP or not model.optimizer.plain:
         return 0

@@ -1,6 +1,6 @@
-"""The way of an epoch's batches through a pipeline: each step that is done sends what it makes possible.
+"""An epoch of a pipeline: when a step is done, the steps that it makes possible are sent.
 
-That happens where results arrive, in the thread of the actor system, so that no step waits until a second
+They are sent from the thread of the actor system where results arrive, so that no step waits until a second
 thread is awake.
 """
 
@@ -31,7 +31,7 @@ class PipelineEpoch:
     update : callable
         ``update(last)`` makes the update of the wave whose last batch has this number.
     timer : RoundTimer
-        Of the round.
+        The round's timer.
     """
 
     def __init__(self, plan: EpochPlan, send: Send, update: Callable[[int], None], timer: RoundTimer) -> None:

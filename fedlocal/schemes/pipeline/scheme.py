@@ -151,7 +151,7 @@ class Pipeline(CoordinatedActors):
         model, size, plan = self.model, setting.training.batch_size, self._plan
         floats = size * rows.x.shape[1]
         if isinstance(model, MLP) and self._stages:
-            floats = model.network.room(size)
+            floats = model.network.buffers_size(size)
         parameters = SharedArray((model.size,), np.float32)
         move(model, parameters.array)
         all_rows = Partition(np.arange(len(rows)), np.array([0, len(rows)]))

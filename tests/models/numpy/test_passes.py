@@ -23,7 +23,7 @@ def test_passes_of_any_stages_give_the_bits_of_the_gradient(
     x, y = batch(model, rows)
     expected, out = np.empty(model.size, np.float32), np.full(model.size, np.nan, np.float32)
     loss = model.gradient(x, y, expected, 0.25)
-    memory = np.full(model.network.room(9), np.nan, np.float32)
+    memory = np.full(model.network.buffers_size(9), np.nan, np.float32)
     room = model.network.buffers_in(memory, 9).first(rows)
     room.inputs[0][:, :-1] = x
     parts = [Passes(model, layers) for layers in stages_of(model, stages)]

@@ -1,4 +1,4 @@
-"""The model of one's own that docs/models.md shows is trained as it says."""
+"""The user's model in docs/models.md trains as the page says."""
 
 import re
 import sys
