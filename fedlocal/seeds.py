@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What random numbers are for. The values are part of every result: add new ones, never renumber."""
+    """The purposes of random numbers. The values are part of every result: add new ones, never renumber."""
 
     DATASET = 1
     PARTITION = 2

@@ -1,4 +1,4 @@
-"""What ends a process in good order: signals, whose number is remembered, and the death of its parent.
+"""The ends of a process in good order: by signals, whose number is remembered, and with its parent.
 
 A signal may come within a library that makes an error of its own of it, or lets it pass.
 """

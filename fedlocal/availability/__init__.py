@@ -1,4 +1,4 @@
-"""Who is there in a round: clients come and go between rounds, decided before the run begins.
+"""Availability of clients: they come and go between rounds, decided before the run begins.
 
 An availability is called as ``availability(actors, rounds, draw)`` and returns who is there in each round, or
 None where all of them always are. It depends on the seed alone: neither on time nor on what clients do. This

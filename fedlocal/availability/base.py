@@ -15,14 +15,14 @@ class AvailabilityError(ValueError):
 
 
 class Presence(NamedTuple):
-    """Who is there in one round.
+    """The actors that are available in a round.
 
     Parameters
     ----------
     available : NDArray[bool], shape (actors,)
-        Who can be asked.
+        Whether an actor can be asked.
     lost : NDArray[bool], shape (actors,)
-        Who would not answer: of those that are asked, they go before they reply.
+        Whether an actor leaves before it replies, if it is asked.
     """
 
     available: NDArray[np.bool_]
@@ -30,7 +30,7 @@ class Presence(NamedTuple):
 
     @property
     def to_the_end(self) -> NDArray[np.bool_]:
-        """Who is there, and stays."""
+        """Whether an actor is available and stays until it has replied, shape (actors,)."""
         return self.available & ~self.lost
 
     def __str__(self) -> str:
@@ -40,10 +40,10 @@ class Presence(NamedTuple):
 
 
 class Availability(Protocol):
-    """Decides who is there."""
+    """Decides which actors are available."""
 
     def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence] | None:
-        """Return who is there in round 1, 2, 3, … without end; None if all are, always.
+        """Return the presence of each round from 1 on, without end; None if all are available, always.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class Availability(Protocol):
 
 
 Presences = Callable[[], Iterator[Presence] | None]
-"""An availability of a run: returns who is there in round 1, 2, 3, …; None if all are, always."""
+"""An availability of a run: returns the presence of each round from 1 on; None if all are there, always."""
 
 
 def always_available() -> None:

@@ -38,7 +38,7 @@ class Dropout:
             raise AvailabilityError(f"dropout: p={self.p}, expected a probability of at least 0 and below 1")
 
     def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence]:  # noqa: ARG002
-        """Return who is there in each round."""
+        """Return the presence of each round."""
         for number in count(1):
             misses = draw(0, number).random(actors) < self.p
             yield Presence(np.ones(actors, np.bool_), misses) if self.mid_round else no_dropout(~misses)
@@ -72,7 +72,7 @@ class Sessions:
                 raise AvailabilityError(f"sessions: {name}={mean}, expected a mean of at least 1 round")
 
     def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence]:  # noqa: ARG002
-        """Return who is there in each round."""
+        """Return the presence of each round."""
         there = draw(0, 0).random(actors) < self.present / (self.present + self.away)
         for number in count(1):
             changes = draw(0, number).random(actors) < np.where(there, 1 / self.present, 1 / self.away)

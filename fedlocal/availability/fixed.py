@@ -53,7 +53,7 @@ class Schedule:
             self._at.setdefault(number, []).append((actor, joins))
 
     def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence]:  # noqa: ARG002
-        """Return who is there in each round."""
+        """Return the presence of each round."""
         if self._first and max(self._first) >= actors:
             raise AvailabilityError(
                 f"schedule: there is no actor {max(self._first)}: with actors={actors} they are 0 to "

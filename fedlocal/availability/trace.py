@@ -49,7 +49,7 @@ class Trace:
     repeat: bool = False
 
     def __call__(self, actors: int, rounds: int, draw: Draw) -> Iterator[Presence]:  # noqa: ARG002
-        """Return who is there in each round."""
+        """Return the presence of each round."""
         stretches = _read(Path(self.path).expanduser())
         for stretch in stretches:
             if stretch.actor >= actors:

@@ -1,7 +1,7 @@
 """Options at the top of a configuration that change nothing in the results of a run."""
 
 MONITORING = ("tracker", "display", "report", "trust")
-"""How a run is watched and read; a tracker's options may hold a password."""
+"""Options for watching and reading a run; a tracker's may hold a password."""
 
 SWEEP_ONLY = ("sweep", "objective", "overwrite")
 """Options about the other runs of a sweep, or for other programs."""

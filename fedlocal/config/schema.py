@@ -56,7 +56,7 @@ class SweepBaseline(Enum):
 
 @dataclass
 class Sweep:
-    """What the runs of a sweep have to do with one another.
+    """Options that the runs of a sweep share.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ def check_stored(config: Mapping[str, Any], origin: Path | str) -> None:
 
 
 def check_stored_arguments(arguments: Sequence[str], origin: Path | str) -> None:
-    """Check what a sweep was asked for when it began, before Hydra is told it again.
+    """Check the arguments with which a sweep began, before Hydra is given them again.
 
     What the options of its runs name is checked when they are composed.
 

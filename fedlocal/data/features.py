@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
-"""What stands for a missing value in a table of text."""
+"""Texts that stand for a missing value in a table."""
 
 
 def is_number(cell: str) -> bool:

@@ -11,7 +11,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 UNREADABLE = (ValueError, TypeError, KeyError, EOFError, RuntimeError, BadZipFile, ZlibError)
-"""What is raised for a file that holds something else than plain arrays."""
+"""Errors of NumPy and zipfile for a file that holds something else than plain arrays."""
 
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 

@@ -39,7 +39,7 @@ BLOCK = 64
 """Rows are predicted in multiples of this: the bits of a row do not depend on how many stand beside it."""
 
 
-class Federated(BaseEstimator):  # type: ignore[misc]
+class FederatedEstimator(BaseEstimator):  # type: ignore[misc]
     """The common part of both estimators; see `FederatedClassifier`."""
 
     def __init__(
@@ -193,7 +193,7 @@ def _has_scores(estimator: "FederatedClassifier") -> bool:
     return not _has_probabilities(estimator)
 
 
-class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
+class FederatedClassifier(ClassifierMixin, FederatedEstimator):  # type: ignore[misc]
     """A classifier trained by a local federated network.
 
     The rows are divided among actors, each of which trains on its own; a server averages their models, round
@@ -319,7 +319,7 @@ class FederatedClassifier(ClassifierMixin, Federated):  # type: ignore[misc]
         return self._train(dataset, rounds, None if reset else self._state)
 
 
-class FederatedRegressor(RegressorMixin, Federated):  # type: ignore[misc]
+class FederatedRegressor(RegressorMixin, FederatedEstimator):  # type: ignore[misc]
     """A regressor trained by a local federated network, for the least squared error.
 
     Its parameters are those of `FederatedClassifier`. Features and targets are brought to zero mean and unit

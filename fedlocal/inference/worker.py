@@ -22,7 +22,7 @@ ModelMaker = partial[Model]
 """`fedlocal.models.make` with all its arguments: a factory, and by their names the others."""
 
 ALIGNMENT = 64
-RANGE = struct.Struct("<qq")  # of a message: its first row in the block, and the one behind its last
+RANGE = struct.Struct("<qq")  # of a message: its first row in the block, and the row after its last
 
 
 @dataclass(frozen=True)

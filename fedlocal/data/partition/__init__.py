@@ -1,4 +1,4 @@
-"""How training rows are divided among actors: one strategy for each kind of heterogeneity in the literature.
+"""Strategies that divide training rows among actors, one for each kind of heterogeneity in the literature.
 
 A strategy is called as ``strategy(traits, actors, rng)`` and returns a `Partition`. The groups of
 ``conf/partition`` bear their common names: `LabelShards` is ``partition=shards``, the others are named as

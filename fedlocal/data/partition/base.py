@@ -76,7 +76,7 @@ class Partition:
 
 @dataclass(frozen=True, eq=False)
 class Traits:
-    """What a strategy may know of a data set.
+    """The facts of a data set that a strategy may know.
 
     Parameters
     ----------

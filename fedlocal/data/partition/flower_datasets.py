@@ -20,7 +20,7 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class FlowerDatasets(OwnerRule):
-    """The parts are those of a partitioner of ``flwr_datasets``, or of one's own that is written like them.
+    """The parts are those of a partitioner of ``flwr_datasets``, or of a user's that is written like them.
 
     It is given a `datasets.Dataset` of three columns: ``row``, the number of the row; ``label``, the class
     code or real-valued target; and ``group``, the natural id, where the data set has one.

@@ -1,4 +1,4 @@
-"""Where data come from: each source is called as ``source(rng=generator, **options)``, returns a `Dataset`.
+"""Sources of data: each is called as ``source(rng=generator, **options)``, returns a `Dataset`.
 
 The groups of ``conf/dataset`` bear the names of these functions.
 """

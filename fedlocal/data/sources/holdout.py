@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fedlocal.data.errors import DataError
 
 HoldOut = Literal["rows", "groups"]
-"""Whether a test set is of rows of all natural groups, or of groups that no actor has."""
+"""The kind of test set: rows of all natural groups, or whole groups that no actor has."""
 
 
 def hold_out(
