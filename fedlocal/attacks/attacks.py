@@ -1,8 +1,8 @@
-"""What malicious clients do: attacks from the literature, one Hydra preset each.
+"""Attacks from the literature: what malicious clients do, one Hydra preset each.
 
-An attack says who is malicious, on which rows these train, and which arrays they reply with. It knows nothing
-of messages: `fedlocal.flower.client.malicious` makes clients of it. What is random in it comes from the
-generator that it is given, so that the bits of a run are the same wherever its clients run.
+An attack says which clients are malicious, on which rows they train, and which arrays they reply with. It
+knows nothing of messages: `fedlocal.flower.client.malicious` makes clients of it. Its random numbers come
+from the generator that it is given, so that the bits of a run are the same wherever its clients run.
 """
 
 import math
@@ -19,25 +19,25 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class AttackError(ValueError):
-    """An attack that cannot be: a parameter out of range, actors that do not exist, data it cannot poison."""
+    """An attack is impossible: a parameter out of range, actors that do not exist, data it cannot poison."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """Who is malicious; what they do is a subclass's: by itself this is no attack, and nobody is.
+    """Chooses the malicious actors; subclasses say what they do. By itself it attacks nothing.
 
     Parameters
     ----------
     share : float
-        Of the actors, rounded to the nearest number; from 0 to 1. Who they are is drawn with the run's seed,
-        and whoever is malicious at one share is so at a larger one.
+        Share of the actors, rounded to the nearest number; from 0 to 1. They are drawn with the run's seed:
+        the malicious actors of a share are malicious at a larger share too.
     actors : list of int, optional
-        Who they are, in place of `share`.
+        The malicious actors, in place of `share`.
 
     Attributes
     ----------
     colludes : bool
-        Whether malicious clients know what the others of them trained.
+        Whether malicious clients know one another's models.
 
     Raises
     ------
@@ -57,14 +57,14 @@ class Attack:
             raise AttackError(f"attack.actors={self.actors}: name each malicious actor once")
 
     def malicious(self, actors: int, rng: np.random.Generator) -> tuple[int, ...]:
-        """Return who is malicious, ascending.
+        """Return the malicious actors, ascending.
 
         Parameters
         ----------
         actors : int
             How many actors there are.
         rng : numpy.random.Generator
-            Draws them.
+            Draws the malicious actors.
 
         Raises
         ------
@@ -91,11 +91,11 @@ class Attack:
         Raises
         ------
         AttackError
-            If it does not.
+            If the attack does not suit the data.
         """
 
     def rows(self, rows: Rows, classes: int | None) -> Rows:  # noqa: ARG002 - some flip labels
-        """Return what a malicious client trains on in place of its rows."""
+        """Return the rows that a malicious client trains on in place of its own."""
         return rows
 
     def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
@@ -106,9 +106,9 @@ class Attack:
         sent : mapping of str to NDArray
             The global model.
         trained : sequence of mapping of str to NDArray
-            The model that the client trained; if the malicious ones collude, those of all of them, by actor.
+            The model that the client trained; if malicious clients collude, the models of them all, by actor.
         rng : numpy.random.Generator
-            Of this client and round.
+            The generator of this client and round.
         """
         return trained[0]
 
@@ -159,7 +159,7 @@ class SignFlip(Attack):
     Parameters
     ----------
     scale : float
-        How far, in lengths of their own update; above 0.
+        How far, in lengths of the client's update; above 0.
 
     References
     ----------
@@ -175,12 +175,12 @@ class SignFlip(Attack):
 
     def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
         """Return the global model moved the other way."""
-        return _forged(trained[0], lambda name, own: sent[name] - self.scale * (own - sent[name]))
+        return _forged(trained[0], lambda name, values: sent[name] - self.scale * (values - sent[name]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling(Attack):
-    """Malicious clients replace the mean by a model of theirs: global + factor * (trained - global) [1]_.
+    """Malicious clients replace the mean by their model: global + factor * (trained - global) [1]_.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class Scaling(Attack):
 
     def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
         """Return the global model moved many times as far."""
-        return _forged(trained[0], lambda name, own: sent[name] + self.factor * (own - sent[name]))
+        return _forged(trained[0], lambda name, values: sent[name] + self.factor * (values - sent[name]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,12 +235,12 @@ class Noise(Attack):
 
     def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
         """Return the trained model with noise."""
-        return _forged(trained[0], lambda _, own: own + rng.normal(0.0, self.deviation, own.shape))
+        return _forged(trained[0], lambda _, values: values + rng.normal(0.0, self.deviation, values.shape))
 
 
 @dataclass(frozen=True, kw_only=True)
 class NaN(Attack):
-    """Malicious clients reply with what is no number; admission makes an error of each such reply.
+    """Malicious clients reply with NaN; admission makes an error of each such reply.
 
     By default all clients must reply, and the run would end with the first round: the preset sets
     ``min_results=1``.
@@ -248,12 +248,12 @@ class NaN(Attack):
 
     def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
         """Return NaN everywhere."""
-        return _forged(trained[0], lambda _, own: np.full_like(own, np.nan))
+        return _forged(trained[0], lambda _, values: np.full_like(values, np.nan))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Colluding(Attack):
-    """Malicious clients reply with one and the same model, which looks like an honest one [1]_.
+    """Malicious clients all reply with the same model, which looks like an honest one [1]_.
 
     It is mean + deviations * standard deviation, coordinate by coordinate, of what the malicious clients
     trained, each honestly. Among honest models that differ more from one another than this one from their
@@ -284,7 +284,7 @@ class Colluding(Attack):
             raise AttackError(f"attack.deviations={self.deviations}: must be a finite number other than 0")
 
     def malicious(self, actors: int, rng: np.random.Generator) -> tuple[int, ...]:
-        """Return who is malicious, ascending: nobody, or several."""
+        """Return the malicious actors, ascending: none, or several."""
         chosen = super().malicious(actors, rng)
         if len(chosen) == 1:
             raise AttackError(
@@ -294,7 +294,7 @@ class Colluding(Attack):
         return chosen
 
     def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
-        """Return what all malicious clients reply with."""
+        """Return the model that all malicious clients reply with."""
 
         def beside_the_mean(name: str, _: NDArray[Any]) -> NDArray[Any]:
             models = np.stack([arrays[name] for arrays in trained])
@@ -307,8 +307,8 @@ def _forged(trained: Arrays, forge: Callable[[str, NDArray[Any]], NDArray[Any]])
     """Return arrays with those of real numbers replaced, in their dtypes; counters and the like stay."""
     with np.errstate(all="ignore"):
         return {
-            name: np.asarray(forge(name, own), own.dtype) if own.dtype.kind == "f" else own
-            for name, own in trained.items()
+            name: np.asarray(forge(name, values), values.dtype) if values.dtype.kind == "f" else values
+            for name, values in trained.items()
         }
 
 

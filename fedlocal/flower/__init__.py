@@ -1,5 +1,6 @@
-"""All that touches Flower: client app, server app, the local grid, strategies, admission of replies.
+"""Where fedlocal meets Flower: client, server, grid, node, messages, admission, and Flower's private names.
 
+Of the rest of the house it knows data, models, actors and seeds, and no scheme, experiment or strategy.
 Importing this package imports nothing, so that workers can start before Flower is loaded; its parts are
 imported from where they are.
 """

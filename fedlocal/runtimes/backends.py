@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from fedlocal.flower.node.client_runner import ClientRunner
 
 
-class Engine:
-    """What such backends have in common: their nodes keep their own state."""
+class EngineBackend:
+    """A backend whose nodes are an engine's, which keep their own state."""
 
     local = False
 
     def prepare(self, preload: Any = ()) -> None:
-        """Do nothing."""
+        """Do nothing: the engine starts its processes itself."""
 
     def configured(self, text: str) -> Self:  # noqa: ARG002
         """Return itself: clients have their configuration from the engine."""
@@ -34,7 +34,7 @@ class Engine:
         workers: int,  # noqa: ARG002
         journal: Path | None = None,
     ) -> System:
-        """Open a system in this process: what is not a client's is not the engine's business."""
+        """Open a system in this process: an engine runs clients alone."""
         return InlineSystem(start, journal=journal)
 
     def clients(
@@ -43,17 +43,17 @@ class Engine:
         workers: int,  # noqa: ARG002
         journal: Path | None = None,  # noqa: ARG002
     ) -> NoReturn:
-        """Refuse."""
+        """Refuse: the engine alone runs its clients."""
         raise ConfigError("one of Flower's engines runs its clients itself; use backend=actors or inline")
 
 
-class OnGrid(Engine):
-    """Clients are where a grid leads that is there already: that of a server app on a SuperLink.
+class GridBackend(EngineBackend):
+    """Clients are the nodes of a grid that is open already: that of a server app on a SuperLink.
 
     Parameters
     ----------
     grid : Grid
-        The engine's.
+        The engine's grid.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -70,18 +70,18 @@ class OnGrid(Engine):
         return RemoteGrid(self._grid, len(costs))
 
 
-class Ray(Engine):
+class Ray(EngineBackend):
     """Clients run on Flower's simulation, on Ray; needs ``pip install 'fedlocal[ray]'``.
 
-    Its bits may differ from those of local backends in nothing but what Ray's processes load: they have
-    libraries and threads of their own.
+    Its bits may differ from those of local backends, since Ray's processes load libraries and have threads of
+    their own.
 
     Parameters
     ----------
     num_cpus : float
-        Of a client; as many run at the same time as there are cores for. Flower's own default is 2.
+        Cores of a client; as many clients run at the same time as there are cores for. Flower's default is 2.
     num_gpus : float
-        Of a client.
+        GPUs of a client.
 
     Raises
     ------

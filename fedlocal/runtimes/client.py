@@ -1,4 +1,4 @@
-"""The client app: `app` for ``flwr run``, which finds it in ``pyproject.toml``, and others for Ray."""
+"""The client app: `app` for ``flwr run``, which ``pyproject.toml`` names, and `client_app` for Ray."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -6,7 +6,7 @@ from functools import lru_cache
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from fedlocal.flower.client.default_client import WHO, who
+from fedlocal.flower.client.default_client import PARTITION_QUERY, report_partition
 from fedlocal.runtimes.federation import OVERRIDES, answer, as_text, composed
 
 
@@ -28,7 +28,7 @@ def client_app(text_of: Callable[[Context], str]) -> ClientApp:
     def evaluate(message: Message, context: Context) -> Message:
         return answer(text_of(context), message, context)
 
-    made.query(WHO)(who)
+    made.query(PARTITION_QUERY)(report_partition)
     return made
 
 

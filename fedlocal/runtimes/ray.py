@@ -1,4 +1,4 @@
-"""Flower's simulation as a grid: its server app does nothing but hand out the grid, until it is closed."""
+"""Flower's simulation on Ray as a grid: its server app hands out the grid, and waits until it is closed."""
 
 import threading
 from collections.abc import Mapping
@@ -31,13 +31,13 @@ class SimulationGrid(RemoteGrid):
     """
 
     def __init__(self, text: str, nodes: int, resources: Mapping[str, float]) -> None:
-        self._handed: Queue[Grid | BaseException] = Queue()
+        self._handover: Queue[Grid | BaseException] = Queue()
         self._closed = threading.Event()
         self._thread = threading.Thread(
             target=self._simulate, args=(text, nodes, dict(resources)), daemon=True
         )
         self._thread.start()
-        grid = self._handed.get()
+        grid = self._handover.get()
         if isinstance(grid, BaseException):
             raise EngineError(f"Flower's simulation did not start: {grid}") from grid
         try:
@@ -56,7 +56,7 @@ class SimulationGrid(RemoteGrid):
 
         @server.main()
         def hand_out(grid: Grid, context: Context) -> None:  # noqa: ARG001 - Flower's signature
-            self._handed.put(grid)
+            self._handover.put(grid)
             self._closed.wait()
 
         try:
@@ -66,8 +66,8 @@ class SimulationGrid(RemoteGrid):
                 nodes,
                 backend_config={"client_resources": dict(resources)},
             )
-        except BaseException as error:  # noqa: BLE001 - it is told in the thread that waits
-            self._handed.put(error)
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+            self._handover.put(error)
 
 
 class _Text:

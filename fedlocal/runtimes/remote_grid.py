@@ -1,7 +1,7 @@
-"""A grid of one of Flower's own engines, as fedlocal's schemes know grids: its nodes are the partitions.
+"""The grid of one of Flower's engines, with nodes in the order of the partitions, as schemes expect.
 
-An engine draws the identifiers of its nodes at random, and replies come as they like. Here node i owns
-partition i, which each says itself, and replies come sorted.
+An engine draws the identifiers of its nodes at random, and replies come in any order. Here node i owns
+partition i, as the node itself reports, and replies come sorted.
 """
 
 import time
@@ -14,16 +14,16 @@ from flwr.app import Error, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.flower.client.default_client import WHO, partition_told
+from fedlocal.flower.client.default_client import PARTITION_QUERY, reported_partition
 from fedlocal.flower.compat.private import NODE_UNAVAILABLE, Run, readdressed, reply_to, set_source
 from fedlocal.flower.grid.local_grid import OpenGrid
 from fedlocal.flower.node.client_runner import node_of, partition_of
 
-PAUSE = 0.5  # seconds between two looks for nodes: an engine tells of none
+PAUSE = 0.5  # seconds between two looks for nodes: an engine announces none
 
 
 class EngineError(RuntimeError):
-    """An engine has other nodes than those that are needed."""
+    """An engine does not have the nodes that a run needs."""
 
 
 class RemoteGrid(OpenGrid):
@@ -32,11 +32,11 @@ class RemoteGrid(OpenGrid):
     Parameters
     ----------
     grid : Grid
-        The engine's.
+        The engine's grid.
     nodes : int
         How many partitions there are; each must have its node.
     patience : float
-        Seconds to wait until there are as many nodes.
+        Seconds to wait for the nodes.
 
     Raises
     ------
@@ -48,10 +48,10 @@ class RemoteGrid(OpenGrid):
 
     def __init__(self, grid: Grid, nodes: int, patience: float = 300.0) -> None:
         self._grid = grid
-        self._theirs = _by_partition(grid, _awaited(grid, nodes, patience), nodes, patience)
+        self._engine_nodes = _by_partition(grid, _awaited(grid, nodes, patience), nodes, patience)
         self._pushed: dict[str, int] = {}  # the engine's nodes by identifiers of messages
-        self._ours = {theirs: node_of(partition) for partition, theirs in enumerate(self._theirs)}
-        self.restrict(list(self._ours.values()))
+        self._local_nodes = {node: node_of(partition) for partition, node in enumerate(self._engine_nodes)}
+        self.restrict(list(self._local_nodes.values()))
 
     def set_run(self, run: Run) -> None:
         """Set the run this grid operates in."""
@@ -96,7 +96,7 @@ class RemoteGrid(OpenGrid):
         missing = Error(NODE_UNAVAILABLE, "the node did not reply in time")
         nodes = [(replies[request.metadata.dst_node_id], request) for request in requests]
         return sorted(
-            (own.popleft() if own else reply_to(request, None, missing) for own, request in nodes),
+            (queue.popleft() if queue else reply_to(request, None, missing) for queue, request in nodes),
             key=_source,
         )
 
@@ -105,7 +105,7 @@ class RemoteGrid(OpenGrid):
         return {"counts": np.zeros((0, 2), np.int64)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:  # noqa: ARG002
-        """Refuse."""
+        """Refuse: nodes keep their own state."""
         raise EngineError(
             "a run on one of Flower's engines cannot be resumed: its nodes keep their own state"
         )
@@ -114,12 +114,12 @@ class RemoteGrid(OpenGrid):
         """Do nothing: the engine is not ours."""
 
     def _outward(self, message: Message) -> Message:
-        return readdressed(message, self._theirs[partition_of(message.metadata.dst_node_id)])
+        return readdressed(message, self._engine_nodes[partition_of(message.metadata.dst_node_id)])
 
     def _turn_inward(self, reply: Message, asked: Mapping[str, int]) -> None:
-        """Have a reply come from our node; an engine answers for nodes that are gone, in its own name."""
-        theirs = asked.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
-        set_source(reply, self._ours.get(theirs, theirs))
+        """Give a reply the node of its partition; an engine answers in its own name for lost nodes."""
+        engine_node = asked.get(reply.metadata.reply_to_message_id, reply.metadata.src_node_id)
+        set_source(reply, self._local_nodes.get(engine_node, engine_node))
 
 
 def _nodes_asked(sent: Sequence[Message]) -> dict[str, int]:
@@ -133,28 +133,28 @@ def _source(message: Message) -> int:
 
 def _awaited(grid: Grid, nodes: int, patience: float) -> list[int]:
     deadline = time.monotonic() + patience
-    while len(found := sorted(grid.get_node_ids())) < nodes:
+    while len(node_ids := sorted(grid.get_node_ids())) < nodes:
         if time.monotonic() > deadline:
             raise EngineError(
-                f"{nodes} nodes are needed (actors), {len(found)} are there after {patience:g} s"
+                f"{nodes} nodes are needed (actors), {len(node_ids)} are there after {patience:g} s"
             )
         time.sleep(PAUSE)
-    return found
+    return node_ids
 
 
-def _by_partition(grid: Grid, found: Sequence[int], nodes: int, patience: float) -> list[int]:
+def _by_partition(grid: Grid, node_ids: Sequence[int], nodes: int, patience: float) -> list[int]:
     """Ask each node which partition it owns."""
-    asked = [Message(RecordDict(), node, f"{MessageType.QUERY}.{WHO}") for node in found]
+    asked = [Message(RecordDict(), node, f"{MessageType.QUERY}.{PARTITION_QUERY}") for node in node_ids]
     owners: dict[int, int] = {}
     replies = list(grid.send_and_receive(asked, timeout=patience))
-    if silent := set(found) - {reply.metadata.src_node_id for reply in replies}:
+    if silent := set(node_ids) - {reply.metadata.src_node_id for reply in replies}:
         raise EngineError(f"node {min(silent)} does not say who it is within {patience:g} s")
     for reply in replies:
         if reply.has_error():
             raise EngineError(
                 f"node {reply.metadata.src_node_id} does not say who it is: {reply.error.reason}"
             )
-        partition, count = partition_told(reply)
+        partition, count = reported_partition(reply)
         if (
             count != nodes
             or owners.setdefault(partition, reply.metadata.src_node_id) != reply.metadata.src_node_id

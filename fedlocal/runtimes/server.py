@@ -7,7 +7,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from fedlocal.experiment.run import run
-from fedlocal.runtimes.backends import OnGrid
+from fedlocal.runtimes.backends import GridBackend
 from fedlocal.runtimes.federation import OVERRIDES, composed
 
 app = ServerApp()
@@ -19,7 +19,7 @@ def main(grid: Grid, context: Context) -> None:
     line = str(context.run_config[OVERRIDES])
     folder = Path("outputs", f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S-%f}")
     folder.mkdir(parents=True)
-    outcome = run(composed(line), folder, line.split(), backend=OnGrid(grid))
+    outcome = run(composed(line), folder, line.split(), backend=GridBackend(grid))
     for arm in outcome.arms:
         print(f"{arm.name}: accuracy {arm.accuracy}, loss {arm.loss}, training {arm.seconds:.2f} s")
     print(f"weights {next(iter(outcome.hashes.values()))}")

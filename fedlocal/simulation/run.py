@@ -24,8 +24,8 @@ from fedlocal.flower.node.app_loading import (
     find_server,
     portable,
 )
-from fedlocal.flower.node.output import apps_alone
-from fedlocal.flower.node.seeding import left_alone, seed_globals
+from fedlocal.flower.node.output import without_flower_log
+from fedlocal.flower.node.seeding import preserved_generators, seed_globals
 from fedlocal.flower.server.server_app import run_server
 from fedlocal.results import History, ResultsError, clear_folder, locked_folder, weights_hash
 from fedlocal.seeds import Stream, generator
@@ -224,11 +224,11 @@ def _run(
         system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     messages = MessageRecorder(recorder.on_round, system.workers)
     recording = RecordingGrid(system, setting.nodes, Structural(), messages, strict=setting.strict)
-    output = nullcontext() if setting.flower_log else apps_alone()
+    output = nullcontext() if setting.flower_log else without_flower_log()
     with recording as grid, in_node_order(server), output, observed_server(messages.evaluated) as results:
         started = time.perf_counter()
         try:
-            with left_alone():
+            with preserved_generators():
                 seed_globals(int(generator(setting.seed, Stream.SAMPLING).integers(2**32)))
                 context = run_server(server, grid, setting.run_config)
             _wait_for_pushed(recording)

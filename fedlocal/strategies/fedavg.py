@@ -1,4 +1,4 @@
-"""FedAvg with fedlocal's mean; all else is Flower's."""
+"""FedAvg with fedlocal's mean; everything else is Flower's."""
 
 import random
 from collections.abc import Iterable
@@ -68,7 +68,9 @@ class FedAvg(FlowerFedAvg):
         weights = [self.weight(metrics_of(content)) for content in contents]
         groups = in_groups([reply.metadata.src_node_id for reply in valid], weights)
         order = list(chain.from_iterable(groups))
-        mean = weighted_mean([arrays_of(contents[at]) for at in order], [weights[at] for at in order])
+        mean = weighted_mean(
+            [arrays_of(contents[index]) for index in order], [weights[index] for index in order]
+        )
         return array_record(mean), self.aggregate_metrics(contents)
 
     def weight(self, metrics: MetricRecord) -> float:

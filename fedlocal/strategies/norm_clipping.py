@@ -1,4 +1,4 @@
-"""FedAvg of updates no longer than a bound: whoever sends a large one has no more say than the others."""
+"""FedAvg with updates clipped to a norm, so that a large update has no more weight than the rest."""
 
 import math
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.flower.compat.private import content_of, instead
+from fedlocal.flower.compat.private import content_of, replacement
 from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.server.mean import Arrays
 from fedlocal.strategies.fedavg import FedAvg
 
 
 class NormClipping(FedAvg):
-    """Federated averaging of updates that are scaled down to a norm, where theirs is greater [1]_.
+    """Federated averaging of updates, each scaled down to a norm if its own is greater [1]_.
 
     An update is what a client's arrays differ by from those it was sent, all of them as one vector; its norm
     is the Euclidean one. Unlike Flower's wrappers for differential privacy, this adds no noise, and can take
@@ -28,9 +28,9 @@ class NormClipping(FedAvg):
         The bound, above 0; by default the median of the norms of a round's updates [2]_, so that the
         malicious cannot move it while they are fewer than half.
     fraction_train, fraction_evaluate : float
-        Of the actors, sampled anew each round.
+        Shares of the actors, sampled anew each round.
     min_train_nodes, min_evaluate_nodes, min_available_nodes : int
-        How many there must be.
+        How many actors there must be.
     weighted_by_key : str
         The metric that is a reply's weight.
 
@@ -101,15 +101,15 @@ def _with_share(share: float, reply: Message, sent: Arrays) -> Message:
     records = {
         name: nearer if isinstance(record, ArrayRecord) else record for name, record in reply.content.items()
     }
-    return instead(reply, content_of(records))
+    return replacement(reply, content_of(records))
 
 
 def norm_of(sent: Arrays, trained: Arrays) -> float:
     """Return the Euclidean norm of an update, over all of its arrays of real numbers, computed in float64."""
     updates = (
-        np.subtract(own, sent[name], dtype=np.float64).reshape(-1)
-        for name, own in trained.items()
-        if own.dtype.kind == "f"
+        np.subtract(values, sent[name], dtype=np.float64).reshape(-1)
+        for name, values in trained.items()
+        if values.dtype.kind == "f"
     )
     return math.sqrt(sum(float(np.dot(update, update)) for update in updates))
 
@@ -117,8 +117,8 @@ def norm_of(sent: Arrays, trained: Arrays) -> float:
 def clipped(sent: Arrays, trained: Arrays, share: float) -> dict[str, NDArray[Any]]:
     """Return arrays a share of the way from those sent to those trained; other than real numbers stay."""
     return {
-        name: (sent[name] + share * np.subtract(own, sent[name], dtype=np.float64)).astype(own.dtype)
-        if own.dtype.kind == "f"
-        else own
-        for name, own in trained.items()
+        name: (sent[name] + share * np.subtract(values, sent[name], dtype=np.float64)).astype(values.dtype)
+        if values.dtype.kind == "f"
+        else values
+        for name, values in trained.items()
     }

@@ -12,7 +12,7 @@ from fedlocal.flower.client.default_client import LOSS_BEFORE
 class QFedAvg(FlowerQFedAvg):
     """Flower's ``QFedAvg``, with the paper's F_k(w_t), and with its parameters.
 
-    The mean loss of the batches in training, each at another model, is what clients report otherwise.
+    Without this, clients report the mean loss of the batches in training, each at another model.
 
     References
     ----------

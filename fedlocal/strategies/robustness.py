@@ -1,4 +1,4 @@
-"""How many malicious actors a robust strategy withstands, said before anything runs: often it is none."""
+"""How many malicious actors a robust strategy withstands, checked before a run: often it is none."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -16,18 +16,18 @@ class WeakStrategyError(ValueError):
 
 
 def weakness(strategy: Strategy, presences: Presences, actors: int, rounds: int, malicious: int) -> str:
-    """Say that a robust strategy withstands fewer malicious actors than there are, or none; else nothing.
+    """Return a warning if a robust strategy withstands fewer malicious actors than there are, else nothing.
 
     Parameters
     ----------
     strategy : Strategy
-        Any; most defend against nobody and do not claim to.
+        Any strategy; most claim no robustness.
     presences : callable
         Which actors are there, by round.
     actors, rounds : int
-        How many there are.
+        The run's numbers of actors and of rounds.
     malicious : int
-        How many of the actors are known to be; strategies are judged by one at least.
+        How many of the actors are malicious; strategies are judged by 1 at least.
 
     Raises
     ------
@@ -40,18 +40,18 @@ def weakness(strategy: Strategy, presences: Presences, actors: int, rounds: int,
     feared, withstood = max(1, malicious), withstands(strategy, replies)
     name = type(strategy).__name__
     assumed: int = getattr(strategy, "num_malicious_nodes", feared)
-    told = f"{replies} repl{'y' if replies == 1 else 'ies'}"
-    told += " a round" if presences() is None else f" in round {number}"
+    counted = f"{replies} repl{'y' if replies == 1 else 'ies'}"
+    counted += " a round" if presences() is None else f" in round {number}"
     if isinstance(strategy, Bulyan) and replies < 4 * assumed + 3:
         fewer = f", or strategy.num_malicious_nodes={(replies - 3) // 4}" if replies >= 3 else ""
         raise WeakStrategyError(
             f"strategy.num_malicious_nodes={assumed}: {name} gives a model of {4 * assumed + 3} replies at "
-            f"least, and there are {told}; take more actors{fewer}"
+            f"least, and there are {counted}; take more actors{fewer}"
         )
     if withstood >= feared:
         return ""
     return (
-        f"{name} with {told} withstands {withstood or 'no'} malicious "
+        f"{name} with {counted} withstands {withstood or 'no'} malicious "
         f"actor{'s' * (withstood > 1)}; against {feared} it needs {_needs(strategy, replies, feared)}"
     )
 
@@ -64,9 +64,9 @@ def withstands(strategy: Strategy, replies: int, malicious: int | None = None) -
     Parameters
     ----------
     strategy : Strategy
-        A robust one.
+        A robust strategy.
     replies : int
-        Of one round.
+        Replies in a round.
     malicious : int, optional
         In place of what the strategy is told to assume.
     """
@@ -82,7 +82,7 @@ def withstands(strategy: Strategy, replies: int, malicious: int | None = None) -
 
 
 def _needs(strategy: Strategy, replies: int, malicious: int) -> str:
-    """Return with what a strategy would withstand so many."""
+    """Return how many replies, or which options, a strategy needs to withstand so many malicious actors."""
     if isinstance(strategy, FedTrimmedAvg):
         shares = (percent / 100 for percent in range(1, 50))
         beta = next((share for share in shares if int(share * replies) >= malicious), None)
@@ -90,8 +90,8 @@ def _needs(strategy: Strategy, replies: int, malicious: int) -> str:
         if not strategy.beta:
             return f"strategy.beta above 0{other}"
         return f"{_least(strategy, malicious)} replies{other}"
-    told = hasattr(strategy, "num_malicious_nodes") and strategy.num_malicious_nodes != malicious
-    option = f" and strategy.num_malicious_nodes={malicious}" if told else ""
+    differs = hasattr(strategy, "num_malicious_nodes") and strategy.num_malicious_nodes != malicious
+    option = f" and strategy.num_malicious_nodes={malicious}" if differs else ""
     return f"{_least(strategy, malicious)} replies{option}"
 
 
@@ -100,15 +100,15 @@ def _least(strategy: Strategy, malicious: int) -> int:
 
 
 def _replies(strategy: Strategy, presences: Presences, actors: int, rounds: int) -> Iterator[tuple[int, int]]:
-    """Yield rounds, and how many of those that are asked can reply; not those that are left out."""
+    """Yield rounds, and how many of the clients that are asked can reply; left-out rounds are not yielded."""
     fraction, least = getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1)
-    known = presences()
-    if known is None:
+    upcoming = presences()
+    if upcoming is None:
         yield 1, max(int(actors * fraction), least)
         return
     available = max(least, getattr(strategy, "min_available_nodes", 1))
     yield 1, actors  # where all rounds are left out
-    for number, presence in zip(range(1, rounds + 1), known, strict=False):
+    for number, presence in zip(range(1, rounds + 1), upcoming, strict=False):
         there = int(presence.available.sum())
         if there >= max(1, available):
             yield number, min(max(int(there * fraction), least), int(presence.to_the_end.sum()))

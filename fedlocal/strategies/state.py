@@ -1,8 +1,8 @@
-"""The state of strategies, what a round leaves to the next one, as named arrays for checkpoints.
+"""The state of strategies, what a round leaves to the next round, as named arrays for checkpoints.
 
-A strategy's class declares nothing of the kind, so it is declared here for each one that comes with fedlocal.
-One that is not declared, or a subclass of one, runs like any other but cannot be resumed: it might go on with
-less than it knew, and nobody would notice.
+Flower's strategies declare no state, so it is declared here for each strategy that comes with fedlocal. A
+strategy without a declaration, or a subclass of a declared strategy, runs but cannot be resumed: it might go
+on without a part of its state, and nobody would notice.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def _by_node(arrays: Arrays) -> dict[int, ArrayRecord]:
 
 NAMED = AttributeCodec(dict, dict)
 LISTED = AttributeCodec(
-    lambda arrays: {str(at): array for at, array in enumerate(arrays)}, lambda a: list(a.values())
+    lambda arrays: {str(position): array for position, array in enumerate(arrays)}, lambda a: list(a.values())
 )
 RECORD = AttributeCodec(ndarrays, array_record)
 RECORDS = AttributeCodec(_with_nodes, _by_node)
@@ -73,7 +73,7 @@ DECLARED: Mapping[type[Strategy], Attributes] = {
     flower.QFedAvg: {"current_arrays": RECORD},
     QFedAvg: {"current_arrays": RECORD},
 }
-"""By class, the attributes that a round changes; None and nothing at all are the same to all of them."""
+"""By class, the attributes that a round changes; to all of them None and an empty value are the same."""
 
 
 def why_not_resumable(strategy: Strategy) -> str | None:
@@ -85,9 +85,9 @@ def why_not_resumable(strategy: Strategy) -> str | None:
 
 
 def state_of(strategy: Strategy) -> dict[str, NDArray[Any]]:
-    """Return a strategy's state, nothing of one that is not declared.
+    """Return a strategy's state; empty for a strategy without a declaration.
 
-    The arrays are not copied, since it never writes to them again.
+    The arrays are not copied, since the strategy never writes to them again.
     """
     return {
         f"{attribute}/{name}": np.asarray(array)

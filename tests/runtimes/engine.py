@@ -7,7 +7,14 @@ from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedlocal.actors import InlineSystem
-from fedlocal.flower.compat.private import RUN_ID, Run, instead, readdressed, set_message_id, unknown_message
+from fedlocal.flower.compat.private import (
+    RUN_ID,
+    Run,
+    readdressed,
+    replacement,
+    set_message_id,
+    unknown_message,
+)
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.node.client_runner import ClientRunner, InlineClientActors, node_of
 from fedlocal.runtimes.client import client_app
@@ -82,7 +89,7 @@ class Engine(Grid):
         replies = []
         for reply in self.inner.send_and_receive(asked, timeout=timeout):
             content = reply.content if reply.has_content() else None
-            changed = instead(reply, content, reply.error if reply.has_error() else None)
+            changed = replacement(reply, content, reply.error if reply.has_error() else None)
             changed.metadata.__dict__["_src_node_id"] = theirs[reply.metadata.src_node_id]
             set_message_id(changed, "an engine's own")
             replies.append(changed)

@@ -7,9 +7,9 @@ from flwr.app import Message, MessageType, RecordDict
 
 from fedlocal import compose, run
 from fedlocal.config.schema import ConfigError
-from fedlocal.flower.client.default_client import WHO
+from fedlocal.flower.client.default_client import PARTITION_QUERY
 from fedlocal.flower.server.round_loop import QuorumError
-from fedlocal.runtimes.backends import OnGrid, Ray
+from fedlocal.runtimes.backends import GridBackend, Ray
 from fedlocal.runtimes.federation import composed
 from fedlocal.runtimes.remote_grid import EngineError, RemoteGrid
 from tests.runtimes.engine import Engine
@@ -29,7 +29,7 @@ LINE = "actors=3 rounds=2 baseline=false display=off partition=dirichlet model.h
 )
 def test_an_engine_gives_the_bits_of_local_actors(more: str) -> None:
     line = f"{LINE} {more}"
-    there = run(composed(line), backend=OnGrid(Engine(line, 3)))
+    there = run(composed(line), backend=GridBackend(Engine(line, 3)))
     here = run(compose(*shlex.split(line), "backend=inline"))
     assert there.hashes == here.hashes
     assert there.histories["federated"].rounds[-1].metrics == here.histories["federated"].rounds[-1].metrics
@@ -45,14 +45,14 @@ def test_a_node_that_falls_silent_is_an_error_and_not_a_wait() -> None:
     engine = Engine(LINE, 3)
     engine.silent = {1}
     with pytest.raises(QuorumError, match=r"1 of 3 clients failed.*did not reply in time"):
-        run(composed(LINE), backend=OnGrid(engine))
+        run(composed(LINE), backend=GridBackend(engine))
 
 
 def test_an_engines_error_about_a_node_that_is_gone_is_that_nodes_error() -> None:
     engine = Engine(LINE, 3)
     engine.gone = {1}
     with pytest.raises(QuorumError, match=r"1 of 3 clients failed.*no reply to message 'to 1'"):
-        run(composed(LINE), backend=OnGrid(engine))
+        run(composed(LINE), backend=GridBackend(engine))
 
 
 def test_an_engine_must_have_a_node_for_each_partition() -> None:
@@ -72,7 +72,10 @@ def test_a_node_that_never_says_who_it_is_is_an_error_and_not_a_wait() -> None:
 def test_each_of_two_messages_to_a_node_has_its_reply() -> None:
     grid = RemoteGrid(Engine(LINE, 3), 3)
     first, second, _ = grid.get_node_ids()
-    asked = [Message(RecordDict(), node, f"{MessageType.QUERY}.{WHO}") for node in (second, first, second)]
+    asked = [
+        Message(RecordDict(), node, f"{MessageType.QUERY}.{PARTITION_QUERY}")
+        for node in (second, first, second)
+    ]
     replies = grid.send_and_receive(asked)
     assert [reply.metadata.src_node_id for reply in replies] == [first, second, second]
     assert len({id(reply) for reply in replies}) == 3
@@ -80,7 +83,7 @@ def test_each_of_two_messages_to_a_node_has_its_reply() -> None:
 
 
 def test_options_that_an_engine_cannot_honour_are_refused() -> None:
-    backend = OnGrid(Engine(LINE, 3))
+    backend = GridBackend(Engine(LINE, 3))
     with pytest.raises(ConfigError, match="actors=auto tries local actors out"):
         run(compose("actors=auto"), backend=backend)
     with pytest.raises(ConfigError, match="num_cpus=0"):

@@ -27,16 +27,16 @@ pytestmark = [
 
 
 class Deployment:
-    """Processes of a federation, their logs, and Flower's own folder, all in one place.
+    """Processes of a federation, their logs, and Flower's own folder, all in one folder.
 
     Parameters
     ----------
-    place : Path
+    folder : Path
         Of certificates, keys, logs and results.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.place = folder
+        self.folder = folder
         self._environment = {
             **os.environ,
             "FLWR_HOME": str(folder / "flwr"),
@@ -47,11 +47,11 @@ class Deployment:
 
     def start(self, name: str, *command: str, until: str) -> None:
         """Start a server, and wait until its log says that it is there."""
-        log = self.place / f"{name}.log"
+        log = self.folder / f"{name}.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 command,
-                cwd=self.place,
+                cwd=self.folder,
                 env=self._environment,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -68,7 +68,7 @@ class Deployment:
         """Run Flower's command; return what it printed."""
         done = subprocess.run(
             ["flwr", *arguments],
-            cwd=cwd or self.place,
+            cwd=cwd or self.folder,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -144,5 +144,5 @@ def test_flwr_run_on_a_superlink_gives_the_bits_of_local_actors(deployment: Depl
     started = deployment.flwr("run", ".", "here", "--stream", "-c", f"overrides='{LINE}'", cwd=ROOT)
     here = run(compose(*LINE.split(), "backend=inline"))
     assert f"weights {here.hashes['federated']}" in started
-    (history,) = deployment.place.glob("outputs/*/*/history.json")
+    (history,) = deployment.folder.glob("outputs/*/*/history.json")
     assert history.with_name("model.npz").exists()

@@ -107,4 +107,9 @@ def test_a_subclass_with_an_aggregation_of_its_own_is_not_streamed() -> None:
     class Other(Mixed, FedAvg):
         pass
 
-    assert [each.streams for each in (FedAvg, Renamed, NormClipping, Other)] == [True, True, False, False]
+    assert [strategy.streams for strategy in (FedAvg, Renamed, NormClipping, Other)] == [
+        True,
+        True,
+        False,
+        False,
+    ]

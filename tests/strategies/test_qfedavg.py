@@ -44,6 +44,6 @@ def test_clients_report_the_loss_of_their_rows_at_the_model_they_received() -> N
 
 
 def test_an_app_that_does_not_report_the_loss_before_training_is_refused() -> None:
-    app = ("client=app", "client.reference=tests.flower.client.own_app:app")
+    app = ("client=app", "client.reference=tests.flower.client.partition_app:app")
     with pytest.raises(QuorumError, match="train-loss-before must be finite and at least 0, got None"):
         run(compose(*OPTIONS, *app))

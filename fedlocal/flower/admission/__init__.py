@@ -1,1 +1,1 @@
-"""What replies are admitted: policies of one interface."""
+"""Which replies are admitted: the policies, `Strict` for fedlocal's own client, `Structural` for any app."""

@@ -1,13 +1,13 @@
 """Admission of replies: a bad reply is that client's error, never the run's.
 
 What is admitted at all is decided by the codec: bytes that do not parse, hold objects, or are not as many as
-they claim are no reply. Flower's strategies check little of what is then still wrong: neither dtypes nor
-finiteness nor weights. A policy turns the rest into errors: `Strict` admits what fedlocal's own client may
+they claim are no reply. Flower's strategies check little of the rest: neither dtypes nor finiteness nor
+weights. A policy turns such replies into errors: `Strict` admits what fedlocal's own client may
 send, `Structural` whatever any app sends, within budgets.
 
-Each reply is judged alone, so that no verdict depends on which others there are or came first: arrays are
+Each reply is judged alone, so that no verdict depends on other replies or on their order: arrays are
 averaged while other clients still train, and are not taken back. Metrics that only some clients send are
-nobody's fault: they are left out of what is aggregated (`fedlocal.flower.server.metrics`).
+no error: they are left out of what is aggregated (`fedlocal.flower.server.metrics`).
 """
 
 import math
@@ -19,7 +19,7 @@ from flwr.app import ArrayRecord, Error, Message, MetricRecord
 from numpy.typing import NDArray
 
 from fedlocal.actors import readable
-from fedlocal.flower.compat.private import CLIENT_APP_RAISED, instead
+from fedlocal.flower.compat.private import CLIENT_APP_RAISED, replacement
 from fedlocal.flower.messages.arrays import ndarrays, unwrapped
 from fedlocal.flower.node.client_runner import partition_of
 
@@ -32,14 +32,14 @@ _Sizes = Sequence[int] | NDArray[np.int64]
 
 
 class Admission(Protocol):
-    """Replaces bad replies by errors that say why, and leaves out those that have nothing to say."""
+    """Replaces bad replies by errors that say why, and leaves out replies of clients without rows."""
 
     def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
         """Judge replies to training, all but the values of their arrays."""
         ...
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
-        """Judge the values of the arrays of replies whose structure was admitted; none is left out."""
+        """Judge the values of the arrays of replies whose structure was admitted; no reply is left out."""
         ...
 
     def evaluation(self, replies: Sequence[Message]) -> list[Message]:
@@ -58,7 +58,7 @@ class Strict:
     sizes : sequence of int
         Rows of each partition to train on: no client can have trained on more.
     held_out : sequence of int, optional
-        Rows of each partition to evaluate on; by default not known, and a weight of 0 always excused.
+        Rows of each partition to evaluate on; by default unknown, and a weight of 0 always excused.
     weighted_by : str
         The metric that the strategy takes for the weight of a reply: a finite number above 0.
     losses : sequence of str
@@ -78,7 +78,7 @@ class Strict:
         self._weighted_by, self._losses = weighted_by, losses
 
     def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
-        """Replace replies with other arrays than those sent, impossible weights, or metrics of no use."""
+        """Replace replies with other arrays than those sent, impossible weights, or unusable metrics."""
         expected = {name: (array.shape, array.dtype) for name, array in ndarrays(sent).items()}
         return _judged_by_size(
             replies, self._sizes, lambda reply, size: self._training_fault(reply, size, expected)
@@ -86,10 +86,10 @@ class Strict:
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
         """Replace replies with an array that is not finite."""
-        return judged(replies, _infinite)
+        return replace_faulty(replies, _infinite)
 
     def evaluation(self, replies: Sequence[Message]) -> list[Message]:
-        """Replace replies with impossible weights, or metrics of no use."""
+        """Replace replies with impossible weights, or unusable metrics."""
         return _judged_by_size(replies, self._held_out, self._evaluation_fault)
 
     def _training_fault(self, reply: Message, size: int | None, expected: Mapping[str, _Shape]) -> str | None:
@@ -123,8 +123,8 @@ class Strict:
         return _weight_fault(metrics.get(WEIGHT), size)
 
 
-def judged(replies: Sequence[Message], fault: Callable[[Message], str | None]) -> list[Message]:
-    """Return replies as they are, and for each with a fault the error that stands for it."""
+def replace_faulty(replies: Sequence[Message], fault: Callable[[Message], str | None]) -> list[Message]:
+    """Return replies, each that has a fault replaced by an error that names it."""
     return [reply if reply.has_error() else _verdict(reply, fault(reply)) for reply in replies]
 
 
@@ -132,13 +132,13 @@ def _verdict(reply: Message, fault: str | None) -> Message:
     if fault is None:
         return reply
     partition = partition_of(reply.metadata.src_node_id)
-    return instead(reply, None, Error(CLIENT_APP_RAISED, readable(f"client {partition}: {fault}")))
+    return replacement(reply, None, Error(CLIENT_APP_RAISED, readable(f"client {partition}: {fault}")))
 
 
 def _judged_by_size(
     replies: Sequence[Message], sizes: _Sizes | None, fault: Callable[[Message, int | None], str | None]
 ) -> list[Message]:
-    """Judge replies by the sizes of their senders' partitions; leave out those that are excused."""
+    """Judge replies by the sizes of their senders' partitions; leave out excused replies."""
     admitted = []
     for reply in replies:
         size = None if sizes is None else int(sizes[partition_of(reply.metadata.src_node_id)])
@@ -204,4 +204,4 @@ def is_finite(array: NDArray[Any]) -> bool:
     with np.errstate(all="ignore"):
         if math.isfinite(abs(np.dot(flat, flat))):
             return True
-    return bool(np.isfinite(flat).all())  # or the squares were too large
+    return bool(np.isfinite(flat).all())  # finite values whose squares overflow get here too

@@ -1,18 +1,18 @@
-"""The policy for apps that are not fedlocal's own: any reply within budgets is admitted."""
+"""The policy for any app: a reply within budgets is admitted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flwr.app import Array, ArrayRecord, Message
 
-from fedlocal.flower.admission.strict import judged
+from fedlocal.flower.admission.strict import replace_faulty
 from fedlocal.flower.messages.arrays import LocalArray
 from fedlocal.flower.node.client_runner import MAX_REPLY
 
 
 @dataclass(frozen=True)
 class Structural:
-    """Admits whatever an app sends, since trees, masked sums and answers to queries look like nothing else.
+    """Admits whatever an app sends, since trees, masked sums and answers to queries have no form in common.
 
     That a reply parses, holds no objects, and has the bytes that it declares is the codec's promise. Values
     are the app's own business.
@@ -20,7 +20,7 @@ class Structural:
     Parameters
     ----------
     max_bytes : int
-        Of a reply's arrays, metrics and configuration values together.
+        The size of a reply's arrays, metrics and configuration values together.
     max_records, max_arrays, max_values : int
         How many records, arrays, and metrics or configuration values a reply may have; those in lists count.
     """
@@ -40,7 +40,7 @@ class Structural:
 
     def evaluation(self, replies: Sequence[Message]) -> list[Message]:
         """Replace replies that exceed a budget."""
-        return judged(replies, self._fault)
+        return replace_faulty(replies, self._fault)
 
     def _fault(self, reply: Message) -> str | None:
         arrays = values = size = 0
@@ -51,15 +51,15 @@ class Structural:
             else:
                 counts = [_count_and_bytes(value) for value in record.values()]
                 values += sum(count for count, _ in counts)
-                size += sum(own for _, own in counts)
-        for what, found, most in (
+                size += sum(length for _, length in counts)
+        for what, number, most in (
             ("records", len(reply.content), self.max_records),
             ("arrays", arrays, self.max_arrays),
             ("values", values, self.max_values),
             ("bytes", size, self.max_bytes),
         ):
-            if found > most:
-                return f"a reply may have {most} {what}, this one has {found}"
+            if number > most:
+                return f"a reply may have {most} {what}, this one has {number}"
         return None
 
 
@@ -69,5 +69,5 @@ def _array_bytes(array: Array) -> int:
 
 def _count_and_bytes(value: object) -> tuple[int, int]:
     if isinstance(value, list):
-        return len(value), sum(_count_and_bytes(one)[1] for one in value)
+        return len(value), sum(_count_and_bytes(item)[1] for item in value)
     return 1, len(value) if isinstance(value, str | bytes) else 8

@@ -1,1 +1,1 @@
-"""What a client does with a message."""
+"""Clients: fedlocal's own, any Flower app on a partition's rows, and what a malicious one makes of either."""

@@ -1,4 +1,4 @@
-"""What a client is: fedlocal's own, or any client app that asks for its rows; one Hydra preset each."""
+"""Kinds of clients: fedlocal's default client, or any client app that asks for its rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Answer = Callable[[Message, Context], Message]
 
 
 class Client(Protocol):
-    """Makes what answers a run's messages, in the process that does so.
+    """Makes the app that answers a run's messages, in the process where clients run.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class Client(Protocol):
 
     @property
     def losses(self) -> Sequence[str]:
-        """As said above."""
+        """Metrics of each reply to training that must be finite."""
         ...
 
     @property
     def visits_all_rows(self) -> bool:
-        """As said above."""
+        """Whether each local epoch visits all rows of the partition."""
         ...
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
@@ -67,7 +67,7 @@ class FlowerClient:
     Parameters
     ----------
     reference : str
-        Where it is.
+        Where the app is: ``module:attribute``.
     """
 
     reference: str
@@ -81,7 +81,7 @@ class FlowerClient:
 
 
 def without_proximal_term(app: Answer) -> Answer:
-    """Return an app that refuses what FedProx asks of it, where that cannot be done."""
+    """Return an app that refuses a proximal term, which its clients cannot apply."""
 
     def answer(message: Message, context: Context) -> Message:
         if any(config.get("proximal-mu") for config in message.content.config_records.values()):
@@ -93,19 +93,19 @@ def without_proximal_term(app: Answer) -> Answer:
 
 def start_runner(client: Client, slices: Slices, new_model: NewModel, training: Training) -> ClientRunner:
     """Make the runner of a client, in the process where clients run."""
-    many = stacked_clients(slices, new_model, training) if isinstance(client, DefaultClient) else None
+    stacked = stacked_clients(slices, new_model, training) if isinstance(client, DefaultClient) else None
     return ClientRunner(
-        client.app(slices, new_model, training), len(slices), training.seed, RUN_ID, joint_training=many
+        client.app(slices, new_model, training), len(slices), training.seed, RUN_ID, joint_training=stacked
     )
 
 
 def partition(context: Context) -> Slice:
-    """Return the rows that a client of an experiment owns, for a client app of your own.
+    """Return the rows that a client of an experiment owns; call it from your client app.
 
     Parameters
     ----------
     context : Context
-        As the app was given it.
+        The context that the app was called with.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def partition(context: Context) -> Slice:
 
 
 class _Provided:
-    """What `partition` opens: a process answers for one run at a time."""
+    """The slices that `partition` opens: a process answers for one run at a time."""
 
     slices: Slices | None = None
 

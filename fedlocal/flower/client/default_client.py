@@ -12,7 +12,7 @@ from fedlocal.models import Model
 from fedlocal.models.training_run import Training, as_metrics
 
 OPTIMIZER = "optimizer"
-WHO = "who"  # the action of a query
+PARTITION_QUERY = "who"  # the action of a query
 LOSS_BEFORE = "train-loss-before"
 """The metric, and the option that asks clients for it: the mean loss over their rows before training."""
 
@@ -64,20 +64,20 @@ def client_app(slices: Slices, new_model: Callable[[], Model], training: Trainin
         metrics.update(as_metrics(model.evaluate(rows.x, rows.y)))
         return Message(RecordDict({"metrics": metrics}), reply_to=message)
 
-    app.query(WHO)(who)
+    app.query(PARTITION_QUERY)(report_partition)
     return app
 
 
-def who(message: Message, context: Context) -> Message:
+def report_partition(message: Message, context: Context) -> Message:
     """Say which partition this node owns, and how many there are."""
-    own = {key: int(context.node_config[key]) for key in ("partition-id", "num-partitions")}
-    return Message(RecordDict({"node": MetricRecord(dict(own))}), reply_to=message)
+    node = {key: int(context.node_config[key]) for key in ("partition-id", "num-partitions")}
+    return Message(RecordDict({"node": MetricRecord(dict(node))}), reply_to=message)
 
 
-def partition_told(reply: Message) -> tuple[int, int]:
-    """Return the partition, and how many there are, from a node's answer to a query of the action `WHO`."""
-    own = cast(MetricRecord, reply.content["node"])
-    return cast(int, own["partition-id"]), cast(int, own["num-partitions"])
+def reported_partition(reply: Message) -> tuple[int, int]:
+    """Return the partition, and how many there are, from a node's answer to a `PARTITION_QUERY`."""
+    node = cast(MetricRecord, reply.content["node"])
+    return cast(int, node["partition-id"]), cast(int, node["num-partitions"])
 
 
 def _partition(context: Context) -> int:

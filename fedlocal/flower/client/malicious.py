@@ -1,4 +1,4 @@
-"""A client of which some actors are malicious: whatever it is, those train and reply as an attack has it."""
+"""A client some of whose actors are malicious: these train and reply as an attack says."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class UnderAttack:
     Parameters
     ----------
     client : Client
-        What all actors would be.
+        The client that honest actors are.
     attack : Attack
-        What the malicious ones do.
+        What malicious actors do.
     malicious : tuple of int
-        Who they are.
+        The malicious actors.
     """
 
     client: Client
@@ -38,16 +38,16 @@ class UnderAttack:
 
     @property
     def losses(self) -> Sequence[str]:
-        """The client's own."""
+        """Metrics of the client's replies to training that must be finite."""
         return self.client.losses
 
     @property
     def visits_all_rows(self) -> bool:
-        """As the client does."""
+        """Whether the client visits all rows of its partition in each local epoch."""
         return self.client.visits_all_rows
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
-        """Return the client's app, which malicious actors see other rows with, and change the replies of."""
+        """Return the client's app, with other rows and changed replies for malicious actors."""
         classes = new_model.outputs if new_model.classes else None
         poisoned = _Poisoned(
             **{**vars(slices), "_opened": {}},
@@ -86,19 +86,19 @@ class UnderAttack:
         Each of them has the same models then: they start without a state and with the same global
         generators, whoever trains.
         """
-        own, trained = message, list[Arrays]()
+        this_reply, trained = message, list[Arrays]()
         for partition in self.malicious:
             seed_globals(int(generator(seed, Stream.ATTACK, partition, number).integers(2**32)))
-            reply = honest(message, _as(partition, context))
+            reply = honest(message, _context_of(partition, context))
             trained.append({name: array.copy() for name, array in _trained(reply).items()})
             if partition == _partition(context):
-                own = reply
-        return own, trained
+                this_reply = reply
+        return this_reply, trained
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Poisoned(Slices):
-    """Slices on which malicious actors train otherwise."""
+    """Slices whose training rows an attack changes for malicious actors."""
 
     poison: Callable[[Rows], Rows]
     malicious: tuple[int, ...]
@@ -119,7 +119,7 @@ def _trained(reply: Message) -> Arrays:
     return ndarrays(cast(ArrayRecord, reply.content[ARRAYS]))
 
 
-def _as(partition: int, context: Context) -> Context:
+def _context_of(partition: int, context: Context) -> Context:
     """Return the context of another node, without a state."""
-    own = {**context.node_config, "partition-id": partition}
-    return Context(context.run_id, context.node_id, own, RecordDict(), context.run_config)
+    node_config = {**context.node_config, "partition-id": partition}
+    return Context(context.run_id, context.node_id, node_config, RecordDict(), context.run_config)

@@ -1,8 +1,8 @@
 """Many small clients at once: a capability of fedlocal's own client, never asked of a ``ClientApp``.
 
-A client of a few rows trains in less time than its message takes to be made sense of. Where several such
-messages wait in a worker, for clients with equally many rows, they are answered together: to the same bits as
-one by one, since a :class:`fedlocal.models.Stack` makes the same calls of BLAS.
+A client of a few rows trains in less time than its message takes to decode. Where several such messages wait
+in a worker, for clients with equally many rows, they are answered together, to the same bits as in a loop:
+a :class:`fedlocal.models.Stack` makes the same calls of BLAS.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from fedlocal.models.training_run import Training
 def stacked_clients(
     slices: Slices, new_model: Callable[[], Model], training: Training
 ) -> "StackedClients | None":
-    """Return what trains several partitions at once, or None where the model or the training rules it out."""
+    """Return the clients that train at once, or None where the model or the training rules it out."""
     model = new_model()
     height = stack_height(model, training.batch_size)
     if not isinstance(model, MLP) or height < 2 or training.accumulate > 1 or training.keep_optimizer:
@@ -43,7 +43,7 @@ class StackedClients:
     slices : Slices
         The partitions' rows.
     model : MLP
-        The one from which the clients of a round start.
+        The model from which the clients of a round start.
     training : Training
         How to train.
     """
@@ -54,7 +54,7 @@ class StackedClients:
         self._contents = Contents()
 
     def count(self, requests: Sequence[ActorRequest]) -> int:
-        """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
+        """Return how many of these requests, from the first on, can be answered together."""
         first = requests[0]
         if self._config(first).get("proximal-mu") or self._config(first).get(LOSS_BEFORE):
             return 1
@@ -78,15 +78,15 @@ class StackedClients:
         number = cast(int, cast(ConfigRecord, content["config"])["server-round"])
         rows = [self._rows(request) for request in requests]
         vectors, losses = self._stack.train_many(
-            [(own.x, own.y) for own in rows],
+            [(part.x, part.y) for part in rows],
             batch_size=training.batch_size,
             epochs=training.local_epochs,
             rngs=[training.rng(request.actor, number) for request in requests],
         )
         layout, lengths = self._described(vectors[0])
         replies = []
-        for vector, own, loss in zip(vectors, rows, losses, strict=True):
-            metrics = record_of(MetricRecord, {"num-examples": len(own), "train-loss": loss})
+        for vector, part, loss in zip(vectors, rows, losses, strict=True):
+            metrics = record_of(MetricRecord, {"num-examples": len(part), "train-loss": loss})
             replies.append(
                 (Wire(layout + encode_small({"metrics": metrics}), b"", _cut(vector, lengths)), b"")
             )

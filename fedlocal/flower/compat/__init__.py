@@ -1,1 +1,1 @@
-"""Every private name of Flower, in one file; and what older Flower apps need."""
+"""What a new version of Flower may break: its private names, its log, and strategies of its older API."""

@@ -1,4 +1,4 @@
-"""Strategies of Flower's older API, whose results come in no order: they are given in that of the nodes.
+"""Strategies of Flower's older API: their results come in no order, and are sorted by node here.
 
 Flower's old server asks each client in a thread, and collects the results from a set, that is, by the
 addresses of objects; sums, and so the model's last bits, would differ from run to run.

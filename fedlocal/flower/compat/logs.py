@@ -4,14 +4,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-CHOSEN = (
+EXPECTED = (
     "fraction_evaluate is set to 0.0",  # fedlocal's default: evaluation is central
     "DEPRECATED FEATURE: The `run_simulation`",  # which backend=ray stands for
 )
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
-    return not record.getMessage().strip().startswith(CHOSEN)
+    return not record.getMessage().strip().startswith(EXPECTED)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The few names of Flower's that are not public API, guarded by ``tests/flower/compat/test_private.py``."""
+"""The names of Flower's that are not public API, guarded by ``tests/flower/compat/test_private.py``."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,7 +67,7 @@ def valid_replies(strategy: FedAvg, replies: Iterable[Message]) -> list[Message]
 
 
 # Messages and records without the checks of their constructors, which cost more than all else that happens to
-# a small message here, for what is known to be right: it was checked where it was made.
+# a small message here: the parts were checked where they were made.
 
 
 def request_from(content: RecordDict, **fields: Any) -> Message:
@@ -80,8 +80,8 @@ def request_from(content: RecordDict, **fields: Any) -> Message:
     **fields
         ``message_id``, ``dst_node_id``, ``group_id``, ``created_at``, ``ttl`` and ``message_type``.
     """
-    own = {f"_{name}": value for name, value in fields.items()}
-    return _message({**_FROM_SERVER, **own}, content, None)
+    metadata = {f"_{name}": value for name, value in fields.items()}
+    return _message({**_FROM_SERVER, **metadata}, content, None)
 
 
 def readdressed(message: Message, node: int) -> Message:
@@ -89,13 +89,13 @@ def readdressed(message: Message, node: int) -> Message:
     return _message({**message.metadata.__dict__, "_dst_node_id": node}, message.content, None)
 
 
-def as_it_is(message: Message) -> Message:
-    """Return a message with the same content, and with the metadata that this one has now."""
+def snapshot(message: Message) -> Message:
+    """Return a message with the same content and a copy of the metadata."""
     return _message(message.metadata.__dict__, message.content, None)
 
 
 def unknown_message(message_id: str) -> Message:
-    """Return the error that stands for the reply to a message that nobody sent, or whose reply was taken."""
+    """Return the error in place of the reply to a message that nobody sent, or whose reply was taken."""
     fields = {
         "_message_id": f"{message_id} reply",
         "_reply_to_message_id": message_id,
@@ -106,7 +106,7 @@ def unknown_message(message_id: str) -> Message:
 
 
 def reply_to(request: Message, content: RecordDict | None, error: Error | None = None) -> Message:
-    """Put the reply to a request together; it comes from whom the request went to."""
+    """Put the reply to a request together; its source is the request's destination."""
     asked, now = request.metadata.__dict__, time.time()
     turned = {
         "_message_id": f"{asked['_message_id']} reply",
@@ -121,7 +121,7 @@ def reply_to(request: Message, content: RecordDict | None, error: Error | None =
     return _message({**asked, **turned}, content, error)
 
 
-def instead(reply: Message, content: RecordDict | None, error: Error | None = None) -> Message:
+def replacement(reply: Message, content: RecordDict | None, error: Error | None = None) -> Message:
     """Return a reply with another content, or with an error in its place."""
     return _message(reply.metadata.__dict__, content, error)
 
@@ -140,7 +140,7 @@ _FROM_SERVER = {
 
 
 def record_of(kind: type[Record], data: dict[str, Any]) -> Record:
-    """Return a record that holds `data` itself, whose keys and values are known to be right."""
+    """Return a record that holds `data` itself, whose keys and values are not checked."""
     record = kind.__new__(kind)
     record.__dict__.update(_CHECKS[kind], _data=data)
     return record
@@ -152,8 +152,8 @@ _CHECKS = {kind: dict(kind().__dict__) for kind in (ArrayRecord, MetricRecord, C
 class AcyclicRecordDict(RecordDict):
     """A ``RecordDict`` that is freed with its last reference, and whose views are cheap.
 
-    Flower's views of one (``array_records`` and its kin) hold a method of their own, and with it themselves
-    and the content: a reply's arrays would keep their shared memory until the garbage collector comes by.
+    Flower's views of it (``array_records`` and its kin) hold a bound method, and with it themselves and the
+    content: a reply's arrays would keep their shared memory until the garbage collector comes by.
     """
 
     @property
@@ -198,7 +198,7 @@ def _check_kind(kind: type, value: object) -> None:
 
 
 def content_of(records: Mapping[str, ArrayRecord | MetricRecord | ConfigRecord]) -> AcyclicRecordDict:
-    """Return a content of records that are known to be such."""
+    """Return a content of these records, which are not checked."""
     content = AcyclicRecordDict.__new__(AcyclicRecordDict)
     content.__dict__.update(_check_key_fn=_check_key, _check_value_fn=_check_record, _data=dict(records))
     return content
@@ -223,9 +223,9 @@ def legacy_strategies(app: ServerApp, act: Callable[[Any], None]) -> Iterator[No
 
 
 def _act_on(strategy: Any, server: Any, act: Callable[[Any], None]) -> None:
-    for each in (strategy, getattr(server, "strategy", None)):
-        if each is not None:
-            act(each)
+    for candidate in (strategy, getattr(server, "strategy", None)):
+        if candidate is not None:
+            act(candidate)
 
 
 def small_records_to_bytes(records: dict[str, MetricRecord | ConfigRecord]) -> bytes:

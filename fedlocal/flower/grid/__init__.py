@@ -1,1 +1,1 @@
-"""Flower's grid over local actors, and the backends that make one."""
+"""Grids whose nodes are actors of this device, and the backends that say where those actors run."""

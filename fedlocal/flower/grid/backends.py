@@ -1,4 +1,4 @@
-"""Where clients run: the fillings of the local grid, one Hydra preset each.
+"""Backends: where the clients of the local grid run, one Hydra preset each.
 
 Flower is imported when a grid opens, not before: until then worker processes warm up beside the caller.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Costs = Sequence[float] | NDArray[np.float64]
 
 PRELOAD = ("fedlocal.flower.client.clients", "fedlocal.flower.node.client_runner")
-"""What clients import where they run."""
+"""Modules that clients import where they run."""
 
 MODELS = ("fedlocal.models.numpy.blas", "fedlocal.models.numpy.mlp", "fedlocal.models.frameworks.sklearn")
 
@@ -47,7 +47,7 @@ class Backend(Protocol):
 
     @property
     def local(self) -> bool:
-        """As said above."""
+        """Whether clients are actors of this process."""
         ...
 
     def configured(self, text: str) -> "Backend":
@@ -55,7 +55,7 @@ class Backend(Protocol):
         ...
 
     def prepare(self, preload: Sequence[str] = ()) -> None:
-        """Begin, in the background, what takes time and needs nothing.
+        """Start in the background what takes time and depends on no data.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Inline:
         return self
 
     def prepare(self, preload: Sequence[str] = ()) -> None:
-        """Do nothing."""
+        """Do nothing: there is nothing to start."""
 
     def system(
         self,
@@ -163,7 +163,7 @@ class Actors:
     start_deadline : float, optional
         Seconds that a worker has to start.
     max_crashes, max_kills : int
-        How often a message is tried if it brings its worker down, or somebody else does.
+        How often a message is tried that crashes its worker, or whose worker another process kills.
     memory_limit, memory_watermark : int, optional
         Mebibytes of address space that a worker may have; of memory in use at which it is replaced.
     """
@@ -226,7 +226,7 @@ class Actors:
 
 @dataclass(frozen=True)
 class Elastic(Actors):
-    """The same, and the number of workers follows the load between rounds.
+    """Clients are actors as with `Actors`, and the number of workers follows the load between rounds.
 
     `fedlocal.actors.engine.autoscaling` says how.
 
@@ -238,12 +238,12 @@ class Elastic(Actors):
     min_workers : int
         The fewest there are, as long as there are as many clients.
     give_way : bool
-        Whether workers go where other processes want the cores: the run then takes longer.
+        Whether workers end while other processes want the cores: the run then takes longer.
 
     Raises
     ------
     ValueError
-        If there are to be fewer than one.
+        If `min_workers` is below 1.
     """
 
     min_workers: int = 1

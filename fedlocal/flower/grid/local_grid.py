@@ -1,6 +1,6 @@
-"""The local grid: Flower's seam between a server app and its clients, filled with actors.
+"""The local grid: Flower's seam between a server app and its clients, over actors.
 
-Its nodes are always there, unless it is told otherwise; every request ends in exactly one reply or error;
+Its nodes are always there, unless `restrict` hides some; every request ends in exactly one reply or error;
 replies come sorted by partition, whatever the order of requests and of completion.
 """
 
@@ -25,11 +25,11 @@ from fedlocal.flower.compat.private import (
     NODE_UNAVAILABLE,
     RUN_ID,
     Run,
-    as_it_is,
     become_server,
     empty_run,
     reply_to,
     set_message_id,
+    snapshot,
 )
 from fedlocal.flower.grid.outbox import Outbox
 from fedlocal.flower.messages.codec import decode_reply, encode_content, encode_request
@@ -38,7 +38,7 @@ from fedlocal.flower.node.client_runner import FIRST_NODE, partition_of
 
 _log = logging.getLogger(__name__)
 
-AHEAD = 6  # groups under way: enough for workers to go on while the caller works on one
+AHEAD = 6  # groups under way: enough for workers to go on while the caller averages a group
 AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
 
 
@@ -53,7 +53,7 @@ class Handling:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The time that the handling took."""
         return self.ended - self.started
 
 
@@ -82,7 +82,7 @@ class OpenGrid(Grid):
         group_id: str,
         ttl: float | None = None,
     ) -> Message:
-        """Make a message; the way of older apps."""
+        """Make a message, as older apps do."""
         return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
 
     @abstractmethod
@@ -99,7 +99,7 @@ class OpenGrid(Grid):
 
     @abstractmethod
     def close(self) -> None:
-        """Give up what it holds."""
+        """Release what the grid holds."""
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +109,7 @@ class OpenGrid(Grid):
 
 
 class LocalGrid(OpenGrid):
-    """A grid of nodes on this device; it closes the system that it is given.
+    """A grid of nodes on this device; closing it closes its system.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class LocalGrid(OpenGrid):
     costs : sequence of float
         Expected work of one message to each node, in any unit; the longest goes first.
     autoscaler : Autoscaler, optional
-        Changes the number of the system's workers between exchanges; by default nobody does.
+        Changes the number of the system's workers between exchanges; by default it stays.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class LocalGrid(OpenGrid):
         """Let the server app know of these nodes alone, until it is told otherwise; all keep their states."""
         self.nodes = nodes
         self._node_ids = list(nodes)
-        self._known = nodes if isinstance(nodes, range) else frozenset(nodes)
+        self._visible = nodes if isinstance(nodes, range) else frozenset(nodes)
 
     def cost(self, node: int) -> float:
         """Return the expected work of a message to a node."""
@@ -202,10 +202,10 @@ class LocalGrid(OpenGrid):
     def exchange(
         self, messages: Sequence[Message], groups: Sequence[Sequence[int]], timeout: float | None = None
     ) -> Generator[list[Message], None, ExchangeTimes]:
-        """Send messages and yield their replies a group at a time, each as soon as it is complete.
+        """Send messages and yield their replies by groups, each group as soon as it is complete.
 
-        Only a few groups are under way at once: that much memory their replies take, if the caller lets go of
-        each group before the next.
+        Only a few groups are under way at once: their replies are all the memory that it takes, if the caller
+        releases each group before the next.
 
         Parameters
         ----------
@@ -247,7 +247,9 @@ class LocalGrid(OpenGrid):
         ended = time.perf_counter()
         self.last_exchange = ExchangeTimes(started, ended, self._system.workers, tuple(handlings))
         if self._autoscaler:
-            self._autoscaler.end(len(requests), ended - started, sum(each.seconds for each in handlings))
+            self._autoscaler.end(
+                len(requests), ended - started, sum(handling.seconds for handling in handlings)
+            )
         return self.last_exchange
 
     def _received(
@@ -258,7 +260,7 @@ class LocalGrid(OpenGrid):
         started: float,
         timeout: float | None,
     ) -> list[Message]:
-        """Wait for a batch and decode it; no reply outlives the call here, for it lies in shared memory."""
+        """Wait for a batch and decode it; nothing here keeps a reply, for it lies in shared memory."""
         left = None if timeout is None else max(0.0, started + timeout - time.perf_counter())
         if not batch.wait(left):
             self._system.withdraw(batch, f"no reply within {timeout:g} s")
@@ -291,31 +293,31 @@ class LocalGrid(OpenGrid):
     def _stamped(self, messages: Iterable[Message]) -> list[Message]:
         """Give each message an identifier that says which message to which partition it is.
 
-        The messages returned are others, whose identifiers stay: an app may send a message again.
+        The messages returned are copies, whose identifiers stay: an app may send a message again.
         """
         requests = []
         for message in messages:
             node = message.metadata.dst_node_id
-            if node not in self._known:
+            if node not in self._visible:
                 raise ValueError(self._no_such(node))
             with self._counting:  # older strategies send from many threads
                 self._counts[node] += 1
                 set_message_id(message, f"{partition_of(node)}:{self._counts[node]}")
-                requests.append(as_it_is(message))
+                requests.append(snapshot(message))
         return requests
 
     def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:
-        """Share the contents of requests, by identity: one that several carry is encoded once."""
+        """Share the contents of requests, by identity: a content of several requests is encoded once."""
         contents = {id(request.content): request.content for request in requests}
         return {key: self._system.share(*encode_content(content)) for key, content in contents.items()}
 
     def _deliverable(self, messages: Iterable[Message]) -> list[Message]:
-        """Leave out messages to nodes that there are not, as Flower does."""
+        """Leave out messages to unknown nodes, as Flower does."""
         requests = list(messages)
         for request in requests:
-            if (node := request.metadata.dst_node_id) not in self._known:
+            if (node := request.metadata.dst_node_id) not in self._visible:
                 _log.error("a message is not sent: %s", self._no_such(node))
-        return [request for request in requests if request.metadata.dst_node_id in self._known]
+        return [request for request in requests if request.metadata.dst_node_id in self._visible]
 
     def _no_such(self, node: int) -> str:
         return f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}"
@@ -345,7 +347,7 @@ class LocalGrid(OpenGrid):
 
 
 def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
-    """Return how many groups like this one may be under way at once."""
+    """Return how many groups of this size may be under way at once."""
     size = sum(contents[id(request.content)].nbytes for request in group)
     return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
 
@@ -370,7 +372,7 @@ def _as_message(result: Result, request: Message) -> Message:
         try:
             return decode_reply(result.wire, request)
         except CodecError as error:
-            reason = f"client {result.actor}: the reply is not one: {error}"
+            reason = f"client {result.actor}: invalid reply: {error}"
             return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
     code = _CODES.get(result.cause, CLIENT_APP_RAISED)
     reason = readable(f"client {result.actor}: {result.reason}\n{result.traceback}".strip())

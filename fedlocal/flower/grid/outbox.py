@@ -1,7 +1,6 @@
 """Messages that are under way while the server app goes on: pushed now, pulled later, or never.
 
-A message's content is given back as soon as it has been handled, and its reply is read then, whether anybody
-pulls it or not.
+A message's content is released as soon as it has been handled, and its reply is read then, pulled or not.
 """
 
 import threading
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from flwr.app import Error, Message
 
 from fedlocal.actors import Batch, Broadcast, Envelope, Result, System
-from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, instead, unknown_message
+from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, replacement, unknown_message
 
 EXPIRED = "its time to live is over"
 
@@ -23,7 +22,7 @@ Reader = Callable[[Message, Result], Message]
 
 
 @dataclass(frozen=True)
-class Posting:
+class PendingRequest:
     """A request under way."""
 
     request: Message
@@ -43,18 +42,18 @@ class Outbox:
     def __init__(self, system: System) -> None:
         self._system = system
         self._lock = threading.RLock()
-        self._under_way: dict[str, Posting] = {}
+        self._under_way: dict[str, PendingRequest] = {}
         self._replies: dict[str, Message] = {}
         self._uses = Counter[int]()  # of contents, by their numbers, by messages that are under way
 
     def push(self, requests: Sequence[Message], envelopes: Sequence[Envelope]) -> None:
-        """Send requests; it gives the contents of their envelopes back."""
+        """Send requests; the contents of their envelopes are released here."""
         with self._lock:
             contents = [envelope.content for envelope in envelopes if envelope.content]
             self._uses.update(content.number for content in contents)
             for request, envelope, content in zip(requests, envelopes, contents, strict=True):
                 batch = self._system.post([envelope])
-                self._under_way[request.metadata.message_id] = Posting(request, batch, content)
+                self._under_way[request.metadata.message_id] = PendingRequest(request, batch, content)
 
     def collect(self, read: Reader) -> None:
         """Read the replies that have come.
@@ -65,12 +64,12 @@ class Outbox:
             If the system failed before.
         """
         with self._lock:
-            come = {name: posting for name, posting in self._under_way.items() if posting.batch.done}
-            for name, posting in come.items():
-                (result,) = posting.batch.results()
+            handled = {name: pending for name, pending in self._under_way.items() if pending.batch.done}
+            for name, pending in handled.items():
+                (result,) = pending.batch.results()
                 del self._under_way[name]
-                self._give_back(posting.content)
-                self._replies[name] = read(posting.request, result)
+                self._release(pending.content)
+                self._replies[name] = read(pending.request, result)
 
     def pull(self, identifiers: Iterable[str], read: Reader) -> list[Message]:
         """Return the replies that are there, and an error for each identifier for which none will come."""
@@ -85,17 +84,17 @@ class Outbox:
     def wait(self, read: Reader, timeout: float | None = None) -> int:
         """Wait until no message is under way, at most `timeout` seconds; return how many are then."""
         until = None if timeout is None else time.monotonic() + timeout
-        for posting in list(self._under_way.values()):
-            patience = remaining(posting.request)
+        for pending in list(self._under_way.values()):
+            patience = remaining(pending.request)
             if until is not None:
                 patience = min(patience, until - time.monotonic())
-            posting.batch.wait(max(0.0, patience))
-            self._end_if_expired(posting)
+            pending.batch.wait(max(0.0, patience))
+            self._end_if_expired(pending)
         self.collect(read)
         return len(self._under_way)
 
     def close(self) -> None:
-        """Forget everything, with the memory that it takes."""
+        """Drop all messages and replies, and the memory that they take."""
         with self._lock:
             self._under_way.clear()
             self._replies.clear()
@@ -106,13 +105,15 @@ class Outbox:
         reply = self._replies.pop(identifier, None)
         if reply is None:
             return unknown_message(identifier)
-        return reply if remaining(reply) > 0 else instead(reply, None, Error(MESSAGE_UNAVAILABLE, EXPIRED))
+        return (
+            reply if remaining(reply) > 0 else replacement(reply, None, Error(MESSAGE_UNAVAILABLE, EXPIRED))
+        )
 
-    def _end_if_expired(self, posting: Posting) -> None:
-        if remaining(posting.request) <= 0:
-            self._system.withdraw(posting.batch, EXPIRED)
+    def _end_if_expired(self, pending: PendingRequest) -> None:
+        if remaining(pending.request) <= 0:
+            self._system.withdraw(pending.batch, EXPIRED)
 
-    def _give_back(self, content: Broadcast) -> None:
+    def _release(self, content: Broadcast) -> None:
         self._uses[content.number] -= 1
         if not self._uses[content.number]:
             del self._uses[content.number]

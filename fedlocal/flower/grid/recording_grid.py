@@ -1,7 +1,8 @@
-"""A grid that is watched: whatever loop an app has, what its messages did is put together round by round.
+"""A grid that records its messages round by round, whatever loop the app has.
 
-A round is what has one number: strategies tell it to clients, older ones in the message's group. Where an app
-has none, a new round begins when messages are sent of a kind that the last one has had already.
+Messages of one round number are one round: strategies send the number to clients, older strategies in the
+message's group. Where an app has no numbers, a new round begins when messages are sent of a kind that the
+current round has had already.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
 from fedlocal.actors import Result, System, raw
 from fedlocal.flower.admission.same_shapes import Shapes, require_same_shapes, shapes_of
 from fedlocal.flower.admission.strict import Admission
-from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, instead
+from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, replacement
 from fedlocal.flower.grid.local_grid import ExchangeTimes, Handling, LocalGrid, NoReplyError, handled
 from fedlocal.flower.grid.outbox import EXPIRED, remaining
 from fedlocal.flower.messages.codec import encode_content
@@ -29,15 +30,15 @@ class ClientError:
     Parameters
     ----------
     partition : int
-        Of the client.
+        The client's partition.
     round : int
-        In which one.
+        The round of the message.
     message_type : str
-        What it was asked to do.
+        What the client was asked to do.
     code : int
-        Flower's.
+        Flower's error code.
     reason : str
-        One line, then the traceback where there is one.
+        A line, then the traceback where there is one.
     """
 
     partition: int
@@ -54,7 +55,7 @@ class Phase:
     Parameters
     ----------
     started, ended : float
-        Of the first message, and of the last reply, in ``time.perf_counter`` seconds; 0 where none came.
+        When the first message went and the last reply came, ``time.perf_counter`` seconds; 0 without replies.
     handlings : list of Handling
         When and where messages were handled.
     metrics : dict of int to dict of str to float
@@ -69,20 +70,20 @@ class Phase:
 
 @dataclass
 class RecordedRound:
-    """A round as it was seen.
+    """What was recorded of a round.
 
     Parameters
     ----------
     number : int
-        Ascending, not always by one.
+        The round's number: ascending, with gaps where an app leaves some out.
     workers : int
-        Who handle messages.
+        How many workers handle messages.
     phases : dict of str to Phase
-        By kind, in the order in which they began.
+        The phases by kind, in the order in which they began.
     central : dict of str to float
         What the server app evaluated itself.
     evaluation : float
-        Seconds that it took.
+        Seconds that this evaluation took.
     errors : list of ClientError
         The messages that ended in an error.
     """
@@ -95,77 +96,78 @@ class RecordedRound:
     errors: list[ClientError] = field(default_factory=list)
     asked: set[tuple[str, int]] = field(default_factory=set, repr=False)
     under_way: int = field(default=0, repr=False)
-    prints: list[tuple[str, int, bytes]] = field(default_factory=list, repr=False)
+    fingerprints: list[tuple[str, int, bytes]] = field(default_factory=list, repr=False)
 
 
 class MessageRecorder:
-    """What is seen of the messages of a run; for any number of threads.
+    """Records the messages of a run, from any number of threads.
 
     Parameters
     ----------
     on_round : callable
-        Told of each round, in order, when the next one has begun and all its messages have their replies.
+        Called with each round, in order, when the next round has begun and all its messages have replies.
     workers : int
-        Who handle messages.
+        How many workers handle messages.
     """
 
     def __init__(self, on_round: Callable[[RecordedRound], None], workers: int) -> None:
         self._on_round, self._workers = on_round, workers
         self._lock = threading.Lock()
-        self._rounds: dict[str, RecordedRound] = {}  # not told yet, by what names them
+        self._rounds: dict[str, RecordedRound] = {}  # not reported yet, by their names
         self._current: RecordedRound | None = None
         self._last = -1
-        self._until = 0.0  # when the last round that was told of ended
+        self._until = 0.0  # when the last reported round ended
         self._digest = hashlib.sha256()
 
     def sent(self, requests: Sequence[Message]) -> list[RecordedRound]:
         """Note messages before they go; return the round of each."""
-        prints = {id(request.content): fingerprint(request.content) for request in requests}
+        digests = {id(request.content): fingerprint(request.content) for request in requests}
         rounds: list[RecordedRound] = []
         with self._lock:
             fresh = self._begins_a_round(requests)
             for index, request in enumerate(requests):
-                one = self._round_of(request, fresh=fresh and not index)
-                one.under_way += 1
-                rounds.append(one)
-                one.phases.setdefault(kind_of(request), Phase())
-                one.asked.add((kind_of(request), _partition(request)))
-                one.prints.append((kind_of(request), _partition(request), prints[id(request.content)]))
+                kind, partition = kind_of(request), _partition(request)
+                round_ = self._round_of(request, fresh=fresh and not index)
+                round_.under_way += 1
+                rounds.append(round_)
+                round_.phases.setdefault(kind, Phase())
+                round_.asked.add((kind, partition))
+                round_.fingerprints.append((kind, partition, digests[id(request.content)]))
         return rounds
 
     def received(
         self, rounds: Sequence[RecordedRound], replies: Sequence[Message], times: ExchangeTimes | None = None
     ) -> None:
         """Note the reply to each message, in the same order."""
-        prints = [fingerprint(reply.content) if reply.has_content() else b"error" for reply in replies]
+        digests = [fingerprint(reply.content) if reply.has_content() else b"error" for reply in replies]
         with self._lock:
-            for one, reply, printed in zip(rounds, replies, prints, strict=True):
-                self._note(one, reply, printed)
+            for round_, reply, digest in zip(rounds, replies, digests, strict=True):
+                self._note(round_, reply, digest)
             if times and rounds:
                 _time(rounds[0].phases[kind_of(replies[0])], times)
-            self._tell_complete()
+            self._report_complete()
 
     def evaluated(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
         """Note what the server app evaluated itself: after the messages of a round, or before all others."""
         with self._lock:
             if number > self._last or (number == 0 < self._last):  # an app may have two strategies
                 self._current = None
-                self._tell_complete()
+                self._report_complete()
                 self._last = max(number, self._last + 1)
                 self._current = self._rounds[str(number)] = RecordedRound(self._last, self._workers)
-            if one := self._rounds.get(str(number), self._current):
-                one.central.update(metrics)
-                one.evaluation += seconds
+            if round_ := self._rounds.get(str(number), self._current):
+                round_.central.update(metrics)
+                round_.evaluation += seconds
 
     def finish(self) -> str:
-        """Tell of the rounds that are left; return a fingerprint of all that was sent and replied."""
+        """Report the rounds that are left; return a fingerprint of all that was sent and replied."""
         with self._lock:
             while self._rounds:
-                self._tell()
+                self._report()
             return self._digest.hexdigest()
 
     def _begins_a_round(self, requests: Sequence[Message]) -> bool:
-        """Tell whether messages without a group are of a kind, or to a client, that has had its turn."""
+        """Tell whether messages without a group are of a kind, or to a client, that the round has had."""
         asked = self._current.asked if self._current else set()
         kinds = {kind for kind, _ in asked}
         if len(requests) > 1:
@@ -180,7 +182,7 @@ class MessageRecorder:
         if self._current and not group and not fresh:
             return self._current
         self._current = None
-        self._tell_complete()
+        self._report_complete()
         if group.isdecimal() and int(group) > self._last:
             self._last = int(group)
         elif self._last >= 0 or kind_of(request) in ("train", "evaluate"):  # what is asked before is round 0
@@ -190,32 +192,32 @@ class MessageRecorder:
         self._current = self._rounds[group or f" {self._last}"] = RecordedRound(self._last, self._workers)
         return self._current
 
-    def _note(self, one: RecordedRound, reply: Message, printed: bytes) -> None:
+    def _note(self, round_: RecordedRound, reply: Message, digest: bytes) -> None:
         kind, partition = kind_of(reply), partition_of(reply.metadata.src_node_id)
-        one.prints.append((f"{kind} reply", partition, printed))
-        one.under_way -= 1
+        round_.fingerprints.append((f"{kind} reply", partition, digest))
+        round_.under_way -= 1
         if reply.has_error():
             error = reply.error
-            told = ClientError(
-                partition, one.number, reply.metadata.message_type, error.code, error.reason or ""
+            client_error = ClientError(
+                partition, round_.number, reply.metadata.message_type, error.code, error.reason or ""
             )
-            one.errors.append(told)
+            round_.errors.append(client_error)
         else:
-            one.phases[kind].metrics.setdefault(partition, {}).update(_numbers(reply.content))
+            round_.phases[kind].metrics.setdefault(partition, {}).update(_numbers(reply.content))
 
-    def _tell_complete(self) -> None:
-        """Tell of the first rounds that are over: what is told does not depend on when replies come."""
+    def _report_complete(self) -> None:
+        """Report the first rounds that are over: what is reported does not depend on when replies come."""
         for first in list(self._rounds.values()):
             if first is self._current or first.under_way:
                 return
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
-        first = self._rounds.pop(next(iter(self._rounds)))  # told once, also if that is interrupted
+    def _report(self) -> None:
+        first = self._rounds.pop(next(iter(self._rounds)))  # reported once, also if that is interrupted
         if first is self._current:
             self._current = None
-        for kind, partition, printed in sorted(first.prints):
-            self._digest.update(f"{first.number} {kind} {partition} ".encode() + printed)
+        for kind, partition, digest in sorted(first.fingerprints):
+            self._digest.update(f"{first.number} {kind} {partition} ".encode() + digest)
         first.errors.sort(key=lambda error: (error.partition, error.message_type))
         for phase in first.phases.values():
             phase.metrics = dict(sorted(phase.metrics.items()))
@@ -227,20 +229,20 @@ class MessageRecorder:
 
 
 class RecordingGrid(LocalGrid):
-    """A local grid whose replies are judged, and whose messages are watched.
+    """A local grid whose replies are judged, and whose messages are recorded.
 
     Parameters
     ----------
     system : System
         Runs the nodes; actor i is the node that owns partition i.
     nodes : int
-        How many there are.
+        How many nodes there are.
     admission : Admission
         Turns bad replies into errors.
-    watch : MessageRecorder
-        Told of all messages.
+    recorder : MessageRecorder
+        Records all messages.
     strict : bool
-        Whether replies to training must look like what was sent (`fedlocal.flower.admission.same_shapes`).
+        Whether replies to training must have shapes that were sent (`fedlocal.flower.admission.same_shapes`).
     """
 
     def __init__(
@@ -248,19 +250,19 @@ class RecordingGrid(LocalGrid):
         system: System,
         nodes: int,
         admission: Admission,
-        watch: MessageRecorder,
+        recorder: MessageRecorder,
         *,
         strict: bool = False,
     ) -> None:
         super().__init__(system, [1.0] * nodes)
-        self._admission, self._watch, self._strict = admission, watch, strict
+        self._admission, self._recorder, self._strict = admission, recorder, strict
         self._pushed: dict[str, tuple[RecordedRound, list[Shapes], float]] = {}
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
 
         As with Flower's grids, messages to unknown nodes are left out, those without a reply in time have
-        none, and with a `timeout` of 0 nobody waits.
+        none, and with a `timeout` of 0 the call does not wait.
         """
         requests = self._deliverable(messages)
         if timeout is not None and timeout <= 0:
@@ -274,16 +276,16 @@ class RecordingGrid(LocalGrid):
     ) -> tuple[list[Message], ExchangeTimes]:
         """Send messages, wait, and return one reply or error for each, sorted by partition, and the times.
 
-        Nobody waits for a message whose time to live is over.
+        A message whose time to live is over is not waited for.
         """
         requests = sorted(messages, key=_partition)
-        rounds, sent = self._watch.sent(requests), self._shapes(requests)
+        rounds, sent = self._recorder.sent(requests), self._shapes(requests)
         lives = [remaining(request) for request in requests]
         most = max(lives, default=0.0)
         replies, times = super().ask(requests, most if timeout is None else min(timeout, most))
         answered = [_alive(request, reply) for request, reply in zip(requests, replies, strict=True)]
         admitted = self._admitted(answered, sent)
-        self._watch.received(rounds, admitted, times)
+        self._recorder.received(rounds, admitted, times)
         return admitted, times
 
     def wait_for_pushed(self, timeout: float | None = None) -> int:
@@ -292,30 +294,30 @@ class RecordingGrid(LocalGrid):
 
     def _sending(self, requests: Sequence[Message]) -> None:
         started = time.perf_counter()
-        noted = zip(requests, self._watch.sent(requests), self._shapes(requests), strict=True)
-        for request, watched, shapes in noted:
-            self._pushed[request.metadata.message_id] = watched, shapes, started
+        noted = zip(requests, self._recorder.sent(requests), self._shapes(requests), strict=True)
+        for request, round_, shapes in noted:
+            self._pushed[request.metadata.message_id] = round_, shapes, started
 
     def _read(self, request: Message, result: Result) -> Message:
-        watched, sent, started = self._pushed.pop(request.metadata.message_id)
+        round_, sent, started = self._pushed.pop(request.metadata.message_id)
         admitted = self._admitted([super()._read(request, result)], [sent])
         handlings = handled([result])
         ended = handlings[0].ended if handlings else time.perf_counter()
-        self._watch.received(
-            [watched], admitted, ExchangeTimes(started, ended, self._system.workers, handlings)
+        self._recorder.received(
+            [round_], admitted, ExchangeTimes(started, ended, self._system.workers, handlings)
         )
         return admitted[0]
 
     def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:
-        """Return what the arrays of each message look like, where that matters."""
+        """Return the shapes of the arrays of each message; nothing where they are not checked."""
         if not self._strict:
             return [[]] * len(requests)
-        known: dict[int, list[Shapes]] = {}  # strategies send one content to all
+        shapes: dict[int, list[Shapes]] = {}  # strategies send one content to all
         for request in requests:
             content = request.content
-            if id(content) not in known:
-                known[id(content)] = shapes_of(list(content.array_records.values()))
-        return [known[id(request.content)] for request in requests]
+            if id(content) not in shapes:
+                shapes[id(content)] = shapes_of(list(content.array_records.values()))
+        return [shapes[id(request.content)] for request in requests]
 
     def _admitted(self, replies: Sequence[Message], sent: Sequence[list[Shapes]]) -> list[Message]:
         admitted = self._admission.evaluation(replies)
@@ -331,7 +333,7 @@ def _is_missing(reply: Message) -> bool:
 def _alive(request: Message, reply: Message) -> Message:
     """Return a reply, or Flower's error where none came before the request's time to live was over."""
     if _is_missing(reply) and remaining(request) <= 0:
-        return instead(reply, None, Error(MESSAGE_UNAVAILABLE, f"{EXPIRED}: {reply.error.reason}"))
+        return replacement(reply, None, Error(MESSAGE_UNAVAILABLE, f"{EXPIRED}: {reply.error.reason}"))
     return reply
 
 
@@ -341,7 +343,7 @@ def kind_of(message: Message) -> str:
 
 
 def _group(message: Message) -> str:
-    """Return what names a message's round; nothing where nothing does."""
+    """Return the name of a message's round: its group, or its number; empty if it has neither."""
     if message.metadata.group_id:
         return message.metadata.group_id
     configs = message.content.config_records.values()

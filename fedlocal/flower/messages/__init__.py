@@ -1,1 +1,1 @@
-"""From arrays to the bytes of a message, and back."""
+"""Messages as bytes: arrays out of band, the small rest in JSON, and the way back, checked."""

@@ -42,9 +42,9 @@ class LocalArray(Array):
     def __init__(self, ndarray: NDArray[Any]) -> None:
         if ndarray.dtype.kind not in _TRAVELLING:
             travelling(ndarray.dtype)
-        own = self.__dict__  # one by one, by their names in Flower's dataclass, costs twice as much
-        own["dtype"], own["shape"], own["stype"] = _name(ndarray.dtype), ndarray.shape, NUMPY
-        own["ndarray"] = ndarray
+        fields = self.__dict__  # setting them as attributes of Flower's dataclass costs twice as much
+        fields["dtype"], fields["shape"], fields["stype"] = _name(ndarray.dtype), ndarray.shape, NUMPY
+        fields["ndarray"] = ndarray
 
     ndarray: NDArray[Any]
 
@@ -58,7 +58,7 @@ class LocalArray(Array):
         return self.ndarray.copy("A")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _local, (self.ndarray,)  # by a function, for the name of the class is not its own
+        return _local, (self.ndarray,)  # by a function, since the class bears the name of Flower's
 
 
 LocalArray.__qualname__ = Array.__qualname__  # Flower writes it into what it sends over a network
@@ -136,7 +136,7 @@ def ndarrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ArrayError
-        If one is not of NumPy's kind, or its bytes are not what they claim.
+        If an array is not of NumPy's kind, or its bytes are not what they claim.
     """
     return {
         name: array.ndarray if isinstance(array, LocalArray) else _of_numpy(name, array)

@@ -77,8 +77,7 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
     Raises
     ------
     CodecError
-        If they are no content: they do not parse, do not belong together, or an array claims other than its
-        bytes.
+        If the bytes do not parse or do not belong together, or an array claims more or fewer of them.
     """
     try:
         return _decoded(header, buffers)
@@ -97,7 +96,7 @@ def _decoded(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
         if arrays is None:
             records[name] = small[name]
         else:
-            restored = {one.key: restore(next(remaining), one) for one in arrays}
+            restored = {array.key: restore(next(remaining), array) for array in arrays}
             records[name] = record_of(ArrayRecord, restored)
     if left := sum(1 for _ in remaining):
         raise CodecError(f"{left} buffers belong to no array")
@@ -107,8 +106,8 @@ def _decoded(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
 def _decode_small(data: bytes) -> dict[str, MetricRecord | ConfigRecord]:
     encoding, values = data[:1], data[1:]
     if encoding == _PROTOBUF:
-        found = small_records_from_bytes(values)
-        return {**found.metric_records, **found.config_records}
+        content = small_records_from_bytes(values)
+        return {**content.metric_records, **content.config_records}
     if not data:
         return {}
     if encoding != _JSON:
@@ -120,7 +119,7 @@ def _decode_small(data: bytes) -> dict[str, MetricRecord | ConfigRecord]:
 
 
 def _bounded(digits: str) -> int:
-    """Read an integer of at most 64 bits: others are beyond Flower's protobuf, and some beyond floats."""
+    """Read an integer of at most 64 bits: larger numbers are beyond Flower's protobuf, some beyond floats."""
     if len(digits) > 20 or not -(1 << 63) <= int(digits) < 1 << 64:
         raise CodecError(f"an integer of {len(digits)} digits has more than 64 bits")
     return int(digits)
@@ -175,7 +174,7 @@ def is_of_type(body: bytes, message_type: str) -> bool:
 
 
 class Contents:
-    """Decodes the contents of requests: one that many requests share is parsed once.
+    """Decodes the contents of requests: a content that many requests share is parsed once.
 
     Each request has records and arrays of its own; only the memory behind the arrays, which nobody can write
     to, is the same.
@@ -200,7 +199,7 @@ def _copy(record: ArrayRecord | MetricRecord | ConfigRecord) -> ArrayRecord | Me
 
 
 def encode_reply(reply: Message) -> Wire:
-    """Return a reply, or the error that stands for it, as a wire message."""
+    """Return a reply, or the error in its place, as a wire message."""
     if reply.has_error():
         return Wire(body=json.dumps([reply.error.code, reply.error.reason]).encode())
     header, buffers = encode_content(reply.content)
@@ -208,7 +207,7 @@ def encode_reply(reply: Message) -> Wire:
 
 
 def decode_reply(wire: Wire, request: Message) -> Message:
-    """Return the reply to `request`; whom it is from is known from whom was asked, not from what it says.
+    """Return the reply to `request`; its sender is who was asked, whatever the bytes say.
 
     Raises
     ------
@@ -221,14 +220,14 @@ def decode_reply(wire: Wire, request: Message) -> Message:
 
 
 def _error(body: bytes) -> Error:
-    """Read an app's own error; one without a proper code counts as raised by the app."""
+    """Read an app's error; an error without a proper code counts as raised by the app."""
     try:
         code, reason = json.loads(body)
     except Exception as error:  # as in `decode_content`
         raise CodecError(f"an error reply does not parse: {type(error).__name__}: {error}") from error
-    known = type(code) is int and code in ERROR_CODES
-    told = reason if known else f"error {code!r}: {reason}"
-    return Error(code if known else CLIENT_APP_RAISED, readable(str(told or "")))
+    if type(code) is not int or code not in ERROR_CODES:
+        code, reason = CLIENT_APP_RAISED, f"error {code!r}: {reason}"
+    return Error(code, readable(str(reason or "")))
 
 
 def pack_state(state: RecordDict) -> bytes:
@@ -237,7 +236,7 @@ def pack_state(state: RecordDict) -> bytes:
     Raises
     ------
     CodecError
-        If it cannot be kept: it is too large, or holds what `unpack_state` could not restore.
+        If the state is too large, or holds what `unpack_state` could not restore.
     """
     if not state:
         return b""

@@ -19,7 +19,7 @@ from fedlocal.actors import Buffer
 from fedlocal.flower.compat.private import NUMPY
 from fedlocal.flower.messages.arrays import LocalArray, travelling, unwrapped
 
-KEPT = 1 << 16  # bytes; longer layouts are not kept, for they may be anybody's
+KEPT = 1 << 16  # bytes; longer layouts are not cached, for a client may send any number of them
 
 _LENGTH = struct.Struct("!I")
 _DTYPE = re.compile(r"[<>|][biufcSUmM][0-9]{1,9}(\[[0-9]*[a-zA-Z]+\])?")  # as in ``ndarray.dtype.str``
@@ -29,8 +29,8 @@ class CodecError(ValueError):
     """Bytes that should hold a message do not, or a message cannot be bytes."""
 
 
-class Described(NamedTuple):
-    """What a buffer holds: an ndarray's values, or what an array of another kind than NumPy's has as data."""
+class ArrayLayout(NamedTuple):
+    """What a buffer holds: an ndarray's values, or the data of an array of another kind than NumPy's."""
 
     key: str
     dtype: str
@@ -41,7 +41,7 @@ class Described(NamedTuple):
     order: Literal["C", "F"] = "C"
 
 
-Layout = tuple[tuple[str, tuple[Described, ...] | None], ...]  # records by name; None has no arrays
+Layout = tuple[tuple[str, tuple[ArrayLayout, ...] | None], ...]  # records by name; None has no arrays
 
 
 def describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[Any, ...]:
@@ -90,14 +90,14 @@ def parse_layout(layout: bytes) -> Layout:
 @lru_cache(maxsize=64)
 def _parsed(described: bytes) -> Layout:
     return tuple(
-        (str(name), None if arrays is None else tuple(_described(*array) for array in arrays))
+        (str(name), None if arrays is None else tuple(_array_layout(*array) for array in arrays))
         for name, arrays in json.loads(described)
     )
 
 
-def _described(
+def _array_layout(
     key: str, dtype: str, shape: Sequence[int], stype: str | None, order: Literal["C", "F"] = "C"
-) -> Described:
+) -> ArrayLayout:
     if order not in ("C", "F"):
         raise CodecError(f"array {key!r} claims order {order!r}")
     if not all(type(length) is int and length >= 0 for length in shape):
@@ -105,14 +105,14 @@ def _described(
     if stype is not None:
         if stype == NUMPY:
             raise CodecError(f"array {key!r} claims to be a file of NumPy's, of which only the values travel")
-        return Described(str(key), str(dtype), tuple(shape), str(stype), np.dtype("u1"), -1)
+        return ArrayLayout(str(key), str(dtype), tuple(shape), str(stype), np.dtype("u1"), -1)
     if not _DTYPE.fullmatch(dtype):
         raise CodecError(f"array {key!r} claims dtype {dtype!r}")
     kind = travelling(np.dtype(dtype))
-    return Described(str(key), dtype, tuple(shape), None, kind, kind.itemsize * math.prod(shape), order)
+    return ArrayLayout(str(key), dtype, tuple(shape), None, kind, kind.itemsize * math.prod(shape), order)
 
 
-def restore(buffer: Buffer, described: Described) -> Array:
+def restore(buffer: Buffer, described: ArrayLayout) -> Array:
     """Return the array that a buffer holds, a view of it.
 
     Raises

@@ -1,1 +1,1 @@
-"""A node: the client app it loads, its state, its seeds and its output."""
+"""A node where it runs: how its client app gets there, its state, its seeds, and what it prints."""

@@ -1,4 +1,4 @@
-"""Flower apps that are not fedlocal's own: where they are found, and how they get into workers.
+"""How client and server apps of users are loaded, and how they get into workers.
 
 An app is an object, or a reference such as ``"package.module:app"``. A reference is resolved in each worker.
 An object travels as a cloudpickle, from this process to its workers and never back: functions of importable
@@ -23,8 +23,8 @@ from flwr.serverapp import ServerApp
 
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.client_runner import ClientRunner
-from fedlocal.flower.node.output import named
-from fedlocal.flower.node.seeding import left_alone, seed_globals
+from fedlocal.flower.node.output import named_output
+from fedlocal.flower.node.seeding import preserved_generators, seed_globals
 
 App = TypeVar("App", ClientApp, ServerApp)
 AnyClientApp = ClientApp | str
@@ -33,11 +33,11 @@ ServerContext = Context
 
 
 class AppError(ValueError):
-    """An app cannot be found, is not one, or cannot get into a worker."""
+    """There is no such app, it is of another kind, or it cannot get into a worker."""
 
 
-class Source(Protocol):
-    """Where a client app comes from; it pickles."""
+class AppSource(Protocol):
+    """Loads a client app in another process; it pickles."""
 
     def load(self) -> ClientApp:
         """Return the app, in the process where it is to run."""
@@ -45,29 +45,29 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Referenced:
+class AppReference:
     """A client app by its reference."""
 
     reference: str
 
     def load(self) -> ClientApp:
-        """Import it."""
+        """Import the app."""
         return resolve(self.reference, ClientApp)
 
 
 @dataclass(frozen=True)
-class Given:
-    """A client app that is there already, for this process alone."""
+class LocalApp:
+    """A client app of this process, for this process alone."""
 
     app: ClientApp
 
     def load(self) -> ClientApp:
-        """Return it."""
+        """Return the app."""
         return self.app
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedApp:
     """A client app as bytes."""
 
     data: bytes = field(repr=False)
@@ -82,42 +82,45 @@ class Packed:
 class NewClientRunner:
     """Makes the runner of an app; the parameters are those of `ClientRunner`."""
 
-    source: Source
+    source: AppSource
     nodes: int
     seed: int
     run_config: Mapping[str, Any]
 
     def __call__(self) -> ClientRunner:
         """Load the app, which prints under the names of clients."""
-        with seeded(self.seed), named(""):  # log handlers that it makes for itself will know who logs
+        with (
+            seeded_import(self.seed),
+            named_output(""),
+        ):  # so that its log handlers name clients
             app = self.source.load()
         return ClientRunner(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
 
 
 def called_by_name(app: ClientApp, message: Message, context: Context) -> Message:
     """Have an app answer a message; what it prints has the client's name before it."""
-    with named(f"client {context.node_config['partition-id']}"):
+    with named_output(f"client {context.node_config['partition-id']}"):
         return app(message, context)
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded_import(seed: int) -> Iterator[None]:
     """Seed global generators for an import, the same in each process: apps draw while they are imported."""
-    with left_alone():
+    with preserved_generators():
         seed_globals(seed % 2**32)
         yield
 
 
 def find_server(app: ServerApp | str, seed: int) -> ServerApp:
     """Return a server app that is given as such or by a reference; see `resolve`."""
-    with seeded(seed):
+    with seeded_import(seed):
         return resolve(app, ServerApp)
 
 
-def find_client(app: ClientApp | str, seed: int) -> Given:
+def find_client(app: ClientApp | str, seed: int) -> LocalApp:
     """Return a client app for this process alone; see `resolve`."""
-    with seeded(seed):
-        return Given(resolve(app, ClientApp))
+    with seeded_import(seed):
+        return LocalApp(resolve(app, ClientApp))
 
 
 def resolve(app: App | str, kind: type[App]) -> App:
@@ -126,17 +129,17 @@ def resolve(app: App | str, kind: type[App]) -> App:
     Raises
     ------
     AppError
-        If it is none, or there is no such attribute. What goes wrong in the import itself is raised as it is.
+        If it is no such app, or there is no such attribute. Errors of the import are raised as they are.
     """
     if not isinstance(app, str):
         return _checked(app, kind, f"a {type(app).__name__}")
     module, path = _parsed(app, kind)
-    found: Any = _imported(module, app)
+    attribute: Any = _imported(module, app)
     for name in path.split("."):
-        if not hasattr(found, name):
+        if not hasattr(attribute, name):
             raise AppError(f"{app!r}: {module} has no {path!r}")
-        found = getattr(found, name)
-    return _checked(found, kind, app)
+        attribute = getattr(attribute, name)
+    return _checked(attribute, kind, app)
 
 
 def _parsed(reference: str, kind: type) -> tuple[str, str]:
@@ -169,21 +172,21 @@ def _checked(app: Any, kind: type[App], name: str) -> App:
     return app
 
 
-def portable(app: ClientApp | str) -> Source:
+def portable(app: ClientApp | str) -> AppSource:
     """Return an app in a form that can be given to workers.
 
     Raises
     ------
     AppError
-        If it is no client app, or holds what cannot be pickled.
+        If it is no client app, or it cannot be pickled.
     """
     if isinstance(app, str):
         _parsed(app, ClientApp)  # before any worker starts
-        return Referenced(app)
+        return AppReference(app)
     _checked(app, ClientApp, f"a {type(app).__name__}")
     with _by_value(_unimportable(app)):
         try:
-            return Packed(cloudpickle.dumps(app))
+            return PackedApp(cloudpickle.dumps(app))
         except Exception as error:
             raise AppError(
                 f"the client app cannot be given to worker processes ({type(error).__name__}: {error}); "
@@ -193,7 +196,8 @@ def portable(app: ClientApp | str) -> Source:
 
 @contextmanager
 def _by_value(modules: list[ModuleType]) -> Iterator[None]:
-    new = [each for each in modules if each.__name__ not in cloudpickle.list_registry_pickle_by_value()]
+    registered = cloudpickle.list_registry_pickle_by_value()
+    new = [module for module in modules if module.__name__ not in registered]
     for module in new:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -206,8 +210,8 @@ def _by_value(modules: list[ModuleType]) -> Iterator[None]:
 def _unimportable(app: ClientApp) -> list[ModuleType]:
     """Return the modules of an app's functions that a new process could not import: of tests, for example."""
     names = {function.__module__ for function in _functions(vars(app), set())} - {"__main__", None}
-    known = [sys.modules[name] for name in sorted(names) if name in sys.modules]
-    return [module for module in known if not _is_importable(module)]
+    modules = [sys.modules[name] for name in sorted(names) if name in sys.modules]
+    return [module for module in modules if not _is_importable(module)]
 
 
 def _is_importable(module: ModuleType) -> bool:

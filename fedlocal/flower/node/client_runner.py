@@ -1,4 +1,4 @@
-"""Where client apps run: any node's call, here or in a worker, with nothing left of the last one."""
+"""Runs client apps, here or in a worker: a call has its node's state and seeds, nothing of other calls."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from fedlocal.flower.messages.codec import (
     unpack_state,
 )
 from fedlocal.flower.messages.layout import CodecError
-from fedlocal.flower.node.seeding import left_alone, seed_globals
+from fedlocal.flower.node.seeding import preserved_generators, seed_globals
 from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
@@ -39,7 +39,7 @@ class JointTraining(Protocol):
     """Answers several requests at once, where they are alike."""
 
     def count(self, requests: Sequence[ActorRequest]) -> int:
-        """Return how many of these requests, from the first on, can be answered together; 1 is alone."""
+        """Return how many of these requests, from the first on, can be answered together."""
         ...
 
     def train(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
@@ -61,7 +61,7 @@ class ClientRunner:
         Each call starts with global generators (Python's, NumPy's, those of frameworks) seeded from it, from
         the node and from the number of the node's message.
     run_id : int
-        Of the run.
+        The run's identifier.
     run_config : mapping
         What the app finds in its context.
     joint_training : JointTraining, optional
@@ -78,20 +78,20 @@ class ClientRunner:
     def run(self, request: Message, state: RecordDict) -> Message:
         """Have the app answer one request; `state` is the node's, and may be changed."""
         partition, count = request.metadata.message_id.split(":")
-        own: dict[str, bool | float | int | str] = {
+        node_config: dict[str, bool | float | int | str] = {
             "partition-id": int(partition),
             "num-partitions": self.nodes,
         }
         node = request.metadata.dst_node_id
-        context = Context(self.run_id, node, own, state, dict(self.run_config))
+        context = Context(self.run_id, node, node_config, state, dict(self.run_config))
         seed_globals(_entropy(self.seed, int(partition), int(count)))
         reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
-        if context.state is not state:  # as with Flower's engines, another one in its place is kept
-            put = dict(_record_dict(context.state))
+        if context.state is not state:  # an app may replace it, as on Flower's engines
+            records = dict(_record_dict(context.state))
             state.clear()
-            state.update(put)
+            state.update(records)
         return reply
 
 
@@ -126,11 +126,11 @@ class ClientActors:
 
 
 class InlineClientActors(ClientActors):
-    """The same in a process that has other work: its global generators are left as they were found."""
+    """Client actors in a process that has other work: its global generators stay as they are."""
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         """Answer one request."""
-        with left_alone():
+        with preserved_generators():
             return super().handle(actor, message, state)
 
 

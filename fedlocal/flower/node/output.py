@@ -1,4 +1,4 @@
-"""What apps print, once, with the name of who prints it: ``client 3: epoch 1, loss 0.25``."""
+"""What apps print, with the name of the client that prints it: ``client 3: epoch 1, loss 0.25``."""
 
 import logging
 import re
@@ -13,10 +13,10 @@ from weakref import ref
 
 import flwr
 
-FLOWERS_OWN = str(Path(flwr.__file__).parent)
+FLOWER_FOLDER = str(Path(flwr.__file__).parent)
 
 
-class Named(TextIOBase):
+class NamedStream(TextIOBase):
     """A text stream that puts a name before each line, and passes whole lines on.
 
     A line that is written over again and again, as progress bars are, is passed on as it is at last.
@@ -26,11 +26,11 @@ class Named(TextIOBase):
     stream : TextIO
         Where lines go.
     name : str
-        Who writes here; with none, lines have nothing before them.
+        The name before each line; empty for none.
     """
 
     def __init__(self, stream: TextIO, name: str = "") -> None:
-        self._stream, self._name, self._begun = stream, name, ""
+        self._stream, self._name, self._unfinished = stream, name, ""
         self.buffer = _Bytes(self)
 
     def __getattr__(self, attribute: str) -> Any:
@@ -41,11 +41,11 @@ class Named(TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of the stream below."""
+        """The encoding of the stream below."""
         return self._stream.encoding
 
     def fileno(self) -> int:
-        """Return that of the stream below: what other programs write there has no name before it."""
+        """Return the descriptor of the stream below: other programs' lines there have no name before them."""
         return self._stream.fileno()
 
     def reconfigure(self, **_: Any) -> None:
@@ -61,27 +61,27 @@ class Named(TextIOBase):
 
     def write(self, text: str) -> int:
         """Write the lines that are complete."""
-        lines = _BELOW.sub("", self._begun + text).split("\n")
+        lines = _BELOW.sub("", self._unfinished + text).split("\n")
         bar = len(lines) > 1 and "\r" in lines[-2] and lines[-1][:1] in ("", "\r")  # it may be gone back to
         complete = len(lines) - (2 if bar else 1)
-        self._tell(lines[:complete])
-        self._begun = "\n".join(map(_at_last, lines[complete:]))
+        self._pass_on(lines[:complete])
+        self._unfinished = "\n".join(map(_at_last, lines[complete:]))
         return len(text)
 
     def finish(self, name: str = "") -> None:
-        """Write what is left of a line; from now on somebody else writes here."""
-        self._tell(self._begun.split("\n"))
-        self._name, self._begun = name, ""
+        """Write what is left of a line; later lines have this name before them."""
+        self._pass_on(self._unfinished.split("\n"))
+        self._name, self._unfinished = name, ""
 
     def is_over(self, stream: TextIO) -> bool:
         """Tell whether lines go to this stream."""
         return self._stream is stream
 
-    def _tell(self, lines: Sequence[str]) -> None:
+    def _pass_on(self, lines: Sequence[str]) -> None:
         shown = [_at_last(line).strip("\r") for line in lines]
         before = f"{self._name}: " if self._name else ""
-        if told := "".join(f"{before}{line}\n" for line in shown if line.strip()):
-            self._stream.write(told)  # at once, since other processes write there too
+        if text := "".join(f"{before}{line}\n" for line in shown if line.strip()):
+            self._stream.write(text)  # at once, since other processes write there too
             self._stream.flush()
 
 
@@ -97,9 +97,9 @@ def _at_last(line: str) -> str:
 
 
 class _Bytes(BufferedIOBase):
-    """What takes the bytes that are written to a text stream's ``buffer``."""
+    """The ``buffer`` of a text stream: takes bytes."""
 
-    def __init__(self, text: Named) -> None:
+    def __init__(self, text: NamedStream) -> None:
         self._text = ref(text)  # which holds this
         self._decode = getincrementaldecoder("utf-8")("replace").decode
 
@@ -115,9 +115,9 @@ class _Bytes(BufferedIOBase):
 
 
 @contextmanager
-def named(name: str) -> Iterator[None]:
+def named_output(name: str) -> Iterator[None]:
     """Put a name, or nothing, before what this process prints and logs in the block."""
-    out, err = _over("stdout", sys.stdout), _over("stderr", sys.stderr)
+    out, err = _stream_over("stdout", sys.stdout), _stream_over("stderr", sys.stderr)
     out.finish(name)
     err.finish(name)
     with redirect_stdout(out), redirect_stderr(err), _logging_to(err):
@@ -128,26 +128,26 @@ def named(name: str) -> Iterator[None]:
             err.finish()
 
 
-_open: dict[str, Named] = {}
+_open: dict[str, NamedStream] = {}
 
 
-def _over(kind: str, stream: TextIO) -> Named:
+def _stream_over(kind: str, stream: TextIO) -> NamedStream:
     """Return the same stream each time: a client may give it to a log handler, which others use after it."""
     if kind not in _open or not _open[kind].is_over(stream):
-        _open[kind] = Named(stream)
+        _open[kind] = NamedStream(stream)
     return _open[kind]
 
 
 @contextmanager
-def _logging_to(stream: Named) -> Iterator[None]:
-    """Have Flower's log go where standard error goes now, without what Flower itself has to say there."""
+def _logging_to(stream: NamedStream) -> Iterator[None]:
+    """Send Flower's log where standard error goes now, without the lines of Flower's code."""
     logger = logging.getLogger("flwr")
-    handlers = [each for each in logger.handlers if isinstance(each, logging.StreamHandler)]
-    before = [each.stream for each in handlers]
+    handlers = [handler for handler in logger.handlers if isinstance(handler, logging.StreamHandler)]
+    before = [handler.stream for handler in handlers]
     for handler in handlers:
         handler.stream = stream
     try:
-        with apps_alone():
+        with without_flower_log():
             yield
     finally:
         for handler, old in zip(handlers, before, strict=True):
@@ -155,8 +155,8 @@ def _logging_to(stream: Named) -> Iterator[None]:
 
 
 @contextmanager
-def apps_alone() -> Iterator[None]:
-    """Leave out what Flower's own code logs, but for errors: ``flwr.common.log`` is there for apps, too."""
+def without_flower_log() -> Iterator[None]:
+    """Leave out what Flower's code logs, but for errors: apps log through ``flwr.common.log``, too."""
     logger = logging.getLogger("flwr")
     outermost = _from_an_app not in logger.filters
     logger.addFilter(_from_an_app)
@@ -168,4 +168,4 @@ def apps_alone() -> Iterator[None]:
 
 
 def _from_an_app(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or not record.pathname.startswith(FLOWERS_OWN)
+    return record.levelno >= logging.ERROR or not record.pathname.startswith(FLOWER_FOLDER)

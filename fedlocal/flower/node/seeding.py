@@ -1,4 +1,4 @@
-"""Global generators, which apps share by accident: Python's, NumPy's and those of frameworks, seeded.
+"""Seeds the global generators that apps share: Python's, NumPy's and those of frameworks.
 
 They are seeded before an app is imported and for each call, and a framework's once it is imported.
 """
@@ -34,21 +34,21 @@ def seed_globals(entropy: int) -> None:
     for name, seed in FRAMEWORKS.items():
         if framework := sys.modules.get(name):
             seed(framework, entropy)
-    _later.entropy = entropy
-    if _later not in sys.meta_path:
-        sys.meta_path.insert(0, _later)
+    _framework_seeder.entropy = entropy
+    if _framework_seeder not in sys.meta_path:
+        sys.meta_path.insert(0, _framework_seeder)
 
 
 @contextmanager
-def left_alone() -> Iterator[None]:
-    """Leave the generators of Python, NumPy and PyTorch, when the block ends, as they were found.
+def preserved_generators() -> Iterator[None]:
+    """Restore the generators of Python, NumPy and PyTorch when the block ends.
 
-    TensorFlow and MLX have no way to tell the state of theirs.
+    TensorFlow and MLX do not show the state of theirs.
     """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     torch = sys.modules.get("torch")
     state = torch.get_rng_state() if torch else None
-    outermost, entropy, loaded = _later not in sys.meta_path, _later.entropy, _loaded()
+    outermost, entropy, loaded = _framework_seeder not in sys.meta_path, _framework_seeder.entropy, _loaded()
     try:
         yield
     finally:
@@ -56,10 +56,10 @@ def left_alone() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
         if torch:
             torch.set_rng_state(state)
-        if outermost and _later in sys.meta_path:
-            sys.meta_path.remove(_later)
+        if outermost and _framework_seeder in sys.meta_path:
+            sys.meta_path.remove(_framework_seeder)
         elif not outermost:
-            _later.entropy = entropy
+            _framework_seeder.entropy = entropy
             for name in _loaded() - loaded:
                 FRAMEWORKS[name](sys.modules[name], entropy)
 
@@ -68,7 +68,7 @@ def _loaded() -> set[str]:
     return FRAMEWORKS.keys() & sys.modules.keys()
 
 
-class _Later(MetaPathFinder):
+class _FrameworkSeeder(MetaPathFinder):
     """Seeds a framework when an app imports it."""
 
     entropy = 0
@@ -91,4 +91,4 @@ class _Later(MetaPathFinder):
         return spec
 
 
-_later = _Later()
+_framework_seeder = _FrameworkSeeder()

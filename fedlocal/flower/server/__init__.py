@@ -1,1 +1,1 @@
-"""The server app: the round loop, participation, averaging while clients train."""
+"""The server app: the round loop over a strategy, who takes part, the mean, and what is aggregated."""

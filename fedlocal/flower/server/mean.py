@@ -1,8 +1,8 @@
-"""The weighted mean of many clients' arrays, at the speed of memory and with the same bits always.
+"""The weighted mean of many clients' arrays: at the speed of memory, and always the same bits.
 
 Flower's own mean makes two temporaries per client and layer, which is most of what an unmodified round costs.
 Here `GROUP` clients at a time are added up, shard by shard: a shard of the sum stays in cache while BLAS adds
-each client's onto it, so that all is read once. The groups' means are merged into a running one (West 1979),
+each client's onto it, so that all is read once. The groups' means are merged into a running mean (West 1979),
 so that no more than a group's arrays need to be there. Neither cut depends on the number of workers, on
 memory or on where the arrays lie, so neither do the bits.
 """
@@ -84,15 +84,15 @@ class _ArrayMean:
         self._mean, self._part = np.zeros(like.size, kind), np.empty(like.size, kind)
 
     def average(self, arrays: Sequence[NDArray[Any]], factors: Sequence[float]) -> bool:
-        first, *others = [array.reshape(-1) for array in arrays]
+        first, *rest = [array.reshape(-1) for array in arrays]
         squares = 0.0
         for start in range(0, first.size, SHARD):
             shard = self._part[start : start + SHARD]
-            if not others:
+            if not rest:
                 shard[:] = first[start : start + SHARD]  # bit for bit
             else:
                 np.multiply(first[start : start + SHARD], factors[0], out=shard, casting="unsafe")
-            for array, factor in zip(others, factors[1:], strict=True):
+            for array, factor in zip(rest, factors[1:], strict=True):
                 self._add(array[start : start + SHARD], shard, a=factor)
             squares += abs(np.dot(shard, shard))  # still in cache: the cheapest place to look at every value
         return math.isfinite(squares) or bool(np.isfinite(self._part).all())  # the squares may be too large
@@ -149,10 +149,10 @@ def in_groups(nodes: Sequence[int], sizes: Sequence[float]) -> list[list[int]]:
     Parameters
     ----------
     nodes : sequence of int
-        Whom the replies are from.
+        The nodes that replied.
     sizes : sequence of float
-        Their weights, or the expected ones.
+        The weights of the replies, or the expected weights.
     """
-    ordered = sorted(range(len(nodes)), key=lambda at: (-sizes[at], nodes[at]))
+    ordered = sorted(range(len(nodes)), key=lambda position: (-sizes[position], nodes[position]))
     groups = (ordered[start : start + GROUP] for start in range(0, len(ordered), GROUP))
-    return [sorted(group, key=lambda at: nodes[at]) for group in groups]
+    return [sorted(group, key=lambda position: nodes[position]) for group in groups]

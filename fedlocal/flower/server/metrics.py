@@ -1,14 +1,14 @@
-"""Metrics that can be aggregated: the ones that all replies of a round have alike.
+"""Metrics that can be aggregated: those that all replies of a round have in common.
 
 Flower's strategies refuse a round as a whole where the names of metrics differ, and fail where a list meets a
-number. Who sends a metric of his own does no harm by it, so nobody's reply is refused for it.
+number. A metric that one client alone sends does no harm, so no reply is refused for it.
 """
 
 from collections.abc import Mapping, Sequence
 
 from flwr.app import Message, MetricRecord, RecordDict
 
-from fedlocal.flower.compat.private import content_of, instead
+from fedlocal.flower.compat.private import content_of, replacement
 
 
 def with_common_metrics(replies: Sequence[Message]) -> list[Message]:
@@ -21,7 +21,7 @@ def with_common_metrics(replies: Sequence[Message]) -> list[Message]:
     Parameters
     ----------
     replies : sequence of Message
-        Admitted ones, and errors.
+        Admitted replies, and errors.
     """
     good = [reply for reply in replies if reply.has_content()]
     shapes = [
@@ -43,7 +43,7 @@ def metrics_of(content: RecordDict) -> MetricRecord:
 def _with_metrics(reply: Message, names: Mapping[str, int]) -> Message:
     name, metrics = _first_metrics(reply)
     kept = MetricRecord({key: value for key, value in (metrics or {}).items() if key in names})
-    return instead(reply, content_of({**reply.content, name: kept}))
+    return replacement(reply, content_of({**reply.content, name: kept}))
 
 
 def _first_metrics(reply: Message) -> tuple[str, MetricRecord | None]:

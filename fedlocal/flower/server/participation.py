@@ -1,7 +1,7 @@
-"""Who takes part in a round: strategies know of the nodes that are there, and of no others.
+"""Which clients take part in a round: strategies see the nodes that are there, and no other nodes.
 
-Flower's strategies wait for ever for as many nodes as they need. Nobody comes in the middle of a round here:
-one in which too few are there is over before it has begun.
+Flower's strategies wait for ever for as many nodes as they need. No node comes in the middle of a round here:
+a round in which too few are there is over before it has begun.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,13 +23,13 @@ Phase = Literal["train", "evaluate"]
 
 
 @dataclass(frozen=True)
-class Attendance:
-    """Who takes part in one round.
+class Participation:
+    """The clients that take part in a round.
 
     Parameters
     ----------
     presence : Presence, optional
-        Who is there; by default everybody.
+        Which clients are there; by default all.
     """
 
     presence: Presence | None = None
@@ -60,17 +60,17 @@ class Attendance:
         return f"{self.presence}{needs if needed > 1 else ''}"
 
     def answering(self, messages: Sequence[Message]) -> list[Message]:
-        """Return the messages to clients that will answer: work of the others is lost, which is no error."""
+        """Return the messages to clients that will answer: a client that leaves loses its work, no error."""
         if self.presence is None:
             return list(messages)
         answers = self.presence.to_the_end
         return [message for message in messages if answers[partition_of(message.metadata.dst_node_id)]]
 
 
-def attendances(presences: Presences, after: int, last: int) -> Iterator[Attendance]:
-    """Yield the attendance of each round after one, up to another."""
-    known = presences()
-    return islice(map(Attendance, known) if known else repeat(Attendance()), after, last)
+def participations(presences: Presences, after: int, last: int) -> Iterator[Participation]:
+    """Yield the participation in the rounds after `after`, up to `last`."""
+    upcoming = presences()
+    return islice(map(Participation, upcoming) if upcoming else repeat(Participation()), after, last)
 
 
 def _in(presence: Presence, phase: Phase) -> NDArray[np.bool_]:
@@ -78,7 +78,7 @@ def _in(presence: Presence, phase: Phase) -> NDArray[np.bool_]:
 
 
 def _needed(strategy: Strategy, phase: str) -> int:
-    """Return how many nodes a strategy waits for; of one that wraps another, how many that one does."""
+    """Return how many nodes a strategy waits for; for a wrapper, how many the wrapped strategy waits for."""
     while isinstance(wrapped := getattr(strategy, "strategy", None), Strategy):
         strategy = wrapped
     names = ("min_available_nodes", f"min_{phase}_nodes")

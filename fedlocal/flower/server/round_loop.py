@@ -25,9 +25,9 @@ from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of
 from fedlocal.flower.server.metrics import with_common_metrics
-from fedlocal.flower.server.participation import Attendance, attendances
+from fedlocal.flower.server.participation import Participation, participations
 from fedlocal.flower.server.streaming_mean import Span, TrainingOutcome, streams, train_and_average
-from fedlocal.flower.server.untrained_arrays import kept_apart, rounded
+from fedlocal.flower.server.untrained_arrays import rounded, separate_untrained
 from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -57,22 +57,22 @@ class QuorumError(RuntimeError):
 
 @dataclass(frozen=True)
 class FederatedRound:
-    """What one round left behind; round 0 is the evaluation of the initial arrays.
+    """What a round gave; round 0 is the evaluation of the initial arrays.
 
     Parameters
     ----------
     number : int
-        The round.
+        The round's number.
     arrays : mapping of str to NDArray
         The global model after it; not to be written to.
     train_metrics, evaluate_metrics : mapping of str to float
         The clients' metrics as the strategy aggregated them.
     server_metrics : mapping of str to float
-        The central evaluation's.
+        The metrics of the central evaluation.
     client_metrics, client_evaluations : mapping of int to mapping of str to float
         What each partition reported in training, and in the clients' evaluation.
     errors, evaluation_errors : mapping of int to str
-        The reasons of the partitions that have no reply, likewise.
+        Why a partition has no reply, in training and in the clients' evaluation.
     exchange : ExchangeTimes, optional
         The times of the training messages, if the grid is a local one.
     averaging : sequence of (float, float)
@@ -80,7 +80,7 @@ class FederatedRound:
     spans : mapping of str to float
         Seconds: ``configure``, ``exchange``, ``aggregation``, ``evaluation``.
     presence : Presence, optional
-        Which clients were there, if they were not all bound to be.
+        Which clients were there, if not all of them had to be.
     """
 
     number: int
@@ -117,7 +117,7 @@ class RoundLoop:
     strategy : Strategy
         Any of Flower's message-API strategies.
     rounds : int
-        How many.
+        The number of rounds.
     seed : int
         Chooses the nodes of each round: Flower samples from Python's global generator.
     evaluate : callable
@@ -126,13 +126,13 @@ class RoundLoop:
     admission : Admission
         Turns bad replies into errors.
     min_results : int, optional
-        How many clients must reply in a round; by default all that were asked. One that is excused, since
-        it has nothing to train on, has replied.
+        How many clients must reply in a round; by default all that were asked. A client that is excused,
+        since it has nothing to train on, has replied.
     timeout : float, optional
         Seconds for a round's training, and for its evaluation.
     presences : callable
         Says which clients are there in each round; by default all. A round for which the strategy would need
-        more leaves the model as it was; those that go in the middle of one are not asked for a result.
+        more leaves the model as it was; clients that leave in the middle of a round are asked for nothing.
     untrained : collection of str
         Arrays that no gradient moves, such as batch-norm's statistics
         (`fedlocal.flower.server.untrained_arrays`).
@@ -158,8 +158,8 @@ class RoundLoop:
         initial : mapping of str to NDArray
             The global model at the start.
         after : int
-            The round that left it, to go on with an earlier run: round 0 and all others up to this one are
-            not yielded.
+            The round that gave `initial`, where an earlier run goes on: rounds up to this number are not
+            yielded.
 
         Raises
         ------
@@ -172,30 +172,30 @@ class RoundLoop:
             yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
         train_config, evaluate_config = ConfigRecord(), ConfigRecord()
         numbers = range(after + 1, self.rounds + 1)
-        upcoming = attendances(self.presences, after, self.rounds)
-        for number, attendance in zip(numbers, upcoming, strict=True):
-            watch = _Stopwatch()
-            trained = self._train(number, arrays, train_config, grid, attendance, watch)
-            arrays = trained.arrays
+        upcoming = participations(self.presences, after, self.rounds)
+        for number, participation in zip(numbers, upcoming, strict=True):
+            stopwatch = _Stopwatch()
+            outcome = self._train(number, arrays, train_config, grid, participation, stopwatch)
+            arrays = outcome.arrays
             evaluate_metrics, evaluated, failed = self._evaluate_on_clients(
-                number, arrays, evaluate_config, grid, attendance
+                number, arrays, evaluate_config, grid, participation
             )
             server_metrics = self.evaluate(number, ndarrays(arrays))
-            watch.lap("evaluation")
+            stopwatch.lap("evaluation")
             yield FederatedRound(
                 number,
                 ndarrays(arrays),
-                trained.metrics,
+                outcome.metrics,
                 evaluate_metrics,
                 server_metrics,
-                trained.clients,
+                outcome.clients,
                 evaluated,
-                trained.errors,
+                outcome.errors,
                 failed,
-                trained.exchange,
-                trained.averaging,
-                watch.laps,
-                attendance.presence,
+                outcome.exchange,
+                outcome.averaging,
+                stopwatch.laps,
+                participation.presence,
             )
 
     def _train(
@@ -204,31 +204,31 @@ class RoundLoop:
         arrays: ArrayRecord,
         config: ConfigRecord,
         grid: Grid,
-        attendance: Attendance,
-        watch: _Stopwatch,
+        participation: Participation,
+        stopwatch: _Stopwatch,
     ) -> _TrainingPhase:
-        """Train and aggregate. The replies end here: the shared memory they lie in is the next round's."""
-        attendance.admit(grid, "train")
+        """Train and aggregate. No reply is kept: the next round overwrites the memory that replies lie in."""
+        participation.admit(grid, "train")
         messages: list[Message] = []
-        if not (nothing := attendance.too_few(self.strategy, "train")):
+        if not (nothing := participation.too_few(self.strategy, "train")):
             with self._sampling(number):
                 messages = list(self.strategy.configure_train(number, arrays, config, grid))
-        watch.lap("configure")
-        messages = attendance.answering(messages)
-        trained = self._exchanged(messages, arrays, grid) if messages else TrainingOutcome([])
-        watch.lap("exchange")
-        self._check_quorum(number, trained, self.min_results, attendance)
-        clients, errors = _by_partition(trained.replies)
-        trained = self._aggregated(number, trained, arrays, nothing or "no client had anything to add")
+        stopwatch.lap("configure")
+        messages = participation.answering(messages)
+        outcome = self._exchanged(messages, arrays, grid) if messages else TrainingOutcome([])
+        stopwatch.lap("exchange")
+        self._check_quorum(number, outcome, self.min_results, participation)
+        clients, errors = _by_partition(outcome.replies)
+        outcome = self._aggregated(number, outcome, arrays, nothing or "no client had anything to add")
         phase = _TrainingPhase(
-            self._as_sent(number, trained.arrays, arrays),
-            _floats(trained.metrics),
+            self._as_sent(number, outcome.arrays, arrays),
+            _floats(outcome.metrics),
             clients,
             errors,
             grid.last_exchange if messages and isinstance(grid, LocalGrid) else None,
-            trained.averaging,
+            outcome.averaging,
         )
-        watch.lap("aggregation")
+        stopwatch.lap("aggregation")
         return phase
 
     def _exchanged(self, messages: Sequence[Message], arrays: ArrayRecord, grid: Grid) -> TrainingOutcome:
@@ -240,20 +240,20 @@ class RoundLoop:
         return TrainingOutcome(admitted, excused=len(replies) - len(admitted))
 
     def _aggregated(
-        self, number: int, trained: TrainingOutcome, before: ArrayRecord, nothing: str
+        self, number: int, outcome: TrainingOutcome, before: ArrayRecord, nothing: str
     ) -> TrainingOutcome:
-        """Have the strategy aggregate, if that was not done; without replies the model stays as it was."""
-        if not any(reply.has_content() for reply in trained.replies):
+        """Have the strategy aggregate, unless that was done; without replies the model stays as it was."""
+        if not any(reply.has_content() for reply in outcome.replies):
             _log.warning("round %d: %s, the model stays as it was", number, nothing)
-            return replace(trained, arrays=before, metrics=None)
-        if trained.averaging:
-            return trained
-        replies = with_common_metrics(trained.replies)
-        replies, apart = kept_apart(self.strategy, replies, before, self.untrained)
+            return replace(outcome, arrays=before, metrics=None)
+        if outcome.averaging:
+            return outcome
+        replies = with_common_metrics(outcome.replies)
+        replies, apart = separate_untrained(self.strategy, replies, before, self.untrained)
         arrays, metrics = self.strategy.aggregate_train(number, replies)
         if arrays is not None and apart:
             arrays = array_record({**ndarrays(arrays), **apart})
-        return replace(trained, arrays=arrays, metrics=metrics)
+        return replace(outcome, arrays=arrays, metrics=metrics)
 
     def _as_sent(self, number: int, record: ArrayRecord | None, before: ArrayRecord) -> ArrayRecord:
         """Return a strategy's arrays with the dtypes of the model.
@@ -275,24 +275,24 @@ class RoundLoop:
         return array_record(arrays)
 
     def _evaluate_on_clients(
-        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid, attendance: Attendance
+        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid, participation: Participation
     ) -> tuple[dict[str, float], dict[int, dict[str, float]], dict[int, str]]:
-        attendance.admit(grid, "evaluate")
-        if attendance.too_few(self.strategy, "evaluate"):
+        participation.admit(grid, "evaluate")
+        if participation.too_few(self.strategy, "evaluate"):
             return {}, {}, {}
         with self._sampling(-number):
             messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
-        messages = attendance.answering(messages)
+        messages = participation.answering(messages)
         if not messages:
             return {}, {}, {}
         replies = self.admission.evaluation(list(grid.send_and_receive(messages, timeout=self.timeout)))
         asked = len(messages)
         needed = None if self.min_results is None else min(self.min_results, asked)  # fewer may be asked
-        judged = TrainingOutcome(replies, excused=asked - len(replies))
-        self._check_quorum(number, judged, needed, attendance, " to evaluate")
+        outcome = TrainingOutcome(replies, excused=asked - len(replies))
+        self._check_quorum(number, outcome, needed, participation, " to evaluate")
         evaluated, errors = _by_partition(replies)
-        # One loss that is not finite would make NaN of all others.
-        useful = with_common_metrics([reply for reply in replies if _says_something(reply)])
+        # A single loss that is not finite would make the mean NaN.
+        useful = with_common_metrics([reply for reply in replies if _is_useful(reply)])
         metrics = self.strategy.aggregate_evaluate(number, useful) if useful else None
         return _floats(metrics), evaluated, errors
 
@@ -308,14 +308,18 @@ class RoundLoop:
 
     @staticmethod
     def _check_quorum(
-        number: int, trained: TrainingOutcome, needed: int | None, attendance: Attendance, when: str = ""
+        number: int,
+        outcome: TrainingOutcome,
+        needed: int | None,
+        participation: Participation,
+        when: str = "",
     ) -> None:
-        """End the run where fewer clients replied than needed; None is all that were asked."""
-        failed = [reply for reply in trained.replies if reply.has_error()]
-        replied = len(trained.replies) + trained.excused
+        """End the run where fewer clients replied than needed; None needs all that were asked."""
+        failed = [reply for reply in outcome.replies if reply.has_error()]
+        replied = len(outcome.replies) + outcome.excused
         needed = replied if needed is None else needed
         if replied - len(failed) < needed:
-            asked = f"{attendance.presence} (availability)." if attendance.presence else ""
+            asked = f"{participation.presence} (availability)." if participation.presence else ""
             reason = failed[0].error.reason if failed else asked or NO_MORE
             raise QuorumError(
                 f"round {number}: {len(failed)} of {replied} clients failed{when}, {needed} must reply "
@@ -323,7 +327,7 @@ class RoundLoop:
             )
 
 
-def _says_something(reply: Message) -> bool:
+def _is_useful(reply: Message) -> bool:
     if reply.has_error():
         return False
     metrics = _floats(next(iter(reply.content.metric_records.values()), None))

@@ -1,4 +1,4 @@
-"""fedlocal's own server app: a round loop over a strategy, watched from outside."""
+"""fedlocal's own server app: a round loop over a strategy that reports each round."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,16 +22,16 @@ def server_app(
     initial : mapping of str to NDArray
         The global model at the start.
     on_round : callable
-        Called with round 0 before training and with each round when it is done; its time is nobody's.
+        Called with round 0 before training and with each round when it is done; its time is not counted.
     after : int
-        The round that left `initial`, where an earlier run goes on.
+        The round that gave `initial`, where an earlier run goes on.
     """
     app = ServerApp()
 
     @app.main()
     def main(grid: Grid, context: Context) -> None:  # noqa: ARG001 - Flower's signature
-        for one in loop.run(grid, initial, after):
-            on_round(one)
+        for round_ in loop.run(grid, initial, after):
+            on_round(round_)
 
     return app
 
@@ -41,7 +41,7 @@ def run_server(app: ServerApp, grid: Grid, run_config: Mapping[str, Any] | None 
     context = Context(RUN_ID, SERVER_NODE, {}, RecordDict(), dict(run_config or {}))
     try:
         app(grid, context)
-    except SystemExit as leaving:  # ``sys.exit()`` at the end of a main function ends that, not the run
+    except SystemExit as leaving:  # ``sys.exit()`` at the end of a main function ends it, not the run
         if leaving.code:
             raise
     return context

@@ -1,9 +1,9 @@
-"""Training and averaging at the same time, for strategies that average and do nothing else, on a local grid.
+"""Averages replies while other clients still train, for strategies whose aggregate is the mean.
 
-Replies are averaged a group at a time while other clients still train, and let go of: however many clients
-take part, the memory of a few groups is enough, and most of the aggregation costs no time of its own. The
+Replies are averaged by groups and released: however many clients take part, the memory of a few groups is
+enough, and most of the aggregation takes no extra time. The
 bits are those of the strategy's ``aggregate_train`` over all replies at once. Metrics are aggregated when all
-replies are there: only then is it known which ones all clients have.
+replies are there: only then is it certain which metrics all clients have.
 """
 
 import time
@@ -28,7 +28,7 @@ class Averaging(Protocol):
     Attributes
     ----------
     streams : bool
-        Whether that is so; a strategy without this attribute says no.
+        Whether the mean may be streamed; a strategy without this attribute says no.
     """
 
     streams: bool
@@ -49,7 +49,7 @@ def streams(strategy: Any) -> TypeGuard[Averaging]:
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """What came of a round's training.
+    """The outcome of a round's training.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ class TrainingOutcome:
     arrays : ArrayRecord, optional
         The mean; empty if no reply was good.
     metrics : MetricRecord, optional
-        Of the clients, aggregated.
+        The clients' metrics, aggregated.
     averaging : sequence of Span
-        When averaging took place; none if that is still to be done.
+        When averaging took place; empty if that is still to be done.
     excused : int
         How many clients replied that they have nothing to train on; their replies are not kept.
     """
@@ -85,15 +85,15 @@ def train_and_average(
     Parameters
     ----------
     strategy : Averaging
-        Says what a reply weighs.
+        Weighs the replies.
     grid : LocalGrid
-        Where the clients are.
+        The grid of the clients.
     messages : sequence of Message
-        What the strategy asks of them; at most one message to each.
+        The strategy's requests; at most one for each client.
     admission : Admission
         Judges the replies.
     sent : ArrayRecord
-        The global model that they were sent.
+        The global model that clients were sent.
     timeout : float, optional
         Seconds for all of it.
     """
@@ -126,12 +126,12 @@ def _average(
     weights = [strategy.weight(metrics_of(reply.content)) for reply in good]
     if sum(weights) > 0:
         if not mean.average([arrays_of(reply.content) for reply in good], weights):
-            judged = admission.values(replies)
+            admitted = admission.values(replies)
             if any(
                 reply.has_error() and not other.has_error()
-                for reply, other in zip(judged, replies, strict=True)
+                for reply, other in zip(admitted, replies, strict=True)
             ):
-                return _average(mean, strategy, admission, judged)
+                return _average(mean, strategy, admission, admitted)
         mean.merge()
     for reply in good:
         for name in [name for name, record in reply.content.items() if isinstance(record, ArrayRecord)]:

@@ -1,8 +1,8 @@
-"""Arrays that no gradient moves, such as batch-norm's statistics and counters, are kept apart from models.
+"""Arrays that no gradient moves, such as batch-norm's statistics and counters, are aggregated apart.
 
-A server's step along a mean update, with momentum or adaptive, makes of a variance a negative number; and in
-Krum's distances between models, counters of batches outweigh all parameters. So strategies that do such a
-thing are shown these arrays as if no client had moved them, and the model gets a plain mean, or a median.
+A server's step along a mean update, with momentum or adaptive, can make a variance negative; and in Krum's
+distances between models, counters of batches outweigh all parameters. So strategies that take steps or select
+models see these arrays as if no client had moved them, and the model gets a plain mean, or a median.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ from flwr.serverapp.strategy import (
 )
 from numpy.typing import NDArray
 
-from fedlocal.flower.compat.private import content_of, instead
+from fedlocal.flower.compat.private import content_of, replacement
 from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.server.mean import weighted_mean
 from fedlocal.flower.server.metrics import metrics_of
@@ -35,18 +35,18 @@ SELECTING = (Bulyan, Krum, MultiKrum)
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def kept_apart(
+def separate_untrained(
     strategy: Strategy, replies: Sequence[Message], sent: ArrayRecord, untrained: Collection[str]
 ) -> tuple[list[Message], dict[str, NDArray[Any]]]:
-    """Return what a strategy is to aggregate, and the arrays that it is to have no part in.
+    """Return what a strategy is to aggregate, and the arrays that are aggregated apart from it.
 
     Parameters
     ----------
     strategy : Strategy
-        One that takes steps has no part in any untrained array, one that selects models in those that are not
-        of real numbers, and all others aggregate everything.
+        A strategy that takes steps has no part in untrained arrays, a strategy that selects models no part in
+        arrays of other than real numbers, and any other strategy aggregates everything.
     replies : sequence of Message
-        Admitted ones, and errors; at least one has a content.
+        Admitted replies, and errors; at least one has a content.
     sent : ArrayRecord
         The global model that clients were sent.
     untrained : collection of str
@@ -83,13 +83,15 @@ def kept_apart(
 def _with(reply: Message, arrays: Arrays) -> Message:
     """Return a reply with other arrays in place of those of the same names."""
     name, record = next((n, r) for n, r in reply.content.items() if isinstance(r, ArrayRecord))
-    return instead(reply, content_of({**reply.content, name: array_record({**ndarrays(record), **arrays})}))
+    return replacement(
+        reply, content_of({**reply.content, name: array_record({**ndarrays(record), **arrays})})
+    )
 
 
 def rounded(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an array with a dtype, rounded where that is of integers or truths.
 
-    What cannot be, since it is not finite, is returned as it is.
+    Values that are not finite cannot be rounded: such an array is returned as it is.
     """
     if dtype.kind in "iub" and array.dtype.kind == "f":
         return np.asarray(np.rint(array), dtype) if np.isfinite(array).all() else array

@@ -25,7 +25,7 @@ def nothing_provided(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("backend", [pytest.param("inline", marks=pytest.mark.slow), "actors"])
 def test_a_users_client_app_trains_on_the_rows_of_its_partition(backend: str) -> None:
-    reference = "client.reference=tests.flower.client.own_app:app"
+    reference = "client.reference=tests.flower.client.partition_app:app"
     outcome = run(compose(*OPTIONS, reference, f"backend={backend}", "partition=linear"))
     first, last = outcome.histories["federated"].rounds[1:]
     assert [measured["num-examples"] for measured in first.actors.values()] == [239, 479, 720]
@@ -36,7 +36,7 @@ def test_a_users_client_app_trains_on_the_rows_of_its_partition(backend: str) ->
 
 
 def test_no_two_phases_share_a_metric_whatever_an_app_calls_it(tmp_path: Path) -> None:
-    reference = "client.reference=tests.flower.client.own_app:app"
+    reference = "client.reference=tests.flower.client.partition_app:app"
     rare = ("evaluate_every=3", "rounds=4", "backend=inline", "strategy.fraction_evaluate=1.0")
     outcome = run(compose(*OPTIONS, reference, *rare), tmp_path)
     history = outcome.histories["federated"]
@@ -61,7 +61,7 @@ def test_no_two_phases_share_a_metric_whatever_an_app_calls_it(tmp_path: Path) -
 
 def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     wrong: dict[str, tuple[type[Exception], str]] = {
-        "tests.flower.client.own_app:train": (AppError, "not a ClientApp but function"),
+        "tests.flower.client.partition_app:train": (AppError, "not a ClientApp but function"),
         "nowhere:app": (AppError, "no module 'nowhere'"),
     }
     for reference, (error, reason) in wrong.items():
@@ -70,7 +70,7 @@ def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[s
     with pytest.raises(ConfigError, match=r"client\.reference: must be given"):
         run(compose(*OPTIONS))
     with pytest.raises(ConfigError, match="fedlocal's own client alone"):
-        run(compose(*OPTIONS, "client.reference=tests.flower.client.own_app:app", "actors=auto"))
+        run(compose(*OPTIONS, "client.reference=tests.flower.client.partition_app:app", "actors=auto"))
 
 
 def test_partitions_exist_in_experiments_alone() -> None:

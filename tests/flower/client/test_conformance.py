@@ -29,7 +29,7 @@ from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.compat.private import RUN_ID, become_server, empty_run
 from fedlocal.flower.grid.recording_grid import MessageRecorder, RecordingGrid
 from fedlocal.flower.node.client_runner import ClientActors, InlineClientActors
-from tests.flower.client.conforming import ARRAYS, NODES, RAW, app, looks, start
+from tests.flower.client.conformance_app import ARRAYS, NODES, RAW, app, looks, start
 
 LONG = 300.0  # seconds that nobody should ever wait
 

@@ -37,7 +37,7 @@ INITIAL = {
     "w": np.linspace(-1, 1, 6, dtype=np.float32).reshape(3, 2),
     "b": np.zeros(2, dtype=np.float32),
 }
-OTHERS = [client for client in range(CLIENTS) if client != BAD]
+GOOD = [client for client in range(CLIENTS) if client != BAD]
 
 
 @pytest.fixture(scope="module", params=["inline", "actors"])
@@ -86,7 +86,7 @@ def bits(arrays: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
 BAD_REPLIES = {
     **{name: reason for name, (_, reason) in CONTENTS.items()},
     **{name: reason for name, (_, reason) in ANSWERS.items()},
-    **{f"garbled: {name}": "client 2: the reply is not one: " for name in GARBLED},
+    **{f"garbled: {name}": "client 2: invalid reply: " for name in GARBLED},
 }
 
 
@@ -102,7 +102,7 @@ def test_a_bad_reply_is_the_error_of_its_client_alone(grid: LocalGrid, name: str
         assert bits(last.arrays) == bits(expected.arrays)
         assert all(np.isfinite(array).all() for array in last.arrays.values())
         assert last.client_metrics == expected.client_metrics
-        assert list(last.client_metrics) == OTHERS
+        assert list(last.client_metrics) == GOOD
         assert last.train_metrics == expected.train_metrics
 
 
@@ -127,7 +127,7 @@ def test_an_unusual_reply_counts_and_metrics_are_those_that_all_have(grid: Local
         common = {"train-loss"} if name in LACKING else {"train-loss", "extra"}
         assert set(last.train_metrics) == common
         assert last.train_metrics["train-loss"] == expected.train_metrics["train-loss"]
-        assert last.client_metrics[OTHERS[0]] == expected.client_metrics[OTHERS[0]]
+        assert last.client_metrics[GOOD[0]] == expected.client_metrics[GOOD[0]]
 
 
 @pytest.mark.usefixtures("little_to_collect")
@@ -167,7 +167,7 @@ def test_a_bad_reply_to_evaluation_is_that_clients_error(grid: LocalGrid, name: 
     reason = EVALUATIONS[name][1]
     for kind in (FedAvg, flower.FedAvg):
         last = run(grid, telling(kind, "", name))
-        good = OTHERS if reason or "nan" in name else range(CLIENTS)
+        good = GOOD if reason or "nan" in name else range(CLIENTS)
         weights = [client % 4 + 1 for client in good]
         assert last.evaluate_metrics["loss"] == pytest.approx(np.average(list(good), weights=weights))
         assert set(last.evaluate_metrics) == ({"loss"} if name in LACKING else {"loss", "extra"})

@@ -153,7 +153,7 @@ def test_requests_and_replies_are_what_flower_makes_of_them() -> None:
 def test_a_message_is_copied_as_it_is() -> None:
     private.become_server(private.RUN_ID)
     made = Message(RecordDict({"m": MetricRecord({"n": 1})}), 9, "train.custom", ttl=12.5, group_id="g")
-    again = private.as_it_is(made)
+    again = private.snapshot(made)
     private.set_message_id(made, "0:2")
     assert (again.metadata.message_id, again.content) == ("", made.content)
     assert vars(again.metadata).keys() == vars(made.metadata).keys()
@@ -164,8 +164,8 @@ def test_a_reply_or_an_error_takes_the_place_of_a_reply() -> None:
     asked = Message(RecordDict(), 9, "train")
     private.set_message_id(asked, "0:1")
     reply = private.reply_to(asked, RecordDict())
-    other = private.instead(reply, RecordDict({"m": MetricRecord()}))
-    refused = private.instead(reply, None, Error(private.CLIENT_APP_RAISED, "why"))
+    other = private.replacement(reply, RecordDict({"m": MetricRecord()}))
+    refused = private.replacement(reply, None, Error(private.CLIENT_APP_RAISED, "why"))
     assert list(other.content) == ["m"]
     assert refused.error.reason == "why"
     assert vars(other.metadata) == vars(refused.metadata) == vars(reply.metadata)

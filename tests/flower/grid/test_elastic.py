@@ -17,8 +17,8 @@ from tests.flower.grid.test_local_grid import messages, numbers
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
-class Told(Autoscaler):
-    """Has as many workers as it was told to have after each set of messages."""
+class PlannedAutoscaler(Autoscaler):
+    """Takes the number of workers after each set of messages from a list."""
 
     numbers: Iterator[int]
 
@@ -32,7 +32,7 @@ class Told(Autoscaler):
 
 def test_an_exchange_has_the_workers_that_there_were() -> None:
     system = ActorSystem(partial(ClientActors, start), workers=2)
-    autoscaler = Told(system, 1, 3)
+    autoscaler = PlannedAutoscaler(system, 1, 3)
     autoscaler.numbers = iter([1, 3, 2])
     with LocalGrid(system, [1.0] * 5, autoscaler) as grid:
         for count, workers in enumerate([2, 1, 3], 1):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fedlocal.flower.node.output import Named, apps_alone, named
+from fedlocal.flower.node.output import NamedStream, named_output, without_flower_log
 
 
 @pytest.fixture
@@ -19,13 +19,13 @@ def below() -> StringIO:
 
 
 @pytest.fixture
-def stream(below: StringIO) -> Iterator[Named]:
-    stream = Named(below, "client 3")
+def stream(below: StringIO) -> Iterator[NamedStream]:
+    stream = NamedStream(below, "client 3")
     yield stream
     stream.finish()
 
 
-def test_a_line_comes_out_when_it_is_complete(stream: Named, below: StringIO) -> None:
+def test_a_line_comes_out_when_it_is_complete(stream: NamedStream, below: StringIO) -> None:
     for part in ("one\ntw", "o\n\nthr", "ee"):
         stream.write(part)
     assert below.getvalue() == "client 3: one\nclient 3: two\n"
@@ -45,7 +45,7 @@ def test_a_line_comes_out_when_it_is_complete(stream: Named, below: StringIO) ->
 )
 @pytest.mark.parametrize("pieces", [1, 2, 100])
 def test_overwritten_text_is_not_shown(
-    stream: Named, below: StringIO, text: str, shown: list[str], pieces: int
+    stream: NamedStream, below: StringIO, text: str, shown: list[str], pieces: int
 ) -> None:
     for start in range(0, len(text), -(-len(text) // pieces)):
         stream.write(text[start : start - (-len(text) // pieces)])
@@ -53,7 +53,9 @@ def test_overwritten_text_is_not_shown(
     assert below.getvalue().splitlines() == [f"client 3: {line}" for line in shown]
 
 
-def test_a_progress_bar_is_one_line_however_often_it_is_refreshed(stream: Named, below: StringIO) -> None:
+def test_a_progress_bar_is_one_line_however_often_it_is_refreshed(
+    stream: NamedStream, below: StringIO
+) -> None:
     tqdm = pytest.importorskip("tqdm").tqdm
     for _ in tqdm(range(50), file=stream, mininterval=0, miniters=1, desc="epochs"):
         for _ in tqdm(range(3), file=stream, mininterval=0, miniters=1, desc="batches", leave=False):
@@ -63,7 +65,7 @@ def test_a_progress_bar_is_one_line_however_often_it_is_refreshed(stream: Named,
     assert line.startswith("client 3: epochs: 100%")
 
 
-def test_bytes_come_out_as_text(stream: Named, below: StringIO) -> None:
+def test_bytes_come_out_as_text(stream: NamedStream, below: StringIO) -> None:
     data = "ä line\n".encode()
     for byte in data:
         stream.buffer.write(bytes([byte]))
@@ -74,14 +76,14 @@ def test_bytes_come_out_as_text(stream: Named, below: StringIO) -> None:
 def test_other_programs_can_write_where_a_client_writes() -> None:
     with tempfile.TemporaryFile("w+") as file:
         command = [sys.executable, "-c", "print('from below')"]
-        stream: Any = Named(file, "client 3")
+        stream: Any = NamedStream(file, "client 3")
         subprocess.run(command, stdout=stream, check=True)
         file.seek(0)
         assert file.read() == "from below\n"
 
 
-def test_a_stream_is_like_the_stream_below_it(stream: Named) -> None:
-    sys_like = Named(sys.__stdout__, "client 3")  # type: ignore[arg-type]
+def test_a_stream_is_like_the_stream_below_it(stream: NamedStream) -> None:
+    sys_like = NamedStream(sys.__stdout__, "client 3")  # type: ignore[arg-type]
     assert sys_like.name == sys.__stdout__.name  # type: ignore[union-attr]
     stream.reconfigure(line_buffering=True)
     assert not stream.isatty()
@@ -92,7 +94,7 @@ def test_a_client_that_logs_through_the_handler_of_another_client_keeps_its_own_
 ) -> None:
     logger = logging.getLogger("of an app")
     for client in ("client 3", "client 4"):
-        with named(client):
+        with named_output(client):
             if not logger.handlers:  # as logging.basicConfig does
                 logger.addHandler(logging.StreamHandler())
             logger.warning("here is %s", client)
@@ -106,8 +108,8 @@ def test_flowers_own_information_is_left_out_before_and_after_a_client(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logger = logging.getLogger("flwr")
-    with apps_alone():
-        with named("client 3"):
+    with without_flower_log():
+        with named_output("client 3"):
             pass
         before = logger.filters[:]
     assert len(before) == len(logger.filters) + 1

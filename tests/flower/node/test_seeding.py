@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedlocal.flower.node.seeding import left_alone, seed_globals
+from fedlocal.flower.node.seeding import _framework_seeder, preserved_generators, seed_globals
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
     drawn, before = [], random.getstate()
-    with left_alone():
+    with preserved_generators():
         for _ in range(2):
             seed_globals(7)
             drawn.append((random.random(), float(np.random.rand())))  # noqa: NPY002
@@ -56,9 +56,9 @@ def test_a_framework_is_seeded_when_it_is_imported_after_the_seeding(framework: 
 def test_a_caller_is_seeded_again_after_a_call_in_between_imported_a_framework(
     framework: str,
 ) -> None:
-    with left_alone():
+    with preserved_generators():
         seed_globals(3)  # as for the server app
-        with left_alone():
+        with preserved_generators():
             seed_globals(4)  # as for a client in the same process
             module = import_module(framework)
         assert module.seeds == [4, 3]
@@ -69,8 +69,9 @@ def test_a_caller_is_seeded_again_after_a_call_in_between_imported_a_framework(
 
 def test_a_framework_imported_after_the_end_is_not_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    before = list(sys.meta_path)
-    with left_alone():
+    before = [finder for finder in sys.meta_path if finder is not _framework_seeder]
+    monkeypatch.setattr(sys, "meta_path", before.copy())
+    with preserved_generators():
         seed_globals(3)
         assert sys.meta_path != before
     assert sys.meta_path == before
