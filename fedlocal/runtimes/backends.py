@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -90,8 +91,6 @@ class Ray(EngineBackend):
     """
 
     def __init__(self, num_cpus: float = 1.0, num_gpus: float = 0.0) -> None:
-        from importlib.util import find_spec
-
         if num_cpus <= 0 or num_gpus < 0:
             raise ConfigError(
                 f"backend.num_cpus={num_cpus} backend.num_gpus={num_gpus}: a client takes more than no core"

@@ -2,8 +2,9 @@
 
 import shlex
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from flwr.app import Context, Message
 from omegaconf import OmegaConf
 
 from fedlocal.actors import one_thread
@@ -12,12 +13,9 @@ from fedlocal.config.compose import compose, restore
 from fedlocal.config.schema import Config, ConfigError
 from fedlocal.config.validation import check
 from fedlocal.experiment.setup import prepare
+from fedlocal.flower.client.clients import Answer, DefaultClient
+from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.backends import Inline
-
-if TYPE_CHECKING:
-    from flwr.app import Context, Message
-
-    from fedlocal.flower.client.clients import Answer
 
 OVERRIDES = "overrides"
 """The key of an app's run configuration that holds a line of options: ``"actors=2 rounds=3"``."""
@@ -44,7 +42,7 @@ def as_text(config: Config) -> str:
     return OmegaConf.to_yaml(config, resolve=True)
 
 
-def client_app_of(text: str) -> "Answer":
+def client_app_of(text: str) -> Answer:
     """Return what answers for the clients of a configuration, the same each time in this process.
 
     Parameters
@@ -57,10 +55,7 @@ def client_app_of(text: str) -> "Answer":
 
 
 @lru_cache(maxsize=1)
-def _client_app(text: str) -> "Answer":
-    from fedlocal.flower.client.clients import DefaultClient
-    from fedlocal.flower.compat.logs import quiet
-
+def _client_app(text: str) -> Answer:
     config = compose()
     restore(config, cast(dict[str, Any], OmegaConf.create(text)))
     with quiet():
@@ -69,7 +64,7 @@ def _client_app(text: str) -> "Answer":
     return client.app(setting.slices, setting.new_model, setting.training)
 
 
-def answer(text: str, message: "Message", context: "Context") -> "Message":
+def answer(text: str, message: Message, context: Context) -> Message:
     """Have the client app of a configuration answer a message, with one BLAS thread."""
     app = client_app_of(text)
     with one_thread():

@@ -47,7 +47,7 @@ class Outbox:
         self._uses = Counter[int]()  # of contents, by their numbers, by messages that are under way
 
     def push(self, requests: Sequence[Message], envelopes: Sequence[Envelope]) -> None:
-        """Send requests; the contents of their envelopes are released here."""
+        """Send requests; the outbox releases the contents of their envelopes."""
         with self._lock:
             contents = [envelope.content for envelope in envelopes if envelope.content]
             self._uses.update(content.number for content in contents)
