@@ -47,8 +47,8 @@ FILES = ("config.yaml", "best.json", "checkpoints/round-000001.ckpt")
 
 
 def targets(text: str) -> set[str]:
-    found = re.findall(r"""_target_"?: "?([\w.]+)""", text)
-    return {name for name in found if name.startswith(("fedlocal.", "flwr."))}
+    targets = re.findall(r"""_target_"?: "?([\w.]+)""", text)
+    return {name for name in targets if name.startswith(("fedlocal.", "flwr."))}
 
 
 def renamed(text: str) -> str:

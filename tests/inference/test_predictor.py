@@ -162,7 +162,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_not_noticed(
     train: Train, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     marks = tmp_path_factory.mktemp("marks")
-    trained = train("model._target_=tests.inference.mortals.Mortal", f"+model.marks={marks}")
+    trained = train("model._target_=tests.inference.failing_models.KilledModel", f"+model.marks={marks}")
     x = np.random.default_rng(0).standard_normal((400, 16))
     whole = load_model(trained.folder, workers=1, batch_size=16, trust=True).outputs(x)
     (marks / "mortal").touch()
@@ -174,12 +174,12 @@ def test_a_worker_that_is_killed_in_the_middle_is_not_noticed(
 
 
 def test_a_model_that_fails_is_told_with_its_traceback_and_can_be_asked_again(train: Train) -> None:
-    trained = train("model._target_=tests.inference.mortals.Broken")
+    trained = train("model._target_=tests.inference.failing_models.BrokenModel")
     with load_model(trained.folder, workers=2, batch_size=8, trust=True) as model:
         for _ in range(2):
             with pytest.raises(InferenceError, match="no answer today") as caught:
                 model.predict(trained.data.test.x)
-        assert "mortals.py" in caught.value.__notes__[0]
+        assert "failing_models.py" in caught.value.__notes__[0]
     with pytest.raises(InferenceError, match="the model failed: ArithmeticError: no answer today"):
         load_model(trained.folder, trust=True).predict(trained.data.test.x)
     del caught

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fedlocal.models import MLP
 
 
-class Mortal(MLP):
+class KilledModel(MLP):
     """A model that kills its process, a few times in all, before it answers for a batch."""
 
     def __init__(self, hidden: list[int], marks: str, **given: Any) -> None:
@@ -25,7 +25,7 @@ class Mortal(MLP):
         return super().predict(x)
 
 
-class Broken(MLP):
+class BrokenModel(MLP):
     """A model that does not answer in a worker."""
 
     def __init__(self, hidden: list[int], **given: Any) -> None:
