@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fedlocal.schemes import Setting
     from fedlocal.schemes.baselines import Baselines
     from fedlocal.schemes.comparison import Comparison
+    from fedlocal.trackers import Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -118,144 +119,70 @@ def _run(
     backend: "Backend",
     sweep: Path | None,
 ) -> Run:
-    if not backend.local:
-        if config.actors == AUTO:
-            raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
-        backend = backend.configured(OmegaConf.to_yaml(config, resolve=True))
-    scheme, unneeded = build(config, "scheme"), unneeded_groups(config)
-    actors = CLIENTS if getattr(scheme.func, "has_clients", True) else (scheme.func.__module__,)
-    drawing = PRELOAD if folder else ()
-    backend.prepare((*actors, *drawing, *model_imports(config)))  # workers start while data are loaded
-    from fedlocal.experiment.checks import check_attack, check_availability
-    from fedlocal.flower.compat.logs import quiet
+    """Build what the configuration names, prepare the data, find out where the run begins, and train."""
+    backend = _configured(backend, config)
+    scheme = build(config, "scheme")
+    _start_workers(backend, scheme, config, folder)  # they start while libraries and data are loaded
+    from fedlocal.experiment.checks import check_availability
     from fedlocal.schemes.comparison import Comparison
 
-    with quiet():  # strategies log what they were built with
-        strategy = None if "strategy" in unneeded else build(config, "strategy")
-    check_attack(scheme, build(config, "attack"))
-    numbers = vars(strategy) if strategy else {}
-    if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
-        raise ConfigError("\n".join(problems))
-    every = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
+    strategy = _build_strategy(config)
+    _check_scheme(scheme, strategy, config)
+    interval = _checkpoint_interval(config, strategy, backend, resume) if folder else 0
     check_availability(scheme, build(config, "availability"))
-    _tell_of_no_effect(config, scheme, backend)
+    _announce_unused_options(scheme, backend, config)
     trackers = open_trackers(config, folder)
     setting = prepare(config, strategy, backend, folder / "journal.jsonl" if folder else None)
-    _tell_of_malicious(setting, config)
-    _tell_of_weakness(setting, scheme)
-    _tell_of_targets(setting, config)
+    _announce_malicious(setting, config)
+    _warn_of_weakness(setting, scheme)
+    _announce_targets(setting, config)
     if setting.choice:
         config = with_actors(config, setting.choice.actors)
     with setting.slices.shards:
-        data = _data(setting) if folder else {}
+        data = _fingerprint(setting) if folder else {}
         if folder and resume:
             check_data(folder, data)
         baselines = _baselines(config, setting, folder, sweep, data) if config.baseline else None
         comparison = Comparison(scheme.func.__name__, setting, folder, baselines)
-        about = _about(comparison, config, data)
-        start = _start(folder, about) if folder and resume else None
-        done = start.round if start else 0
-        comparison.earlier = float(start.arrays.get(DURATION, 0.0)) if start else 0.0
-        if done > config.rounds:
-            raise ResumeError(f"rounds={config.rounds}: the run in {folder} has done {done} already")
-        if folder and resume:  # now that it can go on
-            clear_folder(folder, resuming=True)
-        blueprint = ModelSpec.of_run(config, setting.dataset, data)
-        following, ended = track_run(trackers, config, comparison, overrides), list[Run]()
-        with _unsaved(ended), following as tracking, record_run(config, comparison, overrides, data):
-            files = save_while_training(
-                comparison, blueprint, about, every, done, idle=not config.checkpoint_every
-            )
-            display = progress(config.rounds, comparison.name, config.display.value, done=done)
-            with setting.slices.shards, files, display as show:  # figures need no shards
-                trained = comparison.run(scheme, tracking.after(show), start)
-            models = {name: dict(arrays) for name, arrays in trained.models.items()}
-            left = comparison.arms(), comparison.histories, comparison.hashes, models, blueprint
-            ended.append(Run(folder, *left))
-            save_final_models(trained, comparison, blueprint)
-    return ended[0]
+        about = _identity(comparison, config, data)
+        start = _starting_point(folder, about, comparison, config) if folder and resume else None
+        return _train(config, scheme, comparison, start, about, interval, trackers, overrides, data)
 
 
-@contextmanager
-def _unsaved(ended: Sequence[Run]) -> Iterator[None]:
-    """Have what cannot be written not take with it a run that has ended."""
-    try:
-        yield
-    except ResultsError as error:
-        if not ended:
-            raise
-        raise UnsavedError(str(error), ended[0]) from error
+def _configured(backend: "Backend", config: Config) -> "Backend":
+    """Return the backend; one that runs clients elsewhere is given the whole configuration."""
+    if backend.local:
+        return backend
+    if config.actors == AUTO:
+        raise ConfigError("actors=auto tries local actors out; with this backend, say how many there are")
+    return backend.configured(OmegaConf.to_yaml(config, resolve=True))
 
 
-def _data(setting: "Setting") -> dict[str, Any]:
-    """Return what tells the data, and who owns them, from others."""
-    return {**fingerprint(setting.dataset), **division_of(setting.partition.order, setting.slices)}
+def _start_workers(backend: "Backend", scheme: Any, config: Config, folder: Path | None) -> None:
+    """Have workers start, and import what the run will have them do."""
+    actors = CLIENTS if getattr(scheme.func, "has_clients", True) else (scheme.func.__module__,)
+    drawing = PRELOAD if folder else ()
+    backend.prepare((*actors, *drawing, *model_imports(config)))
 
 
-def _baselines(
-    config: Config, setting: "Setting", folder: Path | None, sweep: Path | None, data: Fingerprint
-) -> "Baselines":
-    """Return what the run is compared with; in a sweep, other runs may have it already."""
-    from fedlocal.experiment.sweep import shared_baseline
-    from fedlocal.schemes.baselines import Baselines
+def _build_strategy(config: Config) -> Any:
+    """Build the strategy; None where the scheme has no use for it."""
+    from fedlocal.flower.compat.logs import quiet
 
-    shared = shared_baseline(config, setting, folder, sweep, data) if folder and sweep else None
-    return Baselines(setting, folder, shared)
-
-
-def _tell_of_no_effect(config: Config, scheme: Any, backend: "Backend") -> None:
-    from fedlocal.experiment.unused_options import unused_option_notes
-
-    client = None if "client" in unneeded_groups(config) else build(config, "client")
-    _tell(unused_option_notes(config, scheme, client, backend), config)
+    if "strategy" in unneeded_groups(config):
+        return None
+    with quiet():  # strategies log what they were built with
+        return build(config, "strategy")
 
 
-def _tell(lines: Sequence[str], config: Config) -> None:
-    for line in lines:
-        logger.info(line)
-        announce(line, config.display.value)
+def _check_scheme(scheme: Any, strategy: Any, config: Config) -> None:
+    """Refuse an attack that the scheme would ignore, and a strategy that cannot sample so many actors."""
+    from fedlocal.experiment.checks import check_attack
 
-
-def _tell_of_malicious(setting: "Setting", config: Config) -> None:
-    if setting.malicious:
-        who = ", ".join(map(str, setting.malicious))
-        _tell([f"{len(setting.malicious)} of {len(setting.partition)} actors are malicious: {who}"], config)
-
-
-def _tell_of_weakness(setting: "Setting", scheme: Any) -> None:
-    """Warn where a strategy that is said to be robust withstands nobody, or fewer than there are."""
-    if setting.strategy is None or not getattr(scheme.func, "has_server", False):
-        return
-    from fedlocal.strategies.robustness import weakness
-
-    numbers = len(setting.partition), setting.rounds, len(setting.malicious)
-    if weak := weakness(setting.strategy, setting.presences, *numbers):
-        logger.warning("strategy: %s", weak)
-
-
-def _tell_of_targets(setting: "Setting", config: Config) -> None:
-    """Say what a data set's numbers were taken for, where that was left to fedlocal."""
-    dataset, lines = setting.dataset, []
-    labels = dataset.classes
-    if option(config, "dataset.task") == "auto":
-        if labels is None:
-            lines.append(
-                "targets are taken as real values; dataset.task=classification takes them as classes"
-            )
-        elif labels.dtype.kind in "iu":
-            lines.append(
-                f"targets are whole numbers, taken as {len(labels)} classes; dataset.task=regression takes "
-                "them as real values"
-            )
-    if dataset.target_scaling and (dataset.target_scaling.factor != 1).any():
-        lines.append(
-            "targets are scaled to deviation 1 for training: loss is of these, rmse is in their own units"
-        )
-    if labels is None and (rate := option(config, "model.learning_rate") or 0) > MILD:
-        lines.append(
-            f"model.learning_rate={rate:g} is made for classes; if training diverges, take model=regressor"
-        )
-    _tell(lines, config)
+    check_attack(scheme, build(config, "attack"))
+    numbers = vars(strategy) if strategy else {}
+    if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
+        raise ConfigError("\n".join(problems))
 
 
 def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resume: bool) -> int:
@@ -279,7 +206,81 @@ def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resu
     return config.checkpoint_every or 0
 
 
-def _about(comparison: "Comparison", config: Config, data: Fingerprint) -> dict[str, Any]:
+def _announce_unused_options(scheme: Any, backend: "Backend", config: Config) -> None:
+    """Say which options were set though nothing makes use of them."""
+    from fedlocal.experiment.unused_options import unused_option_notes
+
+    client = None if "client" in unneeded_groups(config) else build(config, "client")
+    _announce(unused_option_notes(config, scheme, client, backend), config)
+
+
+def _announce_malicious(setting: "Setting", config: Config) -> None:
+    """Say which actors are malicious."""
+    if malicious := setting.malicious:
+        who = ", ".join(map(str, malicious))
+        _announce([f"{len(malicious)} of {len(setting.partition)} actors are malicious: {who}"], config)
+
+
+def _warn_of_weakness(setting: "Setting", scheme: Any) -> None:
+    """Warn where a strategy that is said to be robust withstands nobody, or fewer than there are."""
+    if setting.strategy is None or not getattr(scheme.func, "has_server", False):
+        return
+    from fedlocal.strategies.robustness import weakness
+
+    numbers = len(setting.partition), setting.rounds, len(setting.malicious)
+    if weak := weakness(setting.strategy, setting.presences, *numbers):
+        logger.warning("strategy: %s", weak)
+
+
+def _announce_targets(setting: "Setting", config: Config) -> None:
+    """Say what a data set's numbers were taken for, where that was left to fedlocal."""
+    dataset, lines = setting.dataset, []
+    labels = dataset.classes
+    if option(config, "dataset.task") == "auto":
+        if labels is None:
+            lines.append(
+                "targets are taken as real values; dataset.task=classification takes them as classes"
+            )
+        elif labels.dtype.kind in "iu":
+            lines.append(
+                f"targets are whole numbers, taken as {len(labels)} classes; dataset.task=regression takes "
+                "them as real values"
+            )
+    if dataset.target_scaling and (dataset.target_scaling.factor != 1).any():
+        lines.append(
+            "targets are scaled to deviation 1 for training: loss is of these, rmse is in their own units"
+        )
+    if labels is None and (rate := option(config, "model.learning_rate") or 0) > MILD:
+        lines.append(
+            f"model.learning_rate={rate:g} is made for classes; if training diverges, take model=regressor"
+        )
+    _announce(lines, config)
+
+
+def _announce(lines: Sequence[str], config: Config) -> None:
+    """Write lines to the log and, if rounds are shown, to the terminal."""
+    for line in lines:
+        logger.info(line)
+        announce(line, config.display.value)
+
+
+def _fingerprint(setting: "Setting") -> dict[str, Any]:
+    """Return the fingerprints of the data and of their division among the actors."""
+    return {**fingerprint(setting.dataset), **division_of(setting.partition.order, setting.slices)}
+
+
+def _baselines(
+    config: Config, setting: "Setting", folder: Path | None, sweep: Path | None, data: Fingerprint
+) -> "Baselines":
+    """Return what the run is compared with; in a sweep, other runs may have it already."""
+    from fedlocal.experiment.sweep import shared_baseline
+    from fedlocal.schemes.baselines import Baselines
+
+    shared = shared_baseline(config, setting, folder, sweep, data) if folder and sweep else None
+    return Baselines(setting, folder, shared)
+
+
+def _identity(comparison: "Comparison", config: Config, data: Fingerprint) -> dict[str, Any]:
     """Return what a run and a checkpoint must have in common."""
     setting = comparison.setting
     model = setting.new_model().arrays
@@ -302,11 +303,59 @@ def _address(strategy: Any) -> str:
     return f"{kind.__module__}.{name}"
 
 
-def _start(folder: Path, about: Mapping[str, Any]) -> Checkpoint | None:
-    """Return the checkpoint to go on from; None where no round was done."""
+def _starting_point(
+    folder: Path, about: Mapping[str, Any], comparison: "Comparison", config: Config
+) -> Checkpoint | None:
+    """Return the checkpoint to go on from, and make the folder ready; None where no round was done."""
     start = newest_checkpoint(folder, about, with_public_addresses)
     if start:
         logger.info("going on after round %d", start.round)
+        comparison.earlier = float(start.arrays.get(DURATION, 0.0))
     else:
         logger.warning("%s has no checkpoint: the run starts anew", folder)
+    if start and start.round > config.rounds:
+        raise ResumeError(f"rounds={config.rounds}: the run in {folder} has done {start.round} already")
+    clear_folder(folder, resuming=True)  # now that it can go on
     return start
+
+
+def _train(
+    config: Config,
+    scheme: Any,
+    comparison: "Comparison",
+    start: Checkpoint | None,
+    about: Mapping[str, Any],
+    interval: int,
+    trackers: Mapping[str, "Tracker"],
+    overrides: Sequence[str],
+    data: Fingerprint,
+) -> Run:
+    """Train, record the run as it goes on, and save its models."""
+    model_spec = ModelSpec.of_run(config, comparison.setting.dataset, data)
+    done, ended = start.round if start else 0, list[Run]()
+    with (
+        _unsaved(ended),
+        track_run(trackers, config, comparison, overrides) as tracking,
+        record_run(config, comparison, overrides, data),
+    ):
+        idle = not config.checkpoint_every
+        files = save_while_training(comparison, model_spec, about, interval, done, idle=idle)
+        display = progress(config.rounds, comparison.name, config.display.value, done=done)
+        with comparison.setting.slices.shards, files, display as show:  # figures need no shards
+            trained = comparison.run(scheme, tracking.after(show), start)
+        models = {name: dict(arrays) for name, arrays in trained.models.items()}
+        results = comparison.arms(), comparison.histories, comparison.hashes, models, model_spec
+        ended.append(Run(comparison.folder, *results))
+        save_final_models(trained, comparison, model_spec)
+    return ended[0]
+
+
+@contextmanager
+def _unsaved(ended: Sequence[Run]) -> Iterator[None]:
+    """Keep a run that has ended, in the error, if its files cannot be written."""
+    try:
+        yield
+    except ResultsError as error:
+        if not ended:
+            raise
+        raise UnsavedError(str(error), ended[0]) from error

@@ -1,4 +1,4 @@
-"""What a run is given before it trains: data, their division among the actors, a model, and who is there."""
+"""Preparation of a run: data, their division among the actors, a model, and who is there when."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -61,7 +61,7 @@ def prepare(
     choice = None
     if config.actors == AUTO:
         choice = _choose_actors(
-            config, client, divide, (dataset, new_model), (strategy, backend), workers, held_out
+            config, client, divide, dataset, new_model, strategy, backend, workers, held_out
         )
         config = with_actors(config, choice.chosen.actors)
     partition = divide(traits(dataset), int(config.actors), generator(config.seed, Stream.PARTITION))
@@ -91,13 +91,8 @@ def prepare(
     )
 
 
-def _under_attack(client: Any, attack: Any, malicious: tuple[int, ...]) -> "Client":
-    from fedlocal.flower.client.malicious import UnderAttack
-
-    return UnderAttack(client, attack, malicious)
-
-
 def _load_dataset(config: Config) -> Dataset:
+    """Load the data set of the configuration."""
     try:
         dataset: Dataset = build(config, "dataset", rng=generator(config.seed, Stream.DATASET))
     except MemoryError as error:
@@ -106,6 +101,7 @@ def _load_dataset(config: Config) -> Dataset:
 
 
 def _new_model(config: Config, dataset: Dataset) -> NewModel:
+    """Return what makes models with the initial parameters, once it has made one."""
     factory, classes = build(config, "model"), dataset.classes is not None
     new_model = NewModel(factory, dataset.inputs, dataset.outputs, classes, config.seed, dataset.shape)
     new_model()  # a model that does not suit the data is refused here
@@ -116,27 +112,44 @@ def _choose_actors(
     config: Config,
     client: Any,
     divide: Any,
-    data_and_model: tuple[Dataset, NewModel],
-    strategy_and_backend: "tuple[Any, Backend]",
+    dataset: Dataset,
+    new_model: NewModel,
+    strategy: Any,
+    backend: "Backend",
     workers: int,
     held_out: float,
 ) -> "Choice":
-    """Choose the number of actors."""
+    """Choose the number of actors by short pilots."""
     from fedlocal.autotune.choose_actors import choose_actors
     from fedlocal.autotune.federated_pilot import PilotSetting
     from fedlocal.flower.client.clients import DefaultClient
 
     if not isinstance(client, DefaultClient):
         raise ConfigError("actors=auto knows the times of fedlocal's own client alone; give a number")
-    training = _training(with_actors(config, 1))
     availability: Availability = build(config, "availability")
     draw = partial(generator, config.seed, Stream.AVAILABILITY)
 
     def presences(actors: int) -> Iterator[Presence] | None:
         return availability(actors, config.rounds, draw)
 
-    pilot = *data_and_model, training, *strategy_and_backend, workers, held_out, config.rounds, presences
-    return choose_actors(config, divide, PilotSetting(*pilot))
+    pilot = PilotSetting(
+        dataset=dataset,
+        new_model=new_model,
+        training=_training(with_actors(config, 1)),
+        strategy=strategy,
+        backend=backend,
+        workers=workers,
+        held_out=held_out,
+        rounds=config.rounds,
+        presences=presences,
+    )
+    return choose_actors(config, divide, pilot)
+
+
+def _training(config: Config) -> Training:
+    """Return how every actor trains."""
+    keep = config.optimizer_state is OptimizerState.keep
+    return Training(config.seed, config.batch_size, config.local_epochs, config.accumulate, keep)
 
 
 def _slices(seed: int, dataset: Dataset, partition: Partition, skew: Skew, held_out: float) -> Slices:
@@ -153,6 +166,8 @@ def _slices(seed: int, dataset: Dataset, partition: Partition, skew: Skew, held_
     return slices
 
 
-def _training(config: Config) -> Training:
-    keep = config.optimizer_state is OptimizerState.keep
-    return Training(config.seed, config.batch_size, config.local_epochs, config.accumulate, keep)
+def _under_attack(client: Any, attack: Any, malicious: tuple[int, ...]) -> "Client":
+    """Return the client whose malicious actors attack."""
+    from fedlocal.flower.client.malicious import UnderAttack
+
+    return UnderAttack(client, attack, malicious)
