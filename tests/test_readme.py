@@ -1,6 +1,7 @@
 """What README, guides and `--help` tell is so: commands are valid, examples run, links lead somewhere."""
 
 import doctest
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,19 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in set(_anchors(target.read_text())), link
+
+
+@pytest.mark.parametrize("page", [*GUIDES, *STUDY_PAGES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_and_paths_of_the_package_on_a_page_exist(page: Path) -> None:
+    text = page.read_text().replace("fedlocal.partitions.Stripes", "")  # the guide has people add it
+    for path in re.findall(r"(?<![\w.-])fedlocal/[\w./]*\w", text):
+        assert (ROOT / path).exists(), path
+    for name in set(re.findall(r"(?<![\w/.-])fedlocal(?:\.[a-zA-Z]\w*)+", text)):
+        try:
+            pkgutil.resolve_name(name)
+        except ModuleNotFoundError as error:  # of an extra that is not installed
+            if str(error.name).startswith("fedlocal"):
+                raise
 
 
 def _names_in_list(page: Path, title: str) -> set[str]:
