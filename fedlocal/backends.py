@@ -6,13 +6,13 @@ from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid.backends import Actors, Elastic, Inline
-    from fedlocal.runtimes.backends import Ray
+    from fedlocal.runtimes.engine_backends import Ray
 
 __all__ = ["Actors", "Elastic", "Inline", "Ray"]
 
 _HOMES = {
     "fedlocal.flower.grid.backends": "Actors Elastic Inline",
-    "fedlocal.runtimes.backends": "Ray",
+    "fedlocal.runtimes.engine_backends": "Ray",
 }
 
 if not TYPE_CHECKING:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from fedlocal.report.answer import answer
 from fedlocal.report.common_settings import environments, requested_settings
 from fedlocal.report.groups import SettingsComparison
+from fedlocal.report.headline import answer
 from fedlocal.report.number_format import counted
 from fedlocal.report.problems import problems
 from fedlocal.report.recorded_run import RecordedRun

@@ -7,7 +7,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from fedlocal.experiment.run import run
-from fedlocal.runtimes.backends import GridBackend
+from fedlocal.runtimes.engine_backends import GridBackend
 from fedlocal.runtimes.federation import OVERRIDES, composed
 
 app = ServerApp()

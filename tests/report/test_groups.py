@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from fedlocal.report.answer import answer
 from fedlocal.report.comparison_table import comparison_table
 from fedlocal.report.groups import SettingsComparison, compare
+from fedlocal.report.headline import answer
 from fedlocal.report.markdown import markdown
 from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.results.arm import Arm

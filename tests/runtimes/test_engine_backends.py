@@ -9,7 +9,7 @@ from fedlocal import compose, run
 from fedlocal.config.schema import ConfigError
 from fedlocal.flower.client.default_client import PARTITION_QUERY
 from fedlocal.flower.server.round_loop import QuorumError
-from fedlocal.runtimes.backends import GridBackend, Ray
+from fedlocal.runtimes.engine_backends import GridBackend, Ray
 from fedlocal.runtimes.federation import composed
 from fedlocal.runtimes.remote_grid import EngineError, RemoteGrid
 from tests.runtimes.engine import Engine
