@@ -58,7 +58,7 @@ def _predict(request: PredictRequest) -> int:
 def _predict_file(request: PredictRequest, path: Path, predictor: "Predictor") -> None:
     from fedlocal.inference.tables import read_rows
 
-    rows, notes = read_rows(path, predictor.blueprint, header=request.header)
+    rows, notes = read_rows(path, predictor.spec, header=request.header)
     for note in notes:
         _say(note)
     _answer(request, predictor, rows, request.output or Path("predictions.csv"))
@@ -67,7 +67,7 @@ def _predict_file(request: PredictRequest, path: Path, predictor: "Predictor") -
 def _predict_test_rows(request: PredictRequest, predictor: "Predictor") -> None:
     import numpy as np
 
-    dataset = _dataset_of_model(request.input, predictor.blueprint)
+    dataset = _dataset_of_model(request.input, predictor.spec)
     outputs = _answer(request, predictor, dataset.test.x, request.output, prepared=True)
     if request.which == "best" or request.model.name.startswith("best"):
         _say("note: this round was chosen since it did best on these rows; on others it may well do worse")
@@ -80,7 +80,7 @@ def _predict_test_rows(request: PredictRequest, predictor: "Predictor") -> None:
         print(f"mean squared error {np.square(errors, dtype=np.float64).mean():.4g} {of}")
 
 
-def _dataset_of_model(name: str, blueprint: "ModelSpec") -> "Dataset":
+def _dataset_of_model(name: str, spec: "ModelSpec") -> "Dataset":
     """Return what the model was trained on: of its test rows alone it is known how to prepare them."""
     from omegaconf import OmegaConf
 
@@ -89,22 +89,22 @@ def _dataset_of_model(name: str, blueprint: "ModelSpec") -> "Dataset":
     from fedlocal.data import differing_parts, fingerprint
     from fedlocal.seeds import Stream, generator
 
-    options = blueprint.config["dataset"]
-    names = ("test", blueprint.dataset, str(options["_target_"]).rpartition(".")[2])
+    options = spec.config["dataset"]
+    names = ("test", spec.dataset, str(options["_target_"]).rpartition(".")[2])
     if name not in names:
         raise UsageError(
             f"input={name}: is neither a file nor the model's own data set: its test rows are "
-            f"input={blueprint.dataset}; other rows come as .csv or .npz"
+            f"input={spec.dataset}; other rows come as .csv or .npz"
         )
-    blueprint.check("dataset")
-    config = cast(Config, OmegaConf.create(dict(blueprint.config)))
+    spec.check("dataset")
+    config = cast(Config, OmegaConf.create(dict(spec.config)))
     dataset: Dataset = build(config, "dataset", rng=generator(int(config.seed), Stream.DATASET))
-    if (dataset.inputs, dataset.outputs) != (blueprint.inputs, blueprint.outputs):
+    if (dataset.inputs, dataset.outputs) != (spec.inputs, spec.outputs):
         raise UsageError(
             f"input={name}: the data set has changed since training: {dataset.inputs} features and "
-            f"{dataset.outputs} outputs, the model has {blueprint.inputs} and {blueprint.outputs}"
+            f"{dataset.outputs} outputs, the model has {spec.inputs} and {spec.outputs}"
         )
-    if differing := differing_parts(blueprint.data, fingerprint(dataset)):
+    if differing := differing_parts(spec.data, fingerprint(dataset)):
         raise UsageError(
             f"input={name}: the data set has changed since training ({differing}), and its test rows may "
             "have been trained on: put the old one back, or give rows as .csv or .npz"

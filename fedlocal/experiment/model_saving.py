@@ -21,7 +21,7 @@ class DivergedError(RuntimeError):
 @contextmanager
 def save_while_training(
     comparison: "Comparison",
-    blueprint: ModelSpec,
+    spec: ModelSpec,
     about: Mapping[str, Any],
     every: int,
     done: int,
@@ -34,7 +34,7 @@ def save_while_training(
     ----------
     comparison : Comparison
         Tells of its rounds.
-    blueprint : ModelSpec
+    spec : ModelSpec
         Of the run's model.
     about : mapping of str to Any
         What the run is, for checkpoints.
@@ -49,14 +49,14 @@ def save_while_training(
         yield
         return
     with BackgroundWriter(idle=idle) as background, ExitStack() as stack:
-        comparison.best = BestModel(background, comparison.folder, blueprint.as_json()).note
+        comparison.best = BestModel(background, comparison.folder, spec.as_json()).note
         if every:
             writer = CheckpointWriter(background, comparison.folder, about, every, done)
             comparison.keep = stack.enter_context(writer).keep
         yield
 
 
-def save_final_models(trained: "Trained", comparison: "Comparison", blueprint: ModelSpec) -> None:
+def save_final_models(trained: "Trained", comparison: "Comparison", spec: ModelSpec) -> None:
     """Write what the run ended with.
 
     Raises
@@ -68,5 +68,5 @@ def save_final_models(trained: "Trained", comparison: "Comparison", blueprint: M
         raise DivergedError("the final weights are not finite; a smaller learning rate may help")
     if comparison.folder:
         last = comparison.histories[comparison.name].rounds[-1]
-        about = blueprint.as_json()
+        about = spec.as_json()
         save_models(comparison.folder, "last", trained.models, about, last.number, last.metrics)

@@ -32,7 +32,7 @@ class Run:
         Of each arm's final weights.
     models : dict of str to dict
         The final arrays: ``{"model": …}``, or one entry per actor for ``scheme=local``.
-    blueprint : ModelSpec or None
+    spec : ModelSpec or None
         What must be known to use them; None of a run that an earlier fedlocal saved.
     """
 
@@ -41,7 +41,7 @@ class Run:
     histories: dict[str, History]
     hashes: dict[str, str]
     models: dict[str, Any]
-    blueprint: ModelSpec | None = None
+    spec: ModelSpec | None = None
 
     def predict(
         self, x: ArrayLike, model: str | None = None, *, workers: int | Literal["auto"] = "auto"
@@ -69,14 +69,14 @@ class Run:
         ResultsError
             If there is no such model, or it is not known how to use it.
         """
-        if self.blueprint is None:
+        if self.spec is None:
             raise ResultsError(f"{self.folder} does not say what its arrays mean: run it again")
         if model is None and len(self.models) > 1:
             raise ResultsError(f"there are {len(self.models)} models; name one of {', '.join(self.models)}")
         name = model or next(iter(self.models))
         if name not in self.models:
             raise ResultsError(f"there is no model {name!r}, only {', '.join(self.models)}")
-        with Predictor(self.blueprint, self.models[name], workers=workers) as predictor:
+        with Predictor(self.spec, self.models[name], workers=workers) as predictor:
             return predictor.predict(x)
 
     def to_frame(self) -> "pd.DataFrame":

@@ -114,8 +114,8 @@ def read(folder: Path, *, trust: bool = False) -> Run:
     paths = [*folder.glob("model.npz"), *sorted(folder.glob("actor-*.npz"), key=lambda path: len(path.stem))]
     models = {path.stem: load_arrays(path) for path in paths}
     manifest = folder / "model.json"
-    blueprint = ModelSpec.read(read_manifest(manifest), manifest, trust=trust) if manifest.is_file() else None
-    return Run(folder, list(summary.arms), histories, dict(summary.hashes), models, blueprint)
+    spec = ModelSpec.read(read_manifest(manifest), manifest, trust=trust) if manifest.is_file() else None
+    return Run(folder, list(summary.arms), histories, dict(summary.hashes), models, spec)
 
 
 def _first_overrides(folder: Path) -> list[str]:

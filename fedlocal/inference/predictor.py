@@ -34,7 +34,7 @@ class Predictor:
 
     Parameters
     ----------
-    blueprint : ModelSpec
+    spec : ModelSpec
         What the model is.
     arrays : mapping of str to NDArray
         Its parameters.
@@ -46,7 +46,7 @@ class Predictor:
 
     Attributes
     ----------
-    blueprint : ModelSpec
+    spec : ModelSpec
         As given.
     classes : ndarray of shape (outputs,) or None
         The labels, in the order of `predict_proba`'s columns; None for real targets.
@@ -61,7 +61,7 @@ class Predictor:
 
     def __init__(
         self,
-        blueprint: ModelSpec,
+        spec: ModelSpec,
         arrays: Mapping[str, Array],
         *,
         workers: int | Literal["auto"] = "auto",
@@ -70,9 +70,9 @@ class Predictor:
         for name, number in (("workers", workers), ("batch_size", batch_size)):
             if number != "auto" and number < 1:
                 raise ValueError(f"{name}={number}: must be at least 1")
-        self.blueprint, self.classes = blueprint, blueprint.classes
+        self.spec, self.classes = spec, spec.classes
         self._workers, self._batch_size = workers, batch_size
-        self._arrays, self._new_model = arrays, blueprint.new_model()
+        self._arrays, self._new_model = arrays, spec.new_model()
         self._model = self._new_model()
         try:
             self._model.load(arrays)
@@ -125,13 +125,13 @@ class Predictor:
         show : callable
             Called now and then with the number of rows that are done.
         """
-        block = Block(checked_rows(x, self.blueprint), raw=not prepared)
+        block = Block(checked_rows(x, self.spec), raw=not prepared)
         parts = self._parts(block, show)
-        outputs = np.concatenate(parts) if parts else np.empty((0, self.blueprint.outputs), np.float32)
+        outputs = np.concatenate(parts) if parts else np.empty((0, self.spec.outputs), np.float32)
         if not np.isfinite(outputs).all():
             row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
             raise DataError(f"x: row {row} gives {outputs[row].tolist()}: its features are too large")
-        targets = self.blueprint.target_scaling
+        targets = self.spec.target_scaling
         return targets.inverse(outputs) if targets else outputs
 
     def named(self, outputs: Array) -> Array:
@@ -178,14 +178,14 @@ class Predictor:
 
     def _answer(self, batch: Block) -> Array:
         try:
-            return answer(self._model, self.blueprint.scaling, batch)
+            return answer(self._model, self.spec.scaling, batch)
         except Exception as error:
             raise InferenceError(f"the model failed: {type(error).__name__}: {error}") from error
 
     def _open_pool(self) -> Pool:
         if self._pool is None:
             workers = usable_cores() if self._workers == "auto" else self._workers
-            self._pool = Pool(self._new_model, self._arrays, self.blueprint.scaling, workers)
+            self._pool = Pool(self._new_model, self._arrays, self.spec.scaling, workers)
         return self._pool
 
     def _end(self, *, gently: bool) -> None:

@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
 
 from fedlocal.compat import cpython
-from fedlocal.compat.cpython import BaseProcess
 
 GLANCE = 1.0  # seconds without an answer after which the process is continued, in case that it is stopped
 
@@ -39,16 +38,6 @@ def run() -> None:
         _run_without_name()
     else:
         cpython.start_fork_server()
-
-
-def is_parent_of(worker: BaseProcess) -> bool:
-    """Tell whether a worker comes from the process, which then tells of its end as well."""
-    return cpython.is_from_fork_server(worker)
-
-
-def disown(worker: BaseProcess) -> None:
-    """Forget a worker in a fork of its parent, which would wait for it at its end, and may not."""
-    cpython.forget_child(worker)
 
 
 def wake() -> None:
