@@ -26,9 +26,9 @@ from fedlocal.actors.engine.worker_pool import WorkerPool
 from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.text import readable
-from fedlocal.actors.worker import fork_server
 from fedlocal.actors.worker.frames import Frame, FrameKind, ProtocolError
 from fedlocal.actors.worker.processes import break_off
+from fedlocal.compat import cpython
 from fedlocal.memory.buffers import Broadcast
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class Supervisor:
         """Note that this process is a fork: it has no such thread, and the workers are not its children."""
         self._gate, self._closed = threading.Lock(), True
         for connection in self._pool.connections:
-            fork_server.disown(connection.process)
+            cpython.forget_child(connection.process)
         self.error = ActorSystemError(
             "this process is a fork of the one that opened the actor system; open another one here"
         )

@@ -80,15 +80,7 @@ def main(
         worker.on_frame(frame, fd)
         if worker.leaving:
             break
-    _end_what_actors_started()
-
-
-def _end_what_actors_started() -> None:
-    """Have the pools of actors, such as joblib's, end their processes as at the end of any Python program.
-
-    Multiprocessing would first remove the semaphores that processes which start just now are to use, and in
-    a fork leave out the rest: files would stay behind.
-    """
+    # Before multiprocessing removes the semaphores that processes which start just now are to use.
     cpython.run_exit_functions()
 
 

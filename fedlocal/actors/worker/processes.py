@@ -95,7 +95,7 @@ def start_worker(
 
 
 def _start(process: BaseProcess, seconds: float | None) -> None:
-    if not fork_server.is_parent_of(process):
+    if not cpython.is_from_fork_server(process):
         process.start()
         return
     fork_server.run()
@@ -107,7 +107,7 @@ def _start(process: BaseProcess, seconds: float | None) -> None:
 def await_end(process: BaseProcess, seconds: float) -> None:
     """Wait until the end of a killed worker is known; the process that has to tell of it is ended at last."""
     process.join(seconds)
-    if process.exitcode is None and fork_server.is_parent_of(process):
+    if process.exitcode is None and cpython.is_from_fork_server(process):
         fork_server.end()
         process.join(seconds)
 
