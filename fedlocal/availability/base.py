@@ -67,11 +67,11 @@ Presences = Callable[[], Iterator[Presence] | None]
 
 
 def always_available() -> None:
-    """Return that all are always there."""
+    """Return None: all actors are there in every round."""
 
 
 def no_absence(actors: int) -> None:
-    """Return that all of so many actors are always there."""
+    """Return None: all actors are there in every round."""
 
 
 def no_dropout(available: NDArray[np.bool_]) -> Presence:

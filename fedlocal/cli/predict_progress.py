@@ -44,11 +44,11 @@ class PredictProgress:
 
 
 def _bar(total: int) -> "Bar":
-    import rich.progress as parts
+    from rich import progress
     from rich.console import Console
 
-    columns = "rows", parts.BarColumn(), parts.MofNCompleteColumn(), parts.TimeRemainingColumn()
-    bar = parts.Progress(*columns, console=Console(stderr=True), transient=True)
+    columns = "rows", progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeRemainingColumn()
+    bar = progress.Progress(*columns, console=Console(stderr=True), transient=True)
     bar.add_task("rows", total=total)
     bar.start()
     return bar

@@ -72,7 +72,7 @@ def with_public_addresses(stored: Any) -> Any:
 
 
 def with_first_addresses(current: Any) -> Any:
-    """Return the same with the addresses that the first version wrote, in place of public ones."""
+    """Return a configuration, or a part of it, with the addresses that the first version wrote."""
     return _replaced(current, _FIRST)
 
 

@@ -18,7 +18,7 @@ DIVISION = "division"
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:
-    """Return what two data sets have in common only if a model sees the same in both.
+    """Return hashes that are equal for two data sets only if a model sees the same in both.
 
     It takes a sixth of a second for 60,000 images of 784 points, and is the same on every machine for the
     same numbers.
@@ -50,7 +50,7 @@ def fingerprint(dataset: Dataset) -> dict[str, Any]:
 
 
 def division_of(order: NDArray[np.int64], slices: Slices) -> dict[str, str]:
-    """Return what two divisions have in common only if actors own, and hold out, the same rows."""
+    """Return a hash that is equal for two divisions only if actors own, and hold out, the same rows."""
     return {DIVISION: _digest(np.concatenate([order, slices.shards.sizes, slices.held_out_sizes]))}
 
 

@@ -97,20 +97,20 @@ def are_drawn() -> bool:
 
 
 def _new_bars(stream: ForgivingStream, stay: bool) -> "Progress":
-    import rich.progress as parts
+    from rich import progress
     from rich.console import Console
 
     columns = (
-        parts.TextColumn("{task.description}", markup=False),
-        parts.BarColumn(bar_width=None),
-        parts.MofNCompleteColumn(),
-        parts.TextColumn("{task.fields[scores]}", markup=False),
-        parts.TimeElapsedColumn(),
-        parts.TimeRemainingColumn(compact=True),
-        parts.TextColumn("left"),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=None),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[scores]}", markup=False),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(compact=True),
+        progress.TextColumn("left"),
     )
     console = Console(file=stream)  # type: ignore[arg-type]  # rich asks no more of a file than this one has
-    return parts.Progress(
+    return progress.Progress(
         *columns,
         console=console,
         expand=True,

@@ -37,14 +37,15 @@ MATTERS = (
     "optimizer_state",
     "evaluate_every",
 )
-"""What a baseline depends on, and where actors see rows in a way of their own, or hold some out, also:"""
+"""What a baseline depends on."""
 MATTERS_TO_ROWS = ("actors", "partition", "skew", "strategy", "validation_fraction")
+"""What it depends on as well, where a skew changes the actors' rows, or actors hold rows out."""
 
 
 def shared_baseline(
     config: Config, setting: "Setting", run: Path, sweep: Path, data: Fingerprint
 ) -> SharedBaseline | None:
-    """Return what a run shares with those that have the same baselines; None if each is to train its own.
+    """Return the baselines that a run shares with others of its sweep; None if each run trains its own.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""The figures of a run and of a sweep, as PNG files.
+"""The figures of a run and of a sweep: PNG files, written atomically, and learning curves for notebooks.
 
-Each function draws one figure and writes it atomically. Matplotlib is loaded when the first one is drawn.
-Where this room is loaded, a notebook shows a `History` with its curves.
+Matplotlib is loaded when the first figure is drawn. Where this room is loaded, a notebook shows a `History`
+with its curves.
 """
 
 from fedlocal.figures.availability import actor_states, availability

@@ -1,6 +1,6 @@
 """Models: the protocol that the rest of fedlocal trains by, and what stands behind it.
 
-This room imports nothing of ours but itself. What ``conf/model`` names has its public address here.
+The room knows nothing of data sets, actors or Flower. What ``conf/model`` names has its public address here.
 """
 
 from typing import TYPE_CHECKING

@@ -128,9 +128,9 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
 
 def _without_torn_round(records: list[list[str]], torn: str) -> list[list[str]]:
     last = records[-1][:1]
-    number, comma, _ = torn.partition(",")
+    round_number, comma, _ = torn.partition(",")
     # Without its comma the number may be torn, too: 1 may be all that is left of 12.
-    is_torn = [number] == last if comma else "".join(last).startswith(number)
+    is_torn = [round_number] == last if comma else "".join(last).startswith(round_number)
     return [record for record in records if record[:1] != last] if is_torn else records
 
 

@@ -40,8 +40,8 @@ def of_phase(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:
 @lru_cache(SEEN)
 def _named(phase: Phase, names: tuple[str, ...]) -> list[str]:
     prefixed = {f"{phase}-{name}" for name in names}
-    said = {name for name in names if name.startswith((f"{phase}-", f"{phase}_")) and name not in prefixed}
-    return [name if name in said else f"{phase}-{name}" for name in names]
+    stay = {name for name in names if name.startswith((f"{phase}-", f"{phase}_")) and name not in prefixed}
+    return [name if name in stay else f"{phase}-{name}" for name in names]
 
 
 def of_actor(phase: Phase, reported: Mapping[str, float]) -> dict[str, float]:

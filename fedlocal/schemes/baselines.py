@@ -106,7 +106,7 @@ class Baselines:
 
     def _limit(self, baseline: "_Baseline", number: int) -> float:
         """Return the seconds that a round may take."""
-        single = [baseline.history for baseline in self._trained if baseline.kind == BaselineKind(1)]
+        single = [trained.history for trained in self._trained if trained.kind == BaselineKind(1)]
         if baseline.kind.threads == 1 or not single:
             return math.inf
         rounds = max(1, sum(round_.number > 0 for round_ in single[0].rounds))

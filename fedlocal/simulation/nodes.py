@@ -1,4 +1,4 @@
-"""The number of clients of a Flower app, and the file that sets it: Flower's own places are read."""
+"""The number of clients of a Flower app, read from the files in which Flower keeps it."""
 
 import os
 import tomllib

@@ -152,7 +152,7 @@ _LEAVES = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def _passing() -> int:
-    """Return how many references there are to an object only because it is looked at as above."""
+    """Return how many references to an object are those of the loop that counts its references."""
     objects: dict[int, tuple[list[int], int]] = {0: ([], 0)}
     return next(sys.getrefcount(objects[key][0]) for key in objects)
 

@@ -1,9 +1,10 @@
 """A person's own table, as text with commas."""
 
-import csv as lines_of
 import re
 from collections import Counter
 from collections.abc import Sequence
+from csv import Error as CsvError
+from csv import reader as csv_reader
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -121,11 +122,11 @@ def _lines(file: Path) -> list[list[str]]:
     """Return the cells of a file, all lines of one length."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = lines_of.reader(stream)
+            reader = csv_reader(stream)
             numbered = [(reader.line_num, [cell.strip() for cell in line]) for line in reader if line]
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, lines_of.Error) as error:
+    except (UnicodeDecodeError, CsvError) as error:
         raise DataError(f"{file}: is not a table of text with commas: {error}") from error
     if not numbered:
         raise DataError(f"{file}: is empty")

@@ -1,9 +1,9 @@
 """Averages replies while other clients still train, for strategies whose aggregate is the mean.
 
 Replies are averaged by groups and released: however many clients take part, the memory of a few groups is
-enough, and most of the aggregation takes no extra time. The
-bits are those of the strategy's ``aggregate_train`` over all replies at once. Metrics are aggregated when all
-replies are there: only then is it certain which metrics all clients have.
+enough, and most of the aggregation takes no extra time. The bits are those of the strategy's
+``aggregate_train`` over all replies at once. Metrics are aggregated when all replies are there: only then is
+it certain which metrics all clients have.
 """
 
 import time

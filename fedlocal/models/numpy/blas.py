@@ -21,7 +21,7 @@ def add_product(target: Matrix, inputs: Matrix, deltas: Matrix, keep: float, sca
     inputs, deltas : float32[rows, m], float32[rows, n]
         The factors.
     keep, scale : float
-        As above.
+        Factors of the target and of the product.
     """
     # To BLAS, which counts by columns, a matrix that lies by rows is its transpose. The last two arguments
     # are trans_b and overwrite_c.

@@ -111,7 +111,7 @@ class Figure:
     legend: tuple[tuple[str, str], ...] = ()
 
     def markup(self, name: str) -> str:
-        """Return it as SVG.
+        """Return the figure as SVG.
 
         Parameters
         ----------

@@ -42,7 +42,7 @@ class EpochPlan:
         return start, min(start + self.batch_size, self.rows)
 
     def wave_of(self, batch: int) -> range:
-        """Return the batches that make an update with this one."""
+        """Return the batches that make one update together with this batch."""
         first = batch // self.wave * self.wave
         return range(first, min(first + self.wave, self.batches))
 
