@@ -66,11 +66,6 @@ class Obey:
         return Wire(body=b"ok"), b""
 
 
-class CannotStart:
-    def __init__(self) -> None:
-        raise RuntimeError("no such client")
-
-
 class Threads:
     """Replies the number of threads of each numeric library, one byte each; one is loaded late."""
 
