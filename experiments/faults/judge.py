@@ -64,7 +64,7 @@ def outcome(evidence: Evidence, audit: Audit, twin: str) -> str:
     ----------
     evidence : Evidence
         Of the run.
-    found : Audit
+    audit : Audit
         Of its journal.
     twin : str
         The hash of its fault-free twin.
