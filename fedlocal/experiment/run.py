@@ -16,6 +16,7 @@ from fedlocal.config.schema import AUTO, Config, ConfigError
 from fedlocal.config.validation import check, sampling_problems, unneeded_groups
 from fedlocal.data import Fingerprint, division_of, fingerprint
 from fedlocal.display.progress import announce, progress
+from fedlocal.experiment.checks import check_attack, check_availability
 from fedlocal.experiment.figures import PRELOAD
 from fedlocal.experiment.model_saving import save_final_models, save_while_training
 from fedlocal.experiment.process_lock import process_lock
@@ -24,6 +25,7 @@ from fedlocal.experiment.run_folder import ResumeError
 from fedlocal.experiment.setup import prepare
 from fedlocal.experiment.summary import check_data, record_run
 from fedlocal.experiment.tracking import open_trackers, track_run
+from fedlocal.experiment.unused_options import unused_option_notes
 from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
 from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import (
@@ -123,7 +125,6 @@ def _run(
     backend = _configured(backend, config)
     scheme = build(config, "scheme")
     _start_workers(backend, scheme, config, folder)  # they start while libraries and data are loaded
-    from fedlocal.experiment.checks import check_availability
     from fedlocal.schemes.comparison import Comparison
 
     strategy = _build_strategy(config)
@@ -177,8 +178,6 @@ def _build_strategy(config: Config) -> Any:
 
 def _check_scheme(scheme: Any, strategy: Any, config: Config) -> None:
     """Refuse an attack that the scheme would ignore, and a strategy that cannot sample so many actors."""
-    from fedlocal.experiment.checks import check_attack
-
     check_attack(scheme, build(config, "attack"))
     numbers = vars(strategy) if strategy else {}
     if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
@@ -208,8 +207,6 @@ def _checkpoint_interval(config: Config, strategy: Any, backend: "Backend", resu
 
 def _announce_unused_options(scheme: Any, backend: "Backend", config: Config) -> None:
     """Say which options were set though nothing makes use of them."""
-    from fedlocal.experiment.unused_options import unused_option_notes
-
     client = None if "client" in unneeded_groups(config) else build(config, "client")
     _announce(unused_option_notes(config, scheme, client, backend), config)
 
