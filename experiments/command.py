@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from outcomes import Trial, load, write_csv, write_environment
-from trials import Study, StudyError, run
+from experiments.outcomes import Trial, load, write_csv, write_environment
+from experiments.trials import Study, StudyError, run
 
 Report = Callable[[Sequence[Trial], Path], None]
 """Draws figures and writes ``results.md`` of trials, of all studies, into a folder."""

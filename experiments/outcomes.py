@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from intervals import Interval, ratio
-
+from experiments.intervals import Interval, ratio
 from fedlocal.results import History, arm_folder, faster, read_run, replacing, write_json
 
 NUMBERED = re.compile(r"trial-\d+")

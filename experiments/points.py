@@ -8,10 +8,10 @@ as many rows as that.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import outcomes
-from intervals import Interval
-from outcomes import Trial
-from trials import Arm
+from experiments import outcomes
+from experiments.intervals import Interval
+from experiments.outcomes import Trial
+from experiments.trials import Arm
 
 OPTIONS = {
     "sequential": ("scheme=sequential",),

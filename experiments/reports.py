@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from intervals import Interval
-
+from experiments.intervals import Interval
 from fedlocal.figures.canvas import line_style
 
 if TYPE_CHECKING:

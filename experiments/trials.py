@@ -27,9 +27,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from quiet import quietly
-
 import fedlocal
+from experiments.quiet import quietly
 from fedlocal.config.schema import Config
 from fedlocal.config.validation import check
 from fedlocal.experiment.run_folder import differences

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trials import Arm
+from experiments.trials import Arm
 
 ACTORS = 11
 ATTACKS = ("none", "label_flip", "sign_flip", "scaling", "noise", "nans", "colluding")

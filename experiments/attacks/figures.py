@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from arms import ATTACKS, ROBUST, STRATEGIES
-from measures import accuracy
-from outcomes import Trial
 
+from experiments.attacks.arms import ATTACKS, ROBUST, STRATEGIES
+from experiments.attacks.measures import accuracy
+from experiments.outcomes import Trial
 from fedlocal.figures.canvas import sheet
 
 if TYPE_CHECKING:

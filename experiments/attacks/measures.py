@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from arms import name
-from intervals import Interval
-from outcomes import Trial, values
+
+from experiments.attacks.arms import name
+from experiments.intervals import Interval
+from experiments.outcomes import Trial, values
 
 
 def accuracy(trials: Sequence[Trial], strategy: str, attack: str) -> Interval:

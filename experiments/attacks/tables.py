@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from arms import ATTACKS, ROBUST, STRATEGIES
-from measures import accuracy
-from outcomes import Trial, values
-from reports import as_table, in_words
+from experiments.attacks.arms import ATTACKS, ROBUST, STRATEGIES
+from experiments.attacks.measures import accuracy
+from experiments.outcomes import Trial, values
+from experiments.reports import as_table, in_words
 
 
 def accuracies(trials: Sequence[Trial], title: str) -> str:

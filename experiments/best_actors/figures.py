@@ -6,9 +6,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from settings import Setting
-from sweeps import Sweep
-
+from experiments.best_actors.settings import Setting
+from experiments.best_actors.sweeps import Sweep
 from fedlocal.figures.canvas import COLOURS, line_style, sheet
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from intervals import Equivalence, Interval, equivalence, mean, ratio
-from outcomes import Trial
-from settings import Setting
+from experiments.best_actors.settings import Setting
+from experiments.intervals import Equivalence, Interval, equivalence, mean, ratio
+from experiments.outcomes import Trial
 
 HEADER = "setting|best|worst ÷ best|chosen (trials)|chosen ÷ best|within 10 %|numbers that pass|chose ÷ told"
 MARGIN = 1.1  # times the best: what takes less is as good
@@ -94,8 +94,8 @@ class Sweep:
     def _within_margin(self, seconds: Mapping[int, float]) -> Equivalence:
         best = self.seconds[self.best]
         common = sorted(best.keys() & seconds.keys())
-        logs = ([math.log(arm[at]) for at in common] for arm in (seconds, best))
-        return equivalence(*logs, math.log(MARGIN))
+        of, over = ([math.log(arm[at]) for at in common] for arm in (seconds, best))
+        return equivalence(of, over, math.log(MARGIN))
 
 
 def sweep_of(trials: Sequence[Trial]) -> Sweep | None:

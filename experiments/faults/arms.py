@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nemesis import Menace
+from experiments.faults.nemesis import Menace
 
 OUTSIDE = Menace("outside", {"kill": 5, "terminate": 2, "delay": 2, "forkserver": 0.5})
 """What is nobody's fault: every message has to survive it."""

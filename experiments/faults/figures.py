@@ -1,6 +1,6 @@
 """The study's figure: how long it took until a worker that had died was replaced.
 
-``python experiments/faults/figures.py [FOLDER]`` draws it again from a folder's ``recoveries.csv``.
+``python -m experiments.faults.figures [FOLDER]`` draws it again from a folder's ``recoveries.csv``.
 """
 
 import sys
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rows import Recovery, recoveries
 
+from experiments.faults.rows import Recovery, recoveries
 from fedlocal.figures.canvas import line_style, sheet
 
 CAUSES = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from signal import Signals
 
-from processes import Process, of_run, strike
+from experiments.faults.processes import Process, of_run, strike
 
 Choice = Callable[[Sequence[Process]], list[Process]]
 

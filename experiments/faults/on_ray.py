@@ -19,8 +19,8 @@ from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 from flwr.simulation import run_simulation
-from ray_client import JOURNAL, app, new_model
 
+from experiments.faults.ray_client import JOURNAL, app, new_model
 from fedlocal.results import weights_hash
 
 BACKEND: Any = {

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import FEDLOCAL
-from judge import CHARGED
+
+from experiments.faults.arms import FEDLOCAL
+from experiments.faults.judge import CHARGED
 
 HEADING = (
     "| system | training | faults | runs | faults survived / tried | replies / messages | lost | duplicated "
@@ -134,7 +135,7 @@ def recoveries(path: Path) -> list[Recovery]:
 def _read(path: Path, kind: type) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    parse = {field.name: field.type for field in fields(kind)}
+    parse: dict[str, Any] = {field.name: field.type for field in fields(kind)}
     with path.open(newline="", encoding="utf-8") as stream:
         return [{name: parse[name](text) for name, text in line.items()} for line in csv.DictReader(stream)]
 

@@ -1,7 +1,6 @@
 """The trials of the study, one after another: arms in turns, those that are in the table already left out."""
 
 import itertools
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -9,16 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from arms import FEDLOCAL, Arm, arms, in_words
-from judge import Evidence, audit_of, outcome
-from judge import recoveries as recoveries_of
-from rows import Recovery, Row, append, trials
-from trial import HERE, trial
-from twins import Twin, twin_of
-
+from experiments.faults.arms import FEDLOCAL, Arm, arms, in_words
+from experiments.faults.judge import Evidence, audit_of, outcome
+from experiments.faults.judge import recoveries as recoveries_of
+from experiments.faults.rows import Recovery, Row, append, trials
+from experiments.faults.trial import trial
+from experiments.faults.twins import Twin, twin_of
+from experiments.performance.peers.environments import python_of
 from fedlocal.actors.engine.audit import Audit
-
-sys.path.append(str(HERE.parent / "performance"))  # which makes the environments of peers
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,6 @@ def series(options: Options) -> Iterator[Row]:
 def _python_of(arm: Arm, peers: Path | None) -> str | None:
     if arm.system == FEDLOCAL:
         return None
-    from peers.environments import python_of  # of the performance study
-
     return python_of("ray", peers)
 
 
@@ -116,6 +111,5 @@ def row_of(arm: Arm, seed: int, twin: Twin, evidence: Evidence, audit: Audit, mo
 
 def _counted(evidence: Evidence) -> Audit:
     """Return what Flower's server counted; nothing if it did not come to its end."""
-    counts = {name: int(evidence.report.get(name, 0)) for name in ("posted", "replied", "failed")}
-    lost = counts["posted"] - counts["replied"] - counts["failed"]
-    return Audit(**counts, lost=lost)
+    posted, replied, failed = (int(evidence.report.get(name, 0)) for name in ("posted", "replied", "failed"))
+    return Audit(posted=posted, replied=replied, failed=failed, lost=posted - replied - failed)

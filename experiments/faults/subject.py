@@ -1,14 +1,11 @@
 """One run of fedlocal in a process of its own, which reports what it left open.
 
-``python subject.py FOLDER OVERRIDE…`` runs it into FOLDER, a new one, and writes ``report.json`` there.
+Its arguments are ``FOLDER OVERRIDE…``: it runs into FOLDER, a new one, and writes ``report.json`` there.
 """
 
-import os
 import sys
 import threading
 from pathlib import Path
-
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as in fedlocal's own command
 
 import fedlocal
 from fedlocal.results import write_json

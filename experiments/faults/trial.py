@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from judge import Evidence
-from nemesis import Choice, Menace, Nemesis, Prey
-from processes import MARK, Process, abandoned, end, left_over
-
+from experiments.faults.judge import Evidence
+from experiments.faults.nemesis import Choice, Menace, Nemesis, Prey
+from experiments.faults.processes import MARK, Process, abandoned, end, left_over
 from fedlocal.actors.worker.threads import ONE_THREAD
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 ORPHANS = 60.0  # seconds that a process may take to be gone, on a busy machine
 SHARED = Path("/dev/shm")  # noqa: S108 - shared memory that has a name lies there
 
@@ -51,7 +49,7 @@ class Program:
 
 def fedlocal_program(overrides: Sequence[str]) -> Program:
     """Return a run of fedlocal."""
-    words = (sys.executable, str(HERE / "subject.py"))
+    words = (sys.executable, "-m", "experiments.faults.subject")
     return Program(words, tuple(overrides), _fedlocal_workers, _forkservers)
 
 
@@ -65,7 +63,7 @@ def flower_program(python: str, request: Path) -> Program:
     request : Path
         What is trained; see `on_ray`.
     """
-    words = (python, str(HERE / "on_ray.py"))
+    words = (python, "-m", "experiments.faults.on_ray")
     return Program(words, (str(request),), _ray_workers, lambda _: [], tidy=False)
 
 
@@ -128,13 +126,12 @@ def trial(program: Program, menace: Menace, seed: int, folder: Path, limit: floa
 
 
 def _start(program: Program, mark: str, folder: Path, temporary: str) -> "subprocess.Popen[bytes]":
-    path = os.pathsep.join((str(ROOT), str(HERE)))
-    variables = {"PYTHONPATH": path, "TMPDIR": temporary, "RAY_TMPDIR": temporary, MARK: mark, **ONE_THREAD}
+    variables = {"PYTHONPATH": str(ROOT), "TMPDIR": temporary, "RAY_TMPDIR": temporary, MARK: mark}
     with (folder / "output.txt").open("wb") as output:
         return subprocess.Popen(
             [*program.words, str(folder / "run"), *program.arguments],
             cwd=folder,
-            env={**os.environ, **variables},
+            env={**os.environ, **ONE_THREAD, **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

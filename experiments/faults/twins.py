@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from arms import FEDLOCAL, NOTHING, Arm
 from omegaconf import OmegaConf
-from trial import Program, fedlocal_program, flower_program, trial
 
 import fedlocal
+from experiments.faults.arms import FEDLOCAL, NOTHING, Arm
+from experiments.faults.trial import Program, fedlocal_program, flower_program, trial
 from fedlocal.config.build import build
 from fedlocal.experiment.setup import prepare
 from fedlocal.results import load_arrays

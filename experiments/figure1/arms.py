@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from outcomes import Trial
-from points import Point
-from trials import Arm
+from experiments.outcomes import Trial
+from experiments.points import Point
+from experiments.trials import Arm
 
 BATCH, FIXED = 128, 256  # rows of an actor's batch, and of an update where that is the same for all
 ACTORS = (1, 2, 4, 8, 16, 32)

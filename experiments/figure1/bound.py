@@ -1,6 +1,6 @@
 """What two processes of this machine give at most, without actors: the bound of the batch queue with two.
 
-``python experiments/figure1/bound.py`` takes turns of three arms, and prints ratios over one process with
+``python -m experiments.figure1.bound`` takes turns of three arms, and prints ratios over one process with
 batches of 256 rows: two processes that share nothing, each with batches of 128, and two that write their
 gradients of 128 rows into shared memory, where this process adds them up and updates, with a word in a pipe
 for each message.
@@ -13,6 +13,7 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before Nu
 import mmap
 import multiprocessing as mp
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -98,7 +99,10 @@ def exchange(ends: list[tuple[Any, Any]]) -> None:
 
 
 def main() -> None:
-    arms = {"share nothing": lambda: together(steps, 1), "gradients": lambda: together(gradients, WAVES)}
+    arms: dict[str, Callable[[], float]] = {
+        "share nothing": lambda: together(steps, 1),
+        "gradients": lambda: together(gradients, WAVES),
+    }
     ratios: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(TURNS):
         seconds = alone()

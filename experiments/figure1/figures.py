@@ -5,12 +5,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from arms import ACTORS, BATCH, CURVES, PAPER, all_cores
-from intervals import Interval, mean
-from outcomes import Trial, values
-from points import Point, sequential, speed_up
-from reports import curves, speed_up_curves
-
+from experiments.figure1.arms import ACTORS, BATCH, CURVES, PAPER, all_cores
+from experiments.intervals import Interval, mean
+from experiments.outcomes import Trial, values
+from experiments.points import Point, sequential, speed_up
+from experiments.reports import curves, speed_up_curves
 from fedlocal.figures.canvas import COLOURS, line_style, sheet
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from arms import ACTORS, BATCH, CURVES, PAPER, all_cores, judged, points
-from figures import epochs
-from intervals import equivalence, mean
-from outcomes import Trial, paired, values
-from points import Point, sequential, speed_up
-from reports import as_table, in_words, shown
+from experiments.figure1.arms import ACTORS, BATCH, CURVES, PAPER, all_cores, judged, points
+from experiments.figure1.figures import epochs
+from experiments.intervals import equivalence, mean
+from experiments.outcomes import Trial, paired, values
+from experiments.points import Point, sequential, speed_up
+from experiments.reports import as_table, in_words, shown
 
 MARGIN = 0.01  # of accuracy: one image in a hundred
 EXPLAINED = f"""\

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trials import Arm
+from experiments.trials import Arm
 
 
 @dataclass(frozen=True)

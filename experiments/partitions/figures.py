@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from arms import FEATURES, LABELS, SIZES, Division
-from intervals import Interval
-from measures import WORKERS, idle, least_idle, loss
-from outcomes import Trial
 
+from experiments.intervals import Interval
+from experiments.outcomes import Trial
+from experiments.partitions.arms import FEATURES, LABELS, SIZES, Division
+from experiments.partitions.measures import WORKERS, idle, least_idle, loss
 from fedlocal.figures.canvas import COLOURS, MARKERS, sheet
 
 if TYPE_CHECKING:

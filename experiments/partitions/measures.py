@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from arms import IID, Division, name
-from intervals import Equivalence, Interval, equivalence, mean
-from outcomes import Trial, paired
+
+from experiments.intervals import Equivalence, Interval, equivalence, mean
+from experiments.outcomes import Trial, paired
+from experiments.partitions.arms import IID, Division, name
 
 WORKERS = 2  # of the timed runs
 MARGIN = 1.0  # point of accuracy: less does not matter
@@ -21,7 +22,8 @@ def loss(trials: Sequence[Trial], strategy: str, division: Division, below: str 
 def costs_nothing(trials: Sequence[Trial], division: Division) -> Equivalence:
     """Test whether fedavg is as accurate on a division as on IID data, within `MARGIN` points."""
     both = paired(trials, name("fedavg", IID), name("fedavg", division), "accuracy")
-    return equivalence(*([100 * accuracy for accuracy in arm] for arm in both), MARGIN)
+    of, over = ([100 * accuracy for accuracy in arm] for arm in both)
+    return equivalence(of, over, MARGIN)
 
 
 @dataclass(frozen=True)

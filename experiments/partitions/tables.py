@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from arms import CHOSEN, IID, RATES, TUNED_ON, Division, name
-from intervals import mean
-from measures import MARGIN, costs_nothing, idle, loss
-from outcomes import Trial, values
-from reports import as_table, in_words
+from experiments.intervals import mean
+from experiments.outcomes import Trial, values
+from experiments.partitions.arms import CHOSEN, IID, RATES, TUNED_ON, Division, name
+from experiments.partitions.measures import MARGIN, costs_nothing, idle, loss
+from experiments.reports import as_table, in_words
 
 LOSSES = f"""\
 Points of accuracy that each strategy loses against itself on IID data, trial by trial, with 95 % intervals;

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from apps import arrays_of, echo
-from figures import UNITS
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import Strategy
-from hosts import LINEAR_MODEL, start_default_client, start_runner
 from numpy.typing import NDArray
 
+from experiments.performance.apps import arrays_of, echo
+from experiments.performance.figures import UNITS
+from experiments.performance.hosts import LINEAR_MODEL, start_default_client, start_runner
 from fedlocal.actors import one_thread
 from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.compat.logs import quiet

@@ -1,6 +1,6 @@
 """The study's figures, drawn from its rows in the style of fedlocal's own.
 
-``python experiments/performance/figures.py [FOLDER]`` draws them again from a folder's ``results.csv``.
+``python -m experiments.performance.figures [FOLDER]`` draws them again from a folder's ``results.csv``.
 """
 
 import math
@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rows import Row, read
-
+from experiments.performance.rows import Row, read
 from fedlocal.figures.canvas import line_style, sheet
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from apps import BATCH, INPUTS, model, rows
 from flwr.clientapp import ClientApp
 
+from experiments.performance.apps import BATCH, INPUTS, model, rows
 from fedlocal.actors import Wire
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew

@@ -10,15 +10,15 @@ from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from arms import Program, ProgramError
+from experiments.performance.arms import Program, ProgramError
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 Answer = dict[str, Any]
 
 
 def module(name: str) -> list[str]:
-    """Return the command that runs a module of this study; its folder must be `HERE`."""
-    return [sys.executable, "-m", name]
+    """Return the command that runs a module of this study; its folder must be `ROOT`."""
+    return [sys.executable, "-m", f"experiments.performance.{name}"]
 
 
 def serve(turn: Callable[[Mapping[str, Any]], Answer]) -> None:
@@ -61,7 +61,7 @@ class Fresh:
 
     def start(self) -> Program:
         """Start the program alone; the caller asks and closes it."""
-        return Program(self.name, self._command, self._request, folder=HERE)
+        return Program(self.name, self._command, self._request, folder=ROOT)
 
     def close(self) -> None:
         """Do nothing."""

@@ -1,6 +1,6 @@
 """Compare this checkout with an earlier one: the same sections of the benchmark, in turns.
 
-After ``git worktree add ../before COMMIT``, ``python experiments/performance/versus.py ../before`` prints for
+After ``git worktree add ../before COMMIT``, ``python -m experiments.performance.versus ../before`` prints for
 each row of the benchmark's quick form the median of both, and the median of the ratios of neighbouring turns:
 drift of the machine hits both alike.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).parents[2]
-BENCHMARK = Path("experiments") / "performance" / "measure.py"
+MODULE, OLDER = "experiments.performance", "experiments/performance/measure.py"
 
 Figures = dict[tuple[str, str], float]  # median by setting and measure
 
@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["overhead"], metavar="SECTION")
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
-    if not (options.before / BENCHMARK).is_file():
-        parser.error(f"{options.before} is no checkout with {BENCHMARK}")
+    if not (options.before / "experiments").is_dir():
+        parser.error(f"{options.before} is no checkout with experiments/")
     turns = [
         (_measured(options.before.absolute(), options.only), _measured(HERE, options.only))
         for _ in range(options.turns)
@@ -42,9 +42,10 @@ def main() -> None:
 
 def _measured(checkout: Path, sections: list[str]) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, checkout / BENCHMARK, "--quick", "--output", folder, "--only", *sections]
+        program = [OLDER] if (checkout / OLDER).is_file() else ["-m", MODULE]
+        command: list[str] = [sys.executable, *program, "--quick", "--output", folder, "--only", *sections]
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL)
         with (Path(folder) / "results.csv").open(newline="") as stream:
             return {(row["setting"], row["measure"]): float(row["value"]) for row in csv.DictReader(stream)}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trials import Arm
+from experiments.trials import Arm
 
 TARGETS = (0.85, 0.87, 0.88)
 PASSES, TUNING_PASSES = 40, 20

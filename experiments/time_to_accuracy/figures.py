@@ -5,10 +5,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from arms import BASE, METHODS, TARGETS, Method
-from intervals import mean
-from reaching import Moment, reached
-
+from experiments.intervals import mean
+from experiments.time_to_accuracy.arms import BASE, METHODS, TARGETS, Method
+from experiments.time_to_accuracy.reaching import Moment, reached
 from fedlocal.figures.canvas import COLOURS, DASHES, MARKERS, sheet
 
 if TYPE_CHECKING:

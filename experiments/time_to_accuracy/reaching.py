@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from arms import Method
-from outcomes import Trial
-
+from experiments.outcomes import Trial
+from experiments.time_to_accuracy.arms import Method
 from fedlocal.results import History
 
 

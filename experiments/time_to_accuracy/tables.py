@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from arms import BASE, GRID, METHODS, RATES, TARGETS, Method, eligible
-from intervals import mean, ratio
-from outcomes import Trial
-from reaching import Moment, course, reached
-from reports import as_table, in_words
+from experiments.intervals import mean, ratio
+from experiments.outcomes import Trial
+from experiments.reports import as_table, in_words
+from experiments.time_to_accuracy.arms import BASE, GRID, METHODS, RATES, TARGETS, Method, eligible
+from experiments.time_to_accuracy.reaching import Moment, course, reached
 
 Runs = Mapping[int, Sequence[Moment]]
 Courses = Mapping[Method, Runs]
@@ -77,7 +77,7 @@ def _ratio(base: Runs, runs: Runs, target: float) -> str:
     both = [(first.seconds, second.seconds) for first, second in pairs if first and second]
     if len(both) < len(pairs) or not both:
         return ""
-    return in_words(ratio(*zip(*both, strict=True)))
+    return in_words(ratio([first for first, _ in both], [second for _, second in both]))
 
 
 def _rates(tuning: Sequence[Trial]) -> str:

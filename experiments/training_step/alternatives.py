@@ -1,6 +1,6 @@
 """Measure ways to do one piece of a training step, in microseconds: what was taken and what was not.
 
-``python experiments/training_step/alternatives.py`` prints a table and writes ``alternatives.csv`` beside it.
+``python -m experiments.training_step.alternatives`` prints a table and writes ``alternatives.csv`` beside it.
 """
 
 import csv

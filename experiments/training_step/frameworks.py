@@ -1,6 +1,6 @@
 """Measure a training step of the same network in PyTorch and Keras behind fedlocal's protocol, and in NumPy.
 
-``python experiments/training_step/frameworks.py`` prints a table and writes ``frameworks.csv`` beside this
+``python -m experiments.training_step.frameworks`` prints a table and writes ``frameworks.csv`` beside this
 file; what is not installed is left out.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import SAMPLES, WIDTHS
 from threadpoolctl import threadpool_limits
 
-from fedlocal.models import MLP, Keras, ModelFactory, PyTorch
+from experiments.training_step.__main__ import SAMPLES, WIDTHS
+from fedlocal.models import MLP, Keras, PyTorch
 
 BATCHES = [32, 64, 256]
 FIELDS = ["batch", "arm", "step_us", "ratio", "ratio_q25", "ratio_q75"]
@@ -28,7 +28,7 @@ NUMPY, BARE = "NumPy", "PyTorch alone"
 Arm = Callable[[], object]
 
 
-def factories() -> dict[str, ModelFactory]:
+def factories() -> dict[str, Any]:
     """Return the networks that can be built here."""
     models: dict[str, Any] = {}
     if importlib.util.find_spec("torch"):
@@ -38,9 +38,12 @@ def factories() -> dict[str, ModelFactory]:
         models["model=torch"] = PyTorch(module, loss, sgd)
     if importlib.util.find_spec("keras"):
         model = {"_target_": "fedlocal.models.keras_mlp"}
-        loss = {"_target_": "keras.losses.SparseCategoricalCrossentropy", "from_logits": True}
+        crossentropy: dict[str, Any] = {
+            "_target_": "keras.losses.SparseCategoricalCrossentropy",
+            "from_logits": True,
+        }
         sgd = {"_target_": "keras.optimizers.SGD", "learning_rate": RATE}
-        keras = Keras(model, loss, sgd)
+        keras = Keras(model, crossentropy, sgd)
         models[f"model=keras ({keras.backend})"] = keras
     return models
 
@@ -67,12 +70,12 @@ def arms(batch: int) -> dict[str, Arm]:
     """Return what is compared, each a pass over ``SAMPLES`` rows."""
     rng = np.random.default_rng(batch)
     x, y = rng.random((SAMPLES, WIDTHS[0]), np.float32), rng.integers(WIDTHS[-1], size=SAMPLES)
-    data = {"inputs": WIDTHS[0], "outputs": WIDTHS[-1], "classes": True, "rng": rng}
+    data: dict[str, Any] = {"inputs": WIDTHS[0], "outputs": WIDTHS[-1], "classes": True, "rng": rng}
     steps: dict[str, Callable[[Any, Any], object]] = {
         NUMPY: MLP(WIDTHS[1:-1], learning_rate=RATE, **data).train_step
     }
     for name, factory in factories().items():
-        model = factory(**data, shape=(WIDTHS[0],))  # type: ignore[call-arg]
+        model = factory(**data, shape=(WIDTHS[0],))
         steps[name] = model.train_step
         if "torch" in name:
             steps[f"{name}, gradient + apply"] = separate(model)
@@ -100,7 +103,7 @@ def separate(model: Any) -> Callable[[Any, Any], object]:
     return step
 
 
-def measure(batch: int, repeats: int) -> list[list[object]]:
+def measure(batch: int, repeats: int) -> list[list[Any]]:
     """Return a row per arm: its ratios are to NumPy of the same repeat; arms take turns in random order."""
     compared, rng = arms(batch), np.random.default_rng(0)
     seconds = {name: np.empty(repeats) for name in compared}
@@ -111,7 +114,7 @@ def measure(batch: int, repeats: int) -> list[list[object]]:
             start = time.perf_counter()
             compared[name]()
             seconds[name][repeat] = time.perf_counter() - start
-    rows: list[list[object]] = []
+    rows: list[list[Any]] = []
     for name, times in seconds.items():
         quartiles = np.percentile(times / seconds[NUMPY], [50, 25, 75])
         step = float(np.median(times)) * batch / SAMPLES * 1e6

@@ -10,12 +10,10 @@ import fedlocal
 from fedlocal.config.build import build
 from fedlocal.config.validation import check
 from fedlocal.seeds import Stream, generator
-from tests.experiments.studies import imported, needed
+from tests.experiments.studies import imported
 
 MODULES = ("arms", "measures", "tables", "figures", "study")
 COMMON = ("trials", "outcomes", "command", "intervals", "reports")
-
-pytestmark = needed
 
 
 @pytest.fixture(scope="module")

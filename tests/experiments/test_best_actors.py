@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fedlocal.autotune.choose_actors import SERIES
-from tests.experiments.studies import imported, needed
+from tests.experiments.studies import imported
 
 MODULES = ("study", "settings", "sweeps", "figures", "trials", "outcomes", "command", "intervals")
 TINY = (
@@ -22,8 +22,6 @@ TINY = (
     "scheme=batch_parallel",
     "backend=inline",
 )
-
-pytestmark = needed
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,14 @@ STUDY = Path(__file__).parents[2] / "experiments" / "faults"
 MODULES = ("arms", "figures", "judge", "nemesis", "processes", "rows")
 
 pytestmark = [
-    pytest.mark.skipif(not STUDY.is_dir(), reason="the studies do not travel with the source archive"),
     pytest.mark.skipif(sys.platform != "linux", reason="the nemesis finds its victims in /proc"),
 ]
 
 
 @pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Import the study's modules by the names that they have for one another, for one test."""
-    monkeypatch.syspath_prepend(str(STUDY))
-    yield {name: import_module(name) for name in MODULES}
-    for name in MODULES:
-        del sys.modules[name]
+def study() -> dict[str, Any]:
+    """Return the study's modules by name."""
+    return {name: import_module(f"experiments.faults.{name}") for name in MODULES}
 
 
 POSTED = [{"event": "posted", "message": number, "actor": number} for number in (1, 2)]
@@ -220,8 +215,10 @@ def test_files_in_shared_memory_that_other_processes_use_are_not_left_of_a_run(
 
 @pytest.mark.slow
 def test_the_smallest_form_of_the_study_confirms_the_promises(tmp_path: Path) -> None:
-    command = [sys.executable, str(STUDY / "study.py"), "--quick", "--output", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    command = [sys.executable, "-m", "experiments.faults", "--quick", "--output", str(tmp_path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=1200, check=False, cwd=STUDY.parents[1]
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "client state, outside, seed 0: equal" in done.stdout
     assert (tmp_path / "recovery.png").exists()
@@ -230,10 +227,10 @@ def test_the_smallest_form_of_the_study_confirms_the_promises(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_an_interrupt_ends_the_study_even_if_a_shell_had_it_ignored(tmp_path: Path) -> None:
-    line = [sys.executable, str(STUDY / "study.py"), "--quick", "--output", str(tmp_path)]
+    line = [sys.executable, "-m", "experiments.faults", "--quick", "--output", str(tmp_path)]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a child inherits
     try:
-        study = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+        study = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, cwd=STUDY.parents[1])
     finally:
         signal.signal(signal.SIGINT, before)
     with study:

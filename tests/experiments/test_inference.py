@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.experiments.studies import imported, needed
+from tests.experiments.studies import imported
 
-pytestmark = [needed, pytest.mark.usefixtures("no_leaks")]
+pytestmark = [pytest.mark.usefixtures("no_leaks")]
 
 
 def test_each_arm_has_a_line_and_a_ratio_to_one_process() -> None:

@@ -11,13 +11,11 @@ import pytest
 import fedlocal
 from fedlocal.config.validation import check
 from fedlocal.results import History, Round
-from tests.experiments.studies import EXPERIMENTS, imported, needed
+from tests.experiments.studies import EXPERIMENTS, imported
 
 STUDY = EXPERIMENTS / "partitions"
 MODULES = ("arms", "measures", "tables", "figures", "study")
 COMMON = ("trials", "outcomes", "command", "intervals", "reports")
-
-pytestmark = needed
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import math
 import random
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,11 @@ import pytest
 STUDY = Path(__file__).parents[2] / "experiments" / "performance"
 MODULES = ("rows", "arms", "figures")
 
-pytestmark = pytest.mark.skipif(
-    not STUDY.is_dir(), reason="the studies do not travel with the source archive"
-)
-
 
 @pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Import the study's modules by the names that they have for one another, for one test."""
-    monkeypatch.syspath_prepend(str(STUDY))
-    yield {name: import_module(name) for name in MODULES}
-    for name in MODULES:
-        del sys.modules[name]
+def study() -> dict[str, Any]:
+    """Return the study's modules by name."""
+    return {name: import_module(f"experiments.performance.{name}") for name in MODULES}
 
 
 def test_a_row_sums_up_its_turns_and_says_whether_it_keeps_its_bound(study: dict[str, Any]) -> None:

@@ -10,11 +10,9 @@ import pytest
 
 import fedlocal
 from fedlocal.config.validation import check
-from tests.experiments.studies import imported, needed
+from tests.experiments.studies import imported
 
 STUDIES = ("batch_size", "datasets", "figure1")
-
-pytestmark = needed
 
 
 @pytest.fixture(params=STUDIES)
@@ -26,7 +24,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 def composed(study: Any) -> Iterator[fedlocal.Config]:
     """Yield the configuration of each arm of a study."""
-    trials = sys.modules["trials"]
+    trials = sys.modules["experiments.trials"]
     for arm in study.arms:
         yield fedlocal.compose(*trials._overrides(study, arm))
 
@@ -48,7 +46,7 @@ def test_every_arm_can_be_run(program: Any) -> None:
 
 def made_up(program: Any, seconds: Callable[[int], float]) -> list[Any]:
     """Return three trials of each arm, in which the seconds of an arm with n actors are given."""
-    outcomes, trials = sys.modules["outcomes"], []
+    outcomes, trials = sys.modules["experiments.outcomes"], []
     for study in program.studies(False):
         for arm in study.arms:
             actors = int(arm.name.partition("-")[2].partition("x")[0] or 1)
@@ -88,12 +86,12 @@ def test_a_report_of_the_first_trial_alone_has_no_intervals(program: Any, tmp_pa
 
 
 def test_the_report_says_what_its_intervals_show(program: Any) -> None:
-    interval, nan = sys.modules["intervals"].Interval, float("nan")
+    interval, nan = sys.modules["experiments.intervals"].Interval, float("nan")
     lines = {
         "a": [interval(2.0, 1.5, 2.5, 3), interval(0.5, 0.4, 0.6, 3), interval(1.3, 0.9, 1.9, 2)],
         "b": [interval(2.0, nan, nan, 1), interval(nan, nan, nan, 0), interval(0.5, nan, nan, 1)],
     }
-    table = sys.modules["reports"].shown((16, 32, 64), lines)
+    table = sys.modules["experiments.reports"].shown((16, 32, 64), lines)
     assert cells(table, "a") == ["a", "16", "32", "64", "2, 3"]
     assert cells(table, "b") == ["b", "–", "–", "16, 64", "1"]
 
@@ -109,11 +107,11 @@ def test_figure1_tests_whether_accuracies_are_alike(program: Any, tmp_path: Path
 
 @pytest.mark.parametrize("program", ["figure1"], indirect=True)
 def test_the_partner_of_a_wave_makes_updates_of_as_many_rows(program: Any) -> None:
-    points = sys.modules["points"]
+    points = sys.modules["experiments.points"]
     assert points.Point("batch_parallel", 4, 128).partner == points.sequential(512)
     assert points.Point("federated", 4, 128).partner == points.sequential(128)
     names = [arm.name for study in program.studies(False) for arm in study.arms]
-    for point in sys.modules["arms"].points((1, 2, 4, 8, 16, 32)):
+    for point in sys.modules["experiments.figure1.arms"].points((1, 2, 4, 8, 16, 32)):
         assert point.partner.name in names
 
 

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 import fedlocal
 from fedlocal.config.validation import check
 from fedlocal.results import History, Round, write_json
-from tests.experiments.studies import imported, needed
+from tests.experiments.studies import imported
 
 MODULES = ("arms", "reaching", "tables", "figures", "study")
 COMMON = ("trials", "outcomes", "command", "intervals", "reports")
-
-pytestmark = needed
 
 
 @pytest.fixture(scope="module")

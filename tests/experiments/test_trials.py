@@ -21,7 +21,7 @@ from scipy import stats
 
 from fedlocal.results import History, Meter, Round
 from fedlocal.results.contention import Reading
-from tests.experiments.studies import imported, needed
+from tests.experiments.studies import imported
 
 MODULES = ("trials", "outcomes", "command", "intervals", "quiet")
 TINY = (
@@ -33,8 +33,6 @@ TINY = (
     "checkpoint_every=1",
     "rounds=3",
 )
-
-pytestmark = needed
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""What runs in the environments of the peers: one small program each, started as ``python -m peers.NAME``."""
+"""What runs in the environments of the peers: one small program each, started as by its full name."""

@@ -1,14 +1,13 @@
 """A whole run of fedlocal's federation, as short a program as Flower's beside it."""
 
-from apps import APPS, SAMPLES, model
-
+from experiments.performance.apps import APPS, SAMPLES, model
+from experiments.performance.peers.reports import Marks, asked
 from fedlocal.flower.grid.backends import PRELOAD, Actors
-from peers.reports import Marks, asked
 
 
 def main() -> None:
     Actors().prepare(PRELOAD)  # as fedlocal's own command does: workers warm up while the rest is imported
-    from federation import Federation, session
+    from experiments.performance.federation import Federation, session
 
     request, marks = asked(), Marks()
     rows = {"echo": 1, "training": SAMPLES // request.clients}[request.workload]

@@ -1,4 +1,4 @@
-"""A Flower app in a folder, on Flower's own simulation: ``python -m peers.flower_app FOLDER NODES``."""
+"""A Flower app in a folder, on Flower's own simulation: arguments ``FOLDER NODES``."""
 
 import os
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from apps import echo, model, training
 from flwr.app import Array, ArrayRecord, Context, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 from flwr.simulation import run_simulation
 
-from peers import logistic
-from peers.reports import Marks, Request, asked
+from experiments.performance.apps import echo, model, training
+from experiments.performance.peers import logistic
+from experiments.performance.peers.reports import Marks, Request, asked
 
 FAIR: Any = {"client_resources": {"num_cpus": 1, "num_gpus": 0.0}, "init_args": {"num_cpus": 2}}
 """Two clients at a time; by default each takes 2 CPUs, so that two cores run one."""

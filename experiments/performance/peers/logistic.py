@@ -3,10 +3,10 @@
 from functools import cache
 
 import numpy as np
-from apps import INPUTS, OUTPUTS, rows
 from flwr.app import Array, ArrayRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+from experiments.performance.apps import INPUTS, OUTPUTS, rows
 from fedlocal.models import MLP, train
 
 ROWS, BATCH, RATE, FRACTION = 60, 10, 0.03, 0.01

@@ -14,7 +14,7 @@ from pfl.internal.ops.selector import get_framework_module
 from pfl.metrics import Metrics, Weighted
 from pfl.model.pytorch import PyTorchModel
 
-from peers.reports import Marks, asked
+from experiments.performance.peers.reports import Marks, asked
 
 SAMPLES, BATCH, RATE = 60_000, 64, 0.01  # as in runtimes.py, which needs Flower
 

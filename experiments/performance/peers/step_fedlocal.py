@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from experiments.performance.peers.steps import RATE, WIDTHS, Case, Layers, Learner, serve
 from fedlocal.models import MLP
-from peers.steps import RATE, WIDTHS, Case, Layers, Learner, serve
 
 
 def learner(case: Case) -> Learner:

@@ -1,6 +1,6 @@
 """The training step in JAX: ``--way scan`` compiles a whole pass, ``--way step`` one step."""
 
-from peers.steps import RATE, Case, Layers, Learner, one_core, serve
+from experiments.performance.peers.steps import RATE, Case, Layers, Learner, one_core, serve
 
 one_core()
 

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from peers.steps import RATE, WIDTHS, Case, Layers, Learner, serve
+from experiments.performance.peers.steps import RATE, WIDTHS, Case, Layers, Learner, serve
 
 PLAIN = {"solver": "sgd", "alpha": 0, "momentum": 0, "nesterovs_momentum": False, "shuffle": False}
 

@@ -7,7 +7,7 @@ import itertools
 
 import torch
 
-from peers.steps import RATE, WIDTHS, Case, Layers, Learner, serve
+from experiments.performance.peers.steps import RATE, WIDTHS, Case, Layers, Learner, serve
 
 
 def learner(case: Case) -> Learner:

@@ -2,7 +2,7 @@
 
 import torch
 
-from peers.steps import RATE, WIDTHS, Case, Learner, serve
+from experiments.performance.peers.steps import RATE, WIDTHS, Case, Learner, serve
 
 
 class Network:

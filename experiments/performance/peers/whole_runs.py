@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from arms import ProgramError
-from processes import HERE
-
+from experiments.performance.arms import ProgramError
+from experiments.performance.processes import ROOT
 from fedlocal.actors.worker.threads import ONE_THREAD
 
 LIMIT = 900.0  # seconds that a run may take
 UNSTEADY = 2  # first rounds of a run, in which workers start and memory is touched for the first time
-ENVIRONMENT = {**ONE_THREAD, "PYTHONPATH": str(HERE.parents[1])}
+ENVIRONMENT = {**ONE_THREAD, "PYTHONPATH": str(ROOT)}
 
 
 class WholeRun:
@@ -90,7 +89,7 @@ class WholeRun:
             done = subprocess.run(
                 command,
                 env=self._environment,
-                cwd=HERE,
+                cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 timeout=LIMIT,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rows import Row
+from experiments.performance.rows import Row
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ import statistics
 import sys
 from collections.abc import Iterator
 
-from arms import ProgramError, Turns, alternate, ratios
-from peers.environments import PeerMissing, python_of, versions_of
-from peers.whole_runs import UNSTEADY, WholeRun
-from rows import Row, missing, row_of
-
-from sections import Options
+from experiments.performance.arms import ProgramError, Turns, alternate, ratios
+from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
+from experiments.performance.peers.whole_runs import UNSTEADY, WholeRun
+from experiments.performance.rows import Row, missing, row_of
+from experiments.performance.sections import Options
 
 TURNS, ROUNDS = 3, 5
 FEDLOCAL, FLOWER, DEFAULTS = "fedlocal", "Flower on Ray", "Flower on Ray, default resources"
@@ -38,9 +37,9 @@ def measure(options: Options) -> Iterator[Row]:
 
 
 def _compared(python: str, workload: str, clients: int, seed: int) -> Iterator[Row]:
-    flower = [python, "-m", "peers.flower_run"]
+    flower = [python, "-m", "experiments.performance.peers.flower_run"]
     commands = {
-        FEDLOCAL: [sys.executable, "-m", "peers.fedlocal_run"],
+        FEDLOCAL: [sys.executable, "-m", "experiments.performance.peers.fedlocal_run"],
         FLOWER: flower,
         DEFAULTS: [*flower, "--default-resources"],
     }
@@ -63,7 +62,7 @@ def _row(setting: str, what: str, peer: str, figures: Turns, at_least: float, un
 
 def _logistic(python: str, versions: str) -> Iterator[Row]:
     """Yield what the section `logistic` measures of fedlocal, from fewer rounds and without evaluation."""
-    command = [python, "-m", "peers.flower_run"]
+    command = [python, "-m", "experiments.performance.peers.flower_run"]
     run = WholeRun(FLOWER, command, "logistic", LOGISTIC_CLIENTS, LOGISTIC_ROUNDS)
     wall = run.turn()
     later = run.rounds[0][UNSTEADY:]

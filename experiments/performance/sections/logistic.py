@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from arms import Arm, Program, alternate
-from processes import HERE, Command, fedlocal_command, module, serve
-from rows import Row, row_of
 
-from sections import Options
+from experiments.performance.arms import Arm, Program, alternate
+from experiments.performance.processes import ROOT, Command, fedlocal_command, module, serve
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 
 OVERRIDES = (
     "dataset=npz",
@@ -41,7 +41,7 @@ def measure(options: Options) -> Iterator[Row]:
     with TemporaryDirectory() as folder:
         path = _write_rows(Path(folder) / "pixels.npz", options.seed)
         command = Command(SHELL, [*fedlocal_command(), *OVERRIDES, path])
-        with closing(Program(RUN, module("sections.logistic"), {"path": path}, folder=HERE)) as program:
+        with closing(Program(RUN, module("sections.logistic"), {"path": path}, folder=ROOT)) as program:
             arms: list[Arm] = [program, command]
             figures = alternate(arms, 2 if options.quick else 10, random.Random(options.seed))
         spans = ", ".join(f"{name} {value:.3f}" for name, value in program.last["spans"].items())
@@ -52,7 +52,7 @@ def measure(options: Options) -> Iterator[Row]:
 def _write_rows(path: Path, seed: int) -> str:
     """Write 60,000 rows of 28 x 28 random bytes, and 10,000 to test on; return what names the file."""
     rng = np.random.default_rng(seed)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for suffix, rows in (("", 60_000), ("_test", 10_000)):
         arrays[f"x{suffix}"] = rng.integers(256, size=(rows, 28, 28), dtype=np.uint8)
         arrays[f"y{suffix}"] = rng.integers(10, size=rows)

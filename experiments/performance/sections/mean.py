@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from apps import model
-from arms import Call, alternate, ratios
-from federation import PAPER, session, size_of
 from numpy.typing import NDArray
-from rows import Row, row_of
 
+from experiments.performance.apps import model
+from experiments.performance.arms import Call, alternate, ratios
+from experiments.performance.federation import PAPER, session, size_of
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 from fedlocal.flower.server.mean import weighted_mean
-from sections import Options
 
 REPLIES = 100
 

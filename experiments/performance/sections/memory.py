@@ -5,13 +5,12 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from federation import PAPER, echoing, session, size_of
-from processes import Fresh, module, serve
-from pss import is_known, watching
-from rows import Row, missing, row_of
-
-from fedlocal.actors.engine.supervisor import POOL_BUDGET
-from sections import Options
+from experiments.performance.federation import PAPER, echoing, session, size_of
+from experiments.performance.processes import Fresh, module, serve
+from experiments.performance.pss import is_known, watching
+from experiments.performance.rows import Row, missing, row_of
+from experiments.performance.sections import Options
+from fedlocal.actors.engine.delivery import POOL_BUDGET
 
 CLIENTS, ROUNDS = (10, 100, 1000), 6
 BEYOND = 300  # MB: the interpreters, and what they import

@@ -4,13 +4,13 @@ import random
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
-from arms import alternate
-from federation import LINEAR, PAPER, Rounds, echoing, own_client, session, size_of
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
-from rows import Row, row_of
 
+from experiments.performance.arms import alternate
+from experiments.performance.federation import LINEAR, PAPER, Rounds, echoing, own_client, session, size_of
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 from fedlocal.strategies.fedavg import FedAvg
-from sections import Options
 
 CLIENTS = 100
 SIZES = (250, 2_500, LINEAR, 25_000, 125_000, PAPER, 1_250_000, 5_000_000)

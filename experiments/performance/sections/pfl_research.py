@@ -2,15 +2,14 @@
 
 import random
 import statistics
-import sys
 from collections.abc import Iterator
 
-from arms import ProgramError, alternate, ratios
-from peers.environments import PeerMissing, python_of, versions_of
-from peers.whole_runs import WholeRun
-from rows import Row, missing, row_of
-
-from sections import Options
+from experiments.performance.arms import ProgramError, alternate, ratios
+from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
+from experiments.performance.peers.whole_runs import WholeRun
+from experiments.performance.processes import module
+from experiments.performance.rows import Row, missing, row_of
+from experiments.performance.sections import Options
 
 TURNS, ROUNDS = 3, 5
 FEDLOCAL = "fedlocal, 2 workers"
@@ -35,9 +34,16 @@ def measure(options: Options) -> Iterator[Row]:
 
 
 def _compared(python: str, users: int, seed: int, versions: str) -> Iterator[Row]:
-    program = ["-m", "peers.pfl_run"]
+    command = module("peers.fedlocal_run")
+    program = ["-m", "experiments.performance.peers.pfl_run"]
     runs = [
-        WholeRun(FEDLOCAL, [sys.executable, "-m", "peers.fedlocal_run"], "training", users, ROUNDS),
+        WholeRun(
+            FEDLOCAL,
+            command,
+            "training",
+            users,
+            ROUNDS,
+        ),
         WholeRun(ONE_OF_TWO_THREADS, [python, *program], "training", users, ROUNDS, TWO_THREADS),
         WholeRun(TWO_OF_ONE_THREAD, [python, *TWO_PROCESSES, *program], "training", users, ROUNDS),
     ]

@@ -10,12 +10,12 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-from arms import alternate
-from processes import Fresh, module, serve
-from pss import is_known, watching
-from rows import Row, missing, row_of
 
-from sections import Options
+from experiments.performance.arms import alternate
+from experiments.performance.processes import Fresh, module, serve
+from experiments.performance.pss import is_known, watching
+from experiments.performance.rows import Row, missing, row_of
+from experiments.performance.sections import Options
 
 POPULATIONS = (100, 1_000, 10_000, 100_000, 1_000_000)
 SAMPLED, ROUNDS, WARM_UP = 100, 14, 3

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from rows import Row, row_of
-
 import fedlocal
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
+from experiments.performance.sections.speed_up import WORKLOAD
 from fedlocal.results import Round
-from sections import Options
-from sections.speed_up import WORKLOAD
 
 ACTORS, WORKERS, SKEW = 16, 2, 100
 

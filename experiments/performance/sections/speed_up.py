@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterator
 
-from hosts import Steps
-from rows import Row, row_of
-
 import fedlocal
+from experiments.performance.hosts import Steps
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 from fedlocal.actors import ActorSystem, Envelope
-from sections import Options
 
 ACTORS = (2, 4, 8, 16, 32)
 WORKERS = 2

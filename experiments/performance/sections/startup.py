@@ -3,11 +3,10 @@
 import random
 from collections.abc import Iterator
 
-from arms import alternate
-from processes import Command, fedlocal_command
-from rows import Row, row_of
-
-from sections import Options
+from experiments.performance.arms import alternate
+from experiments.performance.processes import Command, fedlocal_command
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 
 BOUNDS = {"fedlocal": 4.0, "fedlocal --help": 0.6}
 

@@ -4,29 +4,24 @@ The arms are those of the study in ``experiments/training_step``, which says mor
 """
 
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-from arms import Call, alternate, ratios
-from rows import Row, row_of
 
+from experiments.performance.arms import Call, alternate, ratios
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
+from experiments.training_step.__main__ import arms
 from fedlocal.actors import one_thread
-from sections import Options
 
-STUDY = Path(__file__).parents[2] / "training_step" / "measure.py"
 LIMIT = "products"
 COMPARED = ("train_step", "train (with the gather)")
 
 
 def measure(options: Options) -> Iterator[Row]:
     """Yield the ratio to the products at each batch size."""
-    arms = _study().arms
     for batch in (32, 64, 128, 256):
         passes = arms(batch, np.random.default_rng(batch))
         calls = [Call(name, partial(_seconds, passes[name])) for name in (LIMIT, *COMPARED)]
@@ -42,13 +37,3 @@ def _seconds(run: Callable[[], object]) -> float:
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
-
-
-def _study() -> ModuleType:
-    """Load the other study's program; its name is taken by this one's."""
-    spec = spec_from_file_location("training_step", STUDY)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(STUDY)
-    study = sys.modules["training_step"] = module_from_spec(spec)
-    spec.loader.exec_module(study)
-    return study

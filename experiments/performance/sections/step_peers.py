@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from arms import Program, ProgramError, Turns, alternate, ratios
-from peers.environments import PeerMissing, python_of, versions_of
-from peers.steps import Case, as_vector
-from peers.whole_runs import ENVIRONMENT
-from processes import HERE
-from rows import Row, missing, row_of
 
-from sections import Options
+from experiments.performance.arms import Program, ProgramError, Turns, alternate, ratios
+from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
+from experiments.performance.peers.steps import Case, as_vector
+from experiments.performance.peers.whole_runs import ENVIRONMENT
+from experiments.performance.processes import ROOT
+from experiments.performance.rows import Row, missing, row_of
+from experiments.performance.sections import Options
 
 ROWS = 2048  # of a pass
 TURNS = 30
@@ -108,8 +108,8 @@ def _row(peer: Peer, batch: int, figures: Turns, versions: str) -> Row:
 def _start(peer: Peer, python: str, batch: int, folder: Path, stack: ExitStack) -> Program:
     asked = ["--batch", str(batch), "--rows", str(ROWS), "--way", peer.way]
     leave = ["--parameters", str(folder / f"{peer.name}.npy")]
-    command = [python, "-m", f"peers.{peer.program}", *asked, *leave]
-    return stack.enter_context(closing(Program(peer.name, command, environment=ENVIRONMENT, folder=HERE)))
+    command = [python, "-m", f"experiments.performance.peers.{peer.program}", *asked, *leave]
+    return stack.enter_context(closing(Program(peer.name, command, environment=ENVIRONMENT, folder=ROOT)))
 
 
 def _check(name: str, batch: int, folder: Path) -> None:

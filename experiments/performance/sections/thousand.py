@@ -4,11 +4,10 @@ import random
 from collections.abc import Iterator
 from contextlib import closing
 
-from arms import alternate
-from federation import PAPER, Rounds, echoing, session, size_of
-from rows import Row, row_of
-
-from sections import Options
+from experiments.performance.arms import alternate
+from experiments.performance.federation import PAPER, Rounds, echoing, session, size_of
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 
 CLIENTS = 1000
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
-from arms import Arm, Call, alternate, ratios
-from federation import session
 from numpy.typing import NDArray
-from rows import Row, row_of
 
 import fedlocal
+from experiments.performance.arms import Arm, Call, alternate, ratios
+from experiments.performance.federation import session
+from experiments.performance.rows import Row, row_of
+from experiments.performance.sections import Options
 from fedlocal.models import MLP, Stack, train
-from sections import Options
 
 CLIENTS, SAMPLES = 1000, 60
 INPUTS, HIDDEN, OUTPUTS, BATCH = 64, 32, 10, 10

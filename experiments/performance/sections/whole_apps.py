@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from arms import ProgramError, alternate, ratios
-from peers.environments import PeerMissing, python_of
-from processes import fedlocal_command
-from rows import Row, missing, row_of
-
-from sections import Options
+from experiments.performance.arms import ProgramError, alternate, ratios
+from experiments.performance.peers.environments import PeerMissing, python_of
+from experiments.performance.processes import ROOT, fedlocal_command
+from experiments.performance.rows import Row, missing, row_of
+from experiments.performance.sections import Options
 
 HOME = Path(__file__).parents[1]
 APPS = {"current": "the message API", "older": "NumPyClient and server_fn"}
@@ -39,7 +38,7 @@ class Shell:
 
     def turn(self) -> float:
         """Run it; return its seconds."""
-        environment = {**os.environ, "PYTHONPATH": str(HOME)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             done = subprocess.run(
@@ -67,7 +66,7 @@ def measure(options: Options) -> Iterator[Row]:
         folder = str(HOME / "flower_apps" / app)
         arms = [
             Shell(FEDLOCAL, [*fedlocal_command(), "simulate", folder, "--num-supernodes", str(NODES)]),
-            Shell(FLOWER, [python, "-m", "peers.flower_app", folder, str(NODES)]),
+            Shell(FLOWER, [python, "-m", "experiments.performance.peers.flower_app", folder, str(NODES)]),
         ]
         figures = alternate(arms, TURNS, random.Random(options.seed))
         ours, theirs = (statistics.median(figures[arm.name]) for arm in arms)

@@ -1,6 +1,6 @@
 """Measure a training step of the NumPy MLP against the eight matrix products that it cannot do without.
 
-``python experiments/training_step/measure.py`` prints a table and writes ``result.csv`` beside this file.
+``python -m experiments.training_step`` prints a table and writes ``result.csv`` beside this file.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Measure how the speed-up depends on the batch size, for both parallel schemes.
 
-``python experiments/batch_size/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.batch_size`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
 """
 
@@ -8,14 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from command import main
-from outcomes import Trial
-from points import Point, speed_up, with_partners
-from reports import as_table, in_words, shown, speed_up_curves
-from trials import Study
-
+from experiments.command import main
+from experiments.outcomes import Trial
+from experiments.points import Point, speed_up, with_partners
+from experiments.reports import as_table, in_words, shown, speed_up_curves
+from experiments.trials import Study
 from fedlocal.figures.canvas import sheet
 
 BATCHES = (16, 32, 64, 128, 256, 512, 1024)

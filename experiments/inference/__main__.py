@@ -1,6 +1,6 @@
 """Measure how many rows a second a saved model answers for: one process against a pool of workers.
 
-``python experiments/inference/measure.py`` prints a table and writes ``result.csv`` beside this file.
+``python -m experiments.inference`` prints a table and writes ``result.csv`` beside this file.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def measured(case: Case, workers: int, repeats: int) -> dict[str, list[float]]:
 
 def taken_turns(arms: Mapping[str, Turn], repeats: int) -> dict[str, list[float]]:
     """Run each arm once in each round, in a random order; return the seconds."""
-    rng, seconds = random.Random(0), {name: [] for name in arms}
+    rng, seconds = random.Random(0), {name: list[float]() for name in arms}
     for _ in range(repeats):
         for name in rng.sample(list(arms), len(arms)):
             started = time.perf_counter()

@@ -1,6 +1,6 @@
 """Measure what malicious actors do to the model, and which strategies withstand them.
 
-``python experiments/attacks/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.attacks`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
 """
 
@@ -8,14 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from arms import PARTS, comparing
-from command import main
-from figures import draw_accuracies
-from outcomes import Trial
-from tables import accuracies
-from trials import Study
+from experiments.attacks.arms import PARTS, comparing
+from experiments.attacks.figures import draw_accuracies
+from experiments.attacks.tables import accuracies
+from experiments.command import main
+from experiments.outcomes import Trial
+from experiments.trials import Study
 
 PRESET = "attacks"
 INLINE = ("backend=inline",)  # accuracy is the same wherever clients run

@@ -1,6 +1,6 @@
 """Measure speed-up and accuracy of both parallel schemes on images, small images and a table.
 
-``python experiments/datasets/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.datasets`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
 """
 
@@ -9,15 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from command import main
-from intervals import mean
-from outcomes import Trial, values
-from points import Point, speed_up, with_partners
-from reports import as_table, highest, in_words, shown, speed_up_curves
-from trials import Study
-
+from experiments.command import main
+from experiments.intervals import mean
+from experiments.outcomes import Trial, values
+from experiments.points import Point, speed_up, with_partners
+from experiments.reports import as_table, highest, in_words, shown, speed_up_curves
+from experiments.trials import Study
 from fedlocal.figures.canvas import sheet
 
 if TYPE_CHECKING:

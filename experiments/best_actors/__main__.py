@@ -1,6 +1,6 @@
 """Judge ``actors=auto``: what it chooses, beside a sweep over all numbers of actors that it can choose from.
 
-``python experiments/best_actors/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.best_actors`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
 """
 
@@ -8,14 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from command import main
-from figures import sweeps
-from outcomes import Trial
-from settings import SETTINGS, Setting
-from sweeps import as_markdown, sweep_of
-from trials import Arm, Study
+from experiments.best_actors.figures import sweeps
+from experiments.best_actors.settings import SETTINGS, Setting
+from experiments.best_actors.sweeps import as_markdown, sweep_of
+from experiments.command import main
+from experiments.outcomes import Trial
+from experiments.trials import Arm, Study
 
 TRIALS = 10
 QUICK = ("rounds=3", "evaluate_every=3")

@@ -1,6 +1,6 @@
 """Measure how soon each way to train reaches an accuracy, in seconds and in passes over the data.
 
-``python experiments/time_to_accuracy/study.py`` runs what is missing and writes ``results.csv``,
+``python -m experiments.time_to_accuracy`` runs what is missing and writes ``results.csv``,
 ``results.md``, ``environment.json`` and the figures beside this file. README.md has the question, the method
 and the answer.
 """
@@ -9,15 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from arms import METHODS, timed, tuned
-from command import main
-from figures import accuracies, times_to_targets
-from outcomes import Trial
-from reaching import courses
-from tables import as_markdown
-from trials import Study
+from experiments.command import main
+from experiments.outcomes import Trial
+from experiments.time_to_accuracy.arms import METHODS, timed, tuned
+from experiments.time_to_accuracy.figures import accuracies, times_to_targets
+from experiments.time_to_accuracy.reaching import courses
+from experiments.time_to_accuracy.tables import as_markdown
+from experiments.trials import Study
 
 QUICK = ("dataset=digits", "model=mlp")
 

@@ -1,6 +1,6 @@
 """Measure when a pipeline of actors pays, beside the sequential scheme and the batch queue.
 
-``python experiments/pipeline/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.pipeline`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
 """
 
@@ -9,14 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from command import main
-from intervals import Interval
-from outcomes import Trial, speed_up
-from reports import as_table, in_words, shown, speed_up_curves
-from trials import Arm, Study
-
+from experiments.command import main
+from experiments.intervals import Interval
+from experiments.outcomes import Trial, speed_up
+from experiments.reports import as_table, in_words, shown, speed_up_curves
+from experiments.trials import Arm, Study
 from fedlocal.figures.canvas import sheet
 
 ROWS, WAVE = (32, 128, 512), 8  # rows of a micro-batch, and how many make an update

@@ -1,6 +1,6 @@
 """Kill, stop and delay the workers of real training runs at random, and judge what becomes of the runs.
 
-``python experiments/faults/study.py`` appends each trial to ``results.csv`` beside this file as it ends, and
+``python -m experiments.faults`` appends each trial to ``results.csv`` beside this file as it ends, and
 writes ``results.md``, ``environment.json`` and the figure. README.md has the question, the method and the
 results.
 """
@@ -10,11 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
-from arms import FEDLOCAL, FLOWER
-from figures import draw
-from rows import Row, as_markdown, recoveries, trials
-from series import Options, series
-
+from experiments.faults.arms import FEDLOCAL, FLOWER
+from experiments.faults.figures import draw
+from experiments.faults.rows import Row, as_markdown, recoveries, trials
+from experiments.faults.series import Options, series
 from fedlocal.results import environment, write_json
 
 HERE = Path(__file__).parent

@@ -1,6 +1,6 @@
 """Measure what each way to divide the data costs: in accuracy, for several strategies, and in idle time.
 
-``python experiments/partitions/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.partitions`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
 """
 
@@ -8,14 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from arms import DIVISIONS, STRATEGIES, TIMED, comparing, timing, tuning
-from command import main
-from figures import draw_idle, draw_losses
-from outcomes import Trial
-from tables import accuracies, idle_shares, losses, rates
-from trials import Study
+from experiments.command import main
+from experiments.outcomes import Trial
+from experiments.partitions.arms import DIVISIONS, STRATEGIES, TIMED, comparing, timing, tuning
+from experiments.partitions.figures import draw_idle, draw_losses
+from experiments.partitions.tables import accuracies, idle_shares, losses, rates
+from experiments.trials import Study
 
 PRESET = "partitions"
 INLINE = ("backend=inline",)  # accuracy is the same wherever clients run

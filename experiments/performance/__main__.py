@@ -1,23 +1,19 @@
 """Measure fedlocal against the limits of the machine and against its peers.
 
-``python experiments/performance/measure.py`` writes ``results.csv``, ``results.md``, ``environment.json`` and
+``python -m experiments.performance`` writes ``results.csv``, ``results.md``, ``environment.json`` and
 the figures beside this file. README.md has the question, the sections and the results.
 """
 
 import argparse
-import os
 import sys
 import time
 import traceback
 from importlib import import_module
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as in fedlocal's own command
-
-from figures import draw
-from rows import Table, as_line, missing
-from sections import Options, Section
-
+from experiments.performance.figures import draw
+from experiments.performance.rows import Table, as_line, missing
+from experiments.performance.sections import Options, Section
 from fedlocal.actors import usable_cores
 from fedlocal.results import environment, write_json
 
@@ -73,7 +69,7 @@ def measured(name: str, options: Options, table: Table) -> bool:
     """Measure a section; if it fails, the table says so and the others go on."""
     started = time.perf_counter()
     try:
-        section: Section = import_module(f"sections.{name}")
+        section: Section = import_module(f"experiments.performance.sections.{name}")
         for row in section.measure(options):
             table.add(row)
             print(as_line(row), flush=True)

@@ -1,24 +1,20 @@
 """Reproduce Figure 1 of Bartsch & Du Bois: training time, speed-up and accuracy against the number of actors.
 
-``python experiments/figure1/study.py`` runs what is missing and writes ``results.csv``, ``results.md``,
+``python -m experiments.figure1`` runs what is missing and writes ``results.csv``, ``results.md``,
 ``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # before NumPy loads, as where fedlocal is first
-sys.path.append(str(Path(__file__).parents[1]))  # the common parts of studies
-
-from arms import ACTORS, ALL_CORES, judged, points
-from command import main
-from figures import accuracies, box_plot, speed_ups
-from outcomes import Trial
-from points import with_partners
-from tables import as_markdown
-from trials import Study
+from experiments.command import main
+from experiments.figure1.arms import ACTORS, ALL_CORES, judged, points
+from experiments.figure1.figures import accuracies, box_plot, speed_ups
+from experiments.figure1.tables import as_markdown
+from experiments.outcomes import Trial
+from experiments.points import with_partners
+from experiments.trials import Study
 
 TIMED = ("rounds=2", "evaluate_every=2", "checkpoint_every=null")
 QUICK = ("dataset=digits", "rounds=2")
