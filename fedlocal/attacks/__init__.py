@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.attacks.attacks import Attack, Colluding, LabelFlip, NaN, Noise, Scaling, SignFlip
-
-__all__ = ["Attack", "Colluding", "LabelFlip", "NaN", "Noise", "Scaling", "SignFlip"]
-
-_HOMES = {
-    "fedlocal.attacks.attacks": "Attack Colluding LabelFlip NaN Noise Scaling SignFlip",
-}
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
+    from fedlocal.attacks.attacks import Attack as Attack
+    from fedlocal.attacks.attacks import Colluding as Colluding
+    from fedlocal.attacks.attacks import LabelFlip as LabelFlip
+    from fedlocal.attacks.attacks import NaN as NaN
+    from fedlocal.attacks.attacks import Noise as Noise
+    from fedlocal.attacks.attacks import Scaling as Scaling
+    from fedlocal.attacks.attacks import SignFlip as SignFlip
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__)

@@ -10,43 +10,18 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.availability.base import (
-        Availability,
-        AvailabilityError,
-        Draw,
-        Presence,
-        Presences,
-        always_available,
-        no_absence,
-        no_dropout,
-    )
-    from fedlocal.availability.chance import Dropout, Sessions
-    from fedlocal.availability.fixed import Always, Schedule
-    from fedlocal.availability.trace import Trace
-
-__all__ = [
-    "Always",
-    "Availability",
-    "AvailabilityError",
-    "Draw",
-    "Dropout",
-    "Presence",
-    "Presences",
-    "Schedule",
-    "Sessions",
-    "Trace",
-    "always_available",
-    "no_absence",
-    "no_dropout",
-]
-
-_HOMES = {
-    "fedlocal.availability.base": "Availability AvailabilityError Draw Presence Presences "
-    "always_available no_absence no_dropout",
-    "fedlocal.availability.chance": "Dropout Sessions",
-    "fedlocal.availability.fixed": "Always Schedule",
-    "fedlocal.availability.trace": "Trace",
-}
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
+    from fedlocal.availability.base import Availability as Availability
+    from fedlocal.availability.base import AvailabilityError as AvailabilityError
+    from fedlocal.availability.base import Draw as Draw
+    from fedlocal.availability.base import Presence as Presence
+    from fedlocal.availability.base import Presences as Presences
+    from fedlocal.availability.base import always_available as always_available
+    from fedlocal.availability.base import no_absence as no_absence
+    from fedlocal.availability.base import no_dropout as no_dropout
+    from fedlocal.availability.chance import Dropout as Dropout
+    from fedlocal.availability.chance import Sessions as Sessions
+    from fedlocal.availability.fixed import Always as Always
+    from fedlocal.availability.fixed import Schedule as Schedule
+    from fedlocal.availability.trace import Trace as Trace
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__)

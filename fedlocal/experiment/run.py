@@ -295,7 +295,7 @@ def _address(strategy: Any) -> str:
     """Return the public address of a strategy's class, or where it is defined if it has none."""
     kind = type(strategy)
     name = kind.__qualname__
-    if name in strategies.__all__ and getattr(strategies, name) is kind:
+    if getattr(strategies, name, None) is kind:
         return f"{strategies.__name__}.{name}"
     return f"{kind.__module__}.{name}"
 

@@ -9,7 +9,7 @@ from typing import Any
 from fedlocal.figures.canvas import STYLE
 from fedlocal.figures.curves import draw_curves, metrics_of
 from fedlocal.results.formatting import fixed
-from fedlocal.results.history import History
+from fedlocal.results.history import History as History
 from fedlocal.results.phases import shown
 
 INK = "#010203"

@@ -8,71 +8,30 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.models.arrays import untrained_of
-    from fedlocal.models.frameworks.frameworks import Keras, PyTorch
-    from fedlocal.models.frameworks.keras_modules import mlp as keras_mlp
-    from fedlocal.models.frameworks.sklearn import SklearnModel
-    from fedlocal.models.frameworks.torch_modules import cnn as torch_cnn
-    from fedlocal.models.frameworks.torch_modules import mlp as torch_mlp
-    from fedlocal.models.gradient_tree import GradientTree, Node
-    from fedlocal.models.making import make
-    from fedlocal.models.numpy.mlp import MLP
-    from fedlocal.models.numpy.network import Buffers
-    from fedlocal.models.numpy.passes import Passes, stages_of
-    from fedlocal.models.numpy.stacked import Stack, stack_height
-    from fedlocal.models.protocol import (
-        Arrays,
-        Evaluation,
-        Model,
-        ModelError,
-        ModelFactory,
-        gives_probabilities,
-    )
-    from fedlocal.models.training import Gather, add_gradients, train
-
-__all__ = [
-    "MLP",
-    "Arrays",
-    "Buffers",
-    "Evaluation",
-    "Gather",
-    "GradientTree",
-    "Keras",
-    "Model",
-    "ModelError",
-    "ModelFactory",
-    "Node",
-    "Passes",
-    "PyTorch",
-    "SklearnModel",
-    "Stack",
-    "add_gradients",
-    "gives_probabilities",
-    "keras_mlp",
-    "make",
-    "stack_height",
-    "stages_of",
-    "torch_cnn",
-    "torch_mlp",
-    "train",
-    "untrained_of",
-]
-
-_HOMES = {
-    "fedlocal.models.arrays": "untrained_of",
-    "fedlocal.models.frameworks.frameworks": "Keras PyTorch",
-    "fedlocal.models.frameworks.keras_modules": "keras_mlp=mlp",
-    "fedlocal.models.frameworks.sklearn": "SklearnModel",
-    "fedlocal.models.frameworks.torch_modules": "torch_cnn=cnn torch_mlp=mlp",
-    "fedlocal.models.gradient_tree": "GradientTree Node",
-    "fedlocal.models.making": "make",
-    "fedlocal.models.numpy.mlp": "MLP",
-    "fedlocal.models.numpy.network": "Buffers",
-    "fedlocal.models.numpy.passes": "Passes stages_of",
-    "fedlocal.models.numpy.stacked": "Stack stack_height",
-    "fedlocal.models.protocol": "Arrays Evaluation Model ModelError ModelFactory gives_probabilities",
-    "fedlocal.models.training": "Gather add_gradients train",
-}
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
+    from fedlocal.models.arrays import untrained_of as untrained_of
+    from fedlocal.models.frameworks.frameworks import Keras as Keras
+    from fedlocal.models.frameworks.frameworks import PyTorch as PyTorch
+    from fedlocal.models.frameworks.keras_modules import keras_mlp as keras_mlp
+    from fedlocal.models.frameworks.sklearn import SklearnModel as SklearnModel
+    from fedlocal.models.frameworks.torch_modules import torch_cnn as torch_cnn
+    from fedlocal.models.frameworks.torch_modules import torch_mlp as torch_mlp
+    from fedlocal.models.gradient_tree import GradientTree as GradientTree
+    from fedlocal.models.gradient_tree import Node as Node
+    from fedlocal.models.making import make as make
+    from fedlocal.models.numpy.mlp import MLP as MLP
+    from fedlocal.models.numpy.network import Buffers as Buffers
+    from fedlocal.models.numpy.passes import Passes as Passes
+    from fedlocal.models.numpy.passes import stages_of as stages_of
+    from fedlocal.models.numpy.stacked import Stack as Stack
+    from fedlocal.models.numpy.stacked import stack_height as stack_height
+    from fedlocal.models.protocol import Arrays as Arrays
+    from fedlocal.models.protocol import Evaluation as Evaluation
+    from fedlocal.models.protocol import Model as Model
+    from fedlocal.models.protocol import ModelError as ModelError
+    from fedlocal.models.protocol import ModelFactory as ModelFactory
+    from fedlocal.models.protocol import gives_probabilities as gives_probabilities
+    from fedlocal.models.training import Gather as Gather
+    from fedlocal.models.training import add_gradients as add_gradients
+    from fedlocal.models.training import train as train
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__)

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.simulation.run import Result, simulate
-
-__all__ = ["Result", "simulate"]
-
-_HOMES = {"fedlocal.simulation.run": "Result simulate"}
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
+    from fedlocal.simulation.run import Result as Result
+    from fedlocal.simulation.run import simulate as simulate
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__)

@@ -5,46 +5,19 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from flwr.serverapp.strategy import (
-        Bulyan,
-        FedAdagrad,
-        FedAdam,
-        FedAvgM,
-        FedMedian,
-        FedProx,
-        FedTrimmedAvg,
-        FedYogi,
-        Krum,
-        MultiKrum,
-    )
+    from flwr.serverapp.strategy import Bulyan as Bulyan
+    from flwr.serverapp.strategy import FedAdagrad as FedAdagrad
+    from flwr.serverapp.strategy import FedAdam as FedAdam
+    from flwr.serverapp.strategy import FedAvgM as FedAvgM
+    from flwr.serverapp.strategy import FedMedian as FedMedian
+    from flwr.serverapp.strategy import FedProx as FedProx
+    from flwr.serverapp.strategy import FedTrimmedAvg as FedTrimmedAvg
+    from flwr.serverapp.strategy import FedYogi as FedYogi
+    from flwr.serverapp.strategy import Krum as Krum
+    from flwr.serverapp.strategy import MultiKrum as MultiKrum
 
-    from fedlocal.strategies.fedavg import FedAvg
-    from fedlocal.strategies.norm_clipping import NormClipping
-    from fedlocal.strategies.qfedavg import QFedAvg
-
-__all__ = [
-    "Bulyan",
-    "FedAdagrad",
-    "FedAdam",
-    "FedAvg",
-    "FedAvgM",
-    "FedMedian",
-    "FedProx",
-    "FedTrimmedAvg",
-    "FedYogi",
-    "Krum",
-    "MultiKrum",
-    "NormClipping",
-    "QFedAvg",
-]
-
-_HOMES = {
-    "fedlocal.strategies.fedavg": "FedAvg",
-    "fedlocal.strategies.norm_clipping": "NormClipping",
-    "fedlocal.strategies.qfedavg": "QFedAvg",
-    "flwr.serverapp.strategy": "Bulyan FedAdagrad FedAdam FedAvgM FedMedian FedProx FedTrimmedAvg FedYogi "
-    "Krum MultiKrum",
-}
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
+    from fedlocal.strategies.fedavg import FedAvg as FedAvg
+    from fedlocal.strategies.norm_clipping import NormClipping as NormClipping
+    from fedlocal.strategies.qfedavg import QFedAvg as QFedAvg
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__)

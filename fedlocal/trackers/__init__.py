@@ -5,28 +5,13 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from fedlocal.trackers.base import MetricPoint, RunEnded, RunStarted, Tracker, TrackerError
-    from fedlocal.trackers.dispatch import TrackerDispatch
-    from fedlocal.trackers.mlflow import MLflow
-    from fedlocal.trackers.tensorboard import TensorBoard
-
-__all__ = [
-    "MLflow",
-    "MetricPoint",
-    "RunEnded",
-    "RunStarted",
-    "TensorBoard",
-    "Tracker",
-    "TrackerDispatch",
-    "TrackerError",
-]
-
-_HOMES = {
-    "fedlocal.trackers.base": "MetricPoint RunEnded RunStarted Tracker TrackerError",
-    "fedlocal.trackers.dispatch": "TrackerDispatch",
-    "fedlocal.trackers.mlflow": "MLflow",
-    "fedlocal.trackers.tensorboard": "TensorBoard",
-}
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_attributes(__name__, _HOMES)
+    from fedlocal.trackers.base import MetricPoint as MetricPoint
+    from fedlocal.trackers.base import RunEnded as RunEnded
+    from fedlocal.trackers.base import RunStarted as RunStarted
+    from fedlocal.trackers.base import Tracker as Tracker
+    from fedlocal.trackers.base import TrackerError as TrackerError
+    from fedlocal.trackers.dispatch import TrackerDispatch as TrackerDispatch
+    from fedlocal.trackers.mlflow import MLflow as MLflow
+    from fedlocal.trackers.tensorboard import TensorBoard as TensorBoard
+else:
+    __getattr__, __dir__ = lazy_attributes(__name__)

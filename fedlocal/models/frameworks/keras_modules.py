@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 
-def mlp(shape: Sequence[int], outputs: int, hidden: Sequence[int] = (512, 256)) -> keras.Model:
+def keras_mlp(shape: Sequence[int], outputs: int, hidden: Sequence[int] = (512, 256)) -> keras.Model:
     """Make dense layers with ReLU between them, and fedlocal's own initial weights.
 
     Parameters

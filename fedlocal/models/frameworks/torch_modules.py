@@ -10,7 +10,7 @@ from torch import nn
 from fedlocal.models.protocol import ModelError
 
 
-def mlp(inputs: int, outputs: int, hidden: Sequence[int] = (512, 256)) -> nn.Sequential:
+def torch_mlp(inputs: int, outputs: int, hidden: Sequence[int] = (512, 256)) -> nn.Sequential:
     """Make dense layers with ReLU between them, and fedlocal's own initial weights.
 
     Parameters
@@ -33,7 +33,7 @@ def mlp(inputs: int, outputs: int, hidden: Sequence[int] = (512, 256)) -> nn.Seq
     return nn.Sequential(layers)
 
 
-def cnn(
+def torch_cnn(
     shape: Sequence[int], outputs: int, channels: Sequence[int] = (32, 64), hidden: int = 128
 ) -> nn.Sequential:
     """Make two or more convolutions of 3 x 3, each with ReLU and pooling by 2, and two dense layers.

@@ -96,9 +96,9 @@ def test_a_train_step_is_kerass_own_update(digits: Digits, optimizer: str) -> No
     model = build(optimizer=optimizer)
     import keras  # now that it has its backend
 
-    from fedlocal.models.frameworks.keras_modules import mlp
+    from fedlocal.models.frameworks.keras_modules import keras_mlp
 
-    reference = mlp((8, 8, 1), 10, [32])
+    reference = keras_mlp((8, 8, 1), 10, [32])
     reference.set_weights(list(model.arrays.values()))
     reference.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     for start in range(0, 96, 32):
