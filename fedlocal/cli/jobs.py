@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fedlocal")
 FULL_ERROR = "HYDRA_FULL_ERROR"
-NO_SETTINGS = ("sweep.", "display=", "objective=", "overwrite=", "report=", "trust=")
+NO_SETTINGS = ("sweep.", "display=", "figures=", "objective=", "overwrite=", "report=", "trust=")
 
 
 class _Session:
@@ -42,6 +42,7 @@ class _Session:
     failed = False
     resuming: Path | None = None
     report = True  # whether a page is wanted
+    figures = True  # whether a sweep's figure is wanted
     run_folder: Path | None = None
     shown = False
     sweep_folder: Path | None = None
@@ -87,7 +88,7 @@ class NoteSweep(Callback):
         if problems:
             _say("\n".join(f"error: {problem}" for problem in problems))
             sys.exit(1)
-        _Session.report = config.report
+        _Session.report, _Session.figures = config.report, config.figures
         _Session.sweep_folder = Path(config.hydra.sweep.dir).absolute()
         counts, display = value_counts(config.hydra), config.display.value
         runs = math.prod(counts.values()) if counts is not None else None
@@ -184,7 +185,7 @@ def run_job(config: Config) -> float:
     if sweep:  # how it is watched and gone on with is no setting of its runs
         overrides = [override for override in overrides if not override.startswith(NO_SETTINGS)]
     objective, outcome, display = math.nan, None, config.display
-    _Session.report = config.report
+    _Session.report, _Session.figures = config.report, config.figures
     try:
         if sweep:
             _begin(config, _name(folder, sweep), overrides)
@@ -243,7 +244,7 @@ def _write_sweep(sweep: Path) -> "list[SweepRow]":
     from fedlocal.results import ResultsError, collect
 
     try:
-        return write_sweep(sweep)
+        return write_sweep(sweep, figure=_Session.figures)
     except ResultsError as error:
         _Session.failed = True
         _say(f"error: {error}")

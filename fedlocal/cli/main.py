@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str]) -> int | str | None:
     if SHOWN & set(line.arguments) and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
     if runs_actors(line.arguments):
-        warm_up()
+        warm_up(drawing=not any(argument.startswith("figures=") for argument in line.arguments))
     from fedlocal.cli.jobs import run_jobs
 
     return run_jobs(resuming=line.resuming)
@@ -132,13 +132,13 @@ def runs_actors(arguments: Sequence[str]) -> bool:
     return not has_flags(arguments) and not any(map(unsure.match, arguments))
 
 
-def warm_up() -> None:
+def warm_up(*, drawing: bool = True) -> None:
     """Have the process that workers fork from import what they need while Hydra composes."""
     from fedlocal.experiment.figures import PRELOAD
     from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
     from fedlocal.flower.grid.backends import Actors
 
-    Actors().prepare((*CLIENTS, *PRELOAD))
+    Actors().prepare((*CLIENTS, *(PRELOAD if drawing else ())))
 
 
 def _print_words(line: str) -> None:

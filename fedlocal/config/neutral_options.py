@@ -1,6 +1,6 @@
 """Options at the top of a configuration that change nothing in the results of a run."""
 
-MONITORING = ("tracker", "display", "report", "trust")
+MONITORING = ("tracker", "display", "report", "figures", "trust")
 """Options for watching and reading a run; a tracker's may hold a password."""
 
 SWEEP_ONLY = ("sweep", "objective", "overwrite")

@@ -102,6 +102,7 @@ class Config:
     baseline: bool = MISSING
     sweep: Sweep = MISSING
     report: bool = MISSING
+    figures: bool = MISSING
     objective: str | None = MISSING
     display: Display = MISSING
     trust: bool = MISSING

@@ -12,7 +12,7 @@ from fedlocal.config.schema import AUTO, ConfigError
 
 COUNTS = ("actors", "rounds", "local_epochs", "batch_size", "workers")
 BACKENDS = (AUTO, "actors", "inline")
-NOT_TAKEN = r"[+~]*(dataset|hydra|tracker|report|overwrite|sweep|objective|resume)\b"
+NOT_TAKEN = r"[+~]*(dataset|hydra|tracker|report|figures|overwrite|sweep|objective|resume)\b"
 PRESETS = ("model", "partition", "strategy")
 
 

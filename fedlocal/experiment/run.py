@@ -162,7 +162,7 @@ def _configured(backend: "Backend", config: Config) -> "Backend":
 def _start_workers(backend: "Backend", scheme: Any, config: Config, folder: Path | None) -> None:
     """Have workers start, and import what the run will have them do."""
     actors = CLIENTS if getattr(scheme.func, "has_clients", True) else (scheme.func.__module__,)
-    drawing = PRELOAD if folder else ()
+    drawing = PRELOAD if folder and config.figures else ()
     backend.prepare((*actors, *drawing, *model_imports(config)))
 
 

@@ -68,8 +68,9 @@ def record_run(
             if status == "completed":
                 raise
             logger.warning("%s", problem)
-        dataset, partition = comparison.setting.dataset, comparison.setting.partition
-        draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)
+        if config.figures:
+            dataset, partition = comparison.setting.dataset, comparison.setting.partition
+            draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)
 
 
 def check_data(folder: Path, data: Fingerprint) -> None:

@@ -77,7 +77,7 @@ def _results(row: SweepRow, baselines: Sequence[str], *, accurate: bool) -> list
     return [fixed(quality), duration(arm.seconds), *(speed_ups.get(name, "-") for name in baselines)]
 
 
-def write_sweep(folder: Path) -> list[SweepRow]:
+def write_sweep(folder: Path, *, figure: bool = True) -> list[SweepRow]:
     """Write ``comparison.csv`` and ``comparison.png`` over the runs that a sweep has so far.
 
     Called after each run; each file is replaced in one go, so a reader never meets half of one.
@@ -87,6 +87,8 @@ def write_sweep(folder: Path) -> list[SweepRow]:
     folder : Path
         The sweep's folder. The table is tidy: one line a run and arm, a line without an arm for a run that
         has none. The figure is drawn once a run has completed.
+    figure : bool
+        Whether it is drawn.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def write_sweep(folder: Path) -> list[SweepRow]:
     rows = collect(folder)
     with replacing(folder / "comparison.csv") as stream:
         stream.write(comparison_csv(rows).encode())
-    if any(row.main is not None for row in rows):
+    if figure and any(row.main is not None for row in rows):
         comparison(rows, folder / "comparison.png")
     return rows
 

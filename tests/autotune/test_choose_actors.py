@@ -27,6 +27,7 @@ SMALL = [
     "rounds=2",
     "baseline=false",
     "display=off",
+    "figures=false",
 ]
 INLINE = "backend=inline"
 

@@ -1,6 +1,8 @@
 """The figures of a run are drawn by actors, wherever those run, and never take the run with them."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,3 +98,20 @@ def test_a_system_that_does_not_open_is_logged(
 
 def test_labels_are_counted_by_owner(dataset: Dataset) -> None:
     assert label_counts(dataset, PARTITION).tolist() == [[1, 1, 1], [0, 1, 1]]
+
+
+def test_without_figures_nothing_is_drawn_and_matplotlib_is_not_loaded(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from fedlocal import compose, run
+small = ("dataset=synthetic", "dataset.train=50", "rounds=1", "actors=2", "backend=inline", "display=off")
+run(compose(*small, "figures=false"), Path.cwd())
+print("matplotlib" in sys.modules)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert shown.stdout.strip() == "False"
+    assert (tmp_path / "summary.json").exists()
+    assert not list(tmp_path.glob("*.png"))

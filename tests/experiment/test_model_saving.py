@@ -28,6 +28,7 @@ SMALL = [
     "model.hidden=[8]",
     "model.learning_rate=1.5",
     "display=off",
+    "figures=false",
     "baseline=false",
     "backend=inline",
 ]

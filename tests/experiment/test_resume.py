@@ -49,6 +49,7 @@ SMALL = [
     "actors=5",
     f"rounds={ROUNDS}",
     "display=off",
+    "figures=false",
 ]
 BARE = [*SMALL, "baseline=false"]
 INLINE = "backend=inline"
@@ -229,7 +230,7 @@ def test_a_run_may_be_killed_again_and_again(tmp_path: Path) -> None:
 def test_a_run_that_is_interrupted_says_how_to_go_on(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     folder = tmp_path / "a run"
     long = ["rounds=100", "local_epochs=30"]  # there is time for the signal
-    arguments = [*BARE, "workers=2", "checkpoint_every=1000", *long]
+    arguments = [*BARE, "workers=2", "checkpoint_every=1000", "figures=true", *long]
     with started(folder, *arguments, f"hydra.run.dir='{folder}'") as process:
         await_(reached(folder, 12), process)
         os.killpg(process.pid, sent)
@@ -309,7 +310,7 @@ def unfinished(tmp_path: Path) -> Path:
         (["-m", "resume=begun", "workers=1,2"], "goes with no other flags"),
         (
             ["resume=begun", "seed=9"],
-            "seed=9 cannot be set, only workers, backend, tracker, display, report, trust, rounds can",
+            "seed=9 cannot be set, only workers, backend, tracker, display, report, figures, trust, rounds ",
         ),
     ],
 )
@@ -512,7 +513,7 @@ def test_the_summary_has_the_overrides_of_both_commands_and_hydras_notes_stay(tm
 @pytest.mark.slow
 def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    arguments = [*BARE, INLINE, "rounds=600"]  # it is not to end before it is noticed
+    arguments = [*BARE, INLINE, "rounds=600", "figures=true"]  # it is not to end before it is noticed
     with started(folder, *arguments, f"hydra.run.dir={folder}") as process:
         await_(reached(folder, 8), process)
         folder.rename(tmp_path / "elsewhere")

@@ -39,6 +39,7 @@ SMALL = [
     "rounds=2",
     "backend=inline",
     "display=off",
+    "figures=false",
 ]
 BASELINE = "sequential, 1 thread"
 FOREIGN = "from flwr.serverapp.strategy import FedAvg\n\nclass Mine(FedAvg): ...\n"

@@ -21,6 +21,7 @@ SMALL = [
     "actors=2",
     "backend=inline",
     "display=off",
+    "figures=false",
 ]
 NASTY = "<script>alert(1)</script>\"'&{{7*7}}\x00\x1b</style>"
 Trained = Callable[..., Path]

@@ -132,6 +132,8 @@ def test_the_files_grow_with_the_sweep(tmp_path: Path, write_run: WriteRun) -> N
     write_sweep(tmp_path)
     assert not (tmp_path / "comparison.png").exists()
     write_run("1", ["actors=2"])
+    write_sweep(tmp_path, figure=False)
+    assert not (tmp_path / "comparison.png").exists()
     write_sweep(tmp_path)
     assert (tmp_path / "comparison.png").stat().st_size > 5_000
     with (tmp_path / "comparison.csv").open(newline="") as stream:

@@ -16,6 +16,7 @@ SMALL = [
     "partition=dirichlet",
     "baseline=false",
     "display=off",
+    "figures=false",
 ]
 
 

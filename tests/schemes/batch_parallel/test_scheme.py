@@ -28,6 +28,7 @@ SMALL = [
     "batch_size=16",
     "baseline=false",
     "display=off",
+    "figures=false",
 ]
 QUEUE = "scheme=batch_parallel"
 INLINE = "backend=inline"

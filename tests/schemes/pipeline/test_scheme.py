@@ -23,6 +23,7 @@ SMALL = [
     "batch_size=16",
     "baseline=false",
     "display=off",
+    "figures=false",
 ]
 HIDDEN = "model.hidden=[17,8]"
 PIPELINE = "scheme=pipeline"
