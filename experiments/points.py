@@ -18,7 +18,10 @@ OPTIONS = {
     "accumulate": ("scheme=sequential", "accumulate=${actors}"),
     "federated": ("scheme=federated",),
     "batch_parallel": ("scheme=batch_parallel",),
-    "messages": ("scheme=batch_parallel", "scheme.transport=messages"),
+    "messages": (
+        "scheme=batch_parallel",
+        "scheme._target_=experiments.figure1.copied_messages.copied_messages",
+    ),
 }
 WAVES = ("accumulate", "batch_parallel", "messages")
 """Whose updates are of a batch of each actor."""

@@ -87,7 +87,13 @@ def replace_old_addresses(config: Any) -> None:
 
 def _replaced(value: Any, addresses: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _replaced(inner, addresses) for key, inner in value.items()}
+        replaced = {key: _replaced(inner, addresses) for key, inner in value.items()}
+        if (
+            replaced.get("_target_") == "fedlocal.schemes.BatchParallel"
+            and replaced.get("transport") == "memory"
+        ):
+            del replaced["transport"]  # the only way that there is today
+        return replaced
     if isinstance(value, list | tuple):
         return [_replaced(inner, addresses) for inner in value]
     return addresses.get(value, value) if isinstance(value, str) else value

@@ -55,6 +55,7 @@ class CoordinatedActors(Protocol):
 
     def close(self) -> None:
         """Give memory back."""
+        return
 
 
 def coordinate(

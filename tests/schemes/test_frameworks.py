@@ -80,7 +80,8 @@ def test_the_batch_queue_has_the_bits_of_the_sequential_scheme(setting: list[str
     queue = ["scheme=batch_parallel", "actors=3"]
     ways = [["scheme=sequential"], [*queue, "workers=2"], [*queue, "backend=inline"]]
     if "accumulate=1" not in setting:
-        ways.append([*queue, "workers=2", "scheme.transport=messages"])
+        copied = "scheme._target_=experiments.figure1.copied_messages.copied_messages"
+        ways.append([*queue, "workers=2", copied])
     assert len({final_hash(*setting, *how) for how in ways}) == 1
 
 

@@ -5,7 +5,6 @@ memory that its message names, and nothing else is read from there before it has
 """
 
 import json
-import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -108,39 +107,6 @@ class StepProcessors:
         store(self._model, versions[1 - before])
         work = [[actor, len(order), losses, started, time.perf_counter()]]
         return Wire(body=json.dumps({"work": work}).encode()), b""
-
-
-class CopyingProcessors:
-    """Processors of the literal variant: the network and a batch come in the message, the gradient goes back.
-
-    Parameters
-    ----------
-    new_model : callable
-        Makes the model.
-    inputs : int
-        Features of a row.
-    target : array [0, …]
-        Targets of no row: their type and shape.
-    """
-
-    def __init__(self, new_model: NewModel, inputs: int, target: NDArray[Any]) -> None:
-        self._model, self._inputs, self._target = new_model(), inputs, target
-        self._gradient = np.empty(self._model.size, np.float32)
-
-    def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
-        """Compute the gradient of a batch, weighted by its share of the wave's rows."""
-        started, model = time.perf_counter(), self._model
-        (rows, weight), rest = HEAD.unpack_from(message.body), message.body[HEAD.size :]
-        cuts = np.cumsum([4 * model.size, 4 * rows * self._inputs])
-        parameters, x, y = (part.copy() for part in np.split(np.frombuffer(rest, np.uint8), cuts))
-        model.live_in(parameters.view(np.float32))
-        targets = y.view(self._target.dtype).reshape(rows, *self._target.shape[1:])
-        loss = model.gradient(x.view(np.float32).reshape(rows, -1), targets, self._gradient, weight) * rows
-        work = [[actor, rows, [loss], started, time.perf_counter()]]
-        return Wire(body=json.dumps({"work": work}).encode(), arrays=[self._gradient]), b""
-
-
-HEAD = struct.Struct("<qd")  # of a literal message: its rows, and their weight
 
 
 def state_bytes(model: Model) -> int:

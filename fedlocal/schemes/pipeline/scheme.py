@@ -27,7 +27,7 @@ from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import MLP, stages_of
 from fedlocal.results import Checkpoint
 from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
-from fedlocal.schemes.batch_parallel.exchange import LINE, move, rounded
+from fedlocal.schemes.batch_parallel.waves import LINE, move, rounded
 from fedlocal.schemes.coordinator import CoordinatedActors, coordinate
 from fedlocal.schemes.pipeline.epoch import PipelineEpoch
 from fedlocal.schemes.pipeline.schedule import EpochPlan, Sum, Sums, buffers

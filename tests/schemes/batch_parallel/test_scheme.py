@@ -12,7 +12,7 @@ from fedlocal import Run, compose, resume, run
 from fedlocal.actors import audit
 from fedlocal.config.schema import ConfigError
 from fedlocal.models import GradientTree, ModelError, Node
-from fedlocal.schemes.batch_parallel.exchange import Queue
+from fedlocal.schemes.batch_parallel.waves import Queue
 from fedlocal.schemes.coordinator import ActorFailedError
 from tests.schemes import mortals
 
@@ -73,13 +73,6 @@ def test_any_number_of_actors_and_workers_equals_sequential(setting: list[str]) 
         assert losses == [expected.histories["sequential"].series("train-loss")]
 
 
-def test_copied_messages_give_the_same_bits() -> None:
-    setting = ["accumulate=3", "actors=4"]
-    ways = [("memory", INLINE), ("messages", INLINE), ("messages", "workers=2")]
-    hashes = {final_hash(QUEUE, *setting, f"scheme.transport={how}", where) for how, where in ways}
-    assert len(hashes) == 1
-
-
 def test_a_wave_has_one_batch_of_each_actor_by_default() -> None:
     assert final_hash(QUEUE, "actors=3", INLINE) == final_hash("scheme=sequential", "accumulate=3")
     assert compose(QUEUE, "actors=3").accumulate == 3
@@ -117,8 +110,21 @@ def test_an_actors_error_ends_the_run_with_its_reason() -> None:
 def test_models_without_gradients_need_accumulate_1() -> None:
     with pytest.raises(ModelError, match="accumulate=1"):
         trained(QUEUE, "actors=2", INLINE, "model=sgd_classifier")
-    with pytest.raises(ConfigError, match=r"scheme\.transport=messages"):
-        trained(QUEUE, "actors=1", "scheme.transport=messages")
+
+
+def test_the_transport_of_earlier_versions_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigError, match=r"no option scheme\.transport; .* scheme\._target_="):
+        trained(QUEUE, "actors=2", "scheme.transport=messages")
+
+
+def test_a_run_of_earlier_versions_with_copied_messages_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    trained(QUEUE, "actors=2", INLINE, "rounds=1", folder=tmp_path)
+    config = (tmp_path / "config.yaml").read_text().partition("# sha256")[0]
+    target = "_target_: fedlocal.schemes.BatchParallel"
+    (tmp_path / "summary.json").unlink()
+    (tmp_path / "config.yaml").write_text(config.replace(target, f"{target}\n  transport: messages"))
+    with pytest.raises(ConfigError, match=r"scheme\.transport: .* scheme\._target_=experiments"):
+        resume(tmp_path)
 
 
 def test_the_measured_times_and_rows_add_up() -> None:
@@ -141,7 +147,10 @@ def test_a_run_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path: Path, accu
     for name in ("summary.json", "history.json"):
         (tmp_path / name).unlink()
     config = (tmp_path / "config.yaml").read_text().partition("# sha256")[0]
-    (tmp_path / "config.yaml").write_text(config.replace("rounds: 3", "rounds: 6"))
+    config = config.replace("rounds: 3", "rounds: 6")
+    target = "_target_: fedlocal.schemes.BatchParallel"
+    older = f"{target}\n  transport: memory"  # as earlier versions wrote
+    (tmp_path / "config.yaml").write_text(config.replace(target, older))
     resumed = resume(tmp_path)
     assert resumed.hashes == trained(*setting, "rounds=6").hashes
     assert [round_.number for round_ in resumed.histories["batch_parallel"].rounds] == list(range(7))
