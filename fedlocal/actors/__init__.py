@@ -33,7 +33,8 @@ from fedlocal.actors.system import ActorSystem
 from fedlocal.actors.text import readable
 from fedlocal.actors.worker.processes import warm_up
 from fedlocal.actors.worker.threads import one_thread, threads, usable_cores
-from fedlocal.memory.buffers import Broadcast, Buffer, raw
+from fedlocal.memory.buffers import Broadcast
+from fedlocal.memory.parts import Buffer, raw
 from fedlocal.memory.shared_array import SharedArray
 
 __all__ = [

@@ -6,7 +6,8 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from fedlocal.actors.messages import Envelope, Result
-from fedlocal.memory.buffers import Broadcast, Buffer
+from fedlocal.memory.buffers import Broadcast
+from fedlocal.memory.parts import Buffer
 
 
 class ActorSystemError(RuntimeError):

@@ -17,7 +17,8 @@ from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
 from fedlocal.actors.spawned.registry import ActorRegistry
 from fedlocal.actors.spawned.transport import with_future
 from fedlocal.actors.worker.threads import one_thread
-from fedlocal.memory.buffers import Broadcast, Buffer, raw
+from fedlocal.memory.buffers import Broadcast
+from fedlocal.memory.parts import Buffer, raw
 from fedlocal.signals import code_of_signal
 
 

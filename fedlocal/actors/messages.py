@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from fedlocal.memory.buffers import Broadcast, Buffer
+from fedlocal.memory.buffers import Broadcast
+from fedlocal.memory.parts import Buffer
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from fedlocal.actors.spawned.registry import ActorRegistry
 from fedlocal.actors.spawned.transport import with_future
 from fedlocal.actors.worker.threads import usable_cores
 from fedlocal.compat.cpython import Finalize
-from fedlocal.memory.buffers import Broadcast, Buffer
+from fedlocal.memory.buffers import Broadcast
+from fedlocal.memory.parts import Buffer
 
 STUCK = 2.0  # more seconds that the end of a system takes, unless a worker is just being started
 GRACE = 5.0  # seconds that a busy worker has to finish before it is killed at an orderly stop

@@ -1,59 +1,15 @@
 """The training rows, stored once in the order of a partition; an actor is handed its own slice, read-only."""
 
-import math
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Rows
 from fedlocal.data.errors import DataError
 from fedlocal.data.partition.base import Partition
-from fedlocal.memory.sealed import SealedBytes, seal
-
-ALIGN = 64  # bytes; each array starts on a cache line
-
-Arrays = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The arrays of the block: the first row of each slice and the end of the last, then x, then y.
-
-    Parameters
-    ----------
-    actors, rows : int
-        Number of slices, and of rows in all of them.
-    inputs : int
-        Number of features.
-    targets : int or None
-        Number of real-valued targets; None: y is class codes.
-    """
-
-    actors: int
-    rows: int
-    inputs: int
-    targets: int | None
-
-    def arrays(self, block: memoryview) -> Arrays:
-        """Return offsets int64[actors + 1], x float32[rows, inputs] and y, as views of a block."""
-        views, start = [], 0
-        for dtype, shape in self._arrays():
-            views.append(np.frombuffer(block, dtype, math.prod(shape), start).reshape(shape))
-            start += _aligned(views[-1].nbytes)
-        return views[0], views[1], views[2]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the block."""
-        return sum(_aligned(math.prod(shape) * np.dtype(dtype).itemsize) for dtype, shape in self._arrays())
-
-    def _arrays(self) -> list[tuple[DTypeLike, tuple[int, ...]]]:
-        y: tuple[DTypeLike, tuple[int, ...]] = (np.int64, (self.rows,))
-        if self.targets is not None:
-            y = (np.float32, (self.rows, self.targets))
-        return [(np.int64, (self.actors + 1,)), (np.float32, (self.rows, self.inputs)), y]
+from fedlocal.memory.block import Block
+from fedlocal.memory.parts import ArrayParts
 
 
 class Shards:
@@ -65,16 +21,16 @@ class Shards:
 
     Parameters
     ----------
-    memory : SealedBytes
-        The block.
-    layout : Layout
-        What lies where in it.
+    block : Block
+        The memory, sealed.
+    parts : ArrayParts
+        What lies in it: offsets int64[actors + 1], the first row of each slice and the end of the last; x; y.
     """
 
-    def __init__(self, memory: SealedBytes, layout: Layout) -> None:
-        self._memory: SealedBytes | None = memory
-        self._layout = layout
-        self._arrays: Arrays | None = None
+    def __init__(self, block: Block, parts: ArrayParts) -> None:
+        self._block: Block | None = block
+        self._parts = parts
+        self._arrays: list[NDArray[Any]] = []
 
     @classmethod
     def create(cls, rows: Rows, partition: Partition) -> "Shards":
@@ -94,17 +50,17 @@ class Shards:
         """
         if len(rows) != len(partition.order):
             raise DataError(f"the partition is of {len(partition.order)} rows, the data have {len(rows)}")
-        targets = None if rows.y.ndim == 1 else int(rows.y.shape[1])
-        layout = Layout(len(partition), len(rows), int(rows.x.shape[1]), targets)
+        arrays = (partition.offsets, rows.x, rows.y)
+        parts = ArrayParts((array.dtype, array.shape) for array in arrays)
 
-        def write(block: memoryview) -> None:
-            offsets, x, y = layout.arrays(block)
+        def write(block: Block) -> None:
+            offsets, x, y = parts.of(block.map())
             offsets[:] = partition.offsets
             # mode "clip" writes into out directly where "raise" buffers; the order is a checked permutation
             np.take(rows.x, partition.order, axis=0, out=x, mode="clip")
             np.take(rows.y, partition.order, axis=0, out=y, mode="clip")
 
-        return cls(seal(layout.nbytes, write), layout)
+        return cls(Block.create(parts.nbytes, write), parts)
 
     def open(self, partition_id: int) -> Rows:
         """Return the rows of one actor: read-only views of that slice, no copy.
@@ -131,35 +87,27 @@ class Shards:
         return np.diff(self._mapped()[0])
 
     def __len__(self) -> int:
-        return self._layout.actors
+        return len(self._mapped()[0]) - 1
 
-    def _mapped(self) -> Arrays:
-        if self._memory is None:
+    def _mapped(self) -> list[NDArray[Any]]:
+        if self._block is None:
             raise DataError("these shards are closed")
-        if self._arrays is None:
-            self._arrays = self._layout.arrays(self._memory.view())
+        if not self._arrays:
+            self._arrays = self._parts.of(self._block.map())
         return self._arrays
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_arrays": None}
+        return {**self.__dict__, "_arrays": []}
 
     def close(self) -> None:
         """Give up the memory; slices that are still open stay valid until they are dropped."""
-        self._arrays = None
-        if self._memory is not None:
-            self._memory.close()
-            self._memory = None
+        self._arrays = []
+        if self._block is not None:
+            self._block.close()
+            self._block = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_memory", None) is not None:
-            self.close()
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGN) * ALIGN

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import Outcome, SharedArray, Wire
 from fedlocal.data import FeatureScaling
+from fedlocal.memory.parts import ArrayParts
 from fedlocal.models import Model
 
 Array = NDArray[Any]
 ModelMaker = partial[Model]
 """`fedlocal.models.make` with all its arguments: a factory, and by their names the others."""
 
-ALIGNMENT = 64
 RANGE = struct.Struct("<qq")  # of a message: its first row in the block, and the row after its last
 
 
@@ -59,19 +59,16 @@ class Weights:
     """A model's arrays in memory that workers share."""
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self._layout, end = [], 0
-        for name, array in arrays.items():
-            self._layout.append((name, array.dtype, array.shape, end))
-            end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
-        self._memory = SharedArray((max(end, 1),), np.uint8)
+        self._names = list(arrays)
+        self._parts = ArrayParts((array.dtype, array.shape) for array in arrays.values())
+        self._memory = SharedArray((max(self._parts.nbytes, 1),), np.uint8)
         for name, view in self.arrays.items():
             np.copyto(view, arrays[name])
 
     @property
     def arrays(self) -> dict[str, Array]:
         """Views by name."""
-        memory = self._memory.array
-        return {name: np.ndarray(shape, dtype, memory, offset) for name, dtype, shape, offset in self._layout}
+        return dict(zip(self._names, self._parts.of(self._memory.array), strict=True))
 
     def close(self) -> None:
         """Give the memory back."""

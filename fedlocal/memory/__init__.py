@@ -1,1 +1,1 @@
-"""All shared memory: buffers, arrays, sealed files."""
+"""All shared memory: blocks, and what is made of them: broadcasts, slots, acknowledgements, arrays."""

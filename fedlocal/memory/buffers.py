@@ -1,9 +1,9 @@
 """Shared memory between the supervisor and its workers: one copy of the model per worker and round.
 
-Down, a `Broadcast`: one sealed anonymous file per distinct content, mapped once per worker, which nobody can
-write again. Up, a `SlotPool`: preallocated slots, each owned by one message from its dispatch until the last
-view of its reply is gone; a slot is never handed out while its writer may still live. Neither has a name, so
-nothing can be left behind. Where there is no ``memfd`` (macOS, Windows), bytes go over the socket instead.
+Down, a `Broadcast`: one sealed block per distinct content, mapped once per worker, which nobody can write
+again. Up, a `SlotPool`: preallocated slots, each owned by one message from its dispatch until the last view
+of its reply is gone; a slot is never handed out while its writer may still live. Where blocks cannot be sent
+(macOS, Windows), bytes go over the socket instead.
 
 This is safe from crashes and bad data, not from hostile code: a worker can write into any slot of its pool.
 """
@@ -11,55 +11,21 @@ This is safe from crashes and bad data, not from hostile code: a worker can writ
 import itertools
 import mmap
 import os
-import sys
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
-from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-Buffer = bytes | bytearray | memoryview | NDArray[Any]
-Bytes = NDArray[np.uint8]
+from fedlocal.memory.block import Block
+from fedlocal.memory.parts import Buffer, Bytes, extents, raw, split
 
-ALIGNMENT = 64
 MAX_SLOTS = 1 << 12
 FRAME_BITS = 24  # of the number of a frame with messages, of all that a worker was sent
 LAST_FRAME = (1 << FRAME_BITS) - 1
 MIN_SHARED = 1 << 14  # bytes; smaller contents go over the socket: a mapping costs more than the copy
-HAS_MEMFD = sys.platform == "linux" and hasattr(os, "memfd_create")
 
 _numbers = itertools.count(1)
-
-
-def raw(buffer: Buffer) -> memoryview:
-    """Return the bytes of a C-contiguous buffer, not copied."""
-    view = memoryview(cast(bytes, buffer))  # NumPy's arrays are buffers too; type stubs know it from 3.12 on
-    if view.format == "B" and view.ndim == 1 and view.contiguous:
-        return view
-    return view.cast("B") if view.nbytes else memoryview(b"")
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def space(lengths: Sequence[int]) -> int:
-    """Bytes that :func:`split` needs for parts of these lengths."""
-    return sum(map(_aligned, lengths))
-
-
-def split(buffer: Bytes, lengths: Sequence[int]) -> list[Bytes]:
-    """Cut a buffer of shape (bytes,) into views of the given lengths, each at an aligned offset."""
-    return [buffer[part] for part in _parts(tuple(lengths))]
-
-
-@lru_cache(maxsize=64)  # the replies of a run are all alike
-def _parts(lengths: tuple[int, ...]) -> list[slice]:
-    starts = itertools.accumulate(map(_aligned, lengths), initial=0)
-    return [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
 
 
 class Broadcast:
@@ -73,94 +39,113 @@ class Broadcast:
         C-contiguous; copied once, here.
     private : bool
         Whether the content stays in this process.
+
+    Attributes
+    ----------
+    nbytes : int
+        Bytes that the arrays take in shared memory: a reply of the same arrays fits in as many.
     """
 
     def __init__(self, header: bytes, arrays: Sequence[Buffer], *, private: bool = False) -> None:
-        self.number = next(_numbers)
-        self.header = header
+        self.number, self.header = next(_numbers), header
         views = [raw(array) for array in arrays]
-        self.lengths = [view.nbytes for view in views]
-        self.fd = -1
-        if HAS_MEMFD and not private and space(self.lengths) >= MIN_SHARED:
-            with suppress(OSError):  # out of descriptors or of memory for files: then as bytes
-                self.fd = _sealed_file(views)
-        self.inline = [bytes(view) for view in views] if self.fd < 0 else []
+        self.lengths = tuple([view.nbytes for view in views])
+        starts, self.nbytes = extents(self.lengths)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the arrays take in shared memory: a reply of the same arrays fits in as many."""
-        return space(self.lengths)
+        def write(block: Block) -> None:
+            for view, start in zip(views, starts, strict=True):
+                done = 0
+                while done < view.nbytes:  # in half the time of a copy into a mapping
+                    done += os.pwrite(block.descriptor, view[done:], start + done)
+
+        self.block = None
+        if not private and self.nbytes >= MIN_SHARED:
+            with suppress(OSError):  # out of descriptors or of memory for files: then as bytes
+                self.block = Block.for_running(self.nbytes, write)
+        self.inline = [] if self.block else [bytes(view) for view in views]
 
     def close(self) -> None:
         """Give the memory back; a worker that has mapped it keeps it until it is told to release it."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def __del__(self) -> None:
-        self.close()
+        if self.block:
+            self.block.close()
 
 
-def _sealed_file(views: Sequence[memoryview]) -> int:
-    import fcntl  # not on Windows
-
-    fd = os.memfd_create("fedlocal-broadcast", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        offset = 0
-        for view in views:
-            done = 0
-            while done < view.nbytes:
-                done += os.pwrite(fd, view[done:], offset + done)
-            offset += _aligned(view.nbytes)
-        os.ftruncate(fd, offset)
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def map_broadcast(fd: int, lengths: Sequence[int]) -> list[Bytes]:
-    """Map a broadcast's arrays read-only in a worker, and close `fd`."""
-    try:
-        mapping = mmap.mmap(fd, space(lengths), prot=mmap.PROT_READ)
-    finally:
-        os.close(fd)
-    return split(np.frombuffer(mapping, dtype=np.uint8), lengths)
+def map_broadcast(descriptor: int, lengths: tuple[int, ...]) -> list[Bytes]:
+    """Map a broadcast's arrays read-only in a worker, and close its descriptor."""
+    mapping = Block(extents(lengths)[1], descriptor, sealed=True).map()
+    return split(np.frombuffer(mapping, np.uint8), lengths)
 
 
 class Slots:
-    """A worker's view of a pool: where it writes its replies.
+    """The slots of a pool, for those who write replies and read them.
 
     Parameters
     ----------
-    fd : int
-        The pool's file; it may be closed afterwards.
-    slot_bytes, slots : int
-        Size of a slot in bytes, and how many there are.
+    block : Block
+        Their memory; it may be closed afterwards.
+    slot_bytes : int
+        Size of a slot in bytes.
     """
 
-    def __init__(self, fd: int, slot_bytes: int, slots: int) -> None:
-        self.slot_bytes = slot_bytes
-        self._mapping = mmap.mmap(fd, slot_bytes * slots)
+    def __init__(self, block: Block, slot_bytes: int) -> None:
+        self.slot_bytes, self._mapping = slot_bytes, block.map()
         self._view = memoryview(self._mapping)
 
-    def buffer(self, slot: int) -> Bytes:
-        """Return a new array on one slot, shape (slot_bytes,); all views taken of it keep it alive."""
-        start = slot * self.slot_bytes
-        return np.frombuffer(self._mapping, dtype=np.uint8, count=self.slot_bytes, offset=start)
+    def write(self, slot: int, arrays: Sequence[memoryview]) -> bool:
+        """Copy arrays into a slot; return False if there are none, or they do not fit."""
+        starts, size = extents(tuple([array.nbytes for array in arrays]))
+        if not 0 < size <= self.slot_bytes:
+            return False
+        first = slot * self.slot_bytes
+        for array, start in zip(arrays, starts, strict=True):
+            self._view[first + start : first + start + array.nbytes] = array
+        return True
 
-    def fits(self, lengths: Sequence[int]) -> bool:
-        """Tell whether arrays of these lengths, at least one, fit into a slot."""
-        return 0 < space(lengths) <= self.slot_bytes
 
-    def write(self, slot: int, arrays: Sequence[memoryview]) -> None:
-        """Copy `arrays` into one slot."""
-        start = slot * self.slot_bytes
-        for array in arrays:
-            self._view[start : start + array.nbytes] = array
-            start += _aligned(array.nbytes)
+class SlotPool(Slots):
+    """The supervisor's side: which slots are free, and which are being read."""
+
+    def __init__(self, block: Block, slot_bytes: int) -> None:
+        super().__init__(block, slot_bytes)
+        self.number, self.block = next(_numbers), block
+        self.slots = block.size // slot_bytes
+        self._free = list(reversed(range(self.slots)))
+        self._readers: dict[int, weakref.ref[Bytes]] = {}
+
+    @staticmethod
+    def create(slot_bytes: int, budget: int) -> "SlotPool | None":
+        """Make a pool of as many slots as fit in `budget` bytes, or none where that cannot be."""
+        _, slot_bytes = extents((slot_bytes,))
+        slots = min(MAX_SLOTS, budget // max(slot_bytes, 1))
+        if slots < 1 or slot_bytes < MIN_SHARED:
+            return None
+        with suppress(OSError):  # out of descriptors or of memory for files: then replies are copied
+            if block := Block.for_running(slot_bytes * slots):
+                return SlotPool(block, slot_bytes)
+        return None
+
+    def take(self) -> int:
+        """Return the number of a free slot, the one last given back (it may be in a cache yet), or -1."""
+        return self._free.pop() if self._free else -1
+
+    def free(self, slot: int) -> None:
+        """Give a slot back whose writer has replied, or is dead."""
+        self._readers.pop(slot, None)
+        self._free.append(slot)
+
+    def read(self, slot: int, lengths: tuple[int, ...]) -> list[Bytes]:
+        """Return the arrays in a slot; the slot is free again when the last view of them is gone.
+
+        Raises
+        ------
+        ValueError
+            If arrays of these lengths do not fit, or there are none.
+        """
+        if not 0 < extents(lengths)[1] <= self.slot_bytes:
+            raise ValueError(f"arrays of {list(lengths)} bytes are not in a slot of {self.slot_bytes}")
+        buffer = np.frombuffer(self._mapping, np.uint8, self.slot_bytes, slot * self.slot_bytes)
+        self._readers[slot] = weakref.ref(buffer, lambda _: self.free(slot))
+        return split(buffer, lengths)
 
 
 class AckWord:
@@ -171,28 +156,15 @@ class AckWord:
 
     Parameters
     ----------
-    fd : int
-        Their file; it may be closed afterwards.
+    block : Block
+        Their memory, of `BYTES` bytes; it may be closed afterwards.
     """
 
     BYTES = mmap.PAGESIZE
 
-    def __init__(self, fd: int) -> None:
-        self._mapping = mmap.mmap(fd, self.BYTES)
+    def __init__(self, block: Block) -> None:
+        self._mapping = block.map()
         self._words = memoryview(self._mapping).cast("Q")
-
-    @staticmethod
-    def create() -> "tuple[AckWord, int] | None":
-        """Return new words, and the descriptor of their file; None where there are no anonymous files."""
-        if not HAS_MEMFD:
-            return None
-        fd = os.memfd_create("fedlocal-ack-word", os.MFD_CLOEXEC)
-        try:
-            os.ftruncate(fd, AckWord.BYTES)
-            return AckWord(fd), fd
-        except BaseException:
-            os.close(fd)
-            raise
 
     def write(self, message: int, count: int) -> None:
         """Acknowledge `count` messages at once, at most 255, of which `message` is the first."""
@@ -216,59 +188,3 @@ class AckWord:
         """Give the memory back."""
         self._words.release()
         self._mapping.close()
-
-
-class SlotPool:
-    """The supervisor's side: slots of equal size in one anonymous file, and which of them are free."""
-
-    fd = -1
-
-    def __init__(self, slot_bytes: int, slots: int) -> None:
-        self.number = next(_numbers)
-        self.slot_bytes, self.slots = _aligned(slot_bytes), slots
-        self.fd = os.memfd_create("fedlocal-replies", os.MFD_CLOEXEC)
-        os.ftruncate(self.fd, self.slot_bytes * slots)
-        self._slots = Slots(self.fd, self.slot_bytes, slots)
-        self._free = list(reversed(range(slots)))
-        self._readers: dict[int, weakref.ref[Bytes]] = {}
-
-    @staticmethod
-    def create(slot_bytes: int, budget: int) -> "SlotPool | None":
-        """Make a pool of as many slots as fit in `budget` bytes, or none where that cannot be.
-
-        A slot that was never used takes no memory.
-        """
-        slots = min(MAX_SLOTS, budget // max(_aligned(slot_bytes), 1))
-        if slots < 1 or slot_bytes < MIN_SHARED or not HAS_MEMFD:
-            return None
-        with suppress(OSError):  # out of descriptors or of memory for files: then replies are copied
-            return SlotPool(slot_bytes, slots)
-        return None
-
-    def take(self) -> int:
-        """Return the number of a free slot, the one last given back (it may be in a cache yet), or -1."""
-        return self._free.pop() if self._free else -1
-
-    def free(self, slot: int) -> None:
-        """Give a slot back whose writer has replied, or is dead."""
-        self._readers.pop(slot, None)
-        self._free.append(slot)
-
-    def fits(self, lengths: Sequence[int]) -> bool:
-        """Tell whether arrays of these lengths, at least one, fit into a slot."""
-        return self._slots.fits(lengths)
-
-    def read(self, slot: int, lengths: Sequence[int]) -> list[Bytes]:
-        """Return the arrays in a slot; the slot is free again when the last view of them is gone."""
-        buffer = self._slots.buffer(slot)
-        self._readers[slot] = weakref.ref(buffer, lambda _: self.free(slot))
-        return split(buffer, lengths)
-
-    def close(self) -> None:
-        """Close the file; its memory goes with the last view."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def __del__(self) -> None:
-        self.close()

@@ -51,7 +51,7 @@ def without_memfd(start: Callable[[], object]) -> System:
 def open_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     opened: list[System] = []
     if request.param is without_memfd:
-        monkeypatch.setattr("fedlocal.memory.buffers.HAS_MEMFD", False)
+        monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
 
     def open_(start: Callable[[], object]) -> System:
         opened.append(request.param(start))

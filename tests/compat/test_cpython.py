@@ -97,12 +97,12 @@ NAMES = [
     PrivateName(
         "multiprocessing.context.assert_spawning",
         _refuses_outside_a_start,
-        "refusing to pickle shared memory for anybody but a new worker (SharedArray, SealedBytes)",
+        "refusing to pickle shared memory for anybody but a new worker (Block)",
     ),
     PrivateName(
         "multiprocessing.reduction.DupFd",
         lambda: takes(reduction.DupFd, "fd"),
-        "handing shared memory to a new worker (SharedArray, SealedBytes)",
+        "handing shared memory to a new worker (Block)",
     ),
     PrivateName(
         "multiprocessing.util.Finalize",

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from fedlocal.data import DataError, Partition, Rows, Shards
 from fedlocal.data.partition import Iid, Traits
-from fedlocal.memory import sealed
+from fedlocal.memory.block import HAS_MEMFD, Block
 
-linux = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs memfd_create(2), which is Linux")
+linux = pytest.mark.skipif(not HAS_MEMFD, reason="needs memfd_create(2), which is Linux")
 METHODS = [name for name in ("spawn", "forkserver") if name in multiprocessing.get_all_start_methods()]
 
 
@@ -41,7 +41,7 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def without_memfd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
 
 
 @given(n=st.integers(1, 40), actors=st.integers(1, 8), targets=st.none() | st.integers(1, 3))
@@ -88,7 +88,7 @@ def test_slices_cannot_be_written_to() -> None:
 def test_the_kernel_refuses_writing_through_the_descriptor() -> None:
     rows = some_rows(20)
     with Shards.create(rows, parts_of(rows, 2)) as shards:
-        descriptor = shards._memory._descriptor  # type: ignore[union-attr]
+        descriptor = shards._block.descriptor  # type: ignore[union-attr]
         with pytest.raises(PermissionError):
             os.pwrite(descriptor, b"1", 0)
         with pytest.raises(PermissionError):
@@ -156,7 +156,7 @@ def test_the_pickled_state_does_not_grow_with_the_actors() -> None:
     rows = some_rows(5000)
     with Shards.create(rows, parts_of(rows, 5000)) as shards:
         shards.open(0)
-        state = {name: value for name, value in shards.__getstate__().items() if name != "_memory"}
+        state = {name: value for name, value in shards.__getstate__().items() if name != "_block"}
         assert len(pickle.dumps(state)) < 500
 
 
@@ -176,7 +176,7 @@ def test_no_descriptor_and_no_file_is_left(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if not memfd:
-        monkeypatch.delattr(os, "memfd_create", raising=False)
+        monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
     rows = some_rows(30)
     before = child.descriptors()
     for _ in range(5):
@@ -197,26 +197,26 @@ def test_a_failure_while_writing_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if not memfd:
-        monkeypatch.delattr(os, "memfd_create", raising=False)
+        monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
     before = child.descriptors()
 
-    def fail(_view: memoryview) -> None:
+    def fail(_block: Block) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sealed.seal(100, fail)
+        Block.create(100, fail)
     assert child.descriptors() == before
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_while_a_view_is_in_use_stays_an_interrupt() -> None:
-    def fail(view: memoryview) -> None:
-        half_done = np.frombuffer(view, np.uint8)
+    def fail(block: Block) -> None:
+        half_done = np.frombuffer(block.map(), np.uint8)
         half_done[:50] = 1
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sealed.seal(100, fail)
+        Block.create(100, fail)
 
 
 def test_closed_shards_say_so() -> None:

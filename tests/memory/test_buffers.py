@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedlocal.memory.buffers import (
-    ALIGNMENT,
-    HAS_MEMFD,
-    Broadcast,
-    SlotPool,
-    map_broadcast,
-    raw,
-    space,
-    split,
-)
+from fedlocal.memory.block import HAS_MEMFD
+from fedlocal.memory.buffers import Broadcast, SlotPool, map_broadcast
+from fedlocal.memory.parts import ALIGNMENT, extents, raw, split
 
 linux = pytest.mark.skipif(not HAS_MEMFD, reason="anonymous files are Linux's")
 LARGE = np.arange(1 << 14, dtype=np.float32)
@@ -25,39 +18,42 @@ LARGE = np.arange(1 << 14, dtype=np.float32)
 
 @given(st.lists(st.integers(0, 300), max_size=6))
 def test_parts_are_aligned_apart_and_fit(lengths: list[int]) -> None:
-    buffer = np.zeros(space(lengths), dtype=np.uint8)
-    parts = split(buffer, lengths)
+    _, size = extents(tuple(lengths))
+    buffer = np.zeros(size, dtype=np.uint8)
+    parts = split(buffer, tuple(lengths))
     assert [part.nbytes for part in parts] == lengths
     for number, part in enumerate(parts, start=1):
         part += number
     assert [int(part.max(initial=0)) for part in parts] == [
         n * bool(length) for n, length in enumerate(lengths, 1)
     ]
-    assert space(lengths) % ALIGNMENT == 0
+    assert size % ALIGNMENT == 0
 
 
 @linux
 def test_a_broadcast_can_be_read_and_never_written() -> None:
     content = Broadcast(b"h", [LARGE, b"abc"])
-    first, second = map_broadcast(os.dup(content.fd), content.lengths)
+    assert content.block
+    descriptor = content.block.descriptor
+    first, second = map_broadcast(os.dup(descriptor), content.lengths)
     assert first.tobytes() == LARGE.tobytes()
     assert second.tobytes() == b"abc"
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 1
     with pytest.raises(PermissionError):
-        mmap.mmap(content.fd, content.nbytes)
+        mmap.mmap(descriptor, content.nbytes)
     with pytest.raises(PermissionError):
-        os.write(content.fd, b"x")
+        os.write(descriptor, b"x")
     with pytest.raises(PermissionError):
-        os.ftruncate(content.fd, 1)
+        os.ftruncate(descriptor, 1)
     content.close()
     assert first.tobytes() == LARGE.tobytes()  # a mapping outlives the file
 
 
 def test_small_and_private_contents_stay_bytes() -> None:
     for content in (Broadcast(b"h", [b"small"]), Broadcast(b"h", [LARGE], private=True)):
-        assert content.fd == -1
-        assert [len(part) for part in content.inline] == content.lengths
+        assert content.block is None
+        assert tuple(map(len, content.inline)) == content.lengths
 
 
 @linux
@@ -78,10 +74,11 @@ def test_later_changes_do_not_reach_what_was_shared() -> None:
 
 @linux
 def test_a_slot_is_free_when_the_last_view_of_its_reply_is_gone() -> None:
-    pool = SlotPool(1 << 16, slots=1)
+    pool = SlotPool.create(1 << 16, budget=1 << 16)
+    assert pool
     slot = pool.take()
     assert pool.take() == -1
-    (part,) = pool.read(slot, [40])
+    (part,) = pool.read(slot, (40,))
     view = part.view(np.float32).reshape(2, 5)[1:]
     del part
     assert pool.take() == -1

@@ -70,7 +70,7 @@ def test_a_forgotten_array_leaves_no_descriptor() -> None:
 def test_without_anonymous_files_a_temporary_file_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("fedlocal.memory.shared_array.HAS_MEMFD", False)
+    monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     shared = SharedArray((3,), np.float32)
     shared.array[:] = 1

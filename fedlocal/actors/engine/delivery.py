@@ -17,7 +17,7 @@ from fedlocal.actors.messages import Envelope, Failure, Reply, Result, Wire
 from fedlocal.actors.policy import Policy
 from fedlocal.actors.text import readable
 from fedlocal.actors.worker.frames import Addressed, Frame, FrameKind, Handled, ProtocolError, replies_of
-from fedlocal.memory.buffers import Broadcast, Buffer, SlotPool
+from fedlocal.memory.buffers import Broadcast, SlotPool
 
 POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit is copied over the sockets
 
@@ -165,26 +165,25 @@ class Delivery:
             if flight is None:
                 self._journal.note("stale", message=handled.message, generation=connection.generation)
                 continue
-            if handled.in_slot and not flight.has_room(handled.lengths):
-                raise ProtocolError(f"arrays of {handled.lengths} bytes are not in its slot")
+            try:
+                arrays = flight.arrays(handled.lengths) if handled.in_slot else parts[3:]
+            except ValueError as error:
+                raise ProtocolError(f"not replies: {error}") from error
             del connection.in_flight[handled.message]
+            if not handled.in_slot:
+                flight.free_slot()
             connection.on_answer(flight.frame)
             self._journal.acknowledged(
                 handled.message, connection.worker, connection.generation, handled.started
             )
-            self._commit(connection, flight, handled, parts)
+            header, body, state = map(bytes, parts[:3])
+            self._commit(connection, flight.task, handled, Wire(header, body, arrays), state)
 
     def _commit(
-        self, connection: WorkerConnection, flight: InFlight, handled: Handled, parts: list[memoryview]
+        self, connection: WorkerConnection, task: Task, handled: Handled, wire: Wire, state: bytes
     ) -> None:
-        header, body, state = map(bytes, parts[:3])
-        if flight.pool and handled.in_slot:  # the slot is free when the reader is done
-            arrays: Sequence[Buffer] = flight.pool.read(flight.slot, handled.lengths)
-        else:
-            arrays = parts[3:]
-            flight.free_slot()
-        task, actor = flight.task, flight.task.envelope.actor
-        reply = Reply(actor, Wire(header, body, arrays), handled.started, handled.ended, connection.worker)
+        actor = task.envelope.actor
+        reply = Reply(actor, wire, handled.started, handled.ended, connection.worker)
         if task.batch.has_result(task.index):
             self._drop_late(connection, task)
             return

@@ -16,7 +16,9 @@ from fedlocal.actors.policy import Policy
 from fedlocal.actors.worker import fork_server
 from fedlocal.actors.worker.frames import Frame, FrameKind, FrameReader, ProtocolError, encode, send
 from fedlocal.actors.worker.processes import await_end, start_worker
-from fedlocal.memory.buffers import LAST_FRAME, AckWord, Broadcast, Buffer, SlotPool
+from fedlocal.memory.block import Block
+from fedlocal.memory.buffers import LAST_FRAME, AckWord, Broadcast, SlotPool
+from fedlocal.memory.parts import Buffer, Bytes
 
 READ_AT_ONCE = 1 << 17  # bytes; most frames are smaller, and come several at a time
 MARGIN = 1 << 25  # bytes that a frame may have beside one message: small replies share frames
@@ -37,9 +39,17 @@ class InFlight:
     slot: int
     frame: int
 
-    def has_room(self, lengths: Sequence[int]) -> bool:
-        """Tell whether arrays of these lengths can be in its slot."""
-        return self.pool is not None and self.pool.fits(lengths)
+    def arrays(self, lengths: Sequence[int]) -> list[Bytes]:
+        """Return the arrays in its slot, which is free when nobody looks at them any more.
+
+        Raises
+        ------
+        ValueError
+            If it has no slot, or these do not fit.
+        """
+        if self.pool is None:
+            raise ValueError("its message has no slot")
+        return self.pool.read(self.slot, tuple(lengths))
 
     def free_slot(self) -> None:
         """Give the slot back that nobody will write to or read from."""
@@ -93,7 +103,7 @@ class WorkerConnection:
         self.in_flight: dict[int, InFlight] = {}  # by message, in the worker's order
         self._oom_kills = out_of_memory_kills()
         self._reader = FrameReader(policy.max_message + MARGIN)
-        self._outgoing: deque[tuple[list[memoryview], int]] = deque()
+        self._outgoing: deque[tuple[list[memoryview], Block | None]] = deque()
         self.frames = 0  # with messages, so far
         self._recalled: list[InFlight] = []
         self._recalled_up_to = 0
@@ -102,19 +112,11 @@ class WorkerConnection:
         self.open = True  # as far as is known, the worker's end is too
         self.process, self.sock = start_worker(generation, start, policy, method)
         self.sock.setblocking(False)
-        self._ack_word = self._share_ack_word()
-
-    def _share_ack_word(self) -> AckWord | None:
-        try:
-            created = AckWord.create()
-        except OSError:  # no descriptor to be had: then as frames
-            return None
-        if created is None:
-            return None
-        ack_word, fd = created
-        self.send(FrameKind.ACK_WORD, fd=fd)  # the socket is empty: it takes all at once
-        os.close(fd)
-        return ack_word
+        self._ack_word: AckWord | None = None  # without one, acknowledgements are frames
+        with suppress(OSError):  # of no descriptor to be had
+            if block := Block.for_running(AckWord.BYTES):
+                self._ack_word = AckWord(block)
+                self.send(FrameKind.ACK_WORD, block=block)
 
     @property
     def sending(self) -> bool:
@@ -126,25 +128,25 @@ class WorkerConnection:
         kind: FrameKind,
         fields: dict[str, Any] | None = None,
         parts: Sequence[Buffer] = (),
-        fd: int = -1,
+        block: Block | None = None,
     ) -> None:
-        """Queue a frame, and a file descriptor with it; write what the socket takes now."""
-        self._outgoing.append((encode(kind, self.generation, fields, parts), fd))
+        """Queue a frame, and the descriptor of a block with it; write what the socket takes now."""
+        self._outgoing.append((encode(kind, self.generation, fields, parts), block))
         self.write()
 
     def write(self) -> None:
         """Write as much as the socket takes without blocking."""
         while self._outgoing:
-            buffers, fd = self._outgoing[0]
+            buffers, block = self._outgoing[0]
             try:
-                rest = send(self.sock, buffers, fd)
+                rest = send(self.sock, buffers, block.descriptor if block else -1)
             except BlockingIOError:
                 return
             except (BrokenPipeError, ConnectionResetError):
                 self._outgoing.clear()  # the worker is gone; reading the socket will tell
                 return
             if rest:
-                self._outgoing[0] = rest, -1
+                self._outgoing[0] = rest, None
             else:
                 self._outgoing.popleft()
 
@@ -172,11 +174,11 @@ class WorkerConnection:
         """Send the worker this content and this pool, unless it has them."""
         if pool and pool.number != self._pool:
             self._pool = pool.number
-            self.send(FrameKind.POOL, {"slot_bytes": pool.slot_bytes, "slots": pool.slots}, fd=pool.fd)
+            self.send(FrameKind.POOL, {"slot_bytes": pool.slot_bytes, "slots": pool.slots}, block=pool.block)
         if content and content.number not in self._contents:
             self._contents.add(content.number)
             fields = {"content": content.number, "lengths": content.lengths}
-            self.send(FrameKind.SHARE, fields=fields, parts=[content.header, *content.inline], fd=content.fd)
+            self.send(FrameKind.SHARE, fields, [content.header, *content.inline], content.block)
 
     def release(self, content: int) -> None:
         """Let the worker drop a content that no message will name again."""

@@ -17,8 +17,8 @@ from functools import lru_cache
 from typing import Any
 
 from fedlocal.actors.spawned.refs import ActorRef, Address
-from fedlocal.actors.spawned.values import decode, encode, pack, unpack
-from fedlocal.memory.buffers import Buffer, raw
+from fedlocal.actors.spawned.values import decode, encode
+from fedlocal.memory.parts import Buffer, cut, join, raw
 
 MAX_MAILBOX = 10_000
 _HEAD = struct.Struct("!QB7x")  # number, kind; as long as the alignment of parts
@@ -62,7 +62,7 @@ class ActorMessage:
 
     def read(self) -> tuple[Any, ActorRef | None]:
         """Return message and sender; arrays are read-only views."""
-        *message, sender = unpack(self.content)
+        *message, sender = cut(self.content)
         return decode(message), _sender(bytes(sender))
 
 
@@ -80,7 +80,7 @@ def pack_message(message: Any, sender: ActorRef | None = None) -> bytes:
         If the message has a part that is no plain value.
     """
     packed = json.dumps((sender.address, sender.name)).encode() if sender else b""
-    return pack([*encode(message), packed])
+    return join([*encode(message), packed])
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def pack_origin(
     elif args or kwargs:
         raise TypeError("a function has no state that could take arguments: spawn a class, or a partial")
     made = cloudpickle.dumps((behaviour, tuple(args), dict(kwargs)))
-    return pack([json.dumps(name).encode(), made])
+    return join([json.dumps(name).encode(), made])
 
 
 def _slots(kind: type) -> set[str]:
@@ -159,5 +159,5 @@ def _slots(kind: type) -> set[str]:
 
 def open_origin(packed: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str | None]:
     """Return behaviour, arguments, keyword arguments and name from an origin; for workers alone."""
-    name, made = unpack(packed)
+    name, made = cut(packed)
     return *pickle.loads(made), json.loads(bytes(name))  # noqa: S301 - made by our own code from live objects

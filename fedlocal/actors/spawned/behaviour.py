@@ -18,8 +18,8 @@ from fedlocal.actors.spawned.actor_messages import (
 )
 from fedlocal.actors.spawned.aliasing import is_held_elsewhere, shared_with
 from fedlocal.actors.spawned.refs import CHILDREN, ActorRef, acting
-from fedlocal.actors.spawned.values import decode, encode, encode_state, pack, same, unpack
-from fedlocal.memory.buffers import Buffer
+from fedlocal.actors.spawned.values import decode, encode, encode_state, same
+from fedlocal.memory.parts import Buffer, cut, join
 
 MAX_LIVE = 1 << 14  # objects that a worker keeps; others are made again from their state
 
@@ -112,7 +112,7 @@ class _Live:
         if state:
             for key in _public(attributes):
                 del attributes[key]
-            attributes.update(decode(unpack(state), writable=True))
+            attributes.update(decode(cut(state), writable=True))
         return _Live(actor.receive, attributes, name, state)
 
     def new_state(self) -> bytes:
@@ -123,7 +123,7 @@ class _Live:
             parts, mutable = encode_state(_public(self.attributes), "vars(self)")
         except TypeError as error:
             raise TypeError(f"{error}; an attribute whose name starts with _ need not be plain") from None
-        state = self.state if self.state and same(parts, unpack(self.state)) else pack(parts)
+        state = self.state if self.state and same(parts, cut(self.state)) else join(parts)
         del parts  # they hold arrays
         self._refuse_shared(mutable)
         return state

@@ -25,7 +25,8 @@ from fedlocal.actors.spawned.actor_messages import (
 from fedlocal.actors.spawned.refs import CHILDREN, ActorError, ActorRef, Address, Down, MailboxFull, describe
 from fedlocal.actors.spawned.transport import PostedMessage, Transport, settle
 from fedlocal.actors.spawned.values import decode
-from fedlocal.memory.buffers import Broadcast, Buffer
+from fedlocal.memory.buffers import Broadcast
+from fedlocal.memory.parts import Buffer
 
 MAX_LOGGED = 100  # lost messages of one system
 _log = logging.getLogger("fedlocal.actors")

@@ -5,7 +5,6 @@ object with one key, its tag. No pickles: decoding builds nothing but the types 
 """
 
 import json
-import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,17 +13,15 @@ from numpy.typing import NDArray
 
 from fedlocal.actors.spawned.aliasing import Piece, shared_pieces
 from fedlocal.actors.spawned.refs import ActorRef, Down, Messenger
-from fedlocal.memory.buffers import Buffer, raw
+from fedlocal.memory.parts import Buffer, raw
 
 MAX_DEPTH = 100
-ALIGNMENT = 16  # of a part in its packed form; that of bytes in CPython
 COPIED = 4096  # bytes up to which copies compare faster than views, which compare byte by byte
 ARRAYS = "biufcSUMm"  # kinds of dtypes whose values are their bytes
 PLAIN = "None, bool, int, float, str, bytes, list, tuple, dict, set, arrays and scalars of NumPy, ActorRef"
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 _from_json = json.JSONDecoder().decode
 _NOTHING: Mapping[int, Any] = {}
-_COUNT = struct.Struct("!Q")
 
 
 class _NotPlain(Exception):  # noqa: N818 - never seen outside
@@ -108,45 +105,6 @@ def decode(parts: Sequence[Buffer], *, writable: bool = False, messenger: Messen
     if "{" not in text:  # no tag
         return _from_json(text)
     return json.loads(text, object_hook=_Hook(parts, writable, messenger))
-
-
-def pack(parts: Sequence[Buffer]) -> bytes:
-    """Join parts into one byte string, each at an aligned offset."""
-    views = [raw(part) for part in parts]
-    joined: list[bytes | memoryview] = [
-        _COUNT.pack(len(views)),
-        *(_COUNT.pack(view.nbytes) for view in views),
-    ]
-    joined.append(bytes(-_COUNT.size * len(joined) % ALIGNMENT))
-    for view in views:
-        joined += [view, bytes(-view.nbytes % ALIGNMENT)]
-    return b"".join(joined)
-
-
-def unpack(packed: Buffer) -> list[memoryview]:
-    """Cut what `pack` joined into views of its parts.
-
-    Raises
-    ------
-    ValueError
-        If the lengths do not add up.
-    """
-    view = raw(packed)
-    if view.nbytes < _COUNT.size:
-        raise ValueError("packed parts are cut off")
-    (count,) = _COUNT.unpack_from(view)
-    start = _COUNT.size * (1 + count)
-    if start > view.nbytes:
-        raise ValueError("packed parts are cut off")
-    parts = []
-    lengths = struct.unpack_from(f"!{count}Q", view, _COUNT.size)
-    for length in lengths:
-        start += -start % ALIGNMENT
-        parts.append(view[start : start + length])
-        start += length
-    if start > view.nbytes:
-        raise ValueError("packed parts are cut off")
-    return parts
 
 
 def same(first: Sequence[Buffer], second: Sequence[Buffer]) -> bool:

@@ -18,7 +18,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
-from fedlocal.memory.buffers import Buffer, raw
+from fedlocal.memory.parts import Buffer, raw
 
 PREFIX = struct.Struct("!4sBxxxIIQI")  # magic, kind, generation, fields length, payload length, crc
 MAGIC = b"fdl2"

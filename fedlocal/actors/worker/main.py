@@ -33,7 +33,9 @@ from fedlocal.actors.worker.frames import (
 )
 from fedlocal.actors.worker.threads import limit_this_process
 from fedlocal.compat import cpython
-from fedlocal.memory.buffers import AckWord, Buffer, Slots, map_broadcast, raw
+from fedlocal.memory.block import Block
+from fedlocal.memory.buffers import AckWord, Slots, map_broadcast
+from fedlocal.memory.parts import Buffer, raw
 
 F_SETSIG = 10  # of Linux; Python's fcntl does not name it
 PATIENCE = 0.001  # seconds that a reply waits for others to share its frame
@@ -181,17 +183,16 @@ class _Worker:
             self._handle(frame)
         elif frame.kind is FrameKind.SHARE:
             header, *inline = frame.parts
-            arrays = map_broadcast(fd, fields["lengths"]) if fd >= 0 else inline
+            arrays = map_broadcast(fd, tuple(fields["lengths"])) if fd >= 0 else inline
             views = tuple(raw(array).toreadonly() for array in arrays)
             self._contents[fields["content"]] = (bytes(header), views)
         elif frame.kind is FrameKind.RELEASE:
             self._contents.pop(fields["content"], None)
         elif frame.kind is FrameKind.POOL:
-            self._pool = Slots(fd, fields["slot_bytes"], fields["slots"])
-            os.close(fd)
+            slot_bytes = fields["slot_bytes"]
+            self._pool = Slots(Block(slot_bytes * fields["slots"], fd), slot_bytes)
         elif frame.kind is FrameKind.ACK_WORD:
-            self._ack_word = AckWord(fd)
-            os.close(fd)
+            self._ack_word = AckWord(Block(AckWord.BYTES, fd))
 
     def _handle(self, frame: Frame) -> None:
         """Handle the messages of a frame in their order.
@@ -296,9 +297,7 @@ class _Worker:
         else:
             self._states.pop(head.actor, None)
         lengths = [view.nbytes for view in views]
-        in_slot = head.slot >= 0 and self._pool is not None and self._pool.fits(lengths)
-        if in_slot and self._pool:
-            self._pool.write(head.slot, views)
+        in_slot = head.slot >= 0 and self._pool is not None and self._pool.write(head.slot, views)
         changed = after != request.state
         if len(self._parts) + len(views) > MAX_ARRAYS:
             self._send_replies()

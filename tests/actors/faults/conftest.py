@@ -52,7 +52,7 @@ def open_trial(
     trials: list[Trial] = []
     method = "forkserver" if request.param == "frames" else request.param
     if request.param == "frames":
-        monkeypatch.setattr("fedlocal.memory.buffers.HAS_MEMFD", False)
+        monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
 
     def open_(start: Callable[[], Behaviour], workers: int = 2, **limits: Any) -> Trial:
         path, deaths = tmp_path / f"journal{len(trials)}.jsonl", list[WorkerExit]()

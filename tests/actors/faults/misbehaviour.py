@@ -17,7 +17,7 @@ from typing import Any
 from fedlocal.actors import ActorRequest, Outcome, Wire
 from fedlocal.actors.worker.frames import MAGIC, PREFIX, Addressed, FrameKind, Handled, encode
 from fedlocal.actors.worker.main import _Worker
-from fedlocal.memory.buffers import Buffer
+from fedlocal.memory.parts import Buffer
 
 FOREVER = 3600
 

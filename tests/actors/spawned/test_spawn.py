@@ -84,7 +84,7 @@ SLOW = [pytest.param(how, marks=pytest.mark.slow) for how in (without_memfd, spa
 @pytest.fixture(params=[InlineSystem, forkserver, *SLOW])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     if request.param is without_memfd:
-        monkeypatch.setattr("fedlocal.memory.buffers.HAS_MEMFD", False)
+        monkeypatch.setattr("fedlocal.memory.block.HAS_MEMFD", False)
     with request.param() as opened:
         yield opened
 

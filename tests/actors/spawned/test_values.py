@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedlocal.actors import ActorRef, Buffer, Down
-from fedlocal.actors.spawned.values import decode, encode, encode_state, pack, same, unpack
+from fedlocal.actors.spawned.values import decode, encode, encode_state, same
+from fedlocal.memory.parts import cut, join
 
 Point = namedtuple("Point", "x y")
 
@@ -64,13 +65,13 @@ def equal(first: Any, other: Any) -> bool:
 
 @given(plain)
 def test_a_plain_value_comes_back_as_it_was(value: Any) -> None:
-    assert equal(decode(unpack(pack(encode(value)))), value)
+    assert equal(decode(cut(join(encode(value)))), value)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=5), st.lists(st.binary(max_size=40), max_size=5))
 def test_parts_are_the_same_only_if_all_their_bytes_are(some: list[Buffer], changed: list[Buffer]) -> None:
-    assert [bytes(part) for part in unpack(pack(some))] == some
-    assert same(some, unpack(pack(some)))
+    assert [bytes(part) for part in cut(join(some))] == some
+    assert same(some, cut(join(some)))
     assert same(some, changed) == (some == changed)
 
 
@@ -117,8 +118,8 @@ def test_the_owner_of_a_state_gets_copies_of_writable_arrays_alone() -> None:
 def test_arrays_in_any_layout_arrive_in_c_order_and_aligned() -> None:
     base = np.arange(24, dtype=">i4").reshape(2, 3, 4)
     for array in (base.T, base[:, ::-2], np.asfortranarray(base), base[0, 0, 1:]):
-        packed = b"x" + pack(encode(array))  # nothing lies at an aligned offset any more
-        received = decode(unpack(memoryview(packed)[1:]))
+        packed = b"x" + join(encode(array))  # nothing lies at an aligned offset any more
+        received = decode(cut(memoryview(packed)[1:]))
         np.testing.assert_array_equal(received, array)
         assert received.flags.aligned
         assert received.flags.c_contiguous
@@ -159,7 +160,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 def test_an_object_under_two_names_in_a_value_is_one_object_where_it_arrives() -> None:
     rows, weights = [[1], {2}], np.arange(3.0)
     sent = {"a": rows, "b": (rows, rows[1]), "w": weights, "v": [weights]}
-    received = decode(unpack(pack(encode(sent))))
+    received = decode(cut(join(encode(sent))))
     assert equal(received, sent)
     assert received["a"] is received["b"][0]
     assert received["a"][1] is received["b"][1]
@@ -188,7 +189,7 @@ def test_the_arrays_of_a_state_overlap_and_lie_as_they_did(whole: NDArray[Any], 
     cuts = [data.draw(hnp.basic_indices(whole.shape, allow_ellipsis=True)) for _ in range(3)]
     axes = data.draw(st.permutations(range(whole.ndim)))
     some = {"whole": whole.transpose(axes), **{str(k): np.asarray(whole[cut]) for k, cut in enumerate(cuts)}}
-    again = decode(unpack(pack(encode_state(some, "state")[0])), writable=True)
+    again = decode(cut(join(encode_state(some, "state")[0])), writable=True)
     assert equal(again, some)
     for name, array in some.items():
         assert not array.size or steps(again[name]) == steps(array)
@@ -229,7 +230,7 @@ def test_parts_that_no_value_has_are_refused(parts: list[Buffer]) -> None:
 @given(st.binary(max_size=64))
 def test_arbitrary_bytes_are_refused_or_unpack_to_no_more_than_they_are(data: bytes) -> None:
     try:
-        parts = unpack(data)
+        parts = cut(data)
     except ValueError:
         return
     assert sum(part.nbytes for part in parts) <= len(data)
@@ -243,4 +244,4 @@ def test_lengths_are_checked_before_anything_is_allocated() -> None:
         (1).to_bytes(8, "big") + (1 << 60).to_bytes(8, "big"),
     ):
         with pytest.raises(ValueError, match="cut off"):
-            unpack(data)
+            cut(data)
