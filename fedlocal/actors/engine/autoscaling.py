@@ -1,22 +1,27 @@
 """Workers that follow the load: how many a system has, from one set of messages to the next.
 
 Nobody's results depend on it. There are never more workers than messages to handle at the same time, and
-where it is known what the cores do:
+on Linux, which counts what the cores do:
 
 - where workers have work, and cores have none or actors wait for something else than a core, one worker more;
-- where others want the cores, and workers have to wait for them, one worker less: this run then takes longer,
-  and is less in the way of the others.
+- where other processes want the cores, and workers have to wait for them, one worker less: this run then
+  takes longer, and is less in the way of the others.
 """
 
 import logging
+import os
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from fedlocal.actors.engine.cpu_usage import CpuUsage
+import numpy as np
+from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # a second
 PATIENCE = 10  # sets of messages for which a worker that nobody needed stays
 ENOUGH = 0.5  # seconds of work after which the load is judged
 FREE, TAKEN = 0.75, 0.6  # cores; apart, or half a core would make a worker come and go for ever
@@ -32,52 +37,10 @@ class Resizable(Protocol):
 
     def resize(self, workers: int) -> None:
         """Have this many workers from now on."""
-        ...
 
     def processes(self) -> list[int]:
         """Return the numbers of the workers' processes."""
         ...
-
-
-@dataclass(frozen=True)
-class Utilisation:
-    """What workers and cores did while messages were handled.
-
-    Parameters
-    ----------
-    seconds : float
-        How long that was.
-    busy : float
-        Worker-seconds in which a message was being handled.
-    had, waited : float
-        Of these, those with a core, and those in which it had to wait for one.
-    idle, other_processes : float
-        Core-seconds that nobody wanted, and that other processes had.
-    """
-
-    seconds: float = 0.0
-    busy: float = 0.0
-    had: float = 0.0
-    waited: float = 0.0
-    idle: float = 0.0
-    other_processes: float = 0.0
-
-    def __add__(self, other: "Utilisation") -> "Utilisation":
-        return Utilisation(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
-
-    def advice(self, workers: int) -> tuple[int, str]:
-        """Return by how many the number of workers should change, and why."""
-        if self.seconds <= 0 or self.busy <= 0:
-            return 0, ""
-        free, taken = self.idle / self.seconds, self.other_processes / self.seconds
-        if self.busy >= OCCUPIED * workers * self.seconds:
-            if free >= FREE:
-                return 1, f"{free:.1f} cores had nothing to do"
-            if self.busy - self.had - self.waited >= ELSEWHERE * self.busy:
-                return 1, "clients wait for something else than a core"
-        if taken >= TAKEN and self.waited >= WAITING * self.busy:
-            return -1, f"other processes took {taken:.1f} cores"
-        return 0, ""
 
 
 @dataclass
@@ -98,47 +61,81 @@ class Autoscaler:
     least: int
     most: int
     give_way: bool = True
-    _messages: deque[int] = field(default_factory=lambda: deque(maxlen=PATIENCE), init=False)
-    _utilisation: Utilisation = field(default_factory=Utilisation, init=False)
-    _before: CpuUsage | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._messages, self._load = deque[int](maxlen=PATIENCE), np.zeros(6)
 
     def begin(self) -> None:
         """Note that messages are about to be sent."""
-        self._before = CpuUsage.now(self.system.processes())
+        self._processes = self.system.processes()
+        self._before = core_seconds(self._processes)
 
     def end(self, messages: int, seconds: float, busy: float) -> None:
-        """Note that all messages have their results, and change the number of workers if that is called for.
+        """Note that so many messages have their results, and change the number of workers if need be.
 
         Parameters
         ----------
         messages : int
             How many messages there were.
-        seconds : float
-            Since `begin`.
-        busy : float
-            Worker-seconds in which a message was being handled.
+        seconds, busy : float
+            Since `begin`; worker-seconds of these in which a message was being handled.
         """
         self._messages.append(messages)
-        after = CpuUsage.now(self.system.processes()) if self._before else None
-        usage = after.since(self._before) if after and self._before else None
-        if usage and usage.workers:
-            had, waited = map(sum, zip(*usage.workers.values(), strict=True))
-            elsewhere = max(0.0, usage.cores - usage.idle - usage.this_process - had)
-            self._utilisation += Utilisation(seconds, busy, had, waited, usage.idle, elsewhere)
-        self._decide()
-
-    def _decide(self) -> None:
-        workers, reason = self.system.workers, ""
-        if self._utilisation.seconds >= ENOUGH:
-            change, reason = self._utilisation.advice(workers)
-            self._utilisation, workers = (
-                Utilisation(),
-                workers + (change if self.give_way else max(change, 0)),
-            )
-        if len(self._messages) == PATIENCE and workers > (needed := max(self._messages)):
-            workers, reason = needed, f"no more than {needed} clients at a time"
-        workers = min(max(workers, self.least), self.most)
+        after = core_seconds(self.system.processes())
+        if self._before is not None and after is not None and self._processes == self.system.processes():
+            self._load += [seconds, busy, *(after - self._before)]
+        workers, reason = self._advised()
         if workers != self.system.workers:
             logger.info("workers: %d, no longer %d: %s", workers, self.system.workers, reason)
             self.system.resize(workers)
-            self._utilisation = Utilisation()
+            self._load[:] = 0
+
+    def _advised(self) -> tuple[int, str]:
+        """Return how many workers there should be within the bounds, and why."""
+        workers, reason = self.system.workers, ""
+        if self._load[0] >= ENOUGH:
+            change, reason = advice(workers, *self._load)
+            workers += change if self.give_way else max(change, 0)
+            self._load[:] = 0
+        if len(self._messages) == PATIENCE and workers > (needed := max(self._messages)):
+            workers, reason = needed, f"no more than {needed} clients at a time"
+        return min(max(workers, self.least), self.most), reason
+
+
+def advice(
+    workers: int, seconds: float, busy: float, had: float, waited: float, idle: float, others: float
+) -> tuple[int, str]:
+    """Return by how many the number of workers should change after so many seconds, and why.
+
+    The workers were `busy` with messages, `had` a core and `waited` for one; the cores were `idle`, or other
+    processes' (`others`): all in seconds.
+    """
+    if seconds <= 0 or busy <= 0:
+        return 0, ""
+    if busy >= OCCUPIED * workers * seconds:
+        if idle >= FREE * seconds:
+            return 1, f"{idle / seconds:.1f} cores had nothing to do"
+        if busy - had - waited >= ELSEWHERE * busy:
+            return 1, "clients wait for something else than a core"
+    if others >= TAKEN * seconds and waited >= WAITING * busy:
+        return -1, f"other processes took {others / seconds:.1f} cores"
+    return 0, ""
+
+
+def core_seconds(workers: Iterable[int]) -> NDArray[np.float64] | None:
+    """Return what Linux has counted of processes and cores so far; None elsewhere, or if a process is gone.
+
+    In this order, in seconds: workers had a core, workers waited for one, cores were idle, other processes
+    had them.
+    """
+    try:
+        usable = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+        lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+        cores = [[int(ticks) / TICKS for ticks in line[1:9]] for line in lines if line[0] in usable]
+        shares = [Path(f"/proc/{process}/schedstat").read_text().split() for process in workers]
+        had, waited = (sum(int(share[at]) for share in shares) / 1e9 for at in (0, 1))
+    except (AttributeError, OSError, ValueError, IndexError):
+        return None
+    spent = os.times()
+    idle = sum(core[3] + core[4] for core in cores)  # with what waits for a disk
+    return np.array([had, waited, idle, sum(map(sum, cores)) - idle - spent.user - spent.system - had])

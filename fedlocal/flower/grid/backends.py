@@ -228,10 +228,8 @@ class Actors:
 class Elastic(Actors):
     """Clients are actors as with `Actors`, and the number of workers follows the load between rounds.
 
-    `fedlocal.actors.engine.autoscaling` says how.
-
     The run's ``workers`` are the most there are; it begins with as many of them as there are cores. Results
-    do not depend on it.
+    do not depend on it. `fedlocal.actors.engine.autoscaling` says how.
 
     Parameters
     ----------
