@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import EXTENDING, files
+from tests.pages import EXTENDING, blocks, files
 
 RECIPES = dict(
     re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", EXTENDING.read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -43,6 +43,18 @@ def test_a_recipe_keeps_its_promise(title: str, tmp_path: Path) -> None:
         assert option.startswith("groups/")
         assert "_target_: mine." in (tmp_path / option).read_text()
     assert "mine." in (tmp_path / "run" / "config.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_a_strategy_around_another_is_configured_as_its_recipe_says(tmp_path: Path) -> None:
+    (group,) = [block for block in blocks(EXTENDING, "yaml") if "DifferentialPrivacy" in block]
+    (tmp_path / "groups/strategy").mkdir(parents=True)
+    (tmp_path / "groups/strategy/private.yaml").write_text(group)
+    wanted = ["strategy=private", "strategy.strategy.fraction_evaluate=1", "hydra.run.dir=run"]
+    line = [sys.executable, "-m", "fedlocal", "--config-dir", "groups", *wanted, *FEWER]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "client-loss" in (tmp_path / "run" / "metrics.csv").read_text()
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.node.client_runner import node_of
 from fedlocal.flower.server.round_loop import Arrays, FederatedRound, RoundLoop
+from fedlocal.flower.server.wrapping import innermost
 from fedlocal.models import stack_height
 from fedlocal.results import TIMED
 from fedlocal.schemes.federated_rounds import times
@@ -166,7 +167,7 @@ def _measure(setting: PilotSetting, probes: Sequence[_Probe], enough: float) -> 
 
 def _take_all(setting: PilotSetting) -> Sampling:
     """Have the strategy ask all clients, to train alone; return how it would have sampled them."""
-    strategy = setting.strategy
+    strategy = innermost(setting.strategy)
     fraction, least = getattr(strategy, "fraction_train", 1.0), getattr(strategy, "min_train_nodes", 1)
     sampling = Sampling(fraction, least, setting.rounds, setting.presences)
     strategy.fraction_train, strategy.fraction_evaluate = 1.0, 0.0
@@ -195,7 +196,7 @@ def _rounds(
     partition = Partition(np.arange(len(chosen)), np.concatenate([[0], np.cumsum(sizes)]))
     shards = Shards.create(Rows(setting.dataset.train.x[chosen], setting.dataset.train.y[chosen]), partition)
     training = replace(setting.training, seed=int(draw(1).integers(2**32)), local_epochs=1)
-    strategy, weighted_by = setting.strategy, getattr(setting.strategy, "weighted_by_key", WEIGHT)
+    strategy, weighted_by = setting.strategy, getattr(innermost(setting.strategy), "weighted_by_key", WEIGHT)
     admission = Strict(sizes, weighted_by=weighted_by, losses=["train-loss"])
     loop = RoundLoop(strategy, ENDLESS, training.seed, _no_evaluation, admission)
     with shards, quiet(), one_thread():

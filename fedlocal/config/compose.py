@@ -67,6 +67,14 @@ def option(config: Config, key: str) -> Any:
     return OmegaConf.select(cast(Any, config), key)
 
 
+def evaluated_share(config: Config) -> Any:
+    """Return ``fraction_evaluate`` of the strategy, or of the one that it is around."""
+    key = "strategy"
+    while option(config, f"{key}.strategy") is not None:
+        key += ".strategy"
+    return option(config, f"{key}.fraction_evaluate")
+
+
 def restore(config: Config, stored: Mapping[str, Any]) -> None:
     """Give a configuration options that were stored, in place of its own.
 

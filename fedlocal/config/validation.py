@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from hydra.utils import get_object
 
-from fedlocal.config.compose import is_set, option, with_actors
+from fedlocal.config.compose import evaluated_share, is_set, with_actors
 from fedlocal.config.schema import AUTO, GROUPS, Config, ConfigError
 from fedlocal.config.signatures import is_number, target_problems
 from fedlocal.config.suggestions import removed_options, unknown_options
@@ -48,7 +48,7 @@ def unneeded_groups(config: Config) -> list[str]:
         return []
     unused = getattr(get_object(config.scheme["_target_"]), "unused_options", ())
     unneeded = [group for group in GROUPS if group in unused and not is_set(config, group)]
-    if "strategy" in unneeded and option(config, "strategy.fraction_evaluate"):  # rows are held out then
+    if "strategy" in unneeded and evaluated_share(config):  # rows are held out then
         unneeded.remove("strategy")
     return unneeded
 

@@ -27,6 +27,7 @@ from fedlocal.experiment.summary import check_data, record_run
 from fedlocal.experiment.tracking import open_trackers, track_run
 from fedlocal.experiment.unused_options import unused_option_notes
 from fedlocal.flower.grid.backends import PRELOAD as CLIENTS
+from fedlocal.flower.server.wrapping import innermost
 from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import (
     DURATION,
@@ -179,7 +180,7 @@ def _build_strategy(config: Config) -> Any:
 def _check_scheme(scheme: Any, strategy: Any, config: Config) -> None:
     """Refuse an attack that the scheme would ignore, and a strategy that cannot sample so many actors."""
     check_attack(scheme, build(config, "attack"))
-    numbers = vars(strategy) if strategy else {}
+    numbers = vars(innermost(strategy)) if strategy else {}
     if config.actors != AUTO and (problems := sampling_problems(numbers, int(config.actors))):
         raise ConfigError("\n".join(problems))
 

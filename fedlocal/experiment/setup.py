@@ -12,6 +12,7 @@ from fedlocal.config.compose import with_actors
 from fedlocal.config.schema import AUTO, Config, ConfigError, OptimizerState
 from fedlocal.config.validation import unneeded_groups
 from fedlocal.data import DataError, Dataset, Partition, Shards, Skew, Slices, traits
+from fedlocal.flower.server.wrapping import innermost
 from fedlocal.models.training_run import NewModel, Training
 from fedlocal.seeds import Stream, generator
 
@@ -56,7 +57,7 @@ def prepare(
         dataset = _load_dataset(config)
     new_model = _new_model(config, dataset)
     attack.check(new_model.outputs if new_model.classes else None)
-    held_out = config.validation_fraction if getattr(strategy, "fraction_evaluate", 0) else 0.0
+    held_out = config.validation_fraction if getattr(innermost(strategy), "fraction_evaluate", 0) else 0.0
     workers = usable_cores() if config.workers == AUTO else int(config.workers)
     choice = None
     if config.actors == AUTO:

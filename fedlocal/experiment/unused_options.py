@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fedlocal.config.compose import is_set, option
+from fedlocal.config.compose import evaluated_share, is_set
 from fedlocal.config.schema import GROUPS, Config
 from fedlocal.flower.grid.backends import Inline
 
@@ -29,14 +29,14 @@ def unused_option_notes(config: Config, scheme: Any, client: Any, backend: Any) 
 
 def _unused(config: Config, scheme: Any, client: Any, backend: Any) -> Iterator[tuple[list[str], str]]:
     keys, why = getattr(scheme.func, "unused_options", ()), getattr(scheme.func, "unused_reason", "")
-    if option(config, "strategy.fraction_evaluate"):  # rows are held out then, in all schemes
+    if evaluated_share(config):  # rows are held out then, in all schemes
         keys = tuple(key for key in keys if key not in ("strategy", "validation_fraction"))
     if is_set(config, "skew"):  # which rows suffer what depends on who owns them
         keys = tuple(key for key in keys if key not in ("partition", "actors"))
     yield list(keys), f"scheme={scheme.func.__name__} {why}"
     if not getattr(scheme.func, "has_clients", True):
         return
-    if getattr(scheme.func, "has_server", True) and not option(config, "strategy.fraction_evaluate"):
+    if getattr(scheme.func, "has_server", True) and not evaluated_share(config):
         yield ["validation_fraction"], "no client evaluates (strategy.fraction_evaluate)"
     if isinstance(backend, Inline):
         yield ["workers"], "backend=inline is this process alone"

@@ -16,6 +16,7 @@ from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import OpenGrid
 from fedlocal.flower.server.round_loop import Evaluate, FederatedRound, RoundLoop, Strategy
 from fedlocal.flower.server.server_app import run_server, server_app
+from fedlocal.flower.server.wrapping import innermost
 from fedlocal.models import untrained_of
 from fedlocal.results import MOST_LISTED, Checkpoint, MessageError, Round, joined, phases
 from fedlocal.schemes.base import Capture, Setting
@@ -47,9 +48,10 @@ def federate(
     slices, training = setting.slices, setting.training
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
-    weighted_by = getattr(strategy, "weighted_by_key", WEIGHT)
+    averaging = innermost(strategy)
+    weighted_by = getattr(averaging, "weighted_by_key", WEIGHT)
     client = setting.client or DefaultClient()
-    losses = {*client.losses, *([key] if (key := getattr(strategy, "train_loss_key", "")) else [])}
+    losses = {*client.losses, *([key] if (key := getattr(averaging, "train_loss_key", "")) else [])}
     admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=sorted(losses))
     loop = RoundLoop(
         strategy,

@@ -25,7 +25,7 @@ from fedlocal.flower.node.app_loading import (
     portable,
 )
 from fedlocal.flower.node.output import without_flower_log
-from fedlocal.flower.node.seeding import preserved_generators, seed_globals
+from fedlocal.flower.node.seeding import seeded
 from fedlocal.flower.server.server_app import run_server
 from fedlocal.results import History, ResultsError, clear_folder, locked_folder, weights_hash
 from fedlocal.seeds import Stream, generator
@@ -228,8 +228,7 @@ def _run(
     with recording as grid, in_node_order(server), output, observed_server(messages.evaluated) as results:
         started = time.perf_counter()
         try:
-            with preserved_generators():
-                seed_globals(int(generator(setting.seed, Stream.SAMPLING).integers(2**32)))
+            with seeded(int(generator(setting.seed, Stream.SAMPLING).integers(2**32))):
                 context = run_server(server, grid, setting.run_config)
             _wait_for_pushed(recording)
         finally:

@@ -19,6 +19,7 @@ from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record, arrays_of
 from fedlocal.flower.server.mean import in_groups, weighted_mean
 from fedlocal.flower.server.metrics import metrics_of
+from fedlocal.flower.server.traits import Traits
 
 
 class FedAvg(FlowerFedAvg):
@@ -36,6 +37,7 @@ class FedAvg(FlowerFedAvg):
     """
 
     streams = True
+    traits = Traits({})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -7,6 +7,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
 from fedlocal.flower.messages.arrays import array_record, ndarrays
+from fedlocal.flower.server.traits import Traits
 
 
 class NoAggregation(Strategy):
@@ -17,6 +18,8 @@ class NoAggregation(Strategy):
     models : dict of int to ArrayRecord
         The clients' models, by node.
     """
+
+    traits = Traits({"models": "records"})
 
     def __init__(self) -> None:
         self.models: dict[int, ArrayRecord] = {}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fedlocal.flower.compat.private import content_of, replacement
 from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.server.mean import Arrays
+from fedlocal.flower.server.traits import Traits, minority
 from fedlocal.strategies.fedavg import FedAvg
 
 
@@ -46,6 +47,8 @@ class NormClipping(FedAvg):
     .. [2] T. D. Nguyen et al., "FLAME: Taming Backdoors in Federated Learning", USENIX Security 2022,
        "adaptive clipping".
     """
+
+    traits = Traits({}, withstands=lambda clipping, *counts: None if clipping.norm else minority(*counts))
 
     def __init__(
         self,

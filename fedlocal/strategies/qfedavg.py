@@ -7,6 +7,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import QFedAvg as FlowerQFedAvg
 
 from fedlocal.flower.client.default_client import LOSS_BEFORE
+from fedlocal.flower.server.traits import FLOWERS
 
 
 class QFedAvg(FlowerQFedAvg):
@@ -19,6 +20,8 @@ class QFedAvg(FlowerQFedAvg):
     .. [1] T. Li, M. Sanjabi, A. Beirami, V. Smith, "Fair Resource Allocation in Federated Learning",
        ICLR 2020, arXiv:1905.10497, algorithm 2.
     """
+
+    traits = FLOWERS[FlowerQFedAvg]
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

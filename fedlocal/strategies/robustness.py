@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
-from flwr.serverapp.strategy import Bulyan, FedMedian, FedTrimmedAvg, MultiKrum, Strategy
+from flwr.serverapp.strategy import Bulyan, Strategy
 
 from fedlocal.availability import Presences
-from fedlocal.strategies.norm_clipping import NormClipping
-
-ROBUST = (Bulyan, FedMedian, FedTrimmedAvg, MultiKrum, NormClipping)
+from fedlocal.flower.server.traits import traits_of
+from fedlocal.flower.server.wrapping import innermost
 
 
 class WeakStrategyError(ValueError):
@@ -34,10 +34,11 @@ def weakness(strategy: Strategy, presences: Presences, actors: int, rounds: int,
     WeakStrategyError
         If it is Bulyan, which gives no model in rounds of too few replies.
     """
-    if not isinstance(strategy, ROBUST) or (isinstance(strategy, NormClipping) and strategy.norm is not None):
+    strategy = innermost(strategy)
+    if withstands(strategy, 0) is None:
         return ""
     number, replies = min(_replies(strategy, presences, actors, rounds), key=lambda pair: pair[1])
-    feared, withstood = max(1, malicious), withstands(strategy, replies)
+    feared, withstood = max(1, malicious), withstands(strategy, replies) or 0
     name = type(strategy).__name__
     assumed: int = getattr(strategy, "num_malicious_nodes", feared)
     counted = f"{replies} repl{'y' if replies == 1 else 'ies'}"
@@ -56,34 +57,27 @@ def weakness(strategy: Strategy, presences: Presences, actors: int, rounds: int,
     )
 
 
-def withstands(strategy: Strategy, replies: int, malicious: int | None = None) -> int:
-    """Return how many malicious actors a strategy withstands among so many that reply.
+def withstands(strategy: Any, replies: int, malicious: int | None = None) -> int | None:
+    """Return how many malicious actors a strategy withstands among so many replies; None if none is claimed.
 
     The conditions are those of the strategies' papers.
 
     Parameters
     ----------
     strategy : Strategy
-        A robust strategy.
+        A strategy.
     replies : int
         Replies in a round.
     malicious : int, optional
         In place of what the strategy is told to assume.
     """
-    if isinstance(strategy, FedTrimmedAvg):
-        return int(strategy.beta * replies)
-    if not isinstance(strategy, Bulyan | MultiKrum):
-        return max(0, replies - 1) // 2
-    assumed = strategy.num_malicious_nodes if malicious is None else malicious
-    least = 4 * assumed + 3 if isinstance(strategy, Bulyan) else 2 * assumed + 3
-    if isinstance(strategy, MultiKrum):
-        least = max(least, strategy.num_nodes_to_select + assumed + 2)
-    return assumed if replies >= least else 0
+    assumed = getattr(strategy, "num_malicious_nodes", 0) if malicious is None else malicious
+    return traits_of(strategy).withstands(strategy, replies, assumed)
 
 
-def _needs(strategy: Strategy, replies: int, malicious: int) -> str:
+def _needs(strategy: Any, replies: int, malicious: int) -> str:
     """Return how many replies, or which options, a strategy needs to withstand so many malicious actors."""
-    if isinstance(strategy, FedTrimmedAvg):
+    if hasattr(strategy, "beta"):
         shares = (percent / 100 for percent in range(1, 50))
         beta = next((share for share in shares if int(share * replies) >= malicious), None)
         other = "" if beta is None else f", or strategy.beta={beta}"
@@ -96,7 +90,7 @@ def _needs(strategy: Strategy, replies: int, malicious: int) -> str:
 
 
 def _least(strategy: Strategy, malicious: int) -> int:
-    return next(number for number in count(1) if withstands(strategy, number, malicious) >= malicious)
+    return next(number for number in count(1) if (withstands(strategy, number, malicious) or 0) >= malicious)
 
 
 def _replies(strategy: Strategy, presences: Presences, actors: int, rounds: int) -> Iterator[tuple[int, int]]:

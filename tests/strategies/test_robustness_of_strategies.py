@@ -92,6 +92,7 @@ def test_a_trimmed_mean_that_withstands_a_share_is_within_the_honest_values() ->
     """With as many wild values as are withstood the mean stays among the others, with more it does not."""
     for beta, replies in ((0.2, 5), (0.25, 4), (0.4, 9)):
         wild = withstands(built(flower.FedTrimmedAvg, beta=beta), replies)
+        assert wild is not None
         values = np.array([1e9] * wild + [float(value) for value in range(replies - wild)])
         assert 0 <= flower.fedtrimmedavg.trim_mean(values, beta) <= replies
         more = np.array([1e9] * (wild + 1) + [0.0] * (replies - wild - 1))

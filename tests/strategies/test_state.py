@@ -15,10 +15,11 @@ from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.node.client_runner import ClientActors, InlineClientActors
 from fedlocal.flower.server.round_loop import FederatedRound, RoundLoop, Strategy
+from fedlocal.flower.server.traits import Traits, traits_of
 from fedlocal.results import Checkpoint
 from fedlocal.results.checkpoints import read_checkpoint, write_checkpoint
 from fedlocal.strategies.fedavg import FedAvg
-from fedlocal.strategies.state import DECLARED, restore, state_of, why_not_resumable
+from fedlocal.strategies.state import restore, state_of, why_not_resumable
 from tests.flower.apps import start
 from tests.flower.grid.test_local_grid import messages, numbers
 from tests.flower.server.test_round_loop import INITIAL, Everything
@@ -68,7 +69,7 @@ def test_a_round_changes_no_attribute_but_the_declared_ones(preset: str) -> None
     before = {name: repr(value) for name, value in vars(strategy).items()}
     rounds(strategy, 3)
     changed = {name for name, value in vars(strategy).items() if before.get(name) != repr(value)}
-    assert changed <= DECLARED[type(strategy)].keys()
+    assert changed <= set(traits_of(strategy).state or {})
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -85,8 +86,33 @@ def test_a_captured_state_does_not_change_in_later_rounds(preset: str) -> None:
 def test_a_strategy_without_a_declaration_cannot_be_resumed() -> None:
     class Mine(flower.FedAvg): ...
 
-    assert why_not_resumable(FedAvg()) is None
+    class Declared(FedAvg):
+        traits = Traits({"moved": "list"})
+
+    private = partial(
+        flower.DifferentialPrivacyServerSideFixedClipping, clipping_norm=1.0, num_sampled_clients=5
+    )
+    assert [why_not_resumable(kind()) for kind in (FedAvg, Declared)] == [None, None]
     assert "Mine is not declared" in str(why_not_resumable(Mine()))
+    assert "Mine is not declared" in str(why_not_resumable(private(Mine(), 0.1)))
+    assert why_not_resumable(private(FedAvg(), 0.1)) is None
+    counting = private(flower.FedAvg(), 0.1)
+    counting.accountant = object()  # type: ignore[assignment]
+    assert "accountant" in str(why_not_resumable(counting))
+
+
+def test_a_strategy_around_another_keeps_the_state_of_both() -> None:
+    def built_around() -> Any:
+        return flower.DifferentialPrivacyServerSideAdaptiveClipping(built("fedadam"), 0.1, 5)
+
+    whole = rounds(built_around(), 4)
+    first = built_around()
+    *_, second = rounds(first, 2)
+    later = built_around()
+    restore(later, state_of(first))
+    assert later.clipping_norm == first.clipping_norm != built_around().clipping_norm
+    resumed = rounds(later, 4, second.arrays, after=2)
+    assert resumed[-1].arrays["w"].tobytes() == whole[-1].arrays["w"].tobytes()
 
 
 @pytest.mark.parametrize("workers", [0, 2])

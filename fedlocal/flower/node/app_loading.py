@@ -8,7 +8,7 @@ modules by name, all others, such as those of a notebook's cells or of a script,
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -24,7 +24,7 @@ from flwr.serverapp import ServerApp
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.client_runner import ClientRunner
 from fedlocal.flower.node.output import named_output
-from fedlocal.flower.node.seeding import preserved_generators, seed_globals
+from fedlocal.flower.node.seeding import seeded
 
 App = TypeVar("App", ClientApp, ServerApp)
 AnyClientApp = ClientApp | str
@@ -103,12 +103,9 @@ def called_by_name(app: ClientApp, message: Message, context: Context) -> Messag
         return app(message, context)
 
 
-@contextmanager
-def seeded_import(seed: int) -> Iterator[None]:
+def seeded_import(seed: int) -> AbstractContextManager[None]:
     """Seed global generators for an import, the same in each process: apps draw while they are imported."""
-    with preserved_generators():
-        seed_globals(seed % 2**32)
-        yield
+    return seeded(seed % 2**32)
 
 
 def find_server(app: ServerApp | str, seed: int) -> ServerApp:

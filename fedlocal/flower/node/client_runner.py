@@ -17,7 +17,7 @@ from fedlocal.flower.messages.codec import (
     unpack_state,
 )
 from fedlocal.flower.messages.layout import CodecError
-from fedlocal.flower.node.seeding import preserved_generators, seed_globals
+from fedlocal.flower.node.seeding import seed_globals, seeded
 from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
@@ -130,7 +130,7 @@ class InlineClientActors(ClientActors):
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         """Answer one request."""
-        with preserved_generators():
+        with seeded(0):  # the runner seeds them for the message
             return super().handle(actor, message, state)
 
 

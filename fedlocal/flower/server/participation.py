@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fedlocal.availability import Presence, Presences
 from fedlocal.flower.grid.local_grid import OpenGrid
 from fedlocal.flower.node.client_runner import node_of, partition_of
+from fedlocal.flower.server.wrapping import innermost
 
 Phase = Literal["train", "evaluate"]
 
@@ -78,9 +79,8 @@ def _in(presence: Presence, phase: Phase) -> NDArray[np.bool_]:
 
 
 def _needed(strategy: Strategy, phase: str) -> int:
-    """Return how many nodes a strategy waits for; for a wrapper, how many the wrapped strategy waits for."""
-    while isinstance(wrapped := getattr(strategy, "strategy", None), Strategy):
-        strategy = wrapped
+    """Return how many nodes a strategy waits for."""
+    strategy = innermost(strategy)
     names = ("min_available_nodes", f"min_{phase}_nodes")
     numbers = [number for name in names if isinstance(number := getattr(strategy, name, None), int)]
     return max([1, *numbers])

@@ -6,11 +6,11 @@ timed and stopped after each round, which ``Strategy.start`` cannot.
 
 import logging
 import math
-import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,11 @@ from fedlocal.flower.admission.strict import Admission, is_finite
 from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of
+from fedlocal.flower.node.seeding import seeded
 from fedlocal.flower.server.metrics import with_common_metrics
 from fedlocal.flower.server.participation import Participation, participations
 from fedlocal.flower.server.streaming_mean import Span, TrainingOutcome, streams, train_and_average
-from fedlocal.flower.server.untrained_arrays import rounded, separate_untrained
+from fedlocal.flower.server.untrained_arrays import names_apart, rounded, separate_untrained
 from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -36,6 +37,15 @@ Evaluate = Callable[[int, Arrays], Mapping[str, float]]
 NO_MORE = "No more were asked (strategy.fraction_train)."
 
 _log = logging.getLogger(__name__)
+
+
+class Step(IntEnum):
+    """What a strategy does in a round. The values are part of every result: never renumber."""
+
+    CONFIGURE_TRAIN = 0
+    CONFIGURE_EVALUATE = 1
+    AGGREGATE_TRAIN = 2
+    AGGREGATE_EVALUATE = 3
 
 
 class _Stopwatch:
@@ -119,7 +129,8 @@ class RoundLoop:
     rounds : int
         The number of rounds.
     seed : int
-        Chooses the nodes of each round: Flower samples from Python's global generator.
+        Of all that the strategy draws from global generators: Flower samples nodes from Python's, and noise
+        from NumPy's.
     evaluate : callable
         Central evaluation: the round's number and the model's arrays, to metrics; empty where it does not
         evaluate.
@@ -163,10 +174,13 @@ class RoundLoop:
 
         Raises
         ------
+        UntrainedArraysError
+            If the strategy would spoil arrays that are no parameters.
         QuorumError
             If fewer than `min_results` clients replied (the first client's traceback is in the message), or
             the strategy gave no model, or one that is not finite.
         """
+        names_apart(self.strategy, initial, self.untrained)  # or an error, before any work is lost
         arrays = array_record(initial)
         if not after:
             yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
@@ -211,7 +225,7 @@ class RoundLoop:
         participation.admit(grid, "train")
         messages: list[Message] = []
         if not (nothing := participation.too_few(self.strategy, "train")):
-            with self._sampling(number):
+            with self._seeded(Step.CONFIGURE_TRAIN, number):
                 messages = list(self.strategy.configure_train(number, arrays, config, grid))
         stopwatch.lap("configure")
         messages = participation.answering(messages)
@@ -250,7 +264,8 @@ class RoundLoop:
             return outcome
         replies = with_common_metrics(outcome.replies)
         replies, apart = separate_untrained(self.strategy, replies, before, self.untrained)
-        arrays, metrics = self.strategy.aggregate_train(number, replies)
+        with self._seeded(Step.AGGREGATE_TRAIN, number):
+            arrays, metrics = self.strategy.aggregate_train(number, replies)
         if arrays is not None and apart:
             arrays = array_record({**ndarrays(arrays), **apart})
         return replace(outcome, arrays=arrays, metrics=metrics)
@@ -280,7 +295,7 @@ class RoundLoop:
         participation.admit(grid, "evaluate")
         if participation.too_few(self.strategy, "evaluate"):
             return {}, {}, {}
-        with self._sampling(-number):
+        with self._seeded(Step.CONFIGURE_EVALUATE, number):
             messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
         messages = participation.answering(messages)
         if not messages:
@@ -293,18 +308,15 @@ class RoundLoop:
         evaluated, errors = _by_partition(replies)
         # A single loss that is not finite would make the mean NaN.
         useful = with_common_metrics([reply for reply in replies if _is_useful(reply)])
-        metrics = self.strategy.aggregate_evaluate(number, useful) if useful else None
+        if not useful:
+            return {}, evaluated, errors
+        with self._seeded(Step.AGGREGATE_EVALUATE, number):
+            metrics = self.strategy.aggregate_evaluate(number, useful)
         return _floats(metrics), evaluated, errors
 
-    @contextmanager
-    def _sampling(self, number: int) -> Iterator[None]:
-        before = random.getstate()
-        phase, number = int(number < 0), abs(number)
-        random.seed(int(generator(self.seed, Stream.SAMPLING, phase, number).integers(2**63)))
-        try:
-            yield
-        finally:
-            random.setstate(before)
+    def _seeded(self, step: Step, number: int) -> AbstractContextManager[None]:
+        """Seed what the strategy draws from in a step of a round."""
+        return seeded(int(generator(self.seed, Stream.SAMPLING, step, number).integers(2**63)))
 
     @staticmethod
     def _check_quorum(

@@ -10,29 +10,44 @@ from typing import Any, cast
 
 import numpy as np
 from flwr.app import ArrayRecord, Message
-from flwr.serverapp.strategy import (
-    Bulyan,
-    FedAdagrad,
-    FedAdam,
-    FedAvg,
-    FedAvgM,
-    FedYogi,
-    Krum,
-    MultiKrum,
-    QFedAvg,
-    Strategy,
-)
+from flwr.serverapp.strategy import FedAvg, Strategy
 from numpy.typing import NDArray
 
 from fedlocal.flower.compat.private import content_of, replacement
 from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.server.mean import weighted_mean
 from fedlocal.flower.server.metrics import metrics_of
-
-STEPPING = (FedAdagrad, FedAdam, FedAvgM, FedYogi, QFedAvg)
-SELECTING = (Bulyan, Krum, MultiKrum)
+from fedlocal.flower.server.traits import traits_of
 
 Arrays = Mapping[str, NDArray[Any]]
+
+
+class UntrainedArraysError(ValueError):
+    """A strategy cannot do right by a model's untrained arrays."""
+
+
+def names_apart(strategy: Strategy, arrays: Arrays, untrained: Collection[str]) -> list[str]:
+    """Return the names of the arrays that are aggregated apart from a strategy.
+
+    Raises
+    ------
+    UntrainedArraysError
+        If the strategy would spoil some, and cannot be helped.
+    """
+    apart = traits_of(strategy).apart
+    if apart is None:
+        return []
+    names = [
+        name
+        for name, array in arrays.items()
+        if array.dtype.kind != "f" or (apart != "median" and name in untrained)
+    ]
+    if names and apart == "refuse":
+        raise UntrainedArraysError(
+            f"strategy {type(strategy).__name__} changes all arrays alike, and {', '.join(names)} are no "
+            "parameters, such as batch-norm's statistics; take a model without them, or another strategy"
+        )
+    return names
 
 
 def separate_untrained(
@@ -43,8 +58,8 @@ def separate_untrained(
     Parameters
     ----------
     strategy : Strategy
-        A strategy that takes steps has no part in untrained arrays, a strategy that selects models no part in
-        arrays of other than real numbers, and any other strategy aggregates everything.
+        One that takes steps has no part in untrained arrays, one that selects models none in arrays of other
+        than real numbers; most aggregate everything.
     replies : sequence of Message
         Admitted replies, and errors; at least one has a content.
     sent : ArrayRecord
@@ -59,19 +74,12 @@ def separate_untrained(
     apart : dict of str to NDArray
         The mean, weighted as the strategy weighs clients, or where it selects the median; not yet rounded.
     """
-    if not isinstance(strategy, STEPPING + SELECTING):
-        return list(replies), {}
-    stepping = isinstance(strategy, STEPPING)
-    before = {
-        name: array
-        for name, array in ndarrays(sent).items()
-        if array.dtype.kind != "f" or (stepping and name in untrained)
-    }
+    before = {name: ndarrays(sent)[name] for name in names_apart(strategy, ndarrays(sent), untrained)}
     if not before:
         return list(replies), {}
     good = [reply.content for reply in replies if reply.has_content()]
     moved = [{name: arrays_of(content)[name] for name in before} for content in good]
-    if stepping:
+    if traits_of(strategy).apart == "mean":
         key = cast(FedAvg, strategy).weighted_by_key
         apart = weighted_mean(moved, [cast(float, metrics_of(content)[key]) for content in good])
     else:

@@ -8,17 +8,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedlocal.flower.node.seeding import _framework_seeder, preserved_generators, seed_globals
+from fedlocal.flower.node.seeding import _framework_seeder, seed_globals, seeded
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
-    drawn, before = [], random.getstate()
-    with preserved_generators():
-        for _ in range(2):
-            seed_globals(7)
+    drawn = []
+    for _ in range(2):
+        with seeded(1 << 60 | 7):
             drawn.append((random.random(), float(np.random.rand())))  # noqa: NPY002
     assert drawn[0] == drawn[1]
-    assert random.getstate() == before
+
+
+def test_a_block_leaves_the_generators_as_they_were() -> None:
+    def draw() -> tuple[float, ...]:
+        return (random.random(), random.gauss(0, 1), *np.random.standard_normal(3))  # noqa: NPY002
+
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    draw()
+    expected = draw()
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    draw()
+    with seeded(1):
+        with seeded(2):
+            inner = draw()
+        draw()
+        with seeded(2):
+            assert draw() == inner
+    assert draw() == expected
 
 
 SPACE = "from types import SimpleNamespace\nseeds = []\n"
@@ -56,10 +74,8 @@ def test_a_framework_is_seeded_when_it_is_imported_after_the_seeding(framework: 
 def test_a_caller_is_seeded_again_after_a_call_in_between_imported_a_framework(
     framework: str,
 ) -> None:
-    with preserved_generators():
-        seed_globals(3)  # as for the server app
-        with preserved_generators():
-            seed_globals(4)  # as for a client in the same process
+    with seeded(3):  # as for the server app
+        with seeded(4):  # as for a client in the same process
             module = import_module(framework)
         assert module.seeds == [4, 3]
         del sys.modules[framework]
@@ -71,7 +87,6 @@ def test_a_framework_imported_after_the_end_is_not_seeded(monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     before = [finder for finder in sys.meta_path if finder is not _framework_seeder]
     monkeypatch.setattr(sys, "meta_path", before.copy())
-    with preserved_generators():
-        seed_globals(3)
+    with seeded(3):
         assert sys.meta_path != before
     assert sys.meta_path == before

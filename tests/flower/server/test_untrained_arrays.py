@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flwr.serverapp import strategy as flower
 from numpy.typing import NDArray
 
 from fedlocal import compose, run
 from fedlocal.flower.server.round_loop import RoundLoop
-from fedlocal.flower.server.untrained_arrays import rounded
+from fedlocal.flower.server.untrained_arrays import UntrainedArraysError, rounded
 from tests.flower.server.test_round_loop import INITIAL, Everything
 from tests.strategies.test_state import built, grid
 
@@ -46,6 +47,26 @@ def test_servers_take_no_steps_with_statistics(preset: str) -> None:
     np.testing.assert_allclose(trained(preset, dict(INITIAL), 1, "b")["b"], plain, rtol=1e-6)
     variances = {**INITIAL, "b": np.full((2, 2), 100.0, np.float32)}
     assert trained(preset, variances, 6, "b")["b"].min() > 0
+
+
+def test_a_strategy_that_would_spoil_untrained_arrays_is_refused_before_anybody_trains() -> None:
+    class Around(flower.DifferentialPrivacyServerSideFixedClipping): ...
+
+    class Plain(flower.FedAvg):
+        strategy = None
+
+    def start(strategy: Any, arrays: dict[str, NDArray[Any]], *untrained: str) -> Any:
+        loop = RoundLoop(strategy, 1, 1, lambda *_: {}, Everything(), untrained=untrained)
+        with grid() as opened:
+            return next(loop.run(opened, arrays))
+
+    private = Around(built("fedavg"), 0.1, 1.0, 5)
+    with pytest.raises(UntrainedArraysError, match="Around changes all arrays alike, and batches, mask are"):
+        start(private, {**INITIAL, **COUNTERS})
+    with pytest.raises(UntrainedArraysError, match="and b are no parameters"):
+        start(private, dict(INITIAL), "b")
+    assert start(private, dict(INITIAL)).number == 0
+    assert start(Plain(), {**INITIAL, **COUNTERS}, "b").number == 0
 
 
 def test_numbers_are_rounded_to_integers_not_cut() -> None:
