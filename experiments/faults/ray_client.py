@@ -4,7 +4,6 @@ Ray's workers import this module; it imports nothing of the server side.
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,12 @@ import numpy as np
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from fedlocal.data import Rows
-from fedlocal.flower.client.default_client import client_app
+from fedlocal.data import Rows, Slice
+from fedlocal.flower.client.default_client import DefaultApp
 from fedlocal.models import MLP
 from fedlocal.models.training_run import NewModel, Training
 
 JOURNAL = "journal.jsonl"  # by this name the nemesis knows that training goes on
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a client trains on."""
-
-    training: Rows
 
 
 class Parts:
@@ -41,10 +33,11 @@ class Parts:
         self._x, self._y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in "xy")
         self._offsets = np.load(folder / "offsets.npy")
 
-    def open(self, partition: int) -> Part:
+    def open(self, partition: int) -> Slice:
         """Return a partition."""
         rows = slice(*self._offsets[partition : partition + 2])
-        return Part(Rows(np.asarray(self._x[rows]), np.asarray(self._y[rows])))
+        x, y = np.asarray(self._x[rows]), np.asarray(self._y[rows])
+        return Slice(Rows(x, y), Rows(x[:0], y[:0]))
 
 
 def new_model(asked: dict[str, Any]) -> NewModel:
@@ -57,7 +50,7 @@ def own_client(request: Path) -> ClientApp:
     """Return this process's fedlocal client."""
     asked = json.loads(request.read_text())
     training = Training(asked["seed"], asked["batch_size"], keep_optimizer=True)
-    return client_app(Parts(request.parent), new_model(asked), training)  # type: ignore[arg-type]
+    return DefaultApp(Parts(request.parent), new_model(asked), training)
 
 
 def app(request: Path, folder: Path) -> ClientApp:

@@ -10,8 +10,7 @@ from experiments.performance.apps import BATCH, INPUTS, model, rows
 from fedlocal.actors import Wire
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.client.default_client import client_app
-from fedlocal.flower.client.stacked import stacked_clients
+from fedlocal.flower.client.default_client import DefaultApp
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.client_runner import ClientRunner
 from fedlocal.models import MLP, train
@@ -29,8 +28,7 @@ def start_default_client(_: Callable[[], ClientApp], clients: int) -> ClientRunn
     shards = Shards.create(nothing, Partition.from_owner(np.arange(clients), clients))
     slices = Slices(shards, NoSkew(), (INPUTS,), 0.0, np.random.default_rng, np.random.default_rng)
     training = Training(seed=1, batch_size=10, local_epochs=0)
-    app, many = client_app(slices, LINEAR_MODEL, training), stacked_clients(slices, LINEAR_MODEL, training)
-    return ClientRunner(app, clients, 1, RUN_ID, joint_training=many)
+    return ClientRunner(DefaultApp(slices, LINEAR_MODEL, training), clients, 1, RUN_ID)
 
 
 class Steps:

@@ -17,7 +17,7 @@ from fedlocal.config.schema import ConfigError
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.clients import Answer, without_proximal_term
-from fedlocal.flower.client.default_client import client_app
+from fedlocal.flower.client.default_client import DefaultApp
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend
 from fedlocal.models import Model
 from fedlocal.models.training_run import NewModel, Training
@@ -58,7 +58,7 @@ class Nested:
                 "client=nested: its actors start with new optimisers; set optimizer_state=reset"
             )
         nested_training = NestedTraining(**vars(training), nested=self, new_model=new_model, backend=Actors())
-        return without_proximal_term(client_app(slices, new_model, nested_training))
+        return without_proximal_term(DefaultApp(slices, new_model, nested_training))
 
 
 @dataclass(frozen=True, kw_only=True)

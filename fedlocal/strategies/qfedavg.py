@@ -6,7 +6,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import QFedAvg as FlowerQFedAvg
 
-from fedlocal.flower.client.default_client import LOSS_BEFORE
+from fedlocal.flower.client.local_training import LOSS_BEFORE
 from fedlocal.flower.server.traits import FLOWERS
 
 

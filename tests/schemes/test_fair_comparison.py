@@ -112,7 +112,7 @@ def test_rows_of_actors_that_failed_do_not_count(monkeypatch: pytest.MonkeyPatch
         return train(self, *arguments, partition=partition, number=number)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Training, "run", fail)
-    monkeypatch.setattr("fedlocal.flower.client.clients.stacked_clients", lambda *_: None)
+    monkeypatch.setattr("fedlocal.flower.client.local_training.stack_height", lambda *_: 0)
     outcome = run(
         small("baseline=false", "min_results=1", "partition=sizes", "partition.counts=[100,3,200,100]")
     )

@@ -6,7 +6,7 @@ import pytest
 from fedlocal import compose, run
 from fedlocal.config.build import build
 from fedlocal.experiment.setup import prepare
-from fedlocal.flower.client.default_client import LOSS_BEFORE
+from fedlocal.flower.client.local_training import LOSS_BEFORE
 from fedlocal.flower.server.round_loop import QuorumError
 from fedlocal.strategies.qfedavg import QFedAvg
 from tests.flower.server.test_round_loop import ALL, INITIAL, loop

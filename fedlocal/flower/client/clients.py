@@ -9,8 +9,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slice, Slices
-from fedlocal.flower.client.default_client import client_app
-from fedlocal.flower.client.stacked import stacked_clients
+from fedlocal.flower.client.default_client import DefaultApp
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.app_loading import AppError, called_by_name, resolve
 from fedlocal.flower.node.client_runner import ClientRunner
@@ -54,7 +53,7 @@ class DefaultClient:
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return the app."""
-        return client_app(slices, new_model, training)
+        return DefaultApp(slices, new_model, training)
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,7 @@ def without_proximal_term(app: Answer) -> Answer:
 
 def start_runner(client: Client, slices: Slices, new_model: NewModel, training: Training) -> ClientRunner:
     """Make the runner of a client, in the process where clients run."""
-    stacked = stacked_clients(slices, new_model, training) if isinstance(client, DefaultClient) else None
-    return ClientRunner(
-        client.app(slices, new_model, training), len(slices), training.seed, RUN_ID, joint_training=stacked
-    )
+    return ClientRunner(client.app(slices, new_model, training), len(slices), training.seed, RUN_ID)
 
 
 def partition(context: Context) -> Slice:

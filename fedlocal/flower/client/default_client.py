@@ -1,24 +1,24 @@
 """fedlocal's own client app: trains the run's model on the rows of its partition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from fedlocal.data import Slices
+from fedlocal.flower.client.local_training import LOSS_BEFORE, LocalTraining, Slices, Task, Update
+from fedlocal.flower.compat.private import content_of, record_of
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.models import Model
-from fedlocal.models.training_run import Training, as_metrics
+from fedlocal.models.training_run import Training
 
+ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"  # the records of its messages
 OPTIMIZER = "optimizer"
 PARTITION_QUERY = "who"  # the action of a query
-LOSS_BEFORE = "train-loss-before"
-"""The metric, and the option that asks clients for it: the mean loss over their rows before training."""
 
 
-def client_app(slices: Slices, new_model: Callable[[], Model], training: Training) -> ClientApp:
-    """Make the client app.
+class DefaultApp(ClientApp):
+    """The client app, on any engine of Flower's; on local actors it may answer several requests at once.
 
     It answers ``train`` with the trained arrays, ``num-examples`` and ``train-loss``, and if asked for it the
     loss before training; and ``evaluate`` on the rows that the partition holds out with ``num-examples``,
@@ -34,38 +34,33 @@ def client_app(slices: Slices, new_model: Callable[[], Model], training: Trainin
     training : Training
         How to train.
     """
-    app, model = ClientApp(), new_model()
 
-    @app.train()
-    def train_on_partition(message: Message, context: Context) -> Message:
-        partition, rows = _partition(context), slices.open(_partition(context)).training
-        arrays, config = _instruction(message)
-        model.load(arrays)
-        model.load_optimizer(_optimizer(context) if training.keep_optimizer else None)
-        model.anchor(cast(float, config.get("proximal-mu", 0.0)), arrays)
-        number = cast(int, config["server-round"])
-        before = model.evaluate(rows.x, rows.y).loss if config.get(LOSS_BEFORE) else None
-        loss = training.run(model, rows.x, rows.y, partition=partition, number=number)
-        if training.keep_optimizer and model.optimizer_arrays:
-            copies = {name: array.copy() for name, array in model.optimizer_arrays.items()}
-            context.state[OPTIMIZER] = array_record(copies)
-        metrics = MetricRecord({"num-examples": len(rows), "train-loss": loss})
-        if before is not None:
-            metrics[LOSS_BEFORE] = before
-        return Message(
-            RecordDict({"arrays": array_record(model.arrays), "metrics": metrics}), reply_to=message
-        )
+    def __init__(self, slices: Slices, new_model: Callable[[], Model], training: Training) -> None:
+        super().__init__()
+        self._local = LocalTraining(slices, new_model, training)
+        self.train()(self._train)
+        self.evaluate()(self._evaluate)
+        self.query(PARTITION_QUERY)(report_partition)
 
-    @app.evaluate()
-    def evaluate_on_held_out(message: Message, context: Context) -> Message:
-        rows = slices.open(_partition(context)).held_out
-        model.load(_instruction(message)[0])
-        metrics = MetricRecord({"num-examples": len(rows)})
-        metrics.update(as_metrics(model.evaluate(rows.x, rows.y)))
-        return Message(RecordDict({"metrics": metrics}), reply_to=message)
+    def stack_size(self, partitions: Sequence[int]) -> int:
+        """Return how many of these clients, from the first on, can be asked to train at once."""
+        return self._local.stack_size(partitions)
 
-    app.query(PARTITION_QUERY)(report_partition)
-    return app
+    def train_stack(self, content: RecordDict, partitions: Sequence[int]) -> Iterator[RecordDict]:
+        """Yield the replies of clients without a state that are all sent this content to train."""
+        return map(_reply, self._local.train(_task(content), {partition: {} for partition in partitions}))
+
+    def _train(self, message: Message, context: Context) -> Message:
+        kept = context.state.get(OPTIMIZER)
+        clients = {partition_of(context): ndarrays(kept) if isinstance(kept, ArrayRecord) else {}}
+        (update,) = self._local.train(_task(message.content), clients)
+        if update.kept:
+            context.state[OPTIMIZER] = array_record(update.kept)
+        return Message(_reply(update), reply_to=message)
+
+    def _evaluate(self, message: Message, context: Context) -> Message:
+        metrics = self._local.evaluate(_arrays(message.content), partition_of(context))
+        return Message(RecordDict({METRICS: MetricRecord(dict(metrics))}), reply_to=message)
 
 
 def report_partition(message: Message, context: Context) -> Message:
@@ -80,15 +75,21 @@ def reported_partition(reply: Message) -> tuple[int, int]:
     return cast(int, node["partition-id"]), cast(int, node["num-partitions"])
 
 
-def _partition(context: Context) -> int:
+def partition_of(context: Context) -> int:
+    """Return the partition that the node of a context owns."""
     return int(context.node_config["partition-id"])
 
 
-def _instruction(message: Message) -> tuple[dict[str, Any], ConfigRecord]:
-    record = cast(ArrayRecord, message.content["arrays"])
-    return ndarrays(record), cast(ConfigRecord, message.content["config"])
+def _arrays(content: RecordDict) -> dict[str, Any]:
+    return ndarrays(cast(ArrayRecord, content[ARRAYS]))
 
 
-def _optimizer(context: Context) -> dict[str, Any] | None:
-    record = context.state.get(OPTIMIZER)
-    return ndarrays(record) if isinstance(record, ArrayRecord) else None
+def _task(content: RecordDict) -> Task:
+    config = cast(ConfigRecord, content[CONFIG])
+    mu = cast(float, config.get("proximal-mu", 0.0))
+    return Task(_arrays(content), cast(int, config["server-round"]), mu, bool(config.get(LOSS_BEFORE)))
+
+
+def _reply(update: Update) -> RecordDict:
+    metrics = record_of(MetricRecord, dict(update.metrics))
+    return content_of({ARRAYS: array_record(update.arrays), METRICS: metrics})

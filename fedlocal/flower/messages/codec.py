@@ -198,11 +198,11 @@ def _copy(record: ArrayRecord | MetricRecord | ConfigRecord) -> ArrayRecord | Me
     return record.copy()
 
 
-def encode_reply(reply: Message) -> Wire:
-    """Return a reply, or the error in its place, as a wire message."""
-    if reply.has_error():
-        return Wire(body=json.dumps([reply.error.code, reply.error.reason]).encode())
-    header, buffers = encode_content(reply.content)
+def encode_reply(reply: RecordDict | Error) -> Wire:
+    """Return the content of a reply, or the error in its place, as a wire message."""
+    if isinstance(reply, Error):
+        return Wire(body=json.dumps([reply.code, reply.reason]).encode())
+    header, buffers = encode_content(reply)
     return Wire(header, b"", buffers)
 
 

@@ -1,11 +1,12 @@
 """Runs client apps, here or in a worker: a call has its node's state and seeds, nothing of other calls."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Protocol
+from itertools import takewhile
+from typing import Any, Protocol, runtime_checkable
 
-from flwr.app import Context, Message, RecordDict
+from flwr.app import Context, Error, Message, MessageType, RecordDict
 
 from fedlocal.actors import ActorRequest, Outcome, Wire
 from fedlocal.flower.compat.private import SERVER_NODE
@@ -13,6 +14,7 @@ from fedlocal.flower.messages.codec import (
     Contents,
     decode_request,
     encode_reply,
+    is_of_type,
     pack_state,
     unpack_state,
 )
@@ -35,15 +37,16 @@ def partition_of(node: int) -> int:
     return node - FIRST_NODE
 
 
+@runtime_checkable
 class JointTraining(Protocol):
-    """Answers several requests at once, where they are alike."""
+    """An app that can train several clients at once, each to the reply that it gives alone."""
 
-    def count(self, requests: Sequence[ActorRequest]) -> int:
-        """Return how many of these requests, from the first on, can be answered together."""
+    def stack_size(self, partitions: Sequence[int]) -> int:
+        """Return how many of these clients, from the first on, can be asked to train at once."""
         ...
 
-    def train(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
-        """Answer requests that can be answered together."""
+    def train_stack(self, content: RecordDict, partitions: Sequence[int]) -> Iterable[RecordDict]:
+        """Return the replies of clients without a state that are all sent this content to train."""
         ...
 
 
@@ -64,8 +67,6 @@ class ClientRunner:
         The run's identifier.
     run_config : mapping
         What the app finds in its context.
-    joint_training : JointTraining, optional
-        Answers several requests at once where it can, with the app's own replies.
     """
 
     app: Callable[[Message, Context], Message]
@@ -73,7 +74,6 @@ class ClientRunner:
     seed: int
     run_id: int
     run_config: Mapping[str, Any] = field(default_factory=dict)
-    joint_training: JointTraining | None = None
 
     def run(self, request: Message, state: RecordDict) -> Message:
         """Have the app answer one request; `state` is the node's, and may be changed."""
@@ -106,23 +106,39 @@ class ClientActors:
 
     def __init__(self, start: Callable[[], ClientRunner]) -> None:
         self._runner = start()
+        self._joint = self._runner.app if isinstance(self._runner.app, JointTraining) else None
         self._contents = Contents()
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:  # noqa: ARG002
         """Answer one request with the app's reply and the node's new state."""
         records = unpack_state(state)
         reply = self._runner.run(decode_request(message.body, self._contents.decode(message)), records)
-        return _within_budget(encode_reply(reply), message), pack_state(records)
+        return _encoded(reply.error if reply.has_error() else reply.content, message), pack_state(records)
 
     def stack_size(self, requests: Sequence[ActorRequest]) -> int:
-        """Return how many of these requests to answer at once."""
-        return self._runner.joint_training.count(requests) if self._runner.joint_training else 1
+        """Return how many of these requests to answer at once: those to train with the same content."""
+        if self._joint is None:
+            return 1
+        first = requests[0].message
+        alike = takewhile(
+            lambda request: (
+                request.message.arrays is first.arrays
+                and request.message.header == first.header
+                and is_of_type(request.message.body, MessageType.TRAIN)
+                and not request.state
+            ),
+            requests,
+        )
+        actors = [request.actor for request in alike]
+        return self._joint.stack_size(actors) if actors else 1
 
     def handle_stack(self, requests: Sequence[ActorRequest]) -> Sequence[Outcome]:
         """Answer requests at once."""
-        if self._runner.joint_training is None:
-            raise TypeError("this runner answers one request at a time")
-        return self._runner.joint_training.train(requests)
+        if self._joint is None:
+            raise TypeError("this app answers one request at a time")
+        message, actors = requests[0].message, [request.actor for request in requests]
+        replies = self._joint.train_stack(self._contents.decode(message), actors)
+        return [(_encoded(reply, message), b"") for reply in replies]
 
 
 class InlineClientActors(ClientActors):
@@ -140,12 +156,13 @@ def _record_dict(state: object) -> RecordDict:
     return state
 
 
-def _within_budget(reply: Wire, request: Wire) -> Wire:
+def _encoded(reply: RecordDict | Error, request: Wire) -> Wire:
     """Return a reply of at most `MAX_REPLY` bytes, or of arrays as large as those of the request."""
-    size = len(reply.header) + len(reply.body) + sum(map(len, reply.arrays))
+    wire = encode_reply(reply)
+    size = len(wire.header) + len(wire.body) + sum(map(len, wire.arrays))
     if size > MAX_REPLY and size > MAX_SMALL + sum(map(len, request.arrays)):
         raise CodecError(f"the reply takes {size} bytes; at most {MAX_REPLY} travel, or as many as were sent")
-    return reply
+    return wire
 
 
 def _entropy(seed: int, partition: int, count: int) -> int:

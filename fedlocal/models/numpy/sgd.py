@@ -58,9 +58,14 @@ class SGD:
         self._add = saxpy
 
     @property
-    def plain(self) -> bool:
-        """Whether the first assignment is all of an update: there is neither momentum nor an anchor."""
-        return not self._momentum and not self._mu
+    def stateless(self) -> bool:
+        """Whether an update leaves nothing to the next one: there is no momentum."""
+        return not self._momentum
+
+    @property
+    def anchored(self) -> bool:
+        """Whether there is an anchor."""
+        return bool(self._mu)
 
     @property
     def target(self) -> Vector:
@@ -93,13 +98,17 @@ class SGD:
     def finish(self) -> None:
         """Make the assignments after the first one."""
         if not self._momentum:
-            self._add_anchor(self.vector, self._learning_rate * self._mu)
+            self.pull(self.vector)
             return
         if self._decay + self._mu:
             self._add(self.vector, self.velocity, a=self._decay + self._mu)
         self._add_anchor(self.velocity, -self._mu)
         self._add(self.velocity, self.vector, a=-self._learning_rate)
 
+    def pull(self, vector: Vector) -> None:
+        """Make the assignment after the first one to these parameters, without momentum."""
+        self._add_anchor(vector, self._learning_rate * self._mu)
+
     def _add_anchor(self, target: Vector, factor: float) -> None:
-        if self._mu:
+        if self.anchored:
             self._add(self._anchor, target, a=factor)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.numpy.mlp import MLP
-from fedlocal.models.numpy.stack_memory import Rows, Shape, StackMemory
+from fedlocal.models.numpy.stack_memory import Array, Rows, Shape, StackMemory
 from fedlocal.models.protocol import Model, ModelError
 from fedlocal.models.training import check_sizes
 
@@ -27,10 +27,10 @@ _quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="
 def stack_height(model: Model, batch_size: int) -> int:
     """Return how many clients of this model to train at once; 0 where it cannot be trained in stacks.
 
-    Only an :class:`MLP` itself can, since a subclass may have other steps, and only with plain gradient
-    descent: no momentum, no anchor. Below 2 there is nothing to gain.
+    Only an :class:`MLP` itself can, since a subclass may have other steps, and only without momentum. Below 2
+    there is nothing to gain.
     """
-    if type(model) is not MLP or not model.optimizer.plain:
+    if type(model) is not MLP or not model.optimizer.stateless:
         return 0
     widths = model.network.widths
     filled = batch_size * (sum(widths) + len(widths) + sum(widths[1:]))
@@ -43,13 +43,18 @@ class Stack:
     Parameters
     ----------
     model : MLP
-        Gives the network, the learning rate, and, at each call, the parameters that clients start from. It is
-        not changed.
+        Gives the network, and at each call the parameters that clients start from, the learning rate and the
+        anchor. It is not changed.
     """
 
     def __init__(self, model: MLP) -> None:
         self._model = model
         self._memory: StackMemory | None = None
+
+    def named(self, vectors: Vector) -> Iterator[dict[str, Array]]:
+        """Cut each client's parameters, float32[clients, size], into the model's named arrays: views."""
+        stacked = self._model.network.named(vectors)
+        return (dict(zip(stacked, arrays, strict=True)) for arrays in zip(*stacked.values(), strict=True))
 
     @_quietly
     def train_many(
@@ -69,14 +74,14 @@ class Stack:
         Returns
         -------
         vectors : float32[clients, size]
-            Each client's parameters; ``model.network.named(vectors[i])`` cuts them into named arrays.
+            Each client's parameters; `named` cuts them into named arrays.
         losses : list of float
             Each client's mean loss. Both have the bits of :func:`fedlocal.models.train` for the client alone.
 
         Raises
         ------
         ModelError
-            If the model's optimiser is not plain, a size is out of range, or rows do not suit the model or
+            If the model's optimiser has momentum, a size is out of range, or rows do not suit the model or
             each other.
         """
         check_sizes(batch_size, epochs)
@@ -97,11 +102,15 @@ class Stack:
         """Train one stack; the vectors returned are overwritten by the next one."""
         memory = self._memory_for(rows, batch_size)
         memory.vectors[:] = self._model.vector
-        count, keep, scale = len(rows[0][0]), self._model.optimizer.keep, self._model.optimizer.scale
+        count, optimizer = len(rows[0][0]), self._model.optimizer
+        pulled = list(memory.vectors) if optimizer.anchored else []
         totals = [0.0] * len(rows)
         for _ in range(epochs):
-            orders = [rng.permutation(count) for rng in rngs]
-            steps = [step.update(x, y, keep, scale) for step, x, y in memory.batches(rows, orders)]
+            orders, steps = [rng.permutation(count) for rng in rngs], list[list[float]]()
+            for step, x, y in memory.batches(rows, orders):
+                steps.append(step.update(x, y, optimizer.keep, optimizer.scale))
+                for vector in pulled:
+                    optimizer.pull(vector)
             # As in train, the builtin sum, whose rounding is its own, and that epoch by epoch.
             of_epoch = [sum(of_client) for of_client in zip(*steps, strict=True)]
             totals = [total + loss for total, loss in zip(totals, of_epoch, strict=True)]
@@ -127,10 +136,8 @@ def _parts(count: int, height: int) -> Iterator[slice]:
 
 
 def _check(model: MLP, rows: Sequence[Rows], rngs: Sequence[np.random.Generator]) -> None:
-    if not model.optimizer.plain:
-        raise ModelError(
-            "a stack is trained without momentum and without an anchor; train clients one by one"
-        )
+    if not model.optimizer.stateless:
+        raise ModelError("a stack is trained without momentum; train clients one by one")
     if len(rows) != len(rngs):
         raise ModelError(f"{len(rows)} clients but {len(rngs)} generators; give each client its own")
     if not rows:

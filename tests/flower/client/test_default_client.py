@@ -12,7 +12,7 @@ from flwr.clientapp import ClientApp
 
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.client.default_client import client_app
+from fedlocal.flower.client.default_client import DefaultApp
 from fedlocal.flower.compat import private
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.models import MLP, train
@@ -65,7 +65,7 @@ def result(reply: Message) -> dict[str, Any]:
 def test_a_client_trains_on_its_rows_in_the_order_that_seed_partition_and_round_choose(
     shards: Shards,
 ) -> None:
-    reply = call(client_app(slices(shards), NEW_MODEL, TRAINING), partition=1, number=3)
+    reply = call(DefaultApp(slices(shards), NEW_MODEL, TRAINING), partition=1, number=3)
     expected, rows = NEW_MODEL(), shards.open(1)
     rng = generator(5, Stream.BATCHES, 1, 3)
     loss = train(expected, rows.x, rows.y, batch_size=8, epochs=1, rng=rng)
@@ -75,7 +75,7 @@ def test_a_client_trains_on_its_rows_in_the_order_that_seed_partition_and_round_
 
 
 def test_a_call_leaves_nothing_for_the_next_call(shards: Shards) -> None:
-    app = client_app(slices(shards), MOMENTUM, TRAINING)
+    app = DefaultApp(slices(shards), MOMENTUM, TRAINING)
     first = result(call(app, partition=0))
     call(app, partition=1, mu=5.0)
     again = result(call(app, partition=0))
@@ -88,7 +88,7 @@ def distance(reply: Message) -> float:
 
 
 def test_the_proximal_term_keeps_the_client_near_the_global_model(shards: Shards) -> None:
-    app = client_app(slices(shards), NEW_MODEL, replace(TRAINING, local_epochs=5))
+    app = DefaultApp(slices(shards), NEW_MODEL, replace(TRAINING, local_epochs=5))
     free, held = distance(call(app)), distance(call(app, mu=5.0))
     assert 0 < held < free / 2
 
@@ -96,7 +96,7 @@ def test_the_proximal_term_keeps_the_client_near_the_global_model(shards: Shards
 def test_kept_momentum_lives_in_the_clients_state_and_reset_momentum_does_not(shards: Shards) -> None:
     for keep in (True, False):
         app, context = (
-            client_app(slices(shards), MOMENTUM, replace(TRAINING, keep_optimizer=keep)),
+            DefaultApp(slices(shards), MOMENTUM, replace(TRAINING, keep_optimizer=keep)),
             new_context(0),
         )
         first, second = (result(call(app, context=context)) for _ in range(2))
@@ -105,7 +105,7 @@ def test_kept_momentum_lives_in_the_clients_state_and_reset_momentum_does_not(sh
 
 
 def test_a_client_evaluates_on_the_rows_that_it_holds_out(shards: Shards) -> None:
-    reply = call(client_app(slices(shards, 0.2), NEW_MODEL, TRAINING), "evaluate", partition=1)
+    reply = call(DefaultApp(slices(shards, 0.2), NEW_MODEL, TRAINING), "evaluate", partition=1)
     held_out = slices(shards, 0.2).open(1).held_out
     evaluation = NEW_MODEL().evaluate(held_out.x, held_out.y)
     expected = {"num-examples": 5, "loss": evaluation.loss, "accuracy": evaluation.accuracy}

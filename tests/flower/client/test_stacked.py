@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from fedlocal.actors import ActorRequest, Outcome, Wire, raw
 from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.client.default_client import client_app
-from fedlocal.flower.client.stacked import stacked_clients
+from fedlocal.flower.client.default_client import DefaultApp
+from fedlocal.flower.client.local_training import LOSS_BEFORE
 from fedlocal.flower.compat import private
 from fedlocal.flower.messages.arrays import array_record
 from fedlocal.flower.messages.codec import encode_content, encode_request
@@ -37,15 +38,14 @@ def slices() -> Iterator[Slices]:
 
 def actors(slices: Slices, training: Training = TRAINING, new_model: NewModel = NEW_MODEL) -> ClientActors:
     def start() -> ClientRunner:
-        app, many = client_app(slices, new_model, training), stacked_clients(slices, new_model, training)
-        return ClientRunner(app, len(SIZES), 5, 1, joint_training=many)
+        return ClientRunner(DefaultApp(slices, new_model, training), len(SIZES), 5, 1)
 
     return ClientActors(start)
 
 
-def requests(kinds: Sequence[str] = ("train",) * len(SIZES), mu: float = 0.0) -> list[ActorRequest]:
+def requests(kinds: Sequence[str] = ("train",) * len(SIZES), **options: float | bool) -> list[ActorRequest]:
     private.become_server(1)
-    values = ConfigRecord({"server-round": 3, "proximal-mu": mu})
+    values = ConfigRecord({"server-round": 3, **options})
     content = RecordDict({"arrays": array_record(NEW_MODEL().arrays), "config": values})
     header, arrays = encode_content(content)
     made = []
@@ -61,9 +61,12 @@ def as_bytes(outcome: Outcome) -> tuple[bytes, bytes, list[bytes], bytes]:
     return reply.header, reply.body, [bytes(raw(array)) for array in reply.arrays], state
 
 
-def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(slices: Slices) -> None:
-    behaviour, some = actors(slices), requests()[:4]
-    assert behaviour.stack_size(requests()) == 4  # the fifth has other rows
+@pytest.mark.parametrize("options", [{}, {"proximal-mu": 0.5}, {LOSS_BEFORE: True, "proximal-mu": 0.0}])
+def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(
+    slices: Slices, options: dict[str, Any]
+) -> None:
+    behaviour, some = actors(slices), requests(**options)[:4]
+    assert behaviour.stack_size(requests(**options)) == 4  # the fifth has other rows
     alone = [as_bytes(behaviour.handle(request.actor, request.message, request.state)) for request in some]
     assert [as_bytes(outcome) for outcome in behaviour.handle_stack(some)] == alone
 
@@ -77,7 +80,6 @@ def test_only_equal_requests_to_train_are_answered_together(slices: Slices) -> N
     with_state[1] = replace(with_state[1], state=b"something")
     assert behaviour.stack_size(with_state) == 1
     assert behaviour.stack_size([*requests()[:2], *requests()[2:]]) == 2
-    assert behaviour.stack_size(requests(mu=0.1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,4 @@ def test_only_equal_requests_to_train_are_answered_together(slices: Slices) -> N
 def test_a_message_that_a_stack_cannot_train_is_answered_alone(
     slices: Slices, training: Training, new_model: NewModel
 ) -> None:
-    behaviour = actors(slices, training, new_model)
-    assert behaviour.stack_size(requests()) == 1
-    with pytest.raises(TypeError, match="one request at a time"):
-        behaviour.handle_stack(requests())
+    assert actors(slices, training, new_model).stack_size(requests()) == 1

@@ -100,7 +100,7 @@ def test_requests_and_replies_survive() -> None:
     request = _request()
     again = decode_request(encode_request(request), content({}))
     assert vars(again.metadata) == vars(request.metadata)
-    reply = decode_reply(encode_reply(Message(content({}), reply_to=again)), request)
+    reply = decode_reply(encode_reply(content({})), request)
     assert reply.metadata.src_node_id == 2
     assert reply.metadata.reply_to_message_id == "0:1"
     assert reply.content["metrics"] == content({})["metrics"]
@@ -136,7 +136,7 @@ def test_requests_with_one_content_share_its_memory_and_nothing_else() -> None:
 
 def test_an_error_survives() -> None:
     request = _request()
-    reply = decode_reply(encode_reply(Message(Error(2, "why"), reply_to=request)), request)
+    reply = decode_reply(encode_reply(Error(2, "why")), request)
     assert (reply.error.code, reply.error.reason) == (2, "why")
 
 

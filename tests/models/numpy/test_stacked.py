@@ -179,7 +179,7 @@ def test_no_clients_give_no_vectors() -> None:
     assert (vectors.shape, losses) == ((0, model.size), [])
 
 
-def test_small_models_with_plain_descent_are_stacked_and_no_others() -> None:
+def test_small_models_without_momentum_are_stacked_and_no_others() -> None:
     small, large = build((32,), inputs=64, outputs=10), build((512, 256), inputs=784, outputs=10)
     assert stack_height(small, 10) >= 32
     assert 2 <= stack_height(small, 200) < stack_height(small, 10)
@@ -195,14 +195,18 @@ def test_small_models_with_plain_descent_are_stacked_and_no_others() -> None:
     assert stack_height(Special([5], inputs=4, outputs=3, classes=True, rng=rng), 10) == 0
 
 
-def test_an_anchored_model_is_not_stacked_until_it_is_let_go() -> None:
-    model = build()
-    model.anchor(0.1, model.arrays)
-    assert stack_height(model, 10) == 0
-    with pytest.raises(ModelError, match="without momentum and without an anchor"):
+@pytest.mark.parametrize("hidden", [[], [5], [7, 3]])
+@pytest.mark.parametrize("mu", [0.01, 0.5, 3.0])
+def test_an_anchored_client_of_a_stack_gets_the_bits_that_it_gets_alone(hidden: list[int], mu: float) -> None:
+    model = build(hidden, weight_decay=0.1)
+    model.anchor(mu, {name: array + 0.3 for name, array in model.arrays.items()})
+    assert_same_as_alone(model, draw(model, 5, 9), batch_size=4, epochs=2)
+
+
+def test_a_model_with_momentum_is_refused() -> None:
+    model = build(momentum=0.9)
+    with pytest.raises(ModelError, match="without momentum"):
         Stack(model).train_many(draw(model, 2, 9), batch_size=4, epochs=1, rngs=generators(2))
-    model.anchor(0, None)
-    assert_same_as_alone(model, draw(model, 2, 9), batch_size=4)
 
 
 @pytest.mark.parametrize(
