@@ -129,7 +129,7 @@ def _typed(value: Any) -> str:
 
 
 def _history(folder: Path, *, actors: bool) -> History:
-    if not ((folder / "history.json").exists() or (folder / "metrics.csv").exists()):
+    if not History.is_in(folder):
         return History()
     try:
         return History.load(folder, actors=actors)

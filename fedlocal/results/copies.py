@@ -46,40 +46,37 @@ def sound_text(path: Path) -> tuple[str, str | None]:
     """
     copied = _copied(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError("it is not a file")  # noqa: TRY301
         content = path.read_bytes()
     except OSError as error:
         if copied is None:
             raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-        return copied, f"it cannot be read ({error.strerror or error})"
-    whole = content.rpartition(b"\n")[0].split(b"\n")
+        return _text(path, copied), f"it cannot be read ({error.strerror or error})"
     if copied is None:
-        return _decoded(path, content), None
-    copied_lines = copied.encode().rpartition(b"\n")[0].split(b"\n")
-    both = min(len(whole), len(copied_lines))
-    at = next((at for at in range(both) if whole[at] != copied_lines[at]), None)
-    if at is not None:
-        return copied, f"line {at + 1} has changed since it was written"
-    return (copied if len(copied_lines) > len(whole) else _decoded(path, content)), None
+        return _text(path, content), None
+    whole, copied_whole = (some[: some.rfind(b"\n") + 1] for some in (content, copied))
+    both = min(len(whole), len(copied_whole))
+    if whole[:both] != copied_whole[:both]:
+        pairs = zip(whole.split(b"\n"), copied_whole.split(b"\n"), strict=False)
+        line = next(number for number, (line, copy) in enumerate(pairs, 1) if line != copy)
+        return _text(path, copied), f"line {line} has changed since it was written"
+    return _text(path, copied if len(copied_whole) > len(whole) else content), None
 
 
-def _copied(path: Path) -> str | None:
+def _copied(path: Path) -> bytes | None:
     """Return what the copy holds, its last line perhaps torn; None if there is none, or it is damaged."""
     try:
-        content = copy_of(path).read_bytes()
+        *lines, torn = copy_of(path).read_bytes().split(b"\n")
     except OSError:
         return None
-    *lines, torn = content.split(b"\n")
-    try:
-        pairs = [(line[:DIGITS].decode(), line[DIGITS + 1 :].decode()) for line in lines]
-    except UnicodeDecodeError:
-        pairs = [("", "")]
-    if any(f"{crc32(line.encode()):08x}" != checksum for checksum, line in pairs):
+    if any(line[: DIGITS + 1] != b"%08x " % crc32(line[DIGITS + 1 :]) for line in lines):
         logger.warning("%s is damaged, and is not read", copy_of(path))
         return None
-    return "".join(f"{line}\n" for _, line in pairs) + torn[DIGITS + 1 :].decode(errors="replace")
+    return b"\n".join(line[DIGITS + 1 :] for line in (*lines, torn))
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def _text(path: Path, content: bytes) -> str:
     whole, end, torn = content.rpartition(b"\n")
     try:
         return (whole + end).decode() + torn.decode(errors="replace")

@@ -3,16 +3,18 @@
 import csv
 import io
 import logging
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 from fedlocal.results.atomic_files import ResultsError, replacing
 from fedlocal.results.copies import copy_of, sound_text, with_checksums
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Record = Sequence[object]
 """The fields of one line; the first is the number of a round."""
 
@@ -27,11 +29,13 @@ class GrowingCsv:
     Parameters
     ----------
     path : Path
-        The file; created, or replaced, with its header at once.
+        The file; one of an earlier run is replaced.
     header : sequence of str
         The names of the columns.
     records : iterable of Record
         The first records.
+    optional : bool
+        Whether the file is created with its first record only, and may be missing if it cannot be created.
 
     Raises
     ------
@@ -39,45 +43,64 @@ class GrowingCsv:
         If the file cannot be created: nothing is lost yet, so this failure is not forgiven.
     """
 
-    def __init__(self, path: Path, header: Sequence[str], records: Iterable[Record] = ()) -> None:
-        self._path = path
+    def __init__(
+        self, path: Path, header: Sequence[str], records: Iterable[Record] = (), *, optional: bool = False
+    ) -> None:
+        self._path, self._header = path, header
         self._streams: list[io.TextIOWrapper] = []
-        try:
-            write_csv(path, header, records)
-            self._streams = [file.open("a", newline="", encoding="utf-8") for file in (copy_of(path), path)]
-        except (OSError, ResultsError) as error:
-            raise ResultsError(f"{error}; choose a folder that can be written") from error
+        self._failed = False
+        if not optional:
+            self._create(records)
+            return
+        for old in (path, copy_of(path)):
+            old.unlink(missing_ok=True)
+        self.append(records)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file is there, and holds all that was appended."""
+        return not self._failed and self._path.exists()
 
     def append(self, records: Iterable[Record]) -> None:
         """Write records and flush them; on failure warn once and write no more."""
-        if not self._streams:
+        records = list(records)
+        if self._failed or not records:
             return
-        text = _lines(records)
         try:
-            for stream, lines in zip(self._streams, (with_checksums(text), text), strict=True):
-                stream.write(lines)
-                stream.flush()
+            if self._streams:
+                self._write(_lines(records))
+            else:
+                self._create(records)
         except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
-            streams, self._streams = self._streams, []
-            for stream in streams:
+            self._failed = True
+            for stream in self._streams:
                 with suppress(OSError):
                     stream.close()
             logger.warning("%s: no more rows are written (%s); the run goes on", self._path, error)
 
     def close(self) -> None:
-        """Close the file; closing twice is allowed."""
+        """Force the file to the disk and close it; closing twice is allowed."""
         streams, self._streams = self._streams, []
-        for stream in streams:
+        for stream in streams if not self._failed else ():
             try:
+                os.fsync(stream.fileno())
                 stream.close()
             except OSError as error:
+                self._failed = True
                 logger.warning("%s: its last rows may be missing (%s)", self._path, error)
 
-    def __enter__(self) -> Self:
-        return self
+    def _create(self, records: Iterable[Record]) -> None:
+        try:
+            write_csv(self._path, self._header, records)
+            paths = (copy_of(self._path), self._path)
+            self._streams = [path.open("a", newline="", encoding="utf-8") for path in paths]
+        except (OSError, ResultsError) as error:
+            raise ResultsError(f"{error}; choose a folder that can be written") from error
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _write(self, text: str) -> None:
+        for stream, lines in zip(self._streams, (with_checksums(text), text), strict=True):
+            stream.write(lines)
+            stream.flush()
 
 
 def write_csv(path: Path, header: Sequence[str], records: Iterable[Record]) -> None:
@@ -96,7 +119,7 @@ def write_csv(path: Path, header: Sequence[str], records: Iterable[Record]) -> N
             stream.write(lines.encode())
 
 
-def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
+def read_csv(path: Path, header: Sequence[str], parse: Callable[[list[str]], T]) -> list[T]:
     """Read the records of a CSV file, without a last round that a killed run did not finish writing.
 
     Parameters
@@ -106,15 +129,18 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
         dropped whole: half a round has wrong sums.
     header : sequence of str
         The names its columns must have.
+    parse : callable
+        Makes of the fields of a line what is returned of it, or raises ValueError.
 
     Raises
     ------
     ResultsError
-        If the file is missing, or has another header, and there is no sound second copy of it.
+        If the file is missing, has another header, or a line that is no record, and there is no sound second
+        copy of it.
     """
     text, damage = sound_text(path)
     if damage:
-        logger.warning("%s is read from its second copy: %s", path, damage)
+        logger.warning("%s is damaged (%s): its second copy is read", path, damage)
     whole, _, torn = text.rpartition("\n")
     try:
         columns, *records = list(csv.reader(io.StringIO(whole, newline=""))) or [[]]
@@ -123,7 +149,12 @@ def read_csv(path: Path, header: Sequence[str]) -> list[list[str]]:
     if columns != list(header):
         msg = f"{path} is not a {path.name}: its first line should be {','.join(header)}"
         raise ResultsError(msg)
-    return _without_torn_round(records, torn) if torn and records else records
+    try:
+        return [
+            parse(fields) for fields in (_without_torn_round(records, torn) if torn and records else records)
+        ]
+    except ValueError as error:
+        raise ResultsError(f"{path}: {error}: each line should be {','.join(header)}") from error
 
 
 def _without_torn_round(records: list[list[str]], torn: str) -> list[list[str]]:

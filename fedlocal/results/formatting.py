@@ -74,19 +74,23 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def printable(text: str) -> str:
+    """Return a text without control characters, but for line breaks and tabs: they are replaced."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)
+
+
 @lru_cache(1024)  # it is asked of the same few names for each actor and round
 def harmless(text: str) -> str:
     r"""Return a cell of a CSV file that no spreadsheet takes for a formula, and no terminal for a command.
 
-    What begins as a formula does gets an apostrophe before it, unless it is a number; control characters but
-    line breaks and tabs within are replaced.
+    What begins as a formula does gets an apostrophe before it, unless it is a number.
 
     Examples
     --------
     >>> harmless("=1+1"), harmless("-0.5"), harmless("actors=4"), harmless("\x1b[2J")
     ("'=1+1", '-0.5', 'actors=4', '�[2J')
     """
-    shown = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+    shown = printable(text)
     if not re.match(r"\s*[=+@\-\uff0b\uff0d\uff1d\uff20]|[\t\n]", shown):
         return shown
     try:

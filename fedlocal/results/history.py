@@ -1,9 +1,7 @@
 """The history of a run: its rounds, in memory and in the run's folder.
 
-``metrics.csv`` grows with each round (its rows are described in `fedlocal.results.rounds`); ``history.json``
-holds the same when the run ends, one object a round, with numbers that are not finite as strings. Where
-actors work in many stretches in a round, these are in ``timeline.csv`` alone
-(`fedlocal.results.timeline_csv`).
+``metrics.csv`` grows with each round, and so does ``timeline.csv`` where actors work in many stretches in a
+round: what they hold is described in `fedlocal.results.rounds` and `fedlocal.results.round_files`.
 """
 
 import logging
@@ -14,23 +12,23 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from fedlocal.results.atomic_files import ResultsError, read_json, write_json
+from fedlocal.results.atomic_files import ResultsError
 from fedlocal.results.copies import copy_of, sound_text
 from fedlocal.results.csv_file import GrowingCsv, write_csv
 from fedlocal.results.formatting import duration, fixed
-from fedlocal.results.metrics_csv import metric_records, read_metrics
+from fedlocal.results.older_history import OLDER, read_older
 from fedlocal.results.phases import shown
-from fedlocal.results.rounds import (
-    HEADER,
-    TIMED,
-    MetricRow,
-    Round,
-    Work,
-    round_from_json,
-    round_to_json,
-    rounds_from_rows,
+from fedlocal.results.round_files import (
+    METRICS,
+    TIMELINE,
+    TIMELINE_HEADER,
+    metric_records,
+    read_rounds,
+    read_timeline,
+    with_work,
+    work_records,
 )
-from fedlocal.results.timeline_csv import TimelineFile, with_work
+from fedlocal.results.rounds import HEADER, TIMED, MetricRow, Round, Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,14 +43,13 @@ MOST_METRICS = 4  # in a line
 class History:
     """The rounds of one run.
 
-    Used as a context manager it is closed, and so saved, at the end of the block, also after an error.
+    Used as a context manager it is closed at the end of the block, also after an error.
 
     Parameters
     ----------
     folder : Path or None
-        Where ``metrics.csv`` is written as the run goes on, with ``timeline.csv`` where rounds have `work`,
-        and ``history.json`` at its end; None keeps the history in memory. The files of an earlier run in the
-        same folder are replaced.
+        Where ``metrics.csv`` is written as the run goes on, with ``timeline.csv`` where rounds have `work`;
+        None keeps the history in memory. The files of an earlier run in the same folder are replaced.
     rounds : sequence of Round
         The first rounds: of a resumed run, those that it keeps.
 
@@ -83,11 +80,12 @@ class History:
         self.rounds = list(rounds)
         self._folder = folder
         self._metrics: GrowingCsv | None = None
-        self._timeline: TimelineFile | None = None
+        self._timeline: GrowingCsv | None = None
         if folder is not None:
-            self._metrics = GrowingCsv(folder / "metrics.csv", HEADER, metric_records(self._rows()))
-            self._timeline = TimelineFile(folder / "timeline.csv", self.rounds)
-            (folder / "history.json").unlink(missing_ok=True)
+            self._metrics = GrowingCsv(folder / METRICS, HEADER, metric_records(self.rounds))
+            work = work_records(self.rounds)
+            self._timeline = GrowingCsv(folder / TIMELINE, TIMELINE_HEADER, work, optional=True)
+            (folder / OLDER).unlink(missing_ok=True)
 
     def record(self, round: Round) -> None:  # noqa: A002  (Flower's and everyone's word for it)
         """Append a round and write its rows.
@@ -108,10 +106,12 @@ class History:
         if self.rounds and round.number <= self.rounds[-1].number:
             msg = f"round {round.number} recorded after round {self.rounds[-1].number}: rounds must ascend"
             raise ResultsError(msg)
-        self.rounds.append(round)
+        self.rounds.append(round.as_written())
         if self._metrics is not None and self._timeline is not None:
-            self._timeline.append([round])  # first: no round is read back with a part of its work
-            self._metrics.append(metric_records(round.rows()))
+            self._timeline.append(
+                work_records([round])
+            )  # first: no round is read back with a part of its work
+            self._metrics.append(metric_records([round]))
 
     @property
     def metric_names(self) -> set[str]:
@@ -165,38 +165,27 @@ class History:
         idle, busy = self.total("idle"), self.total("busy")
         return idle / (idle + busy) if idle + busy > 0 else None
 
-    def save(self) -> None:
-        """Write ``history.json`` with what was recorded so far, atomically; without a folder do nothing.
+    def close(self) -> None:
+        """Close the files; closing twice is allowed.
 
-        A folder that was deleted meanwhile is made again, and the other files with it.
+        What could not be written as the run went on, or was deleted meanwhile, is written again.
 
         Raises
         ------
         ResultsError
             If it cannot be written.
         """
-        if self._folder is not None:
+        folder, self._folder = self._folder, None
+        if folder is None or self._metrics is None or self._timeline is None:
+            return
+        self._metrics.close()
+        self._timeline.close()
+        if not self._metrics.is_whole:
             with suppress(OSError):  # what is in the way, writing will say
-                self._folder.mkdir(parents=True, exist_ok=True)
-            if not (self._folder / "metrics.csv").exists():
-                write_csv(self._folder / "metrics.csv", HEADER, metric_records(self._rows()))
-                TimelineFile(self._folder / "timeline.csv", self.rounds).close()
-            rounds = [round_to_json(round_) for round_ in self.rounds]
-            write_json(self._folder / "history.json", {"rounds": rounds}, indent=None, seal=True)
-
-    def close(self) -> None:
-        """Save and close the files; closing twice is allowed.
-
-        Raises
-        ------
-        ResultsError
-            If ``history.json`` cannot be written.
-        """
-        for file in (self._metrics, self._timeline):
-            if file is not None:
-                file.close()
-        self.save()
-        self._folder = None
+                folder.mkdir(parents=True, exist_ok=True)
+            write_csv(folder / METRICS, HEADER, metric_records(self.rounds))
+            if any(round_.work for round_ in self.rounds):
+                write_csv(folder / TIMELINE, TIMELINE_HEADER, work_records(self.rounds))
 
     def __enter__(self) -> Self:
         return self
@@ -210,24 +199,30 @@ class History:
             logger.warning("%s", error)  # what ended the run is the news, not this
 
     @classmethod
+    def is_in(cls, folder: Path) -> bool:
+        """Tell whether a folder has the history of a run."""
+        paths = (folder / METRICS, copy_of(folder / METRICS), folder / OLDER)
+        return any(path.exists() for path in paths)
+
+    @classmethod
     def resumed(cls, folder: Path, last: int) -> Self:
         """Go on with the history of an earlier run after one of its rounds; later ones are dropped.
 
         A file that is damaged is kept beside, its name followed by ``.damaged``, and the rounds are read from
-        its second copy, or from the other file that has them. Where somebody has deleted them all, that is
-        logged, and the history begins with what comes.
+        its second copy. Where somebody has deleted them all, that is logged, and the history begins with what
+        comes.
 
         Raises
         ------
         ResultsError
             If they are damaged beyond that: the message says how to go on without them.
         """
-        files = [folder / name for name in ("history.json", "metrics.csv", "timeline.csv")]
-        if not any(path.exists() or copy_of(path).exists() for path in files[:2]):
+        if not cls.is_in(folder):
             logger.warning("the rounds up to %d are lost: %s has no metrics.csv", last, folder)
             return cls(folder)
-        for path in files:
-            if path.exists() and (damage := _damage(path)):
+        readers = {OLDER: read_older, METRICS: read_rounds, TIMELINE: read_timeline}
+        for path, read in {folder / name: read for name, read in readers.items()}.items():
+            if path.exists() and (damage := _damage(path, read)):
                 path.replace(path.with_name(f"{path.name}.damaged"))
                 logger.warning("%s is damaged (%s), and kept as %s.damaged", path, damage, path.name)
         try:
@@ -246,27 +241,19 @@ class History:
         Parameters
         ----------
         folder : Path
-            The run's folder. Where ``history.json`` is missing, because the run was killed, ``metrics.csv``
-            is read, without a last round that was not written to its end. A ``timeline.csv`` that is damaged
-            is logged, and the rounds have no `work`.
+            The run's folder. A last round that a killed run did not write to its end is left out. A
+            ``timeline.csv`` that is damaged is logged, and the rounds have no `work`.
         actors : bool
             Whether to read what each actor did, which is most of a history.
 
         Raises
         ------
         ResultsError
-            If neither file is there, or the one found is damaged.
+            If there is no history, or it is damaged.
         """
-        history = cls()
-        stored = folder / "history.json"
-        if stored.exists():
-            history.rounds = _read_json(stored, actors=actors)
-            _warn_of_damage(folder / "metrics.csv")
-        else:
-            history.rounds = rounds_from_rows(read_metrics(folder / "metrics.csv"))
-        if actors:
-            history.rounds = with_work(history.rounds, folder / "timeline.csv")
-        return history
+        older = folder / OLDER
+        rounds = read_older(older) if older.exists() else read_rounds(folder / METRICS, actors=actors)
+        return cls(rounds=with_work(rounds, folder / TIMELINE) if actors else rounds)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the rows of ``metrics.csv`` as a data frame; ``actor`` is a nullable integer.
@@ -317,36 +304,12 @@ class History:
         return (row for round_ in self.rounds for row in round_.rows())
 
 
-def _damage(path: Path) -> str | None:
+def _damage(path: Path, read: Callable[[Path], object]) -> str | None:
     """Say what is wrong with a file of a history, None if nothing is."""
     try:
-        if path.suffix == ".json":
-            _read_json(path, actors=True)
-            return None
-        if not (damage := _changed(path)):
-            read_metrics(path) if path.name == "metrics.csv" else with_work([], path)
+        damage = sound_text(path)[1]
+        if not damage:
+            read(path)
     except ResultsError as error:
         return str(error)
     return damage
-
-
-def _warn_of_damage(path: Path) -> None:
-    """Log that a file has changed, which is not read here since ``history.json`` is sound."""
-    if path.exists() and copy_of(path).exists() and (damage := _changed(path)):
-        logger.warning("%s is damaged (%s); %s is its second copy", path, damage, copy_of(path).name)
-
-
-def _changed(path: Path) -> str | None:
-    try:
-        return sound_text(path)[1]
-    except ResultsError as error:
-        return str(error)
-
-
-def _read_json(path: Path, *, actors: bool) -> list[Round]:
-    try:
-        stored = read_json(path)
-        return [round_from_json(round_, actors=actors) for round_ in stored["rounds"]]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        msg = f"{path} is damaged ({error}); delete it to read the history from metrics.csv"
-        raise ResultsError(msg) from error

@@ -18,16 +18,20 @@ a span                empty      ``seconds``                           wall seco
 ``error``             its index  the reason, on one line               1; of training
 ``error-…``           its index  the reason, on one line               1; of another phase
 ``absent``            its index  ``away``, or ``left``: in mid-round   1
+``round``             empty      ``recorded``                          1; only if nothing else is known of it
 ====================  =========  ====================================  ===================================
 
 ``actor`` is empty where a row is of the whole round. Numbers that are not finite are ``nan``, ``inf``,
-``-inf``. A metric's name says its phase (`fedlocal.results.phases`): no two phases share one.
+``-inf``. A metric's name says its phase (`fedlocal.results.phases`): no two phases share one. Control
+characters in names and reasons are replaced.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from functools import partial
+from typing import NamedTuple
 
+from fedlocal.results.formatting import printable
 from fedlocal.results.phases import COLUMN, PHASES, Phase, phase_of
 
 TIMED = ("dispatch", "training", "collection", "aggregation")
@@ -148,23 +152,29 @@ class Round:
             if "started" in measured
         ]
 
+    def as_written(self) -> "Round":
+        """Return the round as its rows have it: reasons are lines, actors without numbers are left out."""
+        return replace(
+            self,
+            actors={actor: measured for actor, measured in self.actors.items() if measured},
+            errors=tuple(error._replace(reason=_line(error.reason)) for error in self.errors),
+            work=tuple(self.work),
+        )
+
     def rows(self) -> Iterator[MetricRow]:
         """Yield the round as rows of ``metrics.csv``, actors in ascending order."""
-        for span, value in self.seconds.items():
-            yield MetricRow(self.number, span, None, "seconds", value)
+        row = partial(MetricRow, self.number)
+        if self == Round(self.number, work=self.work):
+            yield row("round", None, "recorded", 1.0)
+        yield from (row(span, None, "seconds", value) for span, value in self.seconds.items())
         if self.trained_rows is not None:
-            yield MetricRow(self.number, "rows", None, "trained", self.trained_rows)
-        for metric, value in self.metrics.items():
-            yield MetricRow(self.number, phase_of(metric), None, metric, value)
+            yield row("rows", None, "trained", self.trained_rows)
+        yield from (row(phase_of(metric), None, metric, value) for metric, value in self.metrics.items())
         for actor, measured in sorted(self.actors.items()):
             for metric, value in measured.items():
-                phase = "train" if metric in OF_TRAINING else phase_of(metric)
-                yield MetricRow(self.number, phase, actor, metric, value)
-        for error in self.errors:
-            reason = " ".join(error.reason.split())
-            yield MetricRow(self.number, ERRORS[error.phase], error.actor, reason, 1.0)
-        for actor, how in sorted(self.absent.items()):
-            yield MetricRow(self.number, "absent", actor, how, 1.0)
+                yield row("train" if metric in OF_TRAINING else phase_of(metric), actor, metric, value)
+        yield from (row(ERRORS[error.phase], error.actor, _line(error.reason), 1.0) for error in self.errors)
+        yield from (row("absent", actor, how, 1.0) for actor, how in sorted(self.absent.items()))
 
 
 def rounds_from_rows(rows: Iterable[MetricRow]) -> list[Round]:
@@ -187,6 +197,8 @@ class _Parts:
     trained_rows: int | None = None
 
     def add(self, row: MetricRow) -> None:
+        if row.phase == "round":
+            return
         if row.phase == "rows":
             self.trained_rows = int(row.value)
         elif row.actor is None and row.phase not in ("evaluate", *COLUMN.values()):
@@ -201,36 +213,5 @@ class _Parts:
             self.actors.setdefault(row.actor, {})[row.metric] = row.value
 
 
-def round_to_json(round_: Round) -> dict[str, Any]:
-    """Return a round as plain mappings for ``history.json``, all but its `work`."""
-    return {name: value for name, value in vars(round_).items() if name != "work"}
-
-
-def round_from_json(value: Mapping[str, Any], *, actors: bool = True) -> Round:
-    """Read a round as `round_to_json` wrote it; JSON turned the actors' numbers into strings."""
-    whole = Round(
-        int(value["number"]),
-        _floats(value["seconds"]),
-        _floats(value["metrics"]),
-        trained_rows=value.get("trained_rows"),
-    )
-    if not actors:
-        return whole
-    return replace(
-        whole,
-        actors={int(actor): _floats(measured) for actor, measured in value["actors"].items()},
-        errors=_errors(value["errors"]),
-        absent={int(actor): str(how) for actor, how in value.get("absent", {}).items()},
-    )
-
-
-def _errors(value: Any) -> tuple[MessageError, ...]:
-    if isinstance(value, dict):  # of 0.1.0, which kept the last of an actor
-        value = [(actor, "train", reason) for actor, reason in value.items()]
-    return tuple(
-        MessageError(int(actor), cast(Phase, str(phase)), str(reason)) for actor, phase, reason in value
-    )
-
-
-def _floats(values: Mapping[str, Any]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in values.items()}
+def _line(reason: str) -> str:
+    return printable(" ".join(reason.split()))

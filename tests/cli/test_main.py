@@ -68,7 +68,6 @@ def test_a_run_ends_with_a_table_and_says_where_its_results_are(fedlocal: Fedloc
     assert {path.name for path in folder.iterdir()} >= {
         "config.yaml",
         "environment.json",
-        "history.json",
         "learning_curves.png",
         "metrics.csv",
         "model.npz",
@@ -375,7 +374,7 @@ def test_a_run_that_is_interrupted_keeps_its_results(tmp_path: Path, sent: signa
     assert "Traceback" not in errors
     folder = run_folder(tmp_path)
     assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
-    assert len(json.loads((folder / "history.json").read_text())["rounds"]) > 1
+    assert len(History.load(folder).rounds) > 1
     assert (folder / "learning_curves.png").exists()
 
 

@@ -401,7 +401,6 @@ def interrupted(folder: Path, *overrides: str) -> None:
     folder.mkdir()
     run(compose(*BARE, INLINE, "rounds=3", *overrides), folder)
     (folder / "summary.json").unlink()
-    (folder / "history.json").unlink()
     config = (folder / "config.yaml").read_text().partition("# sha256")[0]
     write_yaml(folder / "config.yaml", config.replace("rounds: 3", "rounds: 6"))
 
@@ -521,7 +520,6 @@ def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path) -> Non
     assert process.returncode == 0, errors
     whole = run(compose(*arguments))
     assert_same(fedlocal.resume(folder), whole)
-    (folder / "history.json").unlink()
     assert timeless(History.load(folder)) == timeless(whole.histories["federated"])
     assert (folder / "learning_curves.png").exists()
 

@@ -59,7 +59,6 @@ def sweep(tmp_path: Path, trained: Trained) -> Path:
     write_json(folder / "4" / "summary.json", {**ended, "arms": []})
     shutil.copytree(folder / "3", folder / "5")
     (folder / "5" / "summary.json").unlink()
-    (folder / "5" / "history.json").unlink()
     (folder / "6").mkdir()
     return folder
 

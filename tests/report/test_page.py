@@ -14,6 +14,7 @@ import pytest
 
 from fedlocal.report import write_report
 from fedlocal.results import ResultsError
+from fedlocal.results.copies import copy_of
 from tests.report.conftest import Trained, unsealed
 
 VOID = {"meta", "wbr"}
@@ -130,7 +131,7 @@ def test_the_same_runs_give_the_same_page(sweep: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yaml", "environment.json", "partition.json", "history.json", "metrics.csv"]
+    "name", ["config.yaml", "environment.json", "partition.json", ".metrics.csv.copy", "metrics.csv"]
 )
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe\x00", b'{"sizes": 3, "rounds": [{}]}'])
 def test_a_damaged_file_takes_its_own_part_of_the_page_alone(
@@ -145,8 +146,7 @@ def test_a_damaged_file_takes_its_own_part_of_the_page_alone(
 def test_a_run_that_was_killed_shows_how_far_it_got(tmp_path: Path, trained: Trained) -> None:
     folder = tmp_path / "run"
     shutil.copytree(trained("partition=iid", "seed=0"), folder)
-    for name in ("summary.json", "history.json"):
-        (folder / name).unlink()
+    (folder / "summary.json").unlink()
     text = page_of(write_report([folder], tmp_path)).text
     assert "The run still goes on, or was killed, after round 2." in text
     assert "Learning curves" in text
@@ -171,8 +171,9 @@ def test_no_page_is_written_where_no_run_can_be_read(tmp_path: Path) -> None:
 def test_numbers_that_are_not_finite_break_nothing(tmp_path: Path, trained: Trained) -> None:
     folder = tmp_path / "run"
     shutil.copytree(trained("partition=iid", "seed=0"), folder)
-    text = unsealed(folder / "history.json")
-    (folder / "history.json").write_text(re.sub(r'"loss": [0-9.e-]+', '"loss": "inf"', text))
+    path = folder / "metrics.csv"
+    path.write_text(re.sub(r"loss,[0-9.e-]+", "loss,inf", path.read_text()))
+    copy_of(path).unlink()
     summary = unsealed(folder / "summary.json")
     (folder / "summary.json").write_text(
         re.sub(r'"(loss|speed_up|seconds)": [0-9.e-]+', rf'"\1": "{math.nan}"', summary)
@@ -220,10 +221,21 @@ def _in_place_of(name: str, make: Callable[[Path], None]) -> Callable[[Path], No
     return damage
 
 
-LONG = f'"{"x" * 200_000}"\n'
+def _in_rows(line: str | None) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        path = run / "metrics.csv"
+        copy_of(path).unlink()
+        content = path.read_text()
+        path.unlink()
+        os.mkfifo(path) if line is None else path.write_text(f"{content}{line}\n")
+
+    return damage
+
+
+LONG = f'"{"x" * 200_000}"'
 DAMAGES = {
     "deep JSON": _holding("summary.json", "[" * 100_000 + "]" * 100_000),
-    "deep history": _holding("history.json", "[" * 100_000),
+    "deep history": _holding("history.json", "[" * 100_000),  # of an earlier version
     "no JSON": _holding("summary.json", "{"),
     "no object": _holding("summary.json", "[]"),
     "a folder": _in_place_of("summary.json", Path.mkdir),
@@ -232,8 +244,9 @@ DAMAGES = {
     "a long number": _holding("summary.json", f'{{"duration": 1{"0" * 9999}}}'),
     "much accuracy": _in_json("summary.json", "arms", 0, "accuracy", value=1e308),
     "a strange seed": _in_yaml(f"\nseed: {'9' * 400}\n"),
-    "a strange round": _in_json("history.json", "rounds", 0, "number", value=10**400),
-    "strange seconds": _in_json("history.json", "rounds", 0, "seconds", value=[]),
+    "a strange round": _in_rows(f"{10**400},training,,seconds,1"),
+    "strange seconds": _in_rows("0,training,,seconds,[]"),
+    "rows that are a pipe": _in_rows(None),
     "strange actors": _in_json("partition.json", "actors", value=10**400),
     "strange overrides": _in_json("summary.json", "overrides", value=7),
     "a strange hash": _in_json("summary.json", "hash", value={"a": []}),
@@ -243,7 +256,7 @@ DAMAGES = {
     "deep YAML": _in_yaml(f"deep: {'[' * 100_000}{']' * 100_000}\n"),
     "no YAML": _in_yaml("\n:::{{\n"),
     "a program": _in_yaml("z: !!python/object/apply:os.system ['true']\n"),
-    "a long cell": _in_place_of("history.json", lambda path: _holding("metrics.csv", LONG)(path.parent)),
+    "a long cell": _in_rows(LONG),
 }
 
 

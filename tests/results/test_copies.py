@@ -14,20 +14,18 @@ ROUNDS = [
         number,
         {"training": 0.5 * number},
         {"loss": 1 / number, "accuracy": 0.9},
-        work=[Work(0, 1, 0.25, 0.5)],
+        work=(Work(0, 1, 0.25, 0.5),),
     )
     for number in (1, 2)
 ]
 
 
-def recorded(folder: Path, *, ended: bool) -> None:
-    """Leave the files of a history whose run ended, or was killed."""
+def recorded(folder: Path) -> None:
+    """Leave the files of a history."""
     history = History(folder)
     for round_ in ROUNDS:
         history.record(round_)
     history.close()
-    if not ended:
-        (folder / "history.json").unlink()
 
 
 def flips(content: bytes) -> list[tuple[int, int]]:
@@ -37,7 +35,7 @@ def flips(content: bytes) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("name", ["metrics.csv", ".metrics.csv.copy", "timeline.csv", ".timeline.csv.copy"])
 def test_no_flipped_bit_changes_a_round_of_a_run_that_goes_on(tmp_path: Path, name: str) -> None:
-    recorded(tmp_path, ended=False)
+    recorded(tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
     content = files[tmp_path / name]
     for at, bit in flips(content):
@@ -58,7 +56,7 @@ def test_no_flipped_bit_changes_a_round_of_a_run_that_goes_on(tmp_path: Path, na
 def test_changed_rows_are_reported_though_their_copy_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorded(tmp_path, ended=True)
+    recorded(tmp_path)
     assert History.load(tmp_path).rounds == ROUNDS
     assert not caplog.records
     path = tmp_path / "metrics.csv"
@@ -67,8 +65,10 @@ def test_changed_rows_are_reported_though_their_copy_is_read(
     assert f"{path} is damaged (line" in caplog.text
 
 
-def test_a_history_that_changed_after_the_end_is_read_from_the_rows(tmp_path: Path) -> None:
-    recorded(tmp_path, ended=True)
+def test_a_history_of_an_earlier_version_that_changed_is_read_from_the_rows(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    older = [vars(round_) | {"work": []} for round_ in ROUNDS]
+    write_json(tmp_path / "history.json", {"rounds": older}, indent=None, seal=True)
     content = (tmp_path / "history.json").read_bytes()
     for at, bit in flips(content):
         (tmp_path / "history.json").write_bytes(content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :])
@@ -79,11 +79,12 @@ def test_a_history_that_changed_after_the_end_is_read_from_the_rows(tmp_path: Pa
         assert rounds in (None, ROUNDS), (at, bit)
     resumed = History.resumed(tmp_path, 1)
     assert resumed.rounds == ROUNDS[:1]
+    assert not (tmp_path / "history.json").exists()
     resumed.close()
 
 
 def test_both_copies_damaged_are_refused_with_a_way_out(tmp_path: Path) -> None:
-    recorded(tmp_path, ended=False)
+    recorded(tmp_path)
     for path in (tmp_path / "metrics.csv", copy_of(tmp_path / "metrics.csv")):
         path.write_bytes(path.read_bytes().replace(b"train", b"t\xe4ain"))
     with pytest.raises(ResultsError, match=r"no sound copy.* move metrics\.csv\.damaged"):
@@ -93,7 +94,7 @@ def test_both_copies_damaged_are_refused_with_a_way_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost", ["metrics.csv", ".metrics.csv.copy"])
 def test_a_lost_file_comes_back_from_its_copy(tmp_path: Path, lost: str) -> None:
-    recorded(tmp_path, ended=False)
+    recorded(tmp_path)
     content = (tmp_path / lost).read_bytes()
     (tmp_path / lost).unlink()
     History.resumed(tmp_path, 2).close()
@@ -102,7 +103,7 @@ def test_a_lost_file_comes_back_from_its_copy(tmp_path: Path, lost: str) -> None
 
 @pytest.mark.parametrize("torn", ["metrics.csv", ".metrics.csv.copy"])
 def test_a_torn_end_is_no_damage(tmp_path: Path, torn: str) -> None:
-    recorded(tmp_path, ended=False)
+    recorded(tmp_path)
     content = (tmp_path / torn).read_bytes()
     for end in range(len(content) // 2, len(content)):
         (tmp_path / torn).write_bytes(content[:end])

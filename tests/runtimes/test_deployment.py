@@ -144,5 +144,5 @@ def test_flwr_run_on_a_superlink_gives_the_bits_of_local_actors(deployment: Depl
     started = deployment.flwr("run", ".", "here", "--stream", "-c", f"overrides='{LINE}'", cwd=ROOT)
     here = run(compose(*LINE.split(), "backend=inline"))
     assert f"weights {here.hashes['federated']}" in started
-    (history,) = deployment.folder.glob("outputs/*/*/history.json")
+    (history,) = deployment.folder.glob("outputs/*/*/metrics.csv")
     assert history.with_name("model.npz").exists()

@@ -98,7 +98,6 @@ def test_results_are_those_of_any_run(tmp_path: Path) -> None:
     assert result.folder == tmp_path / "new" / "folder"
     assert {path.name for path in result.folder.iterdir()} >= {
         "metrics.csv",
-        "history.json",
         "summary.json",
         "environment.json",
         "journal.jsonl",
