@@ -2,12 +2,13 @@
 
 import glob
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import is_dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
+
+from fedlocal.cli.options import Verb, choices
 
 
 def asks_for_words(arguments: Sequence[str]) -> bool:
@@ -15,7 +16,7 @@ def asks_for_words(arguments: Sequence[str]) -> bool:
     return len(arguments) == 2 and arguments[0] in ("-sc", "--shell-completion") and "query=" in arguments[1]
 
 
-def words(line: str, verbs: Collection[str]) -> tuple[list[str], bool]:
+def words(line: str, verbs: Collection[str], verb_of: Callable[[str], Verb[Any]]) -> tuple[list[str], bool]:
     """Find what could stand at the end of a command line.
 
     Parameters
@@ -24,6 +25,8 @@ def words(line: str, verbs: Collection[str]) -> tuple[list[str], bool]:
         As typed so far, the command's name first.
     verbs : collection of str
         What may come first instead of options.
+    verb_of : callable
+        Returns a verb.
 
     Returns
     -------
@@ -35,7 +38,10 @@ def words(line: str, verbs: Collection[str]) -> tuple[list[str], bool]:
     _, *before = line.split()
     word = before.pop() if before and not line[-1].isspace() else ""
     if before and before[0] in verbs:
-        return _paths(word), True
+        verb = verb_of(before[0])
+        known = verb.words(before[1:], word)
+        files = not known if "=" in word else verb.positional
+        return [*known, *(_paths(word) if files else ())], True
     if word.startswith("resume="):
         return _paths(word), True
     key, equals, start = word.partition("=")
@@ -61,18 +67,7 @@ def _values(key: str, before: Sequence[str]) -> list[str]:
                 config: Any = compose(*(word for word in before if "=" in word))
                 types = parameter_types(config[group]["_target_"])
             break
-    return _choices(types.get(name))
-
-
-def _choices(kind: Any) -> list[str]:
-    """Return the values of a type that has few."""
-    if kind is bool:
-        return ["true", "false"]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return [member.name for member in kind]
-    if get_origin(kind) is Literal:
-        return list(map(str, get_args(kind)))
-    return []
+    return choices(types.get(name))
 
 
 def _paths(word: str) -> list[str]:

@@ -9,16 +9,19 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fedlocal import __version__
 from fedlocal.cli.arguments import has_flags, translate
 from fedlocal.cli.completion import asks_for_words, words
+from fedlocal.cli.options import Verb
 from fedlocal.config.did_you_mean import did_you_mean
 from fedlocal.signals import code_of_signal, leave_to_forks, note_signal
 
+VERBS = ("simulate", "predict", "report")  # their modules are named after them
 SHOWN = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}  # with these, nothing runs
 
 FEWEST_FILES = 32  # open at a time
@@ -51,7 +54,7 @@ def _run_verb() -> int | str | None:
     if first not in ("report", "simulate"):
         sys.path.append(str(Path.cwd()))  # last: where people keep what their `_target_` names
     if first in VERBS:
-        return VERBS[first](sys.argv[2:])
+        return verb_of(first)(sys.argv[2:])
     if first == "--version":
         print(f"fedlocal {__version__}")
         return 0
@@ -60,6 +63,12 @@ def _run_verb() -> int | str | None:
     if asks_for_words(sys.argv[1:]):
         _print_words(os.environ.get("COMP_LINE") or "fedlocal ")
     return _run(sys.argv[1:])
+
+
+def verb_of(name: str) -> Verb[Any]:
+    """Return a verb, whose module is imported only when it is asked for."""
+    verb: Verb[Any] = import_module(f"fedlocal.cli.{name}").main
+    return verb
 
 
 def _unknown_verb(verb: str) -> str:
@@ -98,30 +107,6 @@ def _run(arguments: Sequence[str]) -> int | str | None:
     return run_jobs(resuming=line.resuming)
 
 
-def _simulate(arguments: Sequence[str]) -> int:
-    """Run a Flower app."""
-    from fedlocal.cli.simulate import main as simulate
-
-    return simulate(arguments)
-
-
-def _predict(arguments: Sequence[str]) -> int:
-    """Have a saved model answer for rows."""
-    from fedlocal.cli.predict import main as predict
-
-    return predict(arguments)
-
-
-def _report(arguments: Sequence[str]) -> int:
-    """Build a page over runs."""
-    from fedlocal.cli.report import main as report
-
-    return report(arguments)
-
-
-VERBS = {"simulate": _simulate, "predict": _predict, "report": _report}
-
-
 def runs_actors(arguments: Sequence[str]) -> bool:
     """Tell whether a command line looks like a run on actors; only Hydra knows for sure.
 
@@ -143,7 +128,7 @@ def warm_up(*, drawing: bool = True) -> None:
 
 def _print_words(line: str) -> None:
     """Print what Hydra, which goes on from here, does not know of; end if there is nothing else."""
-    first, complete = words(line, VERBS)
+    first, complete = words(line, VERBS, verb_of)
     print(*first, sep="\n")
     if complete:
         sys.exit(0)

@@ -42,7 +42,7 @@ def nodes_of(pyproject: Path, flower: Mapping[str, Any]) -> Nodes:
     return (
         _of_default(flower.get("federations"), "tool.flwr.federations", pyproject)
         or _of_default(_configuration().get("superlink"), "superlink", _path())
-        or Nodes(DEFAULT, "Flower's default; --num-supernodes says another")
+        or Nodes(DEFAULT, "Flower's default; num_supernodes=… says another")
     )
 
 

@@ -65,7 +65,7 @@ class Project:
                 if key not in config:
                     keys = ", ".join(config) or "none"
                     raise ProjectError(
-                        f"-c {override!r}: the app's configuration has no {key!r}; keys: {keys}"
+                        f"run_config={override!r}: the app's configuration has no {key!r}; keys: {keys}"
                     )
                 config[key] = value
         return config

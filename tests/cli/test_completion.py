@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fedlocal.cli.completion import words
-from fedlocal.cli.main import VERBS
+from fedlocal.cli.main import VERBS, verb_of
 
 PROGRAM = f"#!{sys.executable}\nfrom fedlocal.cli.main import main\nmain()\n"  # as pip's entry point
 HUNG = 300  # seconds; an answer takes a third of one
@@ -41,8 +41,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("fedlocal partition=", [], False),
         ("fedlocal resume=outp", ["resume=outputs/"], True),
         ("fedlocal predict model=outputs/2026-11-22/", ["model=outputs/2026-11-22/08-59/"], True),
-        ("fedlocal simulate b", ["bin/"], True),
+        ("fedlocal simulate b", ["backend=", "bin/"], True),
+        ("fedlocal simulate bin backend=", ["backend=actors", "backend=inline"], True),
         ("fedlocal predict nothing", [], True),
+        ("fedlocal predict model=x w", ["which=", "workers="], True),
+        ("fedlocal predict which=l", ["which=last"], True),
+        ("fedlocal report outputs o", ["out=", "outputs/"], True),
         ("fedlocal display=", ["display=auto", "display=plain", "display=off"], True),
         ("fedlocal optimizer_state=k", ["optimizer_state=keep"], True),
         ("fedlocal sweep.baseline=", ["sweep.baseline=once", "sweep.baseline=each"], True),
@@ -54,7 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_verbs_and_folders_are_completed_beside_hydras_words(
     line: str, expected: list[str], complete: bool, folder: Path
 ) -> None:
-    assert words(line, VERBS) == (expected, complete)
+    assert words(line, VERBS, verb_of) == (expected, complete)
 
 
 @pytest.mark.slow
@@ -68,6 +72,7 @@ def test_verbs_and_folders_are_completed_beside_hydras_words(
         ("batch_s", "batch_size="),
         ("pred", "predict"),
         ("resume=outp", "resume=outputs/"),
+        ("predict model=x probab", "predict model=x probabilities="),
         ("predict model=outputs/2026-11-22/0", "predict model=outputs/2026-11-22/08-59/"),
     ],
 )

@@ -108,7 +108,7 @@ NONSENSE = [
     (["model=RUN", "input="], "input=: expected"),
     (["model=RUN", "model=RUN", "input=test"], "model is given twice"),
     (["model=RUN", "input=test", "which=first"], "which=first: must be last or best"),
-    (["model=RUN", "input=test", "probabilities=yes"], "probabilities=yes: must be false or true"),
+    (["model=RUN", "input=test", "probabilities=maybe"], "probabilities=maybe: must be true or false"),
     (["model=RUN", "input=test", "workers=0"], "workers=0: must be a number of at least 1"),
     (["model=RUN", "input=test", "workers=many"], "workers=many: must be a number"),
     (["model=RUN", "input=test", "batch_size=-1"], "batch_size=-1: must be a number"),

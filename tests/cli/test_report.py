@@ -29,13 +29,15 @@ def test_the_page_of_several_folders_lies_here_or_in_the_given_folder(
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("", "which runs?"),
+        ("", "FOLDER… is missing; fedlocal report --help"),
         ("gone", "gone: there is no such folder"),
         (".", "there is no run in it"),
+        (". --out=gone", "--out=gone: expected FOLDER…, out=…; write out=…"),
+        (". out=. out=.", "out is given twice"),
         ("--all", "--all: expected FOLDER"),
-        ("ot=there", "ot=there: expected FOLDER"),
+        ("ot=there", "ot=there: expected FOLDER…, out=…; did you mean out=…?"),
         (". out=gone", "out=gone: there is no such folder"),
-        (". out=", "expected one out=FOLDER"),
+        (". out=", "out=: expected FOLDER…, out=…"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(

@@ -65,7 +65,7 @@ def measure(options: Options) -> Iterator[Row]:
     for app, about in APPS.items():
         folder = str(HOME / "flower_apps" / app)
         arms = [
-            Shell(FEDLOCAL, [*fedlocal_command(), "simulate", folder, "--num-supernodes", str(NODES)]),
+            Shell(FEDLOCAL, [*fedlocal_command(), "simulate", folder, f"num_supernodes={NODES}"]),
             Shell(FLOWER, [python, "-m", "experiments.performance.peers.flower_app", folder, str(NODES)]),
         ]
         figures = alternate(arms, TURNS, random.Random(options.seed))

@@ -1,0 +1,249 @@
+"""The dialect of the verbs, as Hydra's users write it: ``key=value``, and a verb's folders as they are.
+
+A verb declares a dataclass of its options. Reading a command line, ``--help``, completion and what is said of
+a mistake all come from its fields.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from fedlocal.config.did_you_mean import did_you_mean
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    T = TypeVar("T", bound=DataclassInstance)
+else:
+    T = TypeVar("T")
+
+TRUTH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+WIDTH = 110
+
+
+class UsageError(ValueError):
+    """The command line asks for what cannot be."""
+
+
+def option(
+    about: str,
+    value: str = "…",
+    *,
+    default: Any = MISSING,
+    least: int = 1,
+    positional: bool = False,
+    formerly: str = "",
+) -> Any:
+    """Return a field of a dataclass of options.
+
+    A field of a tuple type may be given several times.
+
+    Parameters
+    ----------
+    about : str
+        For ``--help``.
+    value : str
+        What stands for the value there.
+    default : Any
+        The value where the command line has none; without it the option must be given.
+    least : int
+        The smallest number that it can be.
+    positional : bool
+        Whether words without a key are values of this option.
+    formerly : str
+        A word of earlier versions, which is refused with the new spelling.
+    """
+    described = {"about": about, "value": value, "least": least}
+    return field(default=default, metadata={**described, "positional": positional, "formerly": formerly})
+
+
+@dataclass(frozen=True)
+class Verb(Generic[T]):
+    """A verb of the command.
+
+    Parameters
+    ----------
+    name : str
+        As it is typed.
+    options : type
+        Its options: a dataclass whose fields are made by `option`.
+    run : callable
+        Does what is asked for, and returns the exit code; `UsageError` refuses it.
+    about : str
+        What the verb does, for ``--help``.
+    end : str
+        The last lines of ``--help``: the exit codes.
+    refused : int
+        The exit code of a command line that is refused.
+    """
+
+    name: str
+    options: type[T]
+    run: Callable[[T], int]
+    about: str
+    end: str
+    refused: int = 1
+
+    def __call__(self, arguments: Sequence[str]) -> int:
+        """Do what the words behind the verb ask for; return the exit code."""
+        if {"-h", "--help"} & {*arguments}:
+            print(self.help())
+            return 0
+        try:
+            return self.run(self.read(arguments))
+        except Exception as error:
+            from fedlocal.config.schema import is_fedlocal_error
+
+            if not is_fedlocal_error(error):
+                raise
+            notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+            print(f"error: {error}{notes}", file=sys.stderr)
+            return self.refused if isinstance(error, UsageError) else 1
+
+    def read(self, arguments: Sequence[str]) -> T:
+        """Return the options that a command line stands for.
+
+        Raises
+        ------
+        UsageError
+            If a word is not known or is given twice, or has a value that it cannot have, or is missing.
+        """
+        values: dict[str, Any] = {}
+        for argument in arguments:
+            name, text = self._split(argument)
+            kind, least = self.types[name], self.fields[name].metadata["least"]
+            several = get_origin(kind) is tuple
+            if name in values and not several:
+                raise UsageError(f"{name} is given twice")
+            try:
+                value = _value(get_args(kind)[0] if several else kind, text, least)
+            except ValueError as error:
+                raise UsageError(f"{argument}: {error}") from error
+            values[name] = (*values.get(name, ()), value) if several else value
+        for name, described in self.fields.items():
+            if name not in values and described.default is MISSING:
+                raise UsageError(f"{_word(described)} is missing; fedlocal {self.name} --help")
+        return self.options(**values)
+
+    def help(self) -> str:
+        """Return what ``--help`` prints."""
+        import textwrap
+
+        shown = [it for it in self.fields.values() if it.default is MISSING or it.metadata["positional"]]
+        usage = " ".join(["usage: fedlocal", self.name, *(_word(described, "value") for described in shown)])
+        rest = " [key=value …]" if len(shown) < len(self.fields) else ""
+        names = {name: _with_default(described) for name, described in self.fields.items()}
+        indent = max(map(len, names.values())) + 4
+        lines = [
+            textwrap.fill(
+                self.fields[name].metadata["about"],
+                WIDTH,
+                initial_indent=f"  {names[name]}".ljust(indent),
+                subsequent_indent=" " * indent,
+            )
+            for name in names
+        ]
+        return "\n".join([usage + rest, "", self.about, "", *lines, "", self.end])
+
+    def words(self, before: Sequence[str], word: str) -> list[str]:
+        """Return what could stand where `word` is begun, behind the words before it; no files."""
+        key, equals, start = word.partition("=")
+        if equals:
+            some = choices(self.types[key]) if key in self.types else []
+            return [f"{key}={choice}" for choice in some if choice.startswith(start) and len(some) > 1]
+        given = {before_it.partition("=")[0] for before_it in before}
+        several = {name for name, kind in self.types.items() if get_origin(kind) is tuple}
+        free = [name for name in self.fields if name not in given - several]
+        return [f"{name}=" for name in free if name.startswith(word) and name != self.positional]
+
+    @property
+    def fields(self) -> Mapping[str, "Field[Any]"]:
+        """The options by their names."""
+        return {described.name: described for described in fields(self.options)}
+
+    @property
+    def types(self) -> Mapping[str, Any]:
+        """The options' types by their names."""
+        return get_type_hints(self.options)
+
+    @property
+    def positional(self) -> str | None:
+        """The option that words without a key are values of, if there is one."""
+        return next((name for name, it in self.fields.items() if it.metadata["positional"]), None)
+
+    def _split(self, argument: str) -> tuple[str, str]:
+        """Return the option that a word gives, and its value as text."""
+        key, equals, text = argument.partition("=")
+        if argument in ("-q", "--quiet") and "display" in self.fields:
+            return "display", "off"
+        if key in self.fields and equals and text:
+            return key, text
+        plain = not argument.startswith("-") and (not equals or Path(argument).exists())
+        if self.positional and argument and plain:
+            return self.positional, argument
+        formerly = (it.name for it in self.fields.values() if it.metadata["formerly"] == argument)
+        name = next(formerly, key.lstrip("-").replace("-", "_"))
+        near = f"; write {name}=…" if name in self.fields else did_you_mean(name, self.fields, "{}=…")
+        expected = ", ".join(map(_word, self.fields.values()))
+        raise UsageError(f"{argument}: expected {expected}{near}")
+
+
+def _word(described: "Field[Any]", value: str | None = None) -> str:
+    """Return how an option is written."""
+    about = described.metadata
+    return (
+        str(about["value"]) if about["positional"] else f"{described.name}={about[value] if value else '…'}"
+    )
+
+
+def _with_default(described: "Field[Any]") -> str:
+    default = described.default
+    if described.metadata["positional"] or default in (MISSING, None, ()):
+        return _word(described)
+    return f"{described.name}={str(default).lower() if isinstance(default, bool) else default}"
+
+
+def _value(kind: Any, text: str, least: int) -> Any:
+    """Return what a text means.
+
+    Raises
+    ------
+    ValueError
+        Saying what it must be.
+    """
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    if text == "null" and NoneType in members:
+        return None
+    for member in members:
+        with suppress(ValueError, KeyError):
+            return _plain_value(member, text, least)
+    expected = [f"a number of at least {least}"] if int in members else []
+    raise ValueError(f"must be {' or '.join([*expected, *choices(kind)])}")
+
+
+def _plain_value(kind: Any, text: str, least: int) -> Any:
+    if kind is bool:
+        return TRUTH[text.lower()]
+    if get_origin(kind) is Literal:
+        return dict(zip(choices(kind), get_args(kind), strict=True))[text]
+    if kind is int and (not text.isdecimal() or int(text) < least):
+        raise ValueError
+    return Path(text).expanduser() if kind is Path else kind(text)
+
+
+def choices(kind: Any) -> list[str]:
+    """Return the words that an option of a type can have as its value, if they are few."""
+    if get_origin(kind) in (Union, UnionType):
+        return [choice for member in get_args(kind) for choice in choices(member)]
+    if get_origin(kind) is Literal:
+        return list(map(str, get_args(kind)))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [member.name for member in kind]
+    return ["true", "false"] if kind is bool else []
