@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 import fedlocal
 from experiments.faults.arms import FEDLOCAL, NOTHING, Arm
 from experiments.faults.trial import Program, fedlocal_program, flower_program, trial
-from fedlocal.config.build import build
+from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.results import load_arrays
 
@@ -84,7 +84,7 @@ def twin_of(arm: Arm, python: str | None, folder: Path) -> Twin:
 def _on_ray(arm: Arm, python: str, folder: Path) -> Program:
     """Write down what a run on Ray needs: the partitions, and what is trained on them."""
     config = fedlocal.compose(*arm.command_line)
-    setting = prepare(config, build(config, "strategy"), build(config, "backend"))
+    setting = prepare(config, build_groups(config))
     with setting.slices.shards as shards:
         parts = [shards.open(partition) for partition in range(len(shards))]
         np.save(folder / "x.npy", np.concatenate([rows.x for rows in parts]))

@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Envelope, Outcome, Reply, Wire
+from fedlocal.config.capabilities import Capabilities
 from fedlocal.config.schema import ConfigError
 from fedlocal.models import GradientTree, Node
 from fedlocal.models.training_run import NewModel
 from fedlocal.results import Checkpoint
-from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained
 from fedlocal.schemes.batch_parallel.waves import WaveCoordinator, move
 from fedlocal.schemes.coordinator import coordinate
 
 HEAD = struct.Struct("<qd")  # of a message: its rows, and their weight
 
 
-@capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
+@Capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
 def copied_messages(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train as `fedlocal.schemes.BatchParallel` does, with copies in place of shared memory.
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from fedlocal.data import Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.results import Round
 from fedlocal.schemes.base import Capture, Setting
-from fedlocal.schemes.batch_parallel.scheme import batch_parallel
 from fedlocal.seeds import Stream, generator
 
 ROUNDS = 5  # of each kind; the first one touches memory for the first time
@@ -22,7 +20,7 @@ MOST_WAVES = 32  # of a round: with a small model, it is messages that take time
 MANY = 8  # batches of a large share of a wave
 
 
-def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int], **options: Any) -> WaveCosts:
+def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> WaveCosts:
     """Measure waves of a batch for each worker, of several for each, of several for one; and single steps.
 
     Parameters
@@ -31,20 +29,18 @@ def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int], *
         What to train, and how.
     candidates : mapping of int to int
         Numbers of actors, and with each, how many batches make an update.
-    **options
-        Of the scheme.
     """
     step, count = step_seconds(setting), setting.workers
-    few = _Waves(setting, count, max(2, count), step, options)
-    many = _Waves(setting, count, MANY * count, step, options)
+    few = _Waves(setting, count, max(2, count), step)
+    many = _Waves(setting, count, MANY * count, step)
     share = LinearCost.through((few.share, few.exchange), (many.share, many.exchange))
     workers, single = Workers(count), 0.0
     if count > 1 and share.per_actor:
-        alone = _Waves(setting, 1, MANY, step, options)
+        alone = _Waves(setting, 1, MANY, step)
         slowed = (alone.exchange - share.fixed) / (alone.share * share.per_actor)
         workers = Workers(count, alone=min(1.0, max(1 / count, slowed)))
     if 1 in candidates.values():
-        alone = _Waves(setting, 1, 1, step, options)
+        alone = _Waves(setting, 1, 1, step)
         single = alone.exchange + alone.update
     training = setting.training
     return WaveCosts(
@@ -63,19 +59,15 @@ class _Waves:
         Seconds of a wave, without its update, and of that.
     """
 
-    def __init__(
-        self, setting: PilotSetting, actors: int, accumulate: int, step: float, options: dict[str, Any]
-    ) -> None:
+    def __init__(self, setting: PilotSetting, actors: int, accumulate: int, step: float) -> None:
         self.share = accumulate // actors
         waves = max(2, min(MOST_WAVES, int(STRETCH / 2 / (step * self.share))))
-        rounds = _rounds(setting, actors, accumulate, waves, options)[2:]
+        rounds = _rounds(setting, actors, accumulate, waves)[2:]
         self.update = median(round_.seconds["aggregation"] for round_ in rounds) / waves
         self.exchange = median(round_.timed for round_ in rounds) / waves - self.update
 
 
-def _rounds(
-    setting: PilotSetting, actors: int, accumulate: int, waves: int, options: dict[str, Any]
-) -> list[Round]:
+def _rounds(setting: PilotSetting, actors: int, accumulate: int, waves: int) -> list[Round]:
     """Run the scheme for some rounds of so many waves."""
     draw, data = partial(generator, setting.training.seed, Stream.PILOT), setting.dataset
     size = waves * accumulate * setting.training.batch_size
@@ -100,5 +92,5 @@ def _rounds(
             backend=setting.backend,
             workers=setting.workers,
         )
-        batch_parallel(pilot_setting, note, **options)
+        setting.scheme(pilot_setting, note)
     return rounds

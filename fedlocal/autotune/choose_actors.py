@@ -3,6 +3,7 @@
 What the rounds of a scheme cost is explained in `fedlocal.autotune.cost_model`.
 """
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -10,33 +11,25 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from hydra.utils import get_object
 from numpy.typing import NDArray
 
-from fedlocal.autotune.batch_parallel_pilot import batch_parallel_pilot
 from fedlocal.autotune.choice import Choice, Costs, choose
-from fedlocal.autotune.federated_pilot import PilotSetting, federated_pilot
+from fedlocal.autotune.federated_pilot import PilotSetting
 from fedlocal.availability import AvailabilityError
-from fedlocal.config.build import build
+from fedlocal.config.capabilities import capabilities_of
 from fedlocal.config.compose import with_actors
 from fedlocal.config.schema import Config, ConfigError
 from fedlocal.config.validation import sampling_problems
 from fedlocal.data import PartitionError, PartitionStrategy, held_out_of, traits
 from fedlocal.display.progress import announce
-from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.server.round_loop import QuorumError
-from fedlocal.schemes.batch_parallel.scheme import batch_parallel
-from fedlocal.schemes.federated import federated
+from fedlocal.flower.server.wrapping import innermost
 from fedlocal.seeds import Stream, generator
 
 logger = logging.getLogger(__name__)
 
 Sizes = NDArray[np.int64]
-
-PILOTS: Mapping[Any, Callable[..., Costs]] = {
-    federated: federated_pilot,
-    batch_parallel: batch_parallel_pilot,
-}
-"""The schemes whose number of actors can be chosen, each with the pilot that measures its costs."""
 
 SERIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 PER_WORKER = 4  # multiples of the number of workers that are tried beside the series
@@ -52,29 +45,21 @@ def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetti
     divide : PartitionStrategy
         Divides the training rows among a number of actors.
     setting : PilotSetting
-        The model and the data of the pilot.
+        The model and the data of the pilot; its scheme declares what measures it.
 
     Raises
     ------
     ConfigError
-        If there is nothing to choose: for this scheme, or since no number satisfies all options.
+        If no number satisfies all options, or the strategy cannot be copied for the pilot.
     PartitionError
         If the partition strategy leaves no choice.
     """
-    scheme = build(config, "scheme")
-    if scheme.func not in PILOTS:
-        choices = ", ".join(pilot_scheme.__name__ for pilot_scheme in PILOTS)
-        raise ConfigError(
-            f"actors=auto: scheme={scheme.func.__name__} has no best number of actors; give one, or choose "
-            f"another scheme: {choices}"
-        )
     started = time.perf_counter()
     sizes, refused = _candidates(config, divide, setting)
-    with quiet():
-        pilot_setting = replace(setting, strategy=build(config, "strategy"))
+    pilot: Callable[..., Costs] = get_object(str(capabilities_of(setting.scheme).pilot))
     candidates = {actors: with_actors(config, actors).accumulate for actors in sizes}
     try:
-        costs = PILOTS[scheme.func](pilot_setting, candidates, **scheme.keywords)
+        costs = pilot(replace(setting, strategy=_copied(setting.strategy)), candidates)
     except QuorumError as error:
         error.add_note("in the pilot of actors=auto; a number in its place needs none")
         raise
@@ -82,6 +67,17 @@ def choose_actors(config: Config, divide: PartitionStrategy, setting: PilotSetti
     choice = Choice(choose(predictions), predictions, refused, time.perf_counter() - started)
     _announce(choice, candidates, config)
     return choice
+
+
+def _copied(strategy: Any) -> Any:
+    """Return a copy of a strategy, whose state the pilot spoils."""
+    try:
+        return copy.deepcopy(strategy)
+    except Exception as error:
+        raise ConfigError(
+            f"actors=auto: the pilot needs a copy of the strategy, which cannot be copied ({error}); give a "
+            "number"
+        ) from error
 
 
 def _announce(choice: Choice, candidates: Mapping[int, int], config: Config) -> None:
@@ -134,7 +130,7 @@ def _candidates(
 
 def _problems(config: Config, strategy: Any) -> list[str]:
     """Return what rules out a number of actors."""
-    problems = sampling_problems(vars(strategy), int(config.actors))
+    problems = sampling_problems(vars(innermost(strategy)), int(config.actors))
     if config.min_results is not None and config.min_results > int(config.actors):
         problems.append(f"min_results={config.min_results}: must be at most actors={config.actors}")
     return problems

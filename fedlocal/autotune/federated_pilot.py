@@ -37,6 +37,7 @@ from fedlocal.seeds import Stream, generator
 if TYPE_CHECKING:
     from fedlocal.flower.grid.backends import Backend
     from fedlocal.models.training_run import NewModel, Training
+    from fedlocal.schemes import Scheme
 
 STRETCH = 0.08  # seconds that an actor of the longest probe trains: long enough to compare workers' speeds
 CYCLES, AT_LEAST = range(16), 3  # how often each probe is measured, after once that does not count
@@ -53,6 +54,8 @@ class PilotSetting:
 
     Parameters
     ----------
+    scheme : Scheme
+        The run's scheme, which declares its pilot.
     dataset : Dataset
         The run's data set.
     new_model : NewModel
@@ -73,6 +76,7 @@ class PilotSetting:
         Says of a number of actors who is there in each round of the run; None if all are.
     """
 
+    scheme: "Scheme"
     dataset: Dataset
     new_model: "NewModel"
     training: "Training"

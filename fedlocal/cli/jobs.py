@@ -19,8 +19,9 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import to_absolute_path
 
-from fedlocal.compat.hydra import group_options, share_schemas
+from fedlocal.compat.hydra import group_options
 from fedlocal.config.compose import conf_folder
+from fedlocal.config.neutral_options import is_neutral
 from fedlocal.config.old_addresses import replace_old_addresses
 from fedlocal.config.schema import Config, ConfigError, Display, is_fedlocal_error
 from fedlocal.config.suggestions import explained, unknown_options
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fedlocal")
 FULL_ERROR = "HYDRA_FULL_ERROR"
-NO_SETTINGS = ("sweep.", "display=", "figures=", "objective=", "overwrite=", "report=", "trust=")
 
 
 class _Session:
@@ -161,9 +161,6 @@ def _conclude(code: int | str | None) -> None:
         _say(f"go on with: fedlocal {shlex.quote(f'resume={folder}')}")
 
 
-share_schemas()
-
-
 @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
 def _hydra(config: Config) -> float:
     return run_job(config)
@@ -183,7 +180,7 @@ def run_job(config: Config) -> float:
     sweep = Path(to_absolute_path(job.sweep.dir)) if job.mode is RunMode.MULTIRUN else None
     overrides = list(job.overrides.task)
     if sweep:  # how it is watched and gone on with is no setting of its runs
-        overrides = [override for override in overrides if not override.startswith(NO_SETTINGS)]
+        overrides = [override for override in overrides if not is_neutral(override)]
     objective, outcome, display = math.nan, None, config.display
     _Session.report, _Session.figures = config.report, config.figures
     try:

@@ -100,6 +100,10 @@ def _run(arguments: Sequence[str]) -> int | str | None:
     sys.argv[1:] = line.arguments
     if SHOWN & set(line.arguments) and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
+    if {"--help", "-h"} & set(line.arguments):
+        from fedlocal.cli.help import print_help
+
+        return print_help(line.arguments)
     if runs_actors(line.arguments):
         warm_up(drawing=not any(argument.startswith("figures=") for argument in line.arguments))
     from fedlocal.cli.jobs import run_jobs

@@ -1,9 +1,8 @@
-"""Hydra's private names: its parser of overrides, the job that it runs now, and its store of schemas."""
+"""Hydra's private names: its parser of overrides, and the job that it runs now."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
@@ -48,17 +47,3 @@ def group_options(group: str) -> list[str]:
     told from a mistyped option.
     """
     return GlobalHydra.instance().config_loader().get_group_options(group)
-
-
-def share_schemas() -> None:
-    """Have Hydra use its store of schemas itself where it would copy it: what it hands out are copies.
-
-    It relies on ``ConfigRepository`` copying its sources, and the store in them, by ``copy.deepcopy``, with
-    each look at a group. Without this, ``--help``, which looks at all groups, takes half as long again.
-    """
-    ConfigStore.__deepcopy__ = _itself  # type: ignore[attr-defined]
-
-
-def _itself(store: ConfigStore, memo: object) -> ConfigStore:
-    del memo
-    return store

@@ -15,9 +15,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fedlocal.compat.hydra import outside_any_job
+from fedlocal.config.dotted_keys import as_plain
 from fedlocal.config.old_addresses import replace_old_addresses
 from fedlocal.config.schema import GROUPS, Config, ConfigError
 from fedlocal.config.suggestions import explained, removed_options, unknown_options
+from fedlocal.config.trust import read_yaml
 
 _composing = threading.Lock()  # Hydra keeps what it composes in one global place
 
@@ -92,20 +94,18 @@ def is_set(config: Config, key: str) -> bool:
     """Tell whether an option has another value than its default, a group another preset or other options."""
     value, default = config[key], _defaults()[key]  # type: ignore[index]
     if key in GROUPS:
-        value = OmegaConf.to_container(value, resolve=False)
+        value = as_plain(value, resolve=False)
     return bool(getattr(value, "name", value) != default)
 
 
 @cache
 def _defaults() -> dict[str, Any]:
-    config = _preset("config.yaml")
-    lines = [line for line in config["defaults"] if isinstance(line, dict)]
-    chosen = {key: name for line in lines for key, name in line.items()}
-    return {**config, **{group: _preset(f"{group}/{chosen[group]}.yaml") for group in GROUPS}}
-
-
-def _preset(name: str) -> Any:
-    return OmegaConf.to_container(OmegaConf.load(conf_folder() / name), resolve=False)
+    conf = conf_folder()
+    config = read_yaml(conf / "config.yaml")
+    chosen = {
+        key: name for line in config["defaults"] if isinstance(line, dict) for key, name in line.items()
+    }
+    return {**config, **{group: read_yaml(conf / group / f"{chosen[group]}.yaml") for group in GROUPS}}
 
 
 def with_actors(config: Config, actors: int) -> Config:

@@ -1,7 +1,22 @@
-"""Nested mappings as a flat one, by dotted keys."""
+"""A configuration as plain data: nested mappings, or a flat one by dotted keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+
+def as_plain(config: Any, *, resolve: bool = True) -> Any:
+    """Return a configuration, or a part of it, as mappings, lists and values; enumerations as their names.
+
+    Parameters
+    ----------
+    config : Config or DictConfig
+        As OmegaConf holds it.
+    resolve : bool
+        Whether ``${…}`` becomes the value that it refers to.
+    """
+    from omegaconf import OmegaConf  # imported late: what reads plain files needs none
+
+    return OmegaConf.to_container(config, resolve=resolve, enum_to_str=True)
 
 
 def flat_items(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

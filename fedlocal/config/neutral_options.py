@@ -10,3 +10,8 @@ NEUTRAL = (*MONITORING, *SWEEP_ONLY)
 
 CHANGEABLE = ("workers", "backend", *MONITORING)
 """Options that may change when a run is resumed: its results stay the same."""
+
+
+def is_neutral(key: str) -> bool:
+    """Tell whether an override, or an option by its dotted key, changes nothing in the results of a run."""
+    return key.lstrip("+~").partition("=")[0].partition(".")[0] in NEUTRAL

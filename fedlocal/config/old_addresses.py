@@ -7,6 +7,8 @@ is composed: an old address in somebody's own YAML, or typed, goes on to work.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fedlocal.config.dotted_keys import as_plain, flat_items
+
 _MOVED = {
     ("flower.attacks", "attacks"): "Attack Colluding LabelFlip NaN Noise Scaling SignFlip",
     ("flower.backends", "backends"): "Actors Elastic Inline",
@@ -80,9 +82,9 @@ def replace_old_addresses(config: Any) -> None:
     """Replace the old addresses in a configuration as OmegaConf holds it."""
     from omegaconf import OmegaConf  # imported late: what reads plain files needs none
 
-    for key, value in _strings(OmegaConf.to_container(config, resolve=False)):
-        if value in _PUBLIC:
-            OmegaConf.update(config, key, _PUBLIC[value])
+    for key, value in flat_items(as_plain(config, resolve=False)):
+        if (public := with_public_addresses(value)) != value:
+            OmegaConf.update(config, key, public)
 
 
 def _replaced(value: Any, addresses: Mapping[str, str]) -> Any:
@@ -97,12 +99,3 @@ def _replaced(value: Any, addresses: Mapping[str, str]) -> Any:
     if isinstance(value, list | tuple):
         return [_replaced(inner, addresses) for inner in value]
     return addresses.get(value, value) if isinstance(value, str) else value
-
-
-def _strings(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the strings in nested mappings and lists, by dotted keys."""
-    if isinstance(value, str):
-        yield above[1:], value
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inner:
-        yield from _strings(item, f"{above}.{key}")

@@ -12,12 +12,13 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from fedlocal.config.did_you_mean import did_you_mean
+from fedlocal.config.dotted_keys import as_plain
 
 
 def target_problems(group: str, node: Any) -> list[str]:
     """Compare a group's options, as OmegaConf holds them, with the signature of its target."""
     try:
-        options = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+        options = as_plain(node) if OmegaConf.is_config(node) else node
     except OmegaConfBaseException as error:
         lacking = isinstance(error, InterpolationKeyError)  # such as the rate of a model without that option
         about = f"{error.full_key}: give a value, as" if lacking else f"{group}:"

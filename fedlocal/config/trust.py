@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fedlocal.config.dotted_keys import as_plain
 from fedlocal.config.old_addresses import with_public_addresses
 
 TARGET_KEYS = ("_target_", "estimator", "reference")
@@ -103,7 +104,7 @@ def read_yaml(path: Path) -> Any:
     from fedlocal.results.atomic_files import sound_yaml
 
     try:
-        return OmegaConf.to_container(OmegaConf.create(sound_yaml(path)), resolve=False)
+        return as_plain(OmegaConf.create(sound_yaml(path)), resolve=False)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from hydra.utils import get_object
 
+from fedlocal.config.capabilities import capabilities_of
 from fedlocal.config.compose import evaluated_share, is_set, with_actors
 from fedlocal.config.schema import AUTO, GROUPS, Config, ConfigError
 from fedlocal.config.signatures import is_number, target_problems
@@ -46,7 +47,7 @@ def unneeded_groups(config: Config) -> list[str]:
     """
     if config.actors == AUTO:
         return []
-    unused = getattr(get_object(config.scheme["_target_"]), "unused_options", ())
+    unused = capabilities_of(get_object(config.scheme["_target_"])).unused_options
     unneeded = [group for group in GROUPS if group in unused and not is_set(config, group)]
     if "strategy" in unneeded and evaluated_share(config):  # rows are held out then
         unneeded.remove("strategy")

@@ -21,6 +21,7 @@ from fedlocal.config.validation import check
 from fedlocal.data import Dataset, Rows, check_finite
 from fedlocal.data.sources.feature_scaling import apply_scaling, fit_scaling
 from fedlocal.estimators.parameters import check_parameters
+from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.process_lock import process_lock
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.compat.logs import quiet
@@ -94,11 +95,11 @@ class FederatedEstimator(BaseEstimator):  # type: ignore[misc]
         config = self._config(done + rounds, actors)
         check(config)
         with process_lock, quiet():
-            strategy, backend = build(config, "strategy"), self._backend(config, dataset)
-            setting = prepare(config, strategy, backend, dataset=dataset)
+            groups = build_groups(config, self._backend(config, dataset))
+            setting = prepare(config, groups, dataset=dataset)
             with setting.slices.shards:
                 self._new_model = setting.new_model
-                build(config, "scheme")(setting, self._record, start)
+                groups.scheme(setting, self._record, start)
         self._model = self._loaded()
         return self
 
@@ -133,14 +134,13 @@ class FederatedEstimator(BaseEstimator):  # type: ignore[misc]
 
     _task: Sequence[str] = ()
 
-    def _backend(self, config: Config, dataset: Dataset) -> Backend:
-        """Return where clients run; the bits are the same everywhere."""
+    def _backend(self, config: Config, dataset: Dataset) -> Backend | None:
+        """Return where clients run, None: as configured; the bits are the same everywhere."""
         work = 6.0 * len(dataset.train) * dataset.inputs * config.rounds * config.local_epochs
         work *= max(self.hidden or (512,))
         if self.backend == "inline" or (self.backend == "auto" and work < INLINE_LIMIT):
             return Inline()
-        backend: Backend = build(config, "backend")
-        return backend
+        return None
 
     def _loaded(self) -> "Model":
         """Return the model with its parameters; it does not travel with a pickled estimator."""

@@ -2,10 +2,8 @@
 
 import logging
 from pathlib import Path
-from typing import Any, cast
 
-from omegaconf import OmegaConf
-
+from fedlocal.config.dotted_keys import as_plain
 from fedlocal.config.neutral_options import CHANGEABLE
 from fedlocal.config.schema import Config
 from fedlocal.config.trust import check_stored, read_yaml
@@ -85,8 +83,7 @@ def run_or_resume(config: Config, folder: Path, overrides: list[str], sweep: Pat
         As of `fedlocal.run`.
     """
     if not config.trust:
-        plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-        check_stored(cast(dict[str, Any], plain), sweep / "multirun.yaml")
+        check_stored(as_plain(config), sweep / "multirun.yaml")
     if not (config.sweep.resume and (folder / "config.yaml").is_file()):
         return run(config, folder, overrides, sweep=sweep)
     if changes := differences(folder, config):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fedlocal.config.dotted_keys import flat_items
+from fedlocal.config.dotted_keys import as_plain, flat_items
 from fedlocal.config.neutral_options import CHANGEABLE, SWEEP_ONLY
 from fedlocal.config.old_addresses import replace_old_addresses, with_public_addresses
 
@@ -140,10 +140,10 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
     from fedlocal.config.schema import AUTO
 
     path = folder / "config.yaml"
-    stored = {**_plain(compose()), **stored_options(path)}
+    stored = {**as_plain(compose()), **stored_options(path)}
     if config.actors == AUTO:  # other options may refer to the number that was chosen
         config = with_actors(config, stored["actors"])
-    asked = _plain(config)
+    asked = as_plain(config)
     for key in (*ignored, *SWEEP_ONLY):
         stored.pop(key, None)
         asked.pop(key, None)
@@ -153,11 +153,3 @@ def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEA
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key) and new.get(key) != AUTO
     ]
-
-
-def _plain(config: Any) -> dict[str, Any]:
-    from omegaconf import OmegaConf
-
-    return cast(
-        dict[str, Any], OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(config, resolve=True)))
-    )

@@ -9,9 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from omegaconf import OmegaConf
-
 from fedlocal.actors import usable_cores
+from fedlocal.config.dotted_keys import as_plain
 from fedlocal.config.old_addresses import with_first_addresses
 from fedlocal.config.schema import AUTO, Config, SweepBaseline
 from fedlocal.data.fingerprint import DIVISION, Fingerprint
@@ -62,9 +61,9 @@ def shared_baseline(
         return None
     rows_differ = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
     keys = (*MATTERS, *MATTERS_TO_ROWS) if rows_differ else MATTERS
-    whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
+    whole = as_plain(config)
     same_data = {key: value for key, value in data.items() if rows_differ or key != DIVISION}
-    key_parts = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}  # type: ignore[index, call-overload]
+    key_parts = {key: whole[key] for key in keys} | {"cores": usable_cores(), "data": same_data}
     text = json.dumps(with_first_addresses(key_parts), sort_keys=True, default=str)
     return SharedBaseline(sweep, hashlib.sha256(text.encode()).hexdigest()[:16], run)
 

@@ -5,14 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
-
-from omegaconf import OmegaConf
+from typing import TYPE_CHECKING, Literal
 
 from fedlocal.compat import hydra
-from fedlocal.config.build import build
-from fedlocal.config.dotted_keys import flat_items
-from fedlocal.config.neutral_options import NEUTRAL
+from fedlocal.config.dotted_keys import as_plain, flat_items
+from fedlocal.config.neutral_options import is_neutral
 from fedlocal.config.schema import Config, ConfigError
 from fedlocal.config.trust import read_yaml
 from fedlocal.experiment.run_folder import sweep_of
@@ -26,21 +23,19 @@ if TYPE_CHECKING:
 MODELS = ("model.json", "model.npz", "actor-*.npz", "best.json", "best-*.npz")
 
 
-def open_trackers(config: Config, folder: Path | None) -> dict[str, Tracker]:
-    """Build what the configuration asks to be told of the run, by name.
+def open_trackers(trackers: Mapping[str, Tracker], folder: Path | None) -> None:
+    """Open the trackers of a run in a folder.
 
     Raises
     ------
     ConfigError
         If a library is missing, or a store cannot be reached.
     """
-    trackers: dict[str, Tracker] = build(config, "tracker")
     for tracker in trackers.values():
         try:
             tracker.open(folder)
         except TrackerError as error:
             raise ConfigError(f"{error}; or set tracker=none") from error
-    return trackers
 
 
 @contextmanager
@@ -90,7 +85,7 @@ def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str
 def _run_name(overrides: Sequence[str], folder: Path | None) -> str:
     """Return what was asked for, as far as it has to do with the results; in a sweep, what varies."""
     asked = parse_overrides(overrides)
-    kept = {name: value for name, value in asked.items() if name.partition(".")[0] not in NEUTRAL}
+    kept = {name: value for name, value in asked.items() if not is_neutral(name)}
     sweep = sweep_of(folder) if folder else None
     common = _common_keys(sweep / "multirun.yaml") if sweep else set()
     varying = {name: value for name, value in kept.items() if name not in common}
@@ -124,11 +119,10 @@ def parameters(config: Config) -> dict[str, str | int | float | bool]:
     >>> flat["actors"], flat["model.hidden"], flat["min_results"]
     (8, '[16, 16]', 'null')
     """
-    content = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
     return {
         name: value if isinstance(value, str | int | float) else json.dumps(value)
-        for name, value in flat_items(cast(Any, content))
-        if name.partition(".")[0] not in NEUTRAL
+        for name, value in flat_items(as_plain(config))
+        if not is_neutral(name)
     }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from fedlocal.config.build import build
+from fedlocal.config.dotted_keys import as_plain
 from fedlocal.config.old_addresses import with_public_addresses
 from fedlocal.config.schema import Config
 from fedlocal.config.signatures import target_problems
@@ -71,7 +72,7 @@ class ModelSpec:
     def of_run(cls, config: Config, dataset: Dataset, data: Fingerprint) -> "ModelSpec":
         """Return the specification of a run's model."""
         return cls(
-            config=cast(Any, OmegaConf.to_container(cast(Any, config), resolve=True, enum_to_str=True)),
+            config=as_plain(config),
             dataset=dataset.name,
             inputs=dataset.inputs,
             outputs=dataset.outputs,

@@ -8,13 +8,12 @@ from flwr.app import Context, Message
 from omegaconf import OmegaConf
 
 from fedlocal.actors import one_thread
-from fedlocal.config.build import build
 from fedlocal.config.compose import compose, restore
 from fedlocal.config.schema import Config, ConfigError
 from fedlocal.config.validation import check
+from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.client.clients import Answer, DefaultClient
-from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.backends import Inline
 
 OVERRIDES = "overrides"
@@ -58,8 +57,7 @@ def client_app_of(text: str) -> Answer:
 def _client_app(text: str) -> Answer:
     config = compose()
     restore(config, cast(dict[str, Any], OmegaConf.create(text)))
-    with quiet():
-        setting = prepare(config, build(config, "strategy"), Inline())
+    setting = prepare(config, build_groups(config, Inline()))
     client = setting.client or DefaultClient()
     return client.app(setting.slices, setting.new_model, setting.training)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from fedlocal.config.capabilities import Capabilities as Capabilities
+    from fedlocal.config.capabilities import capabilities_of as capabilities_of
     from fedlocal.schemes.base import OnRound as OnRound
     from fedlocal.schemes.base import Scheme as Scheme
     from fedlocal.schemes.base import Setting as Setting

@@ -1,9 +1,9 @@
-"""What every scheme is given, what it returns, and what it declares that it can do."""
+"""What every scheme is given, and what it returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,43 +175,6 @@ class Scheme(Protocol):
             bits.
         """
         ...
-
-
-SchemeFunction = TypeVar("SchemeFunction", bound=Callable[..., Trained])
-
-
-def capabilities(
-    *,
-    has_clients: bool = False,
-    has_server: bool = False,
-    unused_options: Sequence[str] = (),
-    unused_reason: str = "",
-) -> Callable[[SchemeFunction], SchemeFunction]:
-    """Declare what a scheme can do, in attributes of these names, so that no other room lists the schemes.
-
-    Parameters
-    ----------
-    has_clients : bool
-        Whether its actors are clients, which may be away.
-    has_server : bool
-        Whether a server aggregates with a strategy; malicious clients attack it.
-    unused_options : sequence of str
-        The options that have no effect on it.
-    unused_reason : str
-        Why they have none: the rest of a sentence that begins with the scheme's name.
-    """
-    declared = {
-        "has_clients": has_clients,
-        "has_server": has_server,
-        "unused_options": tuple(unused_options),
-        "unused_reason": unused_reason,
-    }
-
-    def declare(scheme: SchemeFunction) -> SchemeFunction:
-        vars(scheme).update(declared)
-        return scheme
-
-    return declare
 
 
 WITHOUT_CLIENTS = ("strategy", "client", "partition", "min_results", "validation_fraction")

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
+from fedlocal.config.capabilities import Capabilities
 from fedlocal.flower.server.round_loop import Arrays, FederatedRound
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round
-from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, capabilities
+from fedlocal.schemes.base import Capture, OnRound, Setting, Trained
 from fedlocal.schemes.federated_rounds import federate
 
 
-@capabilities(has_clients=True, has_server=True)
+@Capabilities(has_clients=True, has_server=True, pilot="fedlocal.autotune.federated_pilot.federated_pilot")
 def federated(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train with the setting's strategy on its backend."""
     if setting.strategy is None:

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.config.capabilities import Capabilities
 from fedlocal.flower.messages.arrays import ndarrays
 from fedlocal.flower.node.client_runner import node_of
 from fedlocal.flower.server.round_loop import Arrays, FederatedRound
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.base import Capture, OnRound, Setting, Trained, capabilities
+from fedlocal.schemes.base import Capture, OnRound, Setting, Trained
 from fedlocal.schemes.federated_rounds import federate
 from fedlocal.strategies.no_aggregation import NoAggregation
 
 
-@capabilities(
+@Capabilities(
     has_clients=True, unused_options=("strategy", "validation_fraction"), unused_reason="has no server"
 )
 def local(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:

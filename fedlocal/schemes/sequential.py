@@ -8,10 +8,11 @@ from typing import Any, cast
 from numpy.typing import NDArray
 
 from fedlocal.actors import threads
+from fedlocal.config.capabilities import Capabilities
 from fedlocal.models import Model
 from fedlocal.models.training_run import as_metrics
 from fedlocal.results import Checkpoint, Round, joined
-from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained
 
 
 class OverTimeError(Exception):
@@ -119,7 +120,7 @@ def restore_model(model: Model, start: Checkpoint) -> None:
     model.load_optimizer(start.part("optimizer").arrays)
 
 
-@capabilities(
+@Capabilities(
     unused_options=(*WITHOUT_CLIENTS, "actors", "workers", "backend", "round_timeout"),
     unused_reason="is one process without clients",
 )

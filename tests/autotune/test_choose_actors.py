@@ -124,7 +124,7 @@ def test_the_number_of_clients_that_a_strategy_needs_is_respected(tmp_path: Path
     ("overrides", "error", "reason"),
     [
         (["scheme=local"], ConfigError, "actors=auto: scheme=local has no best number of actors"),
-        (["scheme=sequential"], ConfigError, "choose another scheme: federated, batch_parallel"),
+        (["scheme=sequential"], ConfigError, "choose another scheme: batch_parallel, federated"),
         (
             ["partition=sizes", "partition.proportions=[3,2,1]"],
             PartitionError,

@@ -1,11 +1,9 @@
 """Hydra's private names that fedlocal needs, each with what depends on it."""
 
 from pathlib import Path
-from typing import Any
 
 import hydra
 import pytest
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 
 from fedlocal.compat.hydra import group_options, is_glob, outside_any_job, parse_overrides
@@ -45,19 +43,6 @@ def _lists_groups(groups: Path) -> bool:
         return (group_options("colour"), group_options("absent")) == (["blue", "red"], [])
 
 
-def _copies_the_store(groups: Path) -> bool:
-    copied = []
-
-    def note(store: ConfigStore, memo: Any) -> ConfigStore:
-        copied.append(memo)
-        return store
-
-    with pytest.MonkeyPatch.context() as patch, hydra.initialize_config_dir(str(groups), version_base="1.3"):
-        patch.setattr(ConfigStore, "__deepcopy__", note, raising=False)
-        group_options("colour")
-    return bool(copied)
-
-
 @pytest.fixture
 def groups(tmp_path: Path) -> Path:
     """Return a folder with one group of two options."""
@@ -88,11 +73,6 @@ def _names(groups: Path) -> list[PrivateName]:
             "hydra.core.global_hydra.GlobalHydra.config_loader",
             lambda: _lists_groups(groups),
             "telling a group of presets from a mistyped option of a sweep (fedlocal.cli.main.jobs)",
-        ),
-        PrivateName(
-            "hydra._internal.config_repository: a deep copy of ConfigStore at each look at a group",
-            lambda: _copies_the_store(groups),
-            "nothing: if Hydra copies its store no more, share_schemas goes (the time of fedlocal --help)",
         ),
     ]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fedlocal.config.build import build
 from fedlocal.config.compose import compose
+from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.schemes import Setting, Trained
 
@@ -13,7 +13,7 @@ def setting(*overrides: str) -> Setting:
     config = compose(
         "dataset=synthetic", "dataset.train=60", "dataset.test=10", "dataset.shape=[4,4]", *overrides
     )
-    return prepare(config, build(config, "strategy"), build(config, "backend"))
+    return prepare(config, build_groups(config))
 
 
 def test_the_baseline_trains_on_the_data_sets_rows_in_their_order() -> None:

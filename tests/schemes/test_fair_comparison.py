@@ -229,11 +229,11 @@ def test_runs_of_a_sweep_take_over_that_all_cores_were_ended(hopeless: str, tmp_
 
 
 def test_training_that_may_take_no_longer_is_ended_between_two_batches() -> None:
-    from fedlocal.config.build import build
+    from fedlocal.experiment.groups import build_groups
     from fedlocal.experiment.setup import prepare
 
     config = small()
-    setting = prepare(config, build(config, "strategy"), build(config, "backend"))
+    setting = prepare(config, build_groups(config))
     with setting.slices.shards:
         for plain in (False, True):
             training = SequentialRun(setting, plain=plain)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fedlocal import compose
-from fedlocal.config.build import build
 from fedlocal.config.schema import ConfigError
+from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.client.clients import Client, DefaultClient
 from fedlocal.flower.server.round_loop import QuorumError
@@ -22,7 +22,7 @@ SETTING = ("actors=2", "rounds=2", "batch_size=64", "model.hidden=[8]", "display
 
 def trained(client: Client, *options: str) -> tuple[str, list[Round]]:
     config, rounds = compose(*SETTING, "backend=inline", *options), list[Round]()
-    setting = prepare(config, build(config, "strategy"), build(config, "backend"))
+    setting = prepare(config, build_groups(config))
 
     def note(round_: Round, capture: Any) -> None:
         rounds.append(round_)

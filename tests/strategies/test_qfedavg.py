@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedlocal import compose, run
-from fedlocal.config.build import build
+from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.client.local_training import LOSS_BEFORE
 from fedlocal.flower.server.round_loop import QuorumError
@@ -34,7 +34,7 @@ def test_a_round_is_the_paper_s_update_with_the_loss_before_training() -> None:
 def test_clients_report_the_loss_of_their_rows_at_the_model_they_received() -> None:
     config = compose(*OPTIONS)
     history = run(config).histories["federated"]
-    setting = prepare(config, build(config, "strategy"), build(config, "backend"))
+    setting = prepare(config, build_groups(config))
     model = setting.new_model()
     for actor, measured in history.rounds[1].actors.items():
         rows = setting.slices.open(actor).training

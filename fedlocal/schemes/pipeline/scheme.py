@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Envelope, Result, SharedArray, System
+from fedlocal.config.capabilities import Capabilities
 from fedlocal.config.schema import ConfigError
 from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import MLP, stages_of
 from fedlocal.results import Checkpoint
-from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained, capabilities
+from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained
 from fedlocal.schemes.batch_parallel.waves import LINE, move, rounded
 from fedlocal.schemes.coordinator import CoordinatedActors, coordinate
 from fedlocal.schemes.pipeline.epoch import PipelineEpoch
@@ -35,7 +36,7 @@ from fedlocal.schemes.pipeline.stages import PipelineMemory, PipelineStages
 from fedlocal.schemes.round_timer import RoundTimer
 
 
-@capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
+@Capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
 def pipeline(
     setting: Setting,
     on_round: OnRound,

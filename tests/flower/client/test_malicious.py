@@ -155,7 +155,7 @@ def test_a_run_goes_on_with_the_same_malicious_actors(tmp_path: Path) -> None:
         (
             ["attack=noise", "scheme=batch_parallel"],
             ConfigError,
-            "only scheme=federated has a server to attack",
+            "has no server to attack; set attack=none, or choose another scheme: federated",
         ),
         (["attack=noise", "scheme=sequential"], ConfigError, "set attack=none"),
         (

@@ -2,16 +2,14 @@
 
 import pytest
 
-from fedlocal.config.build import build
 from fedlocal.config.compose import compose
-from fedlocal.experiment.unused_options import unused_option_notes
+from fedlocal.experiment.groups import build_groups
+from fedlocal.experiment.notices import unused_option_notices
 
 
 def said(*overrides: str) -> list[str]:
     config = compose(*overrides)
-    return unused_option_notes(
-        config, build(config, "scheme"), build(config, "client"), build(config, "backend")
-    )
+    return unused_option_notices(config, build_groups(config))
 
 
 @pytest.mark.parametrize(
