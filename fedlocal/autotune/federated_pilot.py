@@ -22,7 +22,6 @@ from fedlocal.autotune.fit import Measurement, fit_costs
 from fedlocal.availability import Presence, no_absence
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
-from fedlocal.flower.admission.strict import WEIGHT, Strict
 from fedlocal.flower.client.clients import DefaultClient, start_runner
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
@@ -31,7 +30,7 @@ from fedlocal.flower.server.round_loop import Arrays, FederatedRound, RoundLoop
 from fedlocal.flower.server.wrapping import innermost
 from fedlocal.models import stack_height
 from fedlocal.results import TIMED
-from fedlocal.schemes.federated_rounds import times
+from fedlocal.schemes.federated_rounds import admission_of, times
 from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
@@ -200,12 +199,12 @@ def _rounds(
     partition = Partition(np.arange(len(chosen)), np.concatenate([[0], np.cumsum(sizes)]))
     shards = Shards.create(Rows(setting.dataset.train.x[chosen], setting.dataset.train.y[chosen]), partition)
     training = replace(setting.training, seed=int(draw(1).integers(2**32)), local_epochs=1)
-    strategy, weighted_by = setting.strategy, getattr(innermost(setting.strategy), "weighted_by_key", WEIGHT)
-    admission = Strict(sizes, weighted_by=weighted_by, losses=["train-loss"])
-    loop = RoundLoop(strategy, ENDLESS, training.seed, _no_evaluation, admission)
+    client = DefaultClient()
+    admission = admission_of(client.declaration, setting.strategy, sizes)
+    loop = RoundLoop(setting.strategy, ENDLESS, training.seed, _no_evaluation, admission)
     with shards, quiet(), one_thread():
         slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
-        start = partial(start_runner, DefaultClient(), slices, setting.new_model, training)
+        start = partial(start_runner, client, slices, setting.new_model, training)
         with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
             if not isinstance(grid, LocalGrid):
                 raise TypeError("a pilot needs local actors")

@@ -50,7 +50,7 @@ def _unused(config: Config, groups: Groups) -> Iterator[tuple[Sequence[str], str
         yield ["validation_fraction"], "no client evaluates (strategy.fraction_evaluate)"
     if isinstance(groups.backend, Inline):
         yield ["workers"], "backend=inline is this process alone"
-    if groups.client and not groups.client.visits_all_rows:
+    if groups.client and not groups.client.declaration.visits_all_rows:
         yield OF_TRAINING, "your client app trains in its own way; only the baseline does so"
 
 

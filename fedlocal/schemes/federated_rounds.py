@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
-from fedlocal.flower.admission.strict import WEIGHT, Strict
+from fedlocal.flower.admission.policy import WEIGHT, Admission, Declaration
+from fedlocal.flower.admission.strict import Sizes, Strict
+from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.client.clients import Client, DefaultClient, start_runner
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import OpenGrid
@@ -48,11 +50,8 @@ def federate(
     slices, training = setting.slices, setting.training
     sizes = slices.training_sizes
     costs = sizes.astype(np.float64)
-    averaging = innermost(strategy)
-    weighted_by = getattr(averaging, "weighted_by_key", WEIGHT)
     client = setting.client or DefaultClient()
-    losses = {*client.losses, *([key] if (key := getattr(averaging, "train_loss_key", "")) else [])}
-    admission = Strict(sizes, slices.held_out_sizes, weighted_by=weighted_by, losses=sorted(losses))
+    admission = admission_of(client.declaration, strategy, sizes, slices.held_out_sizes)
     loop = RoundLoop(
         strategy,
         setting.rounds,
@@ -95,9 +94,35 @@ def federate(
         run_server(server_app(loop, initial, observe, after), grid)
 
 
+def admission_of(
+    declaration: Declaration, strategy: Strategy, sizes: Sizes, held_out: Sizes | None = None
+) -> Admission:
+    """Return the policy by which the replies of a run's clients are judged.
+
+    Parameters
+    ----------
+    declaration : Declaration
+        The client's; the strategy adds the metrics that it computes with.
+    strategy : Strategy
+        Aggregates the replies.
+    sizes, held_out : sequence of int
+        Rows of each partition to train on and to evaluate on.
+    """
+    if declaration.policy == "structural":
+        return Structural()
+    averaging = innermost(strategy)
+    loss: str = getattr(averaging, "train_loss_key", "")
+    declared = replace(
+        declaration,
+        losses=tuple(sorted({*declaration.losses, *([loss] if loss else [])})),
+        weighted_by=getattr(averaging, "weighted_by_key", WEIGHT),
+    )
+    return Strict(sizes, held_out, declared)
+
+
 def _trained_rows(round_: FederatedRound, setting: Setting, client: Client) -> int | None:
     """Return how many rows the clients that replied trained on, each counted as often as it was visited."""
-    if not client.visits_all_rows:
+    if not client.declaration.visits_all_rows:
         return None
     sizes = setting.slices.training_sizes[list(round_.client_metrics)]
     return setting.training.local_epochs * int(sizes.sum())

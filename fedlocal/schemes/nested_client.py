@@ -17,7 +17,7 @@ from fedlocal.config.schema import ConfigError
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.clients import Answer, without_proximal_term
-from fedlocal.flower.client.default_client import DefaultApp
+from fedlocal.flower.client.default_client import DECLARATION, DefaultApp
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend
 from fedlocal.models import Model
 from fedlocal.models.training_run import NewModel, Training
@@ -48,8 +48,7 @@ class Nested:
     scheme: Literal["batch_parallel", "federated"] = "batch_parallel"
     actors: int = 2
     workers: int | None = None
-    losses = ("train-loss",)
-    visits_all_rows = True
+    declaration = DECLARATION
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return fedlocal's default client with nested training."""

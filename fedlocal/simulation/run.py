@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from fedlocal.actors import ActorSystemError, usable_cores
 from fedlocal.experiment.process_lock import process_lock
+from fedlocal.flower.admission.policy import AS_SENT, Admission, PolicyName
+from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.compat.legacy import in_node_order
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend, Inline
@@ -83,7 +85,7 @@ def simulate(
     seed: int = 0,
     run_config: RunConfig | None = None,
     backend: Backend | Literal["actors", "inline"] = "actors",
-    admission: Literal["structural", "strict"] = "structural",
+    admission: PolicyName = "structural",
     folder: Path | str | None = None,
     display: Literal["auto", "off"] = "auto",
     flower_log: bool = False,
@@ -146,7 +148,8 @@ def simulate(
         raise ValueError(f"workers is {workers}; there must be at least 1, or 'auto'")
     if seed < 0:
         raise ValueError(f"seed is {seed}; it must be 0 or more")
-    if admission not in ("structural", "strict"):
+    policies: dict[str, Admission] = {"structural": Structural(), "strict": Strict(declaration=AS_SENT)}
+    if admission not in policies:
         raise ValueError(f"admission is {admission!r}; it must be 'structural' or 'strict'")
     path = Path(folder) if folder is not None else None
     if path:
@@ -161,7 +164,7 @@ def simulate(
             seed,
             dict(run_config or {}),
             backend,
-            strict=admission == "strict",
+            policies[admission],
             flower_log=flower_log,
         )
         with SimulationRecorder(path, display) as recorder:
@@ -192,7 +195,7 @@ class _Setting:
     seed: int
     run_config: RunConfig
     backend: Backend | str
-    strict: bool
+    admission: Admission
     flower_log: bool
 
 
@@ -223,7 +226,7 @@ def _run(
         start = NewClientRunner(source, setting.nodes, setting.seed, setting.run_config)
         system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     messages = MessageRecorder(recorder.on_round, system.workers)
-    recording = RecordingGrid(system, setting.nodes, Structural(), messages, strict=setting.strict)
+    recording = RecordingGrid(system, setting.nodes, setting.admission, messages)
     output = nullcontext() if setting.flower_log else without_flower_log()
     with recording as grid, in_node_order(server), output, observed_server(messages.evaluated) as results:
         started = time.perf_counter()

@@ -1,1 +1,1 @@
-"""Which replies are admitted: the policies, `Strict` for fedlocal's own client, `Structural` for any app."""
+"""Which replies are admitted: the policy `Strict` by what is declared, the policy `Structural` by budgets."""

@@ -1,87 +1,59 @@
-"""Admission of replies: a bad reply is that client's error, never the run's.
-
-What is admitted at all is decided by the codec: bytes that do not parse, hold objects, or are not as many as
-they claim are no reply. Flower's strategies check little of the rest: neither dtypes nor finiteness nor
-weights. A policy turns such replies into errors: `Strict` admits what fedlocal's own client may
-send, `Structural` whatever any app sends, within budgets.
-
-Each reply is judged alone, so that no verdict depends on other replies or on their order: arrays are
-averaged while other clients still train, and are not taken back. Metrics that only some clients send are
-no error: they are left out of what is aggregated (`fedlocal.flower.server.metrics`).
-"""
+"""The strict policy: replies are what was declared, arrays are like those sent, and their values finite."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeGuard
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 import numpy as np
-from flwr.app import ArrayRecord, Error, Message, MetricRecord
+from flwr.app import ArrayRecord, Message, MetricRecord
 from numpy.typing import NDArray
 
-from fedlocal.actors import readable
-from fedlocal.flower.compat.private import CLIENT_APP_RAISED, replacement
+from fedlocal.flower.admission.policy import ARRAYS, METRICS, VECTORS, WEIGHT, Declaration, replace_faulty
+from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.messages.arrays import ndarrays, unwrapped
 from fedlocal.flower.node.client_runner import partition_of
 
-WEIGHT = "num-examples"
-ARRAYS, METRICS = "arrays", "metrics"  # the records of fedlocal's own client
 MAX_METRICS, MAX_NAME = 1000, 200
+_BUDGETS = Structural()
 
-_Shape = tuple[tuple[int, ...], np.dtype[Any]]
-_Sizes = Sequence[int] | NDArray[np.int64]
-
-
-class Admission(Protocol):
-    """Replaces bad replies by errors that say why, and leaves out replies of clients without rows."""
-
-    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
-        """Judge replies to training, all but the values of their arrays."""
-        ...
-
-    def values(self, replies: Sequence[Message]) -> list[Message]:
-        """Judge the values of the arrays of replies whose structure was admitted; no reply is left out."""
-        ...
-
-    def evaluation(self, replies: Sequence[Message]) -> list[Message]:
-        """Judge replies to evaluation."""
-        ...
+_Shapes = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+Sizes = Sequence[int] | NDArray[np.int64]
 
 
+@dataclass(frozen=True)
 class Strict:
-    """Admits arrays as sent, all finite, metrics that are numbers, and a weight that can be true.
+    """Admits what a declaration says.
 
     A client that has no rows, and says so with a weight of 0, is excused: its reply is left out, and is no
     error.
 
     Parameters
     ----------
-    sizes : sequence of int
-        Rows of each partition to train on: no client can have trained on more.
+    sizes : sequence of int, optional
+        Rows of each partition to train on: no client can have trained on more. By default unknown.
     held_out : sequence of int, optional
         Rows of each partition to evaluate on; by default unknown, and a weight of 0 always excused.
-    weighted_by : str
-        The metric that the strategy takes for the weight of a reply: a finite number above 0.
-    losses : sequence of str
-        Metrics that every reply to training must have, finite and at least 0: strategies compute with them,
-        as q-FedAvg does, and where a loss is not finite, training has diverged. Other metrics may be NaN.
+    declaration : Declaration
+        What replies to training hold.
     """
 
-    def __init__(
-        self,
-        sizes: _Sizes,
-        held_out: _Sizes | None = None,
-        *,
-        weighted_by: str = WEIGHT,
-        losses: Sequence[str] = (),
-    ) -> None:
-        self._sizes, self._held_out = sizes, held_out
-        self._weighted_by, self._losses = weighted_by, losses
+    sizes: Sizes | None = None
+    held_out: Sizes | None = None
+    declaration: Declaration = field(default_factory=Declaration)
 
-    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
+    uniform = True
+
+    def structure(self, replies: Sequence[Message], *sent: ArrayRecord) -> list[Message]:
         """Replace replies with other arrays than those sent, impossible weights, or unusable metrics."""
-        expected = {name: (array.shape, array.dtype) for name, array in ndarrays(sent).items()}
-        return _judged_by_size(
-            replies, self._sizes, lambda reply, size: self._training_fault(reply, size, expected)
+        shapes = [_shapes_of(record) for record in sent]
+        if not self.declaration.records:
+            return replace_faulty(_BUDGETS.structure(replies), lambda reply: _unlike(reply, shapes))
+        expected = {ARRAYS: shapes[0]}
+        if vectors := self.declaration.vectors:
+            expected[VECTORS] = {name: ((size,), np.dtype(np.float32)) for name, size in vectors.items()}
+        return replace_faulty(
+            _heard(replies, self.sizes), lambda reply: self._training_fault(reply, expected)
         )
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
@@ -90,23 +62,28 @@ class Strict:
 
     def evaluation(self, replies: Sequence[Message]) -> list[Message]:
         """Replace replies with impossible weights, or unusable metrics."""
-        return _judged_by_size(replies, self._held_out, self._evaluation_fault)
+        if not self.declaration.records:
+            return _BUDGETS.evaluation(replies)
+        return replace_faulty(_heard(replies, self.held_out), self._evaluation_fault)
 
-    def _training_fault(self, reply: Message, size: int | None, expected: Mapping[str, _Shape]) -> str | None:
-        records = dict(reply.content.items())
-        arrays, metrics = records.get(ARRAYS), records.get(METRICS)
-        if len(records) != 2 or not isinstance(arrays, ArrayRecord) or not isinstance(metrics, MetricRecord):
-            return f"expected an array record {ARRAYS!r} and a metric record {METRICS!r}, got {_kinds(reply)}"
-        return self._metrics_fault(metrics, size, self._losses) or _arrays_fault(arrays, expected)
+    def _training_fault(self, reply: Message, expected: Mapping[str, _Shapes]) -> str | None:
+        arrays, metrics = reply.content.array_records, reply.content.get(METRICS)
+        others = len(reply.content) - len(arrays) - 1
+        if list(arrays) != list(expected) or not isinstance(metrics, MetricRecord) or others:
+            names = ", ".join(f"an array record {name!r}" for name in expected)
+            return f"expected {names} and a metric record {METRICS!r}, got {_kinds(reply)}"
+        faults = (_arrays_fault(arrays[name], shapes) for name, shapes in expected.items())
+        fault = self._metrics_fault(metrics, _size_of(reply, self.sizes), self.declaration.losses)
+        return fault or next(filter(None, faults), None)
 
-    def _evaluation_fault(self, reply: Message, size: int | None) -> str | None:
+    def _evaluation_fault(self, reply: Message) -> str | None:
         metrics = reply.content.get(METRICS)
         if len(reply.content) != 1 or not isinstance(metrics, MetricRecord):
             return f"expected one metric record {METRICS!r}, got {_kinds(reply)}"
-        return self._metrics_fault(metrics, size, ())
+        return self._metrics_fault(metrics, _size_of(reply, self.held_out), ())
 
-    def _metrics_fault(self, record: MetricRecord, size: int | None, losses: Iterable[str]) -> str | None:
-        metrics = dict(record.items())
+    def _metrics_fault(self, record: MetricRecord, size: int | None, losses: Sequence[str]) -> str | None:
+        metrics, weighted_by = dict(record.items()), self.declaration.weighted_by
         if len(metrics) > MAX_METRICS:
             return f"at most {MAX_METRICS} metrics, got {len(metrics)}"
         for name in metrics:
@@ -116,47 +93,33 @@ class Strict:
             loss = metrics.get(name)
             if not _is_number(loss) or not 0 <= loss < math.inf:
                 return f"{name} must be finite and at least 0, got {loss!r}; a smaller learning rate may help"
-        if self._weighted_by != WEIGHT:
-            weight = metrics.get(self._weighted_by)
-            if not _is_number(weight) or not 0 < weight < math.inf:
-                return f"{self._weighted_by} (strategy.weighted_by_key) must be above 0, got {weight!r}"
+        if weighted_by != WEIGHT and not _is_weight(weight := metrics.get(weighted_by)):
+            return f"{weighted_by} (strategy.weighted_by_key) must be above 0, got {weight!r}"
         return _weight_fault(metrics.get(WEIGHT), size)
 
 
-def replace_faulty(replies: Sequence[Message], fault: Callable[[Message], str | None]) -> list[Message]:
-    """Return replies, each that has a fault replaced by an error that names it."""
-    return [reply if reply.has_error() else _verdict(reply, fault(reply)) for reply in replies]
+def _heard(replies: Sequence[Message], sizes: Sizes | None) -> list[Message]:
+    """Leave out replies of clients that say that they have no rows, where that can be true."""
+    return [
+        reply for reply in replies if reply.has_error() or _size_of(reply, sizes) or not _is_excused(reply)
+    ]
 
 
-def _verdict(reply: Message, fault: str | None) -> Message:
-    if fault is None:
-        return reply
-    partition = partition_of(reply.metadata.src_node_id)
-    return replacement(reply, None, Error(CLIENT_APP_RAISED, readable(f"client {partition}: {fault}")))
-
-
-def _judged_by_size(
-    replies: Sequence[Message], sizes: _Sizes | None, fault: Callable[[Message, int | None], str | None]
-) -> list[Message]:
-    """Judge replies by the sizes of their senders' partitions; leave out excused replies."""
-    admitted = []
-    for reply in replies:
-        size = None if sizes is None else int(sizes[partition_of(reply.metadata.src_node_id)])
-        if reply.has_error():
-            admitted.append(reply)
-        elif size or not _excused(reply):
-            admitted.append(_verdict(reply, fault(reply, size)))
-    return admitted
-
-
-def _excused(reply: Message) -> bool:
-    """Tell whether a client says that it has no rows."""
+def _is_excused(reply: Message) -> bool:
     metrics = reply.content.get(METRICS)
     return isinstance(metrics, MetricRecord) and _is_number(weight := metrics.get(WEIGHT)) and weight == 0
 
 
+def _size_of(reply: Message, sizes: Sizes | None) -> int | None:
+    return None if sizes is None else int(sizes[partition_of(reply.metadata.src_node_id)])
+
+
 def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_weight(value: object) -> TypeGuard[int | float]:
+    return _is_number(value) and 0 < value < math.inf
 
 
 def _kinds(reply: Message) -> str:
@@ -165,13 +128,17 @@ def _kinds(reply: Message) -> str:
 
 
 def _weight_fault(weight: object, size: int | None) -> str | None:
-    if _is_number(weight) and 0 < weight < math.inf and (size is None or weight <= size):
+    if _is_weight(weight) and (size is None or weight <= size):
         return None
     bound = "finite" if size is None else f"at most {size}, the size of the partition"
     return f"{WEIGHT} must be above 0 and {bound}; got {weight!r}"
 
 
-def _arrays_fault(record: ArrayRecord, expected: Mapping[str, _Shape]) -> str | None:
+def _shapes_of(record: ArrayRecord) -> _Shapes:
+    return {name: (array.shape, array.dtype) for name, array in ndarrays(record).items()}
+
+
+def _arrays_fault(record: ArrayRecord, expected: _Shapes) -> str | None:
     arrays = dict(record.items())
     if list(arrays) != list(expected):
         return f"expected arrays {list(expected)}, got {list(arrays)}"
@@ -186,6 +153,20 @@ def _arrays_fault(record: ArrayRecord, expected: Mapping[str, _Shape]) -> str | 
         if values.shape != shape or values.dtype != dtype:
             return f"{name} must be {dtype}{shape}, got {values.dtype}{values.shape}"
     return None
+
+
+def _unlike(reply: Message, sent: Sequence[_Shapes]) -> str | None:
+    """Find an array record like none that was sent, or a weight that cannot be true."""
+    for name, record in reply.content.array_records.items():
+        try:
+            shapes = _shapes_of(record)
+        except ValueError as error:
+            return f"{name}: {error}"
+        if shapes not in sent:
+            words = (f"{key} {dtype}{list(shape)}" for key, (shape, dtype) in list(shapes.items())[:10])
+            return f"the arrays of {name} are not like those that were sent: {', '.join(words)}"
+    weights = (metrics.get(WEIGHT, 1) for metrics in reply.content.metric_records.values())
+    return next(filter(None, (_weight_fault(weight, None) for weight in weights)), None)
 
 
 def _infinite(reply: Message) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flwr.app import Array, ArrayRecord, Message
 
-from fedlocal.flower.admission.strict import replace_faulty
+from fedlocal.flower.admission.policy import replace_faulty
 from fedlocal.flower.messages.arrays import LocalArray
 from fedlocal.flower.node.client_runner import MAX_REPLY
 
@@ -30,7 +30,9 @@ class Structural:
     max_arrays: int = 100_000
     max_values: int = 1_000_000
 
-    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:  # noqa: ARG002
+    uniform = False
+
+    def structure(self, replies: Sequence[Message], *sent: ArrayRecord) -> list[Message]:  # noqa: ARG002
         """Replace replies that exceed a budget."""
         return self.evaluation(replies)
 

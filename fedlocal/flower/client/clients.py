@@ -1,6 +1,6 @@
 """Kinds of clients: fedlocal's default client, or any client app that asks for its rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -9,7 +9,8 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slice, Slices
-from fedlocal.flower.client.default_client import DefaultApp
+from fedlocal.flower.admission.policy import Declaration
+from fedlocal.flower.client.default_client import DECLARATION, DefaultApp
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.app_loading import AppError, called_by_name, resolve
 from fedlocal.flower.node.client_runner import ClientRunner
@@ -19,24 +20,11 @@ Answer = Callable[[Message, Context], Message]
 
 
 class Client(Protocol):
-    """Makes the app that answers a run's messages, in the process where clients run.
-
-    Attributes
-    ----------
-    losses : sequence of str
-        Metrics that each reply to training has; they must be finite.
-    visits_all_rows : bool
-        Whether a reply to training says that all rows of the partition were visited in each local epoch.
-    """
+    """Makes the app that answers a run's messages, in the process where clients run."""
 
     @property
-    def losses(self) -> Sequence[str]:
-        """Metrics of each reply to training that must be finite."""
-        ...
-
-    @property
-    def visits_all_rows(self) -> bool:
-        """Whether each local epoch visits all rows of the partition."""
+    def declaration(self) -> Declaration:
+        """What its replies to training hold."""
         ...
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
@@ -48,8 +36,7 @@ class Client(Protocol):
 class DefaultClient:
     """fedlocal's own client: it trains the run's model on the rows of its partition."""
 
-    losses = ("train-loss",)
-    visits_all_rows = True
+    declaration = DECLARATION
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return the app."""
@@ -60,8 +47,8 @@ class DefaultClient:
 class FlowerClient:
     """A client app of yours, ``module:attribute``; `partition` gives it its rows.
 
-    It receives the run's arrays under the names that the model has, and replies with arrays of the same
-    names, shapes and dtypes, and ``num-examples``.
+    It receives the run's arrays under the names that the model has, and replies with ``num-examples`` and
+    arrays of the same names, shapes and dtypes.
 
     Parameters
     ----------
@@ -70,8 +57,7 @@ class FlowerClient:
     """
 
     reference: str
-    losses = ()
-    visits_all_rows = False
+    declaration = Declaration()
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:  # noqa: ARG002
         """Import the app, and let it have its rows."""

@@ -6,13 +6,15 @@ from typing import Any, cast
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from fedlocal.flower.client.local_training import LOSS_BEFORE, LocalTraining, Slices, Task, Update
+from fedlocal.flower.admission.policy import ARRAYS, METRICS, Declaration
+from fedlocal.flower.client.local_training import LOSS, LOSS_BEFORE, LocalTraining, Slices, Task, Update
 from fedlocal.flower.compat.private import content_of, record_of
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.models import Model
 from fedlocal.models.training_run import Training
 
-ARRAYS, METRICS, CONFIG = "arrays", "metrics", "config"  # the records of its messages
+DECLARATION = Declaration(losses=(LOSS,), visits_all_rows=True)
+CONFIG = "config"  # the record of a request's options
 OPTIMIZER = "optimizer"
 PARTITION_QUERY = "who"  # the action of a query
 

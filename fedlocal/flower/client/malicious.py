@@ -1,6 +1,6 @@
 """A client some of whose actors are malicious: these train and reply as an attack says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -8,7 +8,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, R
 
 from fedlocal.attacks.attacks import Arrays, Attack
 from fedlocal.data import Rows, Slice, Slices
-from fedlocal.flower.admission.strict import ARRAYS
+from fedlocal.flower.admission.policy import ARRAYS, Declaration
 from fedlocal.flower.client.clients import Answer, Client
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.seeding import seed_globals
@@ -37,14 +37,9 @@ class UnderAttack:
     malicious: tuple[int, ...]
 
     @property
-    def losses(self) -> Sequence[str]:
-        """Metrics of the client's replies to training that must be finite."""
-        return self.client.losses
-
-    @property
-    def visits_all_rows(self) -> bool:
-        """Whether the client visits all rows of its partition in each local epoch."""
-        return self.client.visits_all_rows
+    def declaration(self) -> Declaration:
+        """What the client's replies to training hold."""
+        return self.client.declaration
 
     def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
         """Return the client's app, with other rows and changed replies for malicious actors."""

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flwr.app import ConfigRecord, Error, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MessageType, MetricRecord, RecordDict
 
 from fedlocal.actors import Result, System, raw
-from fedlocal.flower.admission.same_shapes import Shapes, require_same_shapes, shapes_of
-from fedlocal.flower.admission.strict import Admission
+from fedlocal.flower.admission.policy import Admission
 from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, replacement
 from fedlocal.flower.grid.local_grid import ExchangeTimes, Handling, LocalGrid, NoReplyError, handled
 from fedlocal.flower.grid.outbox import EXPIRED, remaining
@@ -241,22 +240,12 @@ class RecordingGrid(LocalGrid):
         Turns bad replies into errors.
     recorder : MessageRecorder
         Records all messages.
-    strict : bool
-        Whether replies to training must have shapes that were sent (`fedlocal.flower.admission.same_shapes`).
     """
 
-    def __init__(
-        self,
-        system: System,
-        nodes: int,
-        admission: Admission,
-        recorder: MessageRecorder,
-        *,
-        strict: bool = False,
-    ) -> None:
+    def __init__(self, system: System, nodes: int, admission: Admission, recorder: MessageRecorder) -> None:
         super().__init__(system, [1.0] * nodes)
-        self._admission, self._recorder, self._strict = admission, recorder, strict
-        self._pushed: dict[str, tuple[RecordedRound, list[Shapes], float]] = {}
+        self._admission, self._recorder = admission, recorder
+        self._pushed: dict[str, tuple[RecordedRound, list[ArrayRecord], float]] = {}
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
@@ -279,12 +268,12 @@ class RecordingGrid(LocalGrid):
         A message whose time to live is over is not waited for.
         """
         requests = sorted(messages, key=_partition)
-        rounds, sent = self._recorder.sent(requests), self._shapes(requests)
+        rounds, sent = self._recorder.sent(requests), list(map(_sent, requests))
         lives = [remaining(request) for request in requests]
         most = max(lives, default=0.0)
         replies, times = super().ask(requests, most if timeout is None else min(timeout, most))
         answered = [_alive(request, reply) for request, reply in zip(requests, replies, strict=True)]
-        admitted = self._admitted(answered, sent)
+        admitted = [self._admitted(reply, records) for reply, records in zip(answered, sent, strict=True)]
         self._recorder.received(rounds, admitted, times)
         return admitted, times
 
@@ -294,36 +283,29 @@ class RecordingGrid(LocalGrid):
 
     def _sending(self, requests: Sequence[Message]) -> None:
         started = time.perf_counter()
-        noted = zip(requests, self._recorder.sent(requests), self._shapes(requests), strict=True)
-        for request, round_, shapes in noted:
-            self._pushed[request.metadata.message_id] = round_, shapes, started
+        for request, round_ in zip(requests, self._recorder.sent(requests), strict=True):
+            self._pushed[request.metadata.message_id] = round_, _sent(request), started
 
     def _read(self, request: Message, result: Result) -> Message:
         round_, sent, started = self._pushed.pop(request.metadata.message_id)
-        admitted = self._admitted([super()._read(request, result)], [sent])
+        admitted = self._admitted(super()._read(request, result), sent)
         handlings = handled([result])
         ended = handlings[0].ended if handlings else time.perf_counter()
         self._recorder.received(
-            [round_], admitted, ExchangeTimes(started, ended, self._system.workers, handlings)
+            [round_], [admitted], ExchangeTimes(started, ended, self._system.workers, handlings)
         )
-        return admitted[0]
+        return admitted
 
-    def _shapes(self, requests: Sequence[Message]) -> list[list[Shapes]]:
-        """Return the shapes of the arrays of each message; nothing where they are not checked."""
-        if not self._strict:
-            return [[]] * len(requests)
-        shapes: dict[int, list[Shapes]] = {}  # strategies send one content to all
-        for request in requests:
-            content = request.content
-            if id(content) not in shapes:
-                shapes[id(content)] = shapes_of(list(content.array_records.values()))
-        return [shapes[id(request.content)] for request in requests]
+    def _admitted(self, reply: Message, sent: Sequence[ArrayRecord]) -> Message:
+        if kind_of(reply) == MessageType.TRAIN:
+            (admitted,) = self._admission.values(self._admission.structure([reply], *sent))
+        else:
+            (admitted,) = self._admission.evaluation([reply])
+        return admitted
 
-    def _admitted(self, replies: Sequence[Message], sent: Sequence[list[Shapes]]) -> list[Message]:
-        admitted = self._admission.evaluation(replies)
-        if not self._strict:
-            return admitted
-        return [require_same_shapes(reply, shapes) for reply, shapes in zip(admitted, sent, strict=True)]
+
+def _sent(request: Message) -> list[ArrayRecord]:
+    return list(request.content.array_records.values())
 
 
 def _is_missing(reply: Message) -> bool:

@@ -20,7 +20,8 @@ from flwr.serverapp.strategy import Strategy as Strategy
 from numpy.typing import NDArray
 
 from fedlocal.availability import Presence, Presences, always_available
-from fedlocal.flower.admission.strict import Admission, is_finite
+from fedlocal.flower.admission.policy import Admission
+from fedlocal.flower.admission.strict import is_finite
 from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeGuard
 
 from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
 
-from fedlocal.flower.admission.strict import Admission
+from fedlocal.flower.admission.policy import Admission
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record, arrays_of
 from fedlocal.flower.server.mean import RunningMean, in_groups

@@ -7,6 +7,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
+from fedlocal.flower.admission.policy import Declaration
 from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.compat import private
@@ -101,7 +102,7 @@ def test_a_missing_weight_and_a_second_record_are_refused() -> None:
 
 
 def test_the_metrics_that_a_strategy_computes_with_must_be_there_and_finite() -> None:
-    strict = Strict([10, 5], weighted_by="quality", losses=["train-loss"])
+    strict = Strict([10, 5], declaration=Declaration(losses=("train-loss",), weighted_by="quality"))
 
     def reason(**metrics: Any) -> str:
         named = {"num-examples": 5, "quality": 0.5, "train-loss": 1, **metrics}
@@ -123,6 +124,30 @@ def test_a_client_without_rows_that_says_so_is_excused_and_no_error() -> None:
     assert "at most 0, the size of the partition; got 5" in (refused.error.reason or "")
     (lazy,) = Strict([10, 5]).structure([nothing], array_record(SENT))
     assert lazy.has_error()
+
+
+def test_declared_vectors_come_after_the_arrays_in_their_sizes_and_finite() -> None:
+    strict = Strict([10, 5], declaration=Declaration(vectors={"control": 3}))
+
+    def reason(*records: tuple[str, Any]) -> str:
+        message = reply(GOOD)
+        for name, record in records:
+            message.content[name] = record
+        (admitted,) = strict.values(strict.structure([message], array_record(SENT)))
+        return (admitted.error.reason or "") if admitted.has_error() else ""
+
+    def control(*values: float, dtype: str = "f4") -> tuple[str, ArrayRecord]:
+        return "vectors", array_record({"control": np.array(values, dtype)})
+
+    assert reason(control(1, 2, 3)) == ""
+    assert "control must be float32(3,), got float32(2,)" in reason(control(1, 2))
+    assert "control must be float32(3,), got float64(3,)" in reason(control(1, 2, 3, dtype="f8"))
+    assert "control is not finite" in reason(control(1, 2, np.nan))
+    expected = (
+        "expected an array record 'arrays', an array record 'vectors' and a metric record 'metrics', got"
+    )
+    assert expected in reason()
+    assert expected in reason(control(1, 2, 3), ("more", MetricRecord()))
 
 
 def evaluated(metrics: dict[str, Any], **records: Any) -> Message:

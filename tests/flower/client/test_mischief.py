@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import ActorSystem, InlineSystem
 from fedlocal.actors.text import LONGEST
+from fedlocal.flower.admission.policy import Declaration
 from fedlocal.flower.admission.strict import Strict
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
@@ -70,7 +71,7 @@ def telling(kind: type[flower.FedAvg], training: str, evaluation: str = "", **se
 
 
 def run(grid: LocalGrid, strategy: flower.FedAvg, min_results: int | None = 1) -> FederatedRound:
-    admission = Strict([ROWS] * CLIENTS, [4] * CLIENTS, losses=["train-loss"])
+    admission = Strict([ROWS] * CLIENTS, [4] * CLIENTS, Declaration(losses=("train-loss",)))
     loop = RoundLoop(strategy, 2, 1, lambda *_: {}, admission, min_results)
     *_, last = loop.run(grid, INITIAL)
     return last

@@ -35,7 +35,9 @@ def grid() -> Iterator[LocalGrid]:
 
 
 class Everything:
-    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
+    uniform = True
+
+    def structure(self, replies: Sequence[Message], *sent: ArrayRecord) -> list[Message]:
         return list(replies)
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
@@ -249,7 +251,7 @@ def test_a_model_that_is_not_finite_ends_the_run(grid: LocalGrid) -> None:
 class Nobody(Everything):
     """Excuses everybody."""
 
-    def structure(self, replies: Sequence[Message], sent: ArrayRecord) -> list[Message]:
+    def structure(self, replies: Sequence[Message], *sent: ArrayRecord) -> list[Message]:
         return []
 
 
