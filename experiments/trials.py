@@ -1,45 +1,33 @@
-"""The common runner of studies: every trial of every arm is a run folder, and all else is read from these.
+"""Trials that are runs of fedlocal: each trial of each arm is a run folder, and all else is read from these.
 
-A study compares arms: settings of fedlocal that differ in a few options and share a preset,
+A comparison's arms are settings of fedlocal that differ in a few options and share a preset,
 ``conf/experiment/<preset>.yaml``. Trial k of every arm has the seed k. The arms of a trial follow one another
 in an order drawn for that trial, so that a machine that slows down slows all arms down alike, and a
 comparison is made trial by trial; those that are compared with one another run within a minute.
 
-::
-
-    study = Study("timing", "figure1", (Arm("sequential", ("scheme=sequential",)), …), trials=30)
-    run(study, Path("runs/timing"))  # makes runs/timing/sequential/trial-00, …; what is there already stays
-
-A timed run waits for a quiet moment, and leaves in ``quiet.json`` how quiet it was (`quiet`).
-
-A study that is ended goes on with the same call. It leaves runs that completed as they are, and begins one
-that was cut off anew if its time counts, or else goes on from its last checkpoint. `outcomes` reads what they
-left, `intervals` says what it means, and `command` makes a program of it all.
+A timed run waits for a quiet moment, and leaves in ``quiet.json`` how quiet it was (`quiet`). What was ended
+goes on with the same command: runs that completed stay, and one that was cut off begins anew if its time
+counts, or else goes on from its last checkpoint. `outcomes` reads what they left.
 """
 
 import random
 import re
-import time
-import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import fedlocal
+from experiments.outcomes import Trial, load, write_csv, write_environment
 from experiments.quiet import quietly
+from experiments.runner import Options, Study, StudyError, Task
 from fedlocal.config.schema import Config
 from fedlocal.config.validation import check
 from fedlocal.experiment.run_folder import differences
 from fedlocal.results import drop_checkpoints, read_run, write_json
-from fedlocal.results.formatting import duration
 
 NAME = re.compile(r"[A-Za-z0-9][\w.+=-]*")
-
-
-class StudyError(ValueError):
-    """A study cannot be run as it stands."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +50,13 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Study:
-    """Arms that are compared with one another.
+class Comparison:
+    """Arms that are compared with one another: a part of a study.
 
     Parameters
     ----------
     name : str
-        Of the folder of its runs.
+        Of the part, and of the folder of its runs: trial 3 of an arm is ``runs/<name>/<arm>/trial-03``.
     preset : str
         Of ``conf/experiment``: what all runs have in common.
     arms : tuple of Arm
@@ -100,112 +88,94 @@ class Study:
         if wrong := twice + unfit:
             raise StudyError(f"{self.name}: each arm needs a name of its own that can be a folder's: {wrong}")
 
+    def composed(self, arm: Arm, more: Sequence[str] = ()) -> tuple[tuple[str, ...], Config]:
+        """Return the overrides of an arm's runs and their configuration, which is checked.
 
-@dataclass(frozen=True)
-class _Planned:
-    arm: str
-    number: int
-    config: Config
-    overrides: tuple[str, ...]
-    folder: Path
-
-
-def run(study: Study, folder: Path, *, patient: bool = True) -> int:
-    """Make the trials of a study that are not there yet, one after another, with a line about each.
-
-    Parameters
-    ----------
-    study : Study
-        What to run.
-    folder : Path
-        Of its runs: trial 3 of an arm is ``<folder>/<arm>/trial-03``.
-    patient : bool
-        Whether timed runs wait for quiet moments.
-
-    Returns
-    -------
-    int
-        How many runs failed: each has its traceback on stderr and is tried again the next time; the others
-        go on.
-
-    Raises
-    ------
-    StudyError
-        If a folder holds a run with another configuration, before anything is run.
-    ConfigError
-        If the options of an arm are wrong, before anything is run.
-    """
-    todo = [planned for planned in _plan(study, folder) if not _is_done(planned)]
-    failed, took = 0, dict[str, float]()
-    for at, planned in enumerate(todo, start=1):
-        started = time.perf_counter()
-        try:
-            _make(planned, anew=study.timed, patient=patient)
-        except Exception:  # noqa: BLE001 - whatever it is, it is one run's
-            traceback.print_exc()
-            failed += 1
-        took[planned.arm] = time.perf_counter() - started
-        average = sum(took.values()) / len(took)
-        left = sum(took.get(later.arm, average) for later in todo[at:])
-        print(
-            f"{study.name} {at}/{len(todo)}: {planned.arm}, trial {planned.number}, "
-            f"{duration(took[planned.arm])}; {duration(left)} to go",
-            flush=True,
-        )
-    return failed
-
-
-def _plan(study: Study, folder: Path) -> Iterator[_Planned]:
-    """Yield all runs of a study, trial by trial, in the order in which they are to be made."""
-    asked = {arm.name: _overrides(study, arm) for arm in study.arms}
-    configs = {name: fedlocal.compose(*overrides) for name, overrides in asked.items()}
-    for config in configs.values():
+        Raises
+        ------
+        ConfigError
+            If options are wrong.
+        """
+        common = (f"experiment={self.preset}", "display=off", *self.overrides)
+        overrides = (*common, *more, *arm.overrides)
+        config = fedlocal.compose(*overrides)
         check(config)
-    for number in range(study.trials):
-        for arm in _in_order(study, random.Random(number)):
-            config = deepcopy(configs[arm])
-            config.seed = number
-            overrides = (*asked[arm], f"seed={number}")
-            yield _Planned(arm, number, config, overrides, folder / arm / f"trial-{number:02d}")
+        return overrides, config
+
+    def tasks(self, options: Options) -> Iterator[Task]:
+        """Yield the runs that have not completed, trial by trial.
+
+        Raises
+        ------
+        StudyError
+            If a folder holds a run with another configuration.
+        ConfigError
+            If the options of an arm are wrong.
+        """
+        arms = {arm.name: self.composed(arm, options.overrides) for arm in self.arms}
+        for number in range(options.trials or self.trials):
+            for arm in self.order(random.Random(number)):
+                overrides, config = arms[arm]
+                config = deepcopy(config)
+                config.seed = number
+                folder = options.folder / "runs" / self.name / arm / f"trial-{number:02d}"
+                if not _is_done(folder, config):
+                    begin = partial(fedlocal.run, config, folder, (*overrides, f"seed={number}"))
+                    run = partial(self._make, begin, config, folder, patient=not options.quick)
+                    yield Task(arm, f"trial {number}", run)
+
+    def records(self, folder: Path) -> list[Trial]:
+        """Return the completed trials."""
+        return load(folder / "runs" / self.name)
+
+    def order(self, rng: random.Random) -> list[str]:
+        """Return the arms of a trial: groups in an order drawn for it, and so the arms in each."""
+        groups: dict[str, list[str]] = {}
+        for arm in self.arms:
+            groups.setdefault(arm.group, []).append(arm.name)
+        drawn = (groups[group] for group in rng.sample(list(groups), len(groups)))
+        return [arm for names in drawn for arm in rng.sample(names, len(names))]
+
+    def _make(self, begin: Callable[[], object], config: Config, folder: Path, *, patient: bool) -> None:
+        """Make a run; weights and checkpoints go: a study has hundreds, and their hashes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config.overwrite = self.timed
+        if self.timed:
+            write_json(folder / "quiet.json", quietly(begin, patient=patient))
+        elif (folder / "config.yaml").exists():
+            fedlocal.resume(folder)
+        else:
+            begin()
+        for path in folder.glob("*.npz"):
+            path.unlink()
+        drop_checkpoints(folder)
 
 
-def _in_order(study: Study, rng: random.Random) -> list[str]:
-    """Return the arms of a trial: groups in an order drawn for it, and so the arms in each."""
-    groups: dict[str, list[str]] = {}
-    for arm in study.arms:
-        groups.setdefault(arm.group, []).append(arm.name)
-    drawn = (groups[group] for group in rng.sample(list(groups), len(groups)))
-    return [arm for names in drawn for arm in rng.sample(names, len(names))]
+def study(
+    program: str,
+    parts: Callable[[bool], Sequence[Comparison]],
+    report: Callable[[Sequence[Trial], Path], str],
+) -> Study:
+    """Return a study of comparisons, whose records are trials; `program` is the ``__file__`` of its module.
+
+    Beside the report it writes ``results.csv``, a line for each trial, and ``environment.json``.
+    """
+
+    def written(trials: Sequence[Trial], folder: Path) -> str:
+        write_csv(folder / "results.csv", trials)
+        write_environment(folder / "environment.json", trials)
+        return report(trials, folder)
+
+    return Study(Path(program).parent, parts, written)
 
 
-def _overrides(study: Study, arm: Arm) -> tuple[str, ...]:
-    return (f"experiment={study.preset}", "display=off", *study.overrides, *arm.overrides)
-
-
-def _is_done(planned: _Planned) -> bool:
+def _is_done(folder: Path, config: Config) -> bool:
     """Tell whether a run has completed; a run with another configuration in its place is an error."""
-    path = planned.folder / "config.yaml"
-    if not path.exists():
+    if not (folder / "config.yaml").exists():
         return False
-    if changes := differences(planned.folder, planned.config, ignored=()):
+    if changes := differences(folder, config, ignored=()):
         raise StudyError(
-            f"{planned.folder} holds a run with another configuration, {', '.join(changes)}: "
+            f"{folder} holds a run with another configuration, {', '.join(changes)}: "
             "move it away, or choose another --folder"
         )
-    return read_run(planned.folder).status == "completed"
-
-
-def _make(planned: _Planned, *, anew: bool, patient: bool) -> None:
-    """Make a run; of what it leaves, weights and checkpoints go: a study has hundreds, and their hashes."""
-    planned.folder.mkdir(parents=True, exist_ok=True)
-    planned.config.overwrite = anew
-    begin = partial(fedlocal.run, planned.config, planned.folder, planned.overrides)
-    if anew:
-        write_json(planned.folder / "quiet.json", quietly(begin, patient=patient))
-    elif not (planned.folder / "config.yaml").exists():
-        begin()
-    else:
-        fedlocal.resume(planned.folder)
-    for path in planned.folder.glob("*.npz"):
-        path.unlink()
-    drop_checkpoints(planned.folder)
+    return read_run(folder).status == "completed"

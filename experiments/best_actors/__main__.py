@@ -1,8 +1,4 @@
-"""Judge ``actors=auto``: what it chooses, beside a sweep over all numbers of actors that it can choose from.
-
-``python -m experiments.best_actors`` runs what is missing and writes ``results.csv``, ``results.md``,
-``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
-"""
+"""Judge ``actors=auto``: what it chooses, beside a sweep over all numbers that it can choose from."""
 
 import sys
 from collections.abc import Sequence
@@ -11,18 +7,18 @@ from pathlib import Path
 from experiments.best_actors.figures import sweeps
 from experiments.best_actors.settings import SETTINGS, Setting
 from experiments.best_actors.sweeps import as_markdown, sweep_of
-from experiments.command import main
 from experiments.outcomes import Trial
-from experiments.trials import Arm, Study
+from experiments.runner import main
+from experiments.trials import Arm, Comparison, study
 
 TRIALS = 10
 QUICK = ("rounds=3", "evaluate_every=3")
 
 
-def studies(quick: bool) -> list[Study]:
+def parts(quick: bool) -> list[Comparison]:
     """Return a study for each setting: an arm for each number of actors, and one that chooses."""
     return [
-        Study(
+        Comparison(
             setting.name,
             "best_actors",
             (*(Arm(str(actors), (f"actors={actors}",)) for actors in numbers(setting, quick)), AUTO),
@@ -41,16 +37,19 @@ def numbers(setting: Setting, quick: bool) -> Sequence[int]:
 AUTO = Arm("auto", ("actors=auto",))
 
 
-def report(trials: Sequence[Trial], folder: Path) -> None:
+def report(trials: Sequence[Trial], folder: Path) -> str:
     """Write the table and draw the figure."""
     sweeps_so_far = [
         (setting, sweep_of([trial for trial in trials if trial.study == setting.name]))
         for setting in SETTINGS
     ]
     results = [(setting, sweep) for setting, sweep in sweeps_so_far if sweep]
-    (folder / "results.md").write_text(as_markdown(results), encoding="utf-8")
+    text = as_markdown(results)
     sweeps(results, folder / "sweeps.png")
+    return text
 
+
+STUDY = study(__file__, parts, report)
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).parent, studies, report))
+    sys.exit(main(STUDY))

@@ -1,20 +1,16 @@
-"""Measure speed-up and accuracy of both parallel schemes on images, small images and a table.
-
-``python -m experiments.datasets`` runs what is missing and writes ``results.csv``, ``results.md``,
-``environment.json`` and the figure beside this file. README.md has the question, the method and the answer.
-"""
+"""Measure speed-up and accuracy of both parallel schemes on images, small images and a table."""
 
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.command import main
 from experiments.intervals import mean
 from experiments.outcomes import Trial, values
 from experiments.points import Point, speed_up, with_partners
 from experiments.reports import as_table, highest, in_words, shown, speed_up_curves
-from experiments.trials import Study
+from experiments.runner import main
+from experiments.trials import Comparison, study
 from fedlocal.figures.canvas import sheet
 
 if TYPE_CHECKING:
@@ -47,16 +43,17 @@ TITLES = {
 HEADER = ("data set", "arm", "rows an update", "speed-up", "accuracy", "of its partner")
 
 
-def studies(quick: bool) -> list[Study]:
+def parts(quick: bool) -> list[Comparison]:
     """Return a study of each data set: what is compared shares its data."""
     points = [Point(scheme, actors, BATCH) for scheme in SCHEMES for actors in ACTORS]
     arms, trials = with_partners(points), 2 if quick else 10
     return [
-        Study(name, "datasets", arms, trials, options) for name, options in (QUICK if quick else DATA).items()
+        Comparison(name, "datasets", arms, trials, options)
+        for name, options in (QUICK if quick else DATA).items()
     ]
 
 
-def report(trials: Sequence[Trial], folder: Path) -> None:
+def report(trials: Sequence[Trial], folder: Path) -> str:
     """Write the table and draw the figure."""
     sets = {name: [trial for trial in trials if trial.study == name] for name in DATA}
     rows = [_row(name, sets[name], Point(s, n, BATCH)) for name in DATA for s in SCHEMES for n in ACTORS]
@@ -66,7 +63,7 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
         for name, of_set in sets.items()
     }
     flat = {f"{name}, {s}": line for name, by_scheme in lines.items() for s, line in by_scheme.items()}
-    (folder / "results.md").write_text(f"{table}\n{shown(ACTORS, flat)}", encoding="utf-8")
+    text = f"{table}\n{shown(ACTORS, flat)}"
     reach = highest(
         interval for by_scheme in lines.values() for line in by_scheme.values() for interval in line
     )
@@ -78,6 +75,7 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
         panels[0].set_ylabel("times as fast")
         figure.suptitle("Speed-up over sequential training of equal updates, with 95 % intervals")
         figure.legend(*_legend(panels), loc="outside lower center", ncols=2)
+    return text
 
 
 def _legend(panels: Iterable["Axes"]) -> tuple[list[Any], list[str]]:
@@ -98,5 +96,7 @@ def _row(name: str, trials: Sequence[Trial], point: Point) -> tuple[object, ...]
     return name, point.name, point.update, faster, in_words(of_point, 3), in_words(of_partner, 3)
 
 
+STUDY = study(__file__, parts, report)
+
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).parent, studies, report))
+    sys.exit(main(STUDY))

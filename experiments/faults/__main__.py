@@ -1,77 +1,134 @@
-"""Kill, stop and delay the workers of real training runs at random, and judge what becomes of the runs.
+"""Kill, stop and delay the workers of real training runs at random, and judge what becomes of the runs."""
 
-``python -m experiments.faults`` appends each trial to ``results.csv`` beside this file as it ends, and
-writes ``results.md``, ``environment.json`` and the figure. README.md has the question, the method and the
-results.
-"""
-
-import argparse
-import signal
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
-from experiments.faults.arms import FEDLOCAL, FLOWER
+from experiments.faults.arms import ARMS, FEDLOCAL, PEERS, QUICK_ARMS, Arm, in_words
 from experiments.faults.figures import draw
-from experiments.faults.rows import Row, as_markdown, recoveries, trials
-from experiments.faults.series import Options, series
+from experiments.faults.judge import Evidence, audit_of, outcome
+from experiments.faults.judge import recoveries as recoveries_of
+from experiments.faults.rows import Recovery, Row, append, as_markdown, recoveries, trials
+from experiments.faults.trial import trial
+from experiments.faults.twins import Twin, twin_of
+from experiments.performance.peers.environments import python_of
+from experiments.runner import Options, Study, Task, main
+from fedlocal.actors.engine.audit import Audit
 from fedlocal.results import environment, write_json
 
-HERE = Path(__file__).parent
+
+class BrokenPromiseError(RuntimeError):
+    """A trial of fedlocal did not come out as it must; those of others may come out as they like."""
 
 
-def options_of(arguments: list[str] | None = None) -> Options:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two trials on small data in a minute, no peers")
-    parser.add_argument("--runs", type=int, help="trials of each arm, by default 10")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="then no other trial begins")
-    parser.add_argument("--peers", type=Path, help="folder of the peers' environments, made where missing")
-    parser.add_argument("--only", choices=(FEDLOCAL, FLOWER), help="one of the systems alone")
-    parser.add_argument("--output", type=Path, help="folder of the results; with --quick ./faults-quick")
-    given = parser.parse_args(arguments)
-    if given.quick and given.peers:
-        parser.error("--quick has no peers: leave out --peers")
-    if given.runs is not None and given.runs < 1:
-        parser.error(f"--runs {given.runs}: give at least 1")
-    output = given.output or (Path("faults-quick") if given.quick else HERE)
-    peers = given.peers.absolute() if given.peers else None
-    runs = given.runs or (1 if given.quick else 10)
-    return Options(given.quick, runs, given.seconds, peers, given.only, output.absolute())
+@dataclass(frozen=True)
+class Faults:
+    """A part of the study: training runs of a system, and what happens to them.
+
+    Parameters
+    ----------
+    name : str
+        Of the system.
+    arms : tuple of Arm
+        In turns.
+    trials : int
+        Of each arm.
+    """
+
+    name: str
+    arms: tuple[Arm, ...]
+    trials: int
+
+    def tasks(self, options: Options) -> Iterator[Task]:
+        """Yield the trials that are not in the table yet; without an environment for it, none on Ray."""
+        done = Counter(row.arm for row in trials(options.folder / "results.csv"))
+        twins: dict[tuple[str, str], Twin] = {}
+        for seed in range(options.trials or self.trials):
+            for arm in self.arms:
+                there = seed < done[arm.key] or (arm.at_most is not None and seed >= arm.at_most)
+                if not there and (arm.system == FEDLOCAL or options.peers):
+                    label = f"{arm.name}, {arm.menace.name}"
+                    yield Task(label, f"seed {seed}", partial(make_trial, arm, seed, twins, options))
+
+    def records(self, folder: Path) -> list[Row]:
+        """Return the trials of the arms' systems."""
+        systems = {arm.system for arm in self.arms}
+        return [row for row in trials(folder / "results.csv") if row.system in systems]
 
 
-def main() -> int:
-    options = options_of()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has ignored after `nohup … &`
-    try:
-        _make_trials(options)
-    except KeyboardInterrupt:
-        print("\nended; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0 if all(is_as_promised(row) for row in trials(options.folder / "results.csv")) else 1
+def make_trial(arm: Arm, seed: int, twins: dict[tuple[str, str], Twin], options: Options) -> None:
+    """Make a trial and append it to the tables.
 
-
-def _make_trials(options: Options) -> None:
-    options.folder.mkdir(parents=True, exist_ok=True)
+    Raises
+    ------
+    BrokenPromiseError
+        If fedlocal did not survive, or left something behind.
+    """
     write_json(options.folder / "environment.json", environment())
-    for row in series(options):
-        print(f"{row.system}, {row.training}, {row.menace}, seed {row.seed}: {row.outcome}", end="; ")
-        print(f"{row.faults or 'no fault'}; {row.seconds:.0f} s {row.leaks} {row.note}", flush=True)
-        write_tables(options.folder)
+    if arm.training not in twins:
+        python = None if arm.system == FEDLOCAL else python_of("ray", options.peers)
+        twins[arm.training] = twin_of(arm, python, Path(mkdtemp(dir=options.scratch)))
+    twin = twins[arm.training]
+    with TemporaryDirectory(dir=options.scratch) as folder:
+        evidence = trial(twin.program_of(arm), arm.menace, seed, Path(folder), twin.limit)
+        audit = audit_of(evidence) if arm.system == FEDLOCAL else _counted(evidence)
+        row = row_of(arm, seed, twin, evidence, audit, Path(folder) / "run" / "model.npz")
+        append(options.folder / "results.csv", [row])
+        if arm.system == FEDLOCAL and evidence.journal:
+            recovered = recoveries_of(evidence.journal)
+            rows = [Recovery(*arm.key, seed, *recovery) for recovery in recovered]
+            append(options.folder / "recoveries.csv", rows)
+    faults = row.faults or "no fault"
+    print(f"{row.system}, {row.training}, {row.menace}, seed {seed}: {row.outcome}; {faults}", flush=True)
+    if row.system == FEDLOCAL and (row.leaks or not row.survived):
+        raise BrokenPromiseError(f"{row.outcome}; left behind: {row.leaks or 'nothing'}; {row.note}")
 
 
-def is_as_promised(row: Row) -> bool:
-    """Tell whether a trial of fedlocal came out as it must; those of others may come out as they like."""
-    return row.system != FEDLOCAL or (row.survived and not row.leaks)
+def row_of(arm: Arm, seed: int, twin: Twin, evidence: Evidence, audit: Audit, model: Path) -> Row:
+    """Judge a trial and sum it up."""
+    judged, said = outcome(evidence, audit, twin.hash), evidence.said.strip().splitlines()
+    counts = ("posted", "replied", "failed", "lost", "duplicated", "unexpected", "retried")
+    return Row(
+        *arm.key,
+        seed=seed,
+        outcome=judged,
+        seconds=round(evidence.seconds, 2),
+        calm=round(twin.seconds, 2),
+        tried=evidence.tried.total(),
+        faults=in_words(evidence.tried),
+        **{name: getattr(audit, name) for name in counts},
+        leaks=in_words(evidence.leaks),
+        hash=str(evidence.report.get("hash", "")),
+        twin=twin.hash,
+        difference=twin.difference(model),
+        note=said[-1][:200] if judged in ("failed", "hang") and said else "",
+    )
 
 
-def write_tables(folder: Path) -> None:
-    """Write the table and the figure of all trials so far."""
+def _counted(evidence: Evidence) -> Audit:
+    """Return what Flower's server counted; nothing if it did not come to its end."""
+    posted, replied, failed = (int(evidence.report.get(name, 0)) for name in ("posted", "replied", "failed"))
+    return Audit(posted=posted, replied=replied, failed=failed, lost=posted - replied - failed)
+
+
+def parts(quick: bool) -> list[Faults]:
+    """Return the systems whose workers are hit."""
+    of_fedlocal = Faults("fedlocal", QUICK_ARMS if quick else ARMS, 1 if quick else 10)
+    return [of_fedlocal] if quick else [of_fedlocal, Faults("ray", PEERS, 10)]
+
+
+def report(rows: Sequence[Row], folder: Path) -> str:
+    """Draw the figure; return the table."""
     recovered = recoveries(folder / "recoveries.csv")
-    table = as_markdown(trials(folder / "results.csv"), recovered)
-    (folder / "results.md").write_text(table, encoding="utf-8")
     draw(recovered, folder / "recovery.png")
+    return as_markdown(rows, recovered)
 
+
+STUDY = Study(Path(__file__).parent, parts, report)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(STUDY))

@@ -76,7 +76,7 @@ class Arm:
         return [*PRESET, *self.overrides]
 
 
-STUDY = (
+ARMS = (
     Arm("client state", OUTSIDE),
     Arm("client state", ALL, DEADLINES),
     Arm("client state", HANGS, PATIENT),
@@ -86,18 +86,12 @@ STUDY = (
     Arm("3000 tiny clients", ALL, (*TINY, *DEADLINES)),
     Arm("client state, 60 rounds", HUNDRED, ("rounds=60", "evaluate_every=60"), at_most=2),
 )
+QUICK_ARMS = tuple(replace(arm, overrides=(*QUICK, *arm.overrides)) for arm in ARMS[:2])
 PEERS = (
     Arm("client state", NOTHING, system=FLOWER, at_most=1),
     Arm("client state", ONE_KILL, system=FLOWER),
     Arm("client state", ON_RAY, system=FLOWER),
 )
-
-
-def arms(*, quick: bool, peers: bool) -> list[Arm]:
-    """Return the arms of the study, or the two of its short form."""
-    if quick:
-        return [replace(arm, overrides=(*QUICK, *arm.overrides)) for arm in STUDY[:2]]
-    return [*STUDY, *(PEERS if peers else ())]
 
 
 def in_words(tried: Mapping[str, int]) -> str:

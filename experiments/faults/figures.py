@@ -1,15 +1,11 @@
-"""The study's figure: how long it took until a worker that had died was replaced.
+"""The study's figure: how long it took until a worker that had died was replaced."""
 
-``python -m experiments.faults.figures [FOLDER]`` draws it again from a folder's ``recoveries.csv``.
-"""
-
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from experiments.faults.rows import Recovery, recoveries
+from experiments.faults.rows import Recovery
 from fedlocal.figures.canvas import line_style, sheet
 
 CAUSES = {
@@ -41,12 +37,3 @@ def draw(recoveries: Sequence[Recovery], path: Path) -> bool:
         axes.set_title("From the end of a worker to its successor being ready")
         figure.legend(loc="outside lower center", ncols=2)
     return True
-
-
-def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    draw(recoveries(folder / "recoveries.csv"), folder / "recovery.png")
-
-
-if __name__ == "__main__":
-    main()

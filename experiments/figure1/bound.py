@@ -13,12 +13,13 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before Nu
 import mmap
 import multiprocessing as mp
 import time
-from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from experiments.turns import Call, alternate, ratios
 from fedlocal.models import MLP
 
 TURNS, WAVES, ROWS = 12, 150, 128
@@ -99,18 +100,15 @@ def exchange(ends: list[tuple[Any, Any]]) -> None:
 
 
 def main() -> None:
-    arms: dict[str, Callable[[], float]] = {
-        "share nothing": lambda: together(steps, 1),
-        "gradients": lambda: together(gradients, WAVES),
-    }
-    ratios: dict[str, list[float]] = {name: [] for name in arms}
-    for _ in range(TURNS):
-        seconds = alone()
-        for name, turn in arms.items():
-            ratios[name].append(seconds / turn())
-    for name, of_arm in ratios.items():
-        low, median, high = np.percentile(of_arm, [25, 50, 75])
-        print(f"two processes, {name}: {median:.2f} times as fast as one ({low:.2f} to {high:.2f})")
+    arms = [
+        Call("one", alone),
+        Call("share nothing", partial(together, steps, 1)),
+        Call("gradients", partial(together, gradients, WAVES)),
+    ]
+    figures = alternate(arms, TURNS)
+    for arm in arms[1:]:
+        low, median, high = np.percentile(ratios(figures, "one", arm.name), [25, 50, 75])
+        print(f"two processes, {arm.name}: {median:.2f} times as fast as one ({low:.2f} to {high:.2f})")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,12 @@
-"""The study's figures, drawn from its rows in the style of fedlocal's own.
-
-``python -m experiments.performance.figures [FOLDER]`` draws them again from a folder's ``results.csv``.
-"""
+"""The study's figures, drawn from its rows in the style of fedlocal's own."""
 
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from experiments.performance.rows import Row, read
+from experiments.rows import Row
 from fedlocal.figures.canvas import line_style, sheet
 
 if TYPE_CHECKING:
@@ -143,13 +139,3 @@ def _bytes(size: str) -> float:
 def _size(size: float) -> str:
     unit = max((name for name in UNITS if UNITS[name] <= max(size, 1)), key=UNITS.__getitem__)
     return f"{size / UNITS[unit]:g} {unit}"
-
-
-def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    for path in draw(read(folder / "results.csv"), folder):
-        print(path)
-
-
-if __name__ == "__main__":
-    main()

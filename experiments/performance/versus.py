@@ -42,8 +42,9 @@ def main() -> None:
 
 def _measured(checkout: Path, sections: list[str]) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
-        program = [OLDER] if (checkout / OLDER).is_file() else ["-m", MODULE]
-        command: list[str] = [sys.executable, *program, "--quick", "--output", folder, "--only", *sections]
+        older = (checkout / OLDER).is_file()
+        program = [OLDER, "--output", folder] if older else ["-m", MODULE, "--folder", folder]
+        command: list[str] = [sys.executable, *program, "--quick", "--only", *sections]
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
         subprocess.run(command, cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL)
         with (Path(folder) / "results.csv").open(newline="") as stream:

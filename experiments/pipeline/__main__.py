@@ -1,19 +1,15 @@
-"""Measure when a pipeline of actors pays, beside the sequential scheme and the batch queue.
-
-``python -m experiments.pipeline`` runs what is missing and writes ``results.csv``, ``results.md``,
-``environment.json`` and the figures beside this file. README.md has the question, the method and the answer.
-"""
+"""Measure when a pipeline of actors pays, beside the sequential scheme and the batch queue."""
 
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.command import main
 from experiments.intervals import Interval
 from experiments.outcomes import Trial, speed_up
 from experiments.reports import as_table, in_words, shown, speed_up_curves
-from experiments.trials import Arm, Study
+from experiments.runner import main
+from experiments.trials import Arm, Comparison, study
 from fedlocal.figures.canvas import sheet
 
 ROWS, WAVE = (32, 128, 512), 8  # rows of a micro-batch, and how many make an update
@@ -32,7 +28,7 @@ KINDS = {
 QUICK = ("dataset=digits",)
 
 
-def studies(quick: bool) -> list[Study]:
+def parts(quick: bool) -> list[Comparison]:
     """Return the one study: each kind and its partners at each number of rows, 8 of which make an update."""
     sizes, options, trials = ((16, 64), QUICK, 2) if quick else (ROWS, (), 10)
     kinds = {"sequential": SEQUENTIAL} | dict(KINDS.values())
@@ -45,15 +41,15 @@ def studies(quick: bool) -> list[Study]:
         Arm(f"plain-{rows}", (*SEQUENTIAL, f"batch_size={WAVE * rows}", "accumulate=1"), group=str(rows))
         for rows in sizes
     ]
-    return [Study("timing", "pipeline", tuple(arms), trials, options)]
+    return [Comparison("timing", "pipeline", tuple(arms), trials, options)]
 
 
-def report(trials: Sequence[Trial], folder: Path) -> None:
+def report(trials: Sequence[Trial], folder: Path) -> str:
     """Write the tables, draw the figure, and keep the timeline of one run."""
     made = {trial.arm.partition("-")[0] for trial in trials}
     partners = [partner for partner in PARTNERS if partner in made]
     texts = [f"## Over {PARTNERS[partner]}\n\n{_table(_lines(trials, partner))}" for partner in partners]
-    (folder / "results.md").write_text("\n".join(texts), encoding="utf-8")
+    text = "\n".join(texts)
     lines = _lines(trials, partners[0])
     with sheet(folder / "pipeline.png", 7.0, 5.0) as figure:
         axes = figure.subplots()
@@ -65,6 +61,7 @@ def report(trials: Sequence[Trial], folder: Path) -> None:
         if trial.arm == "passes-128" and (trial.folder / "timeline.png").exists():
             shutil.copy(trial.folder / "timeline.png", folder / "timeline.png")
             break
+    return text
 
 
 def _lines(trials: Sequence[Trial], partner: str) -> dict[str, list[Interval]]:
@@ -81,5 +78,7 @@ def _table(lines: dict[str, list[Interval]]) -> str:
     return f"{table}\n{shown(ROWS, lines)}"
 
 
+STUDY = study(__file__, parts, report)
+
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).parent, studies, report))
+    sys.exit(main(STUDY))

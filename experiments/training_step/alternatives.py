@@ -1,21 +1,32 @@
-"""Measure ways to do one piece of a training step, in microseconds: what was taken and what was not.
+"""Ways to do one piece of a training step, in microseconds: what was taken, with a star, and what was not."""
 
-``python -m experiments.training_step.alternatives`` prints a table and writes ``alternatives.csv`` beside it.
-"""
-
-import csv
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.linalg.blas import sgemm
-from threadpoolctl import threadpool_limits
+
+from experiments.rows import Row, row_of
+from experiments.runner import Options
+from experiments.turns import alternate, timed
+from fedlocal.actors import one_thread
 
 BATCHES = [32, 64, 256]
 INPUTS, OUTPUTS, CLASSES = 784, 512, 10
 
 Pieces = dict[str, Callable[[], object]]
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Yield the time of a call of each way at each batch size."""
+    for batch in BATCHES:
+        ways = pieces(batch, np.random.default_rng(batch))
+        with one_thread():
+            turns = options.trials or (20 if options.quick else 600)
+            figures = alternate([timed(name, way) for name, way in ways.items()], turns)
+        for name, seconds in figures.items():
+            piece, _, way = name.partition(": ")
+            microseconds = [1e6 * turn for turn in seconds]
+            yield row_of("alternatives", f"{piece}, batch {batch}", way, microseconds, "µs")
 
 
 def pieces(batch: int, rng: np.random.Generator) -> Pieces:
@@ -69,30 +80,3 @@ def pieces(batch: int, rng: np.random.Generator) -> Pieces:
         "softmax: by rows": lambda: softmax(logits, soft, 1),
         "softmax: over the transpose *": lambda: softmax(logits.T.copy(), soft.T, 0),
     }
-
-
-def medians(ways: Pieces, repeats: int = 600) -> dict[str, float]:
-    """Return the median time of a call of each in microseconds; they take turns."""
-    times = {name: np.empty(repeats) for name in ways}
-    for repeat in range(repeats):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            times[name][repeat] = time.perf_counter() - start
-    return {name: round(float(np.median(times_of)) * 1e6, 1) for name, times_of in times.items()}
-
-
-def main() -> None:
-    with threadpool_limits(1):
-        columns = [medians(pieces(batch, np.random.default_rng(batch))) for batch in BATCHES]
-    with Path(__file__).with_name("alternatives.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["piece", "way", *(f"us_at_batch_{batch}" for batch in BATCHES)])
-        for name in columns[0]:
-            values = [column[name] for column in columns]
-            writer.writerow([*name.split(": "), *values])
-            print(f"{name:36}", *(f"{value:8.1f}" for value in values))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,31 +1,44 @@
-"""Measure a training step of the same network in PyTorch and Keras behind fedlocal's protocol, and in NumPy.
+"""The same step in PyTorch and Keras behind fedlocal's protocol; what is not installed is left out."""
 
-``python -m experiments.training_step.frameworks`` prints a table and writes ``frameworks.csv`` beside this
-file; what is not installed is left out.
-"""
-
-import argparse
-import csv
 import importlib.util
 import itertools
 import os
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from experiments.training_step.__main__ import SAMPLES, WIDTHS
+from experiments.rows import Row
+from experiments.runner import Options
+from experiments.training_step.products import RATE, SAMPLES, WIDTHS, Pass
+from experiments.turns import over_first
+from fedlocal.actors import one_thread
 from fedlocal.models import MLP, Keras, PyTorch
 
-BATCHES = [32, 64, 256]
-FIELDS = ["batch", "arm", "step_us", "ratio", "ratio_q25", "ratio_q75"]
-RATE = 1e-4  # too small to learn by, so that all repeats do the same work
 NUMPY, BARE = "NumPy", "PyTorch alone"
 
-Arm = Callable[[], object]
+
+def measure(options: Options) -> Iterator[Row]:
+    """Yield the ratios to NumPy at each batch size, on one core."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if cores:  # JAX has a thread for each core that it may use
+        os.sched_setaffinity(0, {max(cores)})
+    try:
+        factories()  # loads the libraries, so that their threads are limited
+        for batch in (32,) if options.quick else (32, 64, 256):
+            turns = options.trials or (5 if options.quick else 50)
+            with one_thread():
+                setting, say = f"batch {batch}", partial(note, batch)
+                yield from over_first("frameworks", setting, arms(batch), turns, say)
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+
+def note(batch: int, seconds: float) -> str:
+    """Return the time of a step."""
+    return f"{1e6 * seconds * batch / SAMPLES:.0f} µs"
 
 
 def factories() -> dict[str, Any]:
@@ -66,7 +79,7 @@ def bare() -> Callable[[Any, Any], object]:
     return step
 
 
-def arms(batch: int) -> dict[str, Arm]:
+def arms(batch: int) -> dict[str, Pass]:
     """Return what is compared, each a pass over ``SAMPLES`` rows."""
     rng = np.random.default_rng(batch)
     x, y = rng.random((SAMPLES, WIDTHS[0]), np.float32), rng.integers(WIDTHS[-1], size=SAMPLES)
@@ -82,7 +95,7 @@ def arms(batch: int) -> dict[str, Arm]:
     if importlib.util.find_spec("torch"):
         steps[BARE] = bare()
 
-    def over_all(step: Callable[[Any, Any], object]) -> Arm:
+    def over_all(step: Callable[[Any, Any], object]) -> Pass:
         def run() -> None:
             for start in range(0, SAMPLES, batch):
                 step(x[start : start + batch], y[start : start + batch])
@@ -101,43 +114,3 @@ def separate(model: Any) -> Callable[[Any, Any], object]:
         model.apply(gradient)
 
     return step
-
-
-def measure(batch: int, repeats: int) -> list[list[Any]]:
-    """Return a row per arm: its ratios are to NumPy of the same repeat; arms take turns in random order."""
-    compared, rng = arms(batch), np.random.default_rng(0)
-    seconds = {name: np.empty(repeats) for name in compared}
-    for arm in compared.values():
-        arm()
-    for repeat in range(repeats):
-        for name in rng.permutation(list(compared)):
-            start = time.perf_counter()
-            compared[name]()
-            seconds[name][repeat] = time.perf_counter() - start
-    rows: list[list[Any]] = []
-    for name, times in seconds.items():
-        quartiles = np.percentile(times / seconds[NUMPY], [50, 25, 75])
-        step = float(np.median(times)) * batch / SAMPLES * 1e6
-        rows.append([batch, name, round(step, 1), *(round(float(ratio), 3) for ratio in quartiles)])
-    return rows
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=50)
-    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
-    options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):  # JAX has a thread for each core that it may use
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    factories()  # loads the libraries, so that their threads are limited
-    with threadpool_limits(1), Path(__file__).with_name("frameworks.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(FIELDS)
-        for batch in options.batches:
-            for row in measure(batch, options.repeats):
-                writer.writerow(row)
-                print("{:5} {:30} {:9.0f} us  x {:.3f} [{:.3f} {:.3f}]".format(*row))
-
-
-if __name__ == "__main__":
-    main()

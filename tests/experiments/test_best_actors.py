@@ -1,15 +1,15 @@
 """The study of ``actors=auto``: what it reads from runs, and what it says about the choice."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from experiments.best_actors import figures, settings, sweeps
+from experiments.best_actors.__main__ import AUTO, parts
+from experiments.runner import Options, make
+from experiments.trials import Arm, Comparison
 from fedlocal.autotune.choose_actors import SERIES
-from tests.experiments.studies import imported
 
-MODULES = ("study", "settings", "sweeps", "figures", "trials", "outcomes", "command", "intervals")
 TINY = (
     "dataset=synthetic",
     "dataset.train=60",
@@ -24,17 +24,9 @@ TINY = (
 )
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Import the study's modules by the names that they have for one another, for one test."""
-    monkeypatch.setattr("fedlocal.experiment.summary.draw", lambda *_: None)
-    with imported("best_actors", *MODULES) as modules:
-        yield vars(modules)
-
-
-def sweep(study: dict[str, Any], choices: list[int]) -> Any:
+def sweep(choices: list[int]) -> sweeps.Sweep:
     seconds = {1: [2.0, 2.2, 2.1], 2: [1.0, 1.1, 1.0], 4: [1.05, 1.1, 1.04]}
-    return study["sweeps"].Sweep(
+    return sweeps.Sweep(
         {actors: dict(enumerate(trials)) for actors, trials in seconds.items()},
         {at: 1.1 * seconds[actors][at] for at, actors in enumerate(choices)},
         dict(enumerate(choices)),
@@ -42,20 +34,20 @@ def sweep(study: dict[str, Any], choices: list[int]) -> Any:
     )
 
 
-def test_a_choice_is_judged_by_its_ratio_to_the_best(study: dict[str, Any]) -> None:
-    good, bad = sweep(study, [2, 4, 2]), sweep(study, [1, 1, 1])
+def test_a_choice_is_judged_by_its_ratio_to_the_best() -> None:
+    good, bad = sweep([2, 4, 2]), sweep([1, 1, 1])
     assert (good.best, good.worst) == (2, 1)
     assert good.contrast == pytest.approx(6.3 / 3.1)
     assert (good.as_good.verdict, good.passing) == ("yes", [2, 4])
     assert bad.as_good.verdict == "no"
     assert bad.over_best.estimate == pytest.approx(2.03, abs=0.02)
     assert good.over_given.estimate == pytest.approx(1.1)  # which is not the number's fault
-    assert sweep(study, [2]).as_good.verdict == ""
+    assert sweep([2]).as_good.verdict == ""
 
 
-def test_few_scattered_trials_do_not_show_that_a_choice_is_as_good(study: dict[str, Any]) -> None:
+def test_few_scattered_trials_do_not_show_that_a_choice_is_as_good() -> None:
     seconds = {1: [1.0, 2.0, 1.5], 2: [1.3, 1.6, 1.4]}
-    sweep = study["sweeps"].Sweep(
+    sweep = sweeps.Sweep(
         {actors: dict(enumerate(trials)) for actors, trials in seconds.items()},
         dict.fromkeys(range(3), 1.0),
         dict.fromkeys(range(3), 1),
@@ -68,33 +60,33 @@ def test_few_scattered_trials_do_not_show_that_a_choice_is_as_good(study: dict[s
 
 @pytest.mark.slow
 def test_the_report_reads_the_runs_alone_and_goes_on_where_it_stopped(
-    study: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trials, folder, setting = study["trials"], tmp_path / "tiny", study["settings"].SETTINGS[0]
-    arms = (trials.Arm("1", ("actors=1",)), trials.Arm("2", ("actors=2",)), study["study"].AUTO)
-    tiny = trials.Study("tiny", "best_actors", arms, 2, TINY)
-    assert trials.run(tiny, folder) == 0
-    capsys.readouterr()
-    assert trials.run(tiny, folder) == 0
-    assert capsys.readouterr().out == ""  # what was chosen is no other configuration
-    sweep = study["sweeps"].sweep_of(study["outcomes"].load(folder))
+    monkeypatch.setattr("fedlocal.experiment.summary.draw", lambda *_: None)
+    setting, options = settings.SETTINGS[0], Options(tmp_path, tmp_path)
+    arms = (Arm("1", ("actors=1",)), Arm("2", ("actors=2",)), AUTO)
+    tiny = Comparison("tiny", "best_actors", arms, 2, TINY)
+    assert make(list(tiny.tasks(options)), "tiny") == 0
+    assert list(tiny.tasks(options)) == []  # what was chosen is no other configuration
+    sweep = sweeps.sweep_of(tiny.records(tmp_path))
+    assert sweep
     assert list(sweep.seconds) == [1, 2]
     assert set(sweep.choices) == set(sweep.chosen) == {0, 1}
     assert sorted(sweep.predictions) == [1, 2, 3, 4]
-    text = study["sweeps"].as_markdown([(setting, sweep)])
+    text = sweeps.as_markdown([(setting, sweep)])
     assert setting.title in text
     assert "| 2 |" in text
-    study["figures"].sweeps([(setting, sweep)], tmp_path / "sweeps.png")
+    figures.sweeps([(setting, sweep)], tmp_path / "sweeps.png")
     assert (tmp_path / "sweeps.png").stat().st_size > 10_000
 
 
-def test_a_sweep_is_over_the_numbers_that_can_be_chosen(study: dict[str, Any]) -> None:
-    assert study["settings"].SERIES == SERIES
+def test_a_sweep_is_over_the_numbers_that_can_be_chosen() -> None:
+    assert settings.SERIES == SERIES
     for quick in (True, False):
-        for settings in study["study"].studies(quick):
-            assert settings.arms[-1].overrides == ("actors=auto",)
-            assert len(settings.arms) >= 4
+        for part in parts(quick):
+            assert part.arms[-1].overrides == ("actors=auto",)
+            assert len(part.arms) >= 4
 
 
-def test_without_runs_there_is_no_sweep(study: dict[str, Any]) -> None:
-    assert study["sweeps"].sweep_of([]) is None
+def test_without_runs_there_is_no_sweep() -> None:
+    assert sweeps.sweep_of([]) is None

@@ -215,7 +215,7 @@ def test_files_in_shared_memory_that_other_processes_use_are_not_left_of_a_run(
 
 @pytest.mark.slow
 def test_the_smallest_form_of_the_study_confirms_the_promises(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "experiments.faults", "--quick", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "experiments.faults", "--quick", "--folder", str(tmp_path)]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=1200, check=False, cwd=STUDY.parents[1]
     )
@@ -227,7 +227,7 @@ def test_the_smallest_form_of_the_study_confirms_the_promises(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_an_interrupt_ends_the_study_even_if_a_shell_had_it_ignored(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "experiments.faults", "--quick", "--output", str(tmp_path)]
+    line = [sys.executable, "-m", "experiments.faults", "--quick", "--folder", str(tmp_path)]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a child inherits
     try:
         study = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, cwd=STUDY.parents[1])

@@ -1,6 +1,6 @@
 """The study of time to accuracy: when a run reached a target, which rate is best, what is reported."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fedlocal
+from experiments.runner import main
+from experiments.time_to_accuracy import arms, reaching, tables
+from experiments.time_to_accuracy.__main__ import STUDY
 from fedlocal.config.validation import check
 from fedlocal.results import History, Round, write_json
-from tests.experiments.studies import imported
-
-MODULES = ("arms", "reaching", "tables", "figures", "study")
-COMMON = ("trials", "outcomes", "command", "intervals", "reports")
 
 
-@pytest.fixture(scope="module")
-def study() -> Iterator[Any]:
-    """Import the study's modules by the names that they have for one another."""
-    with imported("time_to_accuracy", *COMMON, *MODULES) as modules:
-        yield modules
-
-
-def test_a_target_is_reached_between_two_evaluations(study: Any) -> None:
+def test_a_target_is_reached_between_two_evaluations() -> None:
     history = History()
     history.record(Round(0, {"start-up": 9.0}, {"accuracy": 0.1}))
     history.record(Round(1, {"training": 2.0, "evaluation": 9.0}, {"accuracy": 0.8}))
     history.record(Round(2, {"training": 1.0, "aggregation": 1.0}))  # not evaluated
     history.record(Round(3, {"training": 2.0}, {"accuracy": 0.9}))
     history.record(Round(4, {"training": 2.0}, {"accuracy": 0.7}))
-    course = study.reaching.course(history, 4)
+    course = reaching.course(history, 4)
     assert course == [(0.0, 0, 0.1), (2.0, 4, 0.8), (6.0, 12, 0.9), (8.0, 16, 0.7)]
-    assert study.reaching.reached(course, 0.85) == pytest.approx((4.0, 8.0, 0.85))
-    assert study.reaching.reached(course, 0.8) == pytest.approx((2.0, 4.0, 0.8))
-    assert study.reaching.reached(course, 0.05) == course[0]  # before any training
-    assert study.reaching.reached(course, 0.91) is None
-    assert study.reaching.reached([], 0.5) is None
+    assert reaching.reached(course, 0.85) == pytest.approx((4.0, 8.0, 0.85))
+    assert reaching.reached(course, 0.8) == pytest.approx((2.0, 4.0, 0.8))
+    assert reaching.reached(course, 0.05) == course[0]  # before any training
+    assert reaching.reached(course, 0.91) is None
+    assert reaching.reached([], 0.5) is None
 
 
 @given(accuracies=st.lists(st.floats(0, 1), min_size=1), target=st.floats(0, 1))
-def test_a_target_is_reached_no_later_than_it_is_seen(
-    study: Any, accuracies: list[float], target: float
-) -> None:
-    reaching = study.reaching
+def test_a_target_is_reached_no_later_than_it_is_seen(accuracies: list[float], target: float) -> None:
     course = [reaching.Moment(2.0 * at, at, accuracy) for at, accuracy in enumerate(accuracies)]
     reached = reaching.reached(course, target)
     seen = next((moment for moment in course if moment.accuracy >= target), None)
@@ -54,9 +43,9 @@ def test_a_target_is_reached_no_later_than_it_is_seen(
         assert reached.seconds == pytest.approx(2 * reached.passes)
 
 
-def test_the_best_rate_is_the_soonest_at_the_hardest_target(study: Any) -> None:
+def test_the_best_rate_is_the_soonest_at_the_hardest_target() -> None:
     def course(*accuracies: float) -> list[Any]:
-        return [study.reaching.Moment(at, at, accuracy) for at, accuracy in enumerate((0.1, *accuracies))]
+        return [reaching.Moment(at, at, accuracy) for at, accuracy in enumerate((0.1, *accuracies))]
 
     ascending = [
         course(0.5, 0.6, 0.6),
@@ -66,14 +55,14 @@ def test_the_best_rate_is_the_soonest_at_the_hardest_target(study: Any) -> None:
         course(0.7, 0.8, 0.9),
         course(0.5, 0.9, 0.6),
     ]
-    merits = [study.tables.merit(rate) for rate in ascending]
+    merits = [tables.merit(rate) for rate in ascending]
     assert merits == sorted(merits)
     assert len(set(merits)) == len(merits)
 
 
 @pytest.mark.slow
-def test_every_arm_is_a_configuration_of_as_many_passes(study: Any) -> None:
-    for arm in (*study.arms.timed(40), *study.arms.tuned(20)):
+def test_every_arm_is_a_configuration_of_as_many_passes() -> None:
+    for arm in (*arms.timed(40), *arms.tuned(20)):
         config = fedlocal.compose("experiment=time_to_accuracy", *arm.overrides)
         check(config)
         assert config.rounds * config.local_epochs == (20 if "-rate-" in arm.name else 40)
@@ -94,17 +83,14 @@ def write_trial(folder: Path, study: str, arm: str, number: int, accuracies: lis
     write_json(run / "environment.json", {})
 
 
-def test_the_report_is_made_from_the_folders_alone(
-    study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_report_is_made_from_the_folders_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(2):
         write_trial(tmp_path, "timing", "sequential-1x128", number, [0.1, 0.8, 0.9])
         write_trial(tmp_path, "timing", "federated-2x128-epochs-4", number, [0.1, 0.86, 0.86 + number / 50])
         write_trial(tmp_path, "timing", "batch_parallel-8x128", number, [0.1, 0.2, 0.3])
     write_trial(tmp_path, "tuning", "sequential-1x128-rate-0.25", 0, [0.1, 0.8, 0.86])
     write_trial(tmp_path, "tuning", "sequential-1x128-rate-0.7", 0, [0.1, 0.86, 0.87])
-    main, home = study.command.main, tmp_path
-    assert main(home, study.study.studies, study.study.report, ["--report-only"]) == 0
+    assert main(replace(STUDY, home=tmp_path), ["--report-only"]) == 0
     text = (tmp_path / "results.md").read_text()
     row = {line.split(" | ")[0].lstrip("| "): line for line in reversed(text.splitlines()) if "|" in line}
     assert "1.6 (" in row["sequential, batches of 128"]  # 1.5 and 1.65 seconds to 0.85
@@ -115,12 +101,12 @@ def test_the_report_is_made_from_the_folders_alone(
         assert (tmp_path / figure).stat().st_size > 10_000
 
 
-def test_a_ratio_says_how_many_times_as_fast(study: Any) -> None:
-    moment, base, method = study.reaching.Moment, study.arms.BASE, study.arms.METHODS[1]
+def test_a_ratio_says_how_many_times_as_fast() -> None:
+    moment, base, method = reaching.Moment, arms.BASE, arms.METHODS[1]
     runs = {
         base: {number: [moment(0, 0, 0.1), moment(8.0, 4, 0.9)] for number in range(3)},
         method: {number: [moment(0, 0, 0.1), moment(4.0, 4, 0.9)] for number in range(3)},
     }
-    text = study.tables.as_markdown(runs, [])
+    text = tables.as_markdown(runs, [])
     assert "| 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) |" in text
     assert "not in" not in text

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from experiments.performance.arms import ProgramError
-from experiments.performance.processes import ROOT
+from experiments.performance.programs import ROOT, ProgramError
 from fedlocal.actors.worker.threads import ONE_THREAD
 
 LIMIT = 900.0  # seconds that a run may take

@@ -1,16 +1,16 @@
 """Flower's own simulation on Ray, with the same client apps and model: whole runs, and steady rounds."""
 
 import itertools
-import random
 import statistics
 import sys
 from collections.abc import Iterator
 
-from experiments.performance.arms import ProgramError, Turns, alternate, ratios
 from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
 from experiments.performance.peers.whole_runs import UNSTEADY, WholeRun
-from experiments.performance.rows import Row, missing, row_of
-from experiments.performance.sections import Options
+from experiments.performance.programs import ProgramError
+from experiments.rows import Row, missing, row_of
+from experiments.runner import Options
+from experiments.turns import Turns, alternate, ratios
 
 TURNS, ROUNDS = 3, 5
 FEDLOCAL, FLOWER, DEFAULTS = "fedlocal", "Flower on Ray", "Flower on Ray, default resources"
@@ -30,13 +30,13 @@ def measure(options: Options) -> Iterator[Row]:
     versions = versions_of("ray", options.peers)
     for workload, clients in itertools.product(("echo", "training"), (10, 100)):
         try:
-            yield from _compared(python, workload, clients, options.seed)
+            yield from _compared(python, workload, clients)
         except ProgramError as error:
             yield missing("flower_ray", f"{workload}, {clients} clients", str(error).splitlines()[0])
     yield from _logistic(python, versions)
 
 
-def _compared(python: str, workload: str, clients: int, seed: int) -> Iterator[Row]:
+def _compared(python: str, workload: str, clients: int) -> Iterator[Row]:
     flower = [python, "-m", "experiments.performance.peers.flower_run"]
     commands = {
         FEDLOCAL: [sys.executable, "-m", "experiments.performance.peers.fedlocal_run"],
@@ -44,7 +44,7 @@ def _compared(python: str, workload: str, clients: int, seed: int) -> Iterator[R
         DEFAULTS: [*flower, "--default-resources"],
     }
     runs = [WholeRun(name, command, workload, clients, ROUNDS) for name, command in commands.items()]
-    wall = alternate(runs, TURNS, random.Random(seed))
+    wall = alternate(runs, TURNS)
     per_client = {run.name: [1000 * seconds / clients for seconds in run.steady()] for run in runs}
     setting = f"{workload}, {clients} clients"
     for peer in (FLOWER, DEFAULTS):

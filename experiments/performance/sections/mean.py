@@ -1,45 +1,36 @@
 """The weighted mean of 100 replies against the time to read them once from memory."""
 
-import random
-import time
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.performance.apps import model
-from experiments.performance.arms import Call, alternate, ratios
 from experiments.performance.federation import PAPER, session, size_of
-from experiments.performance.rows import Row, row_of
-from experiments.performance.sections import Options
+from experiments.rows import Row
+from experiments.runner import Options
+from experiments.turns import over_first
 from fedlocal.flower.server.mean import weighted_mean
 
 REPLIES = 100
 
 
 def measure(options: Options) -> Iterator[Row]:
-    """Yield the mean's time, and its ratio to that of one product of each reply with itself."""
-    block = np.random.default_rng(options.seed).random((REPLIES, PAPER), np.float32)
+    """Yield the time to read the replies, and the mean's ratio to it."""
+    block = np.random.default_rng(0).random((REPLIES, PAPER), np.float32)
     replies = [_as_layers(row) for row in block]
     weights = [float(1 + index % 7) for index in range(REPLIES)]
-
-    def mean() -> float:
-        started = time.perf_counter()
-        weighted_mean(replies, weights)
-        return time.perf_counter() - started
-
-    def read() -> float:
-        started = time.perf_counter()
-        for row in block:
-            np.dot(row, row)
-        return time.perf_counter() - started
-
+    calls = {
+        "one read": lambda: [np.dot(row, row) for row in block],  # a product of each with itself
+        "mean": lambda: weighted_mean(replies, weights),
+    }
+    turns, setting = 10 if options.quick else 40, f"{REPLIES} replies of {size_of(PAPER)}"
     with session():
-        turns = 10 if options.quick else 40
-        figures = alternate([Call("mean", mean), Call("read", read)], turns, random.Random(options.seed))
-    setting = f"{REPLIES} replies of {size_of(PAPER)}"
-    yield row_of("mean", setting, "mean / one read", ratios(figures, "mean", "read"), "x", at_most=1.5)
-    yield row_of("mean", setting, "mean", [1000 * turn for turn in figures["mean"]], "ms")
+        yield from over_first("mean", setting, calls, turns, _milliseconds, at_most={"mean": 1.5})
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms"
 
 
 def _as_layers(row: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Any
 
 from experiments.performance.federation import PAPER, echoing, session, size_of
-from experiments.performance.processes import Fresh, module, serve
+from experiments.performance.programs import Fresh, module, serve
 from experiments.performance.pss import is_known, watching
-from experiments.performance.rows import Row, missing, row_of
-from experiments.performance.sections import Options
+from experiments.rows import Row, missing, row_of
+from experiments.runner import Options
 from fedlocal.actors.engine.delivery import POOL_BUDGET
 
 CLIENTS, ROUNDS = (10, 100, 1000), 6

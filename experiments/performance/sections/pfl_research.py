@@ -1,15 +1,14 @@
 """The simulation of pfl-research with PyTorch on the processor: a round of FedAvg over the same rows."""
 
-import random
 import statistics
 from collections.abc import Iterator
 
-from experiments.performance.arms import ProgramError, alternate, ratios
 from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
 from experiments.performance.peers.whole_runs import WholeRun
-from experiments.performance.processes import module
-from experiments.performance.rows import Row, missing, row_of
-from experiments.performance.sections import Options
+from experiments.performance.programs import ProgramError, module
+from experiments.rows import Row, missing, row_of
+from experiments.runner import Options
+from experiments.turns import alternate, ratios
 
 TURNS, ROUNDS = 3, 5
 FEDLOCAL = "fedlocal, 2 workers"
@@ -28,12 +27,12 @@ def measure(options: Options) -> Iterator[Row]:
     versions = versions_of("pfl", options.peers)
     for users in (10, 100):
         try:
-            yield from _compared(python, users, options.seed, versions)
+            yield from _compared(python, users, versions)
         except ProgramError as error:
             yield missing("pfl_research", f"{users} users", str(error).splitlines()[0])
 
 
-def _compared(python: str, users: int, seed: int, versions: str) -> Iterator[Row]:
+def _compared(python: str, users: int, versions: str) -> Iterator[Row]:
     command = module("peers.fedlocal_run")
     program = ["-m", "experiments.performance.peers.pfl_run"]
     runs = [
@@ -47,7 +46,7 @@ def _compared(python: str, users: int, seed: int, versions: str) -> Iterator[Row
         WholeRun(ONE_OF_TWO_THREADS, [python, *program], "training", users, ROUNDS, TWO_THREADS),
         WholeRun(TWO_OF_ONE_THREAD, [python, *TWO_PROCESSES, *program], "training", users, ROUNDS),
     ]
-    alternate(runs, TURNS, random.Random(seed))
+    alternate(runs, TURNS)
     steady = {run.name: run.steady() for run in runs}
     for peer in (ONE_OF_TWO_THREADS, TWO_OF_ONE_THREAD):
         theirs, ours = (statistics.median(steady[name]) for name in (peer, FEDLOCAL))

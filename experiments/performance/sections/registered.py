@@ -3,7 +3,6 @@
 Each client has one row of 16 numbers, so that all populations compute the same: 100 steps on one row.
 """
 
-import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.performance.arms import alternate
-from experiments.performance.processes import Fresh, module, serve
+from experiments.performance.programs import Fresh, module, serve
 from experiments.performance.pss import is_known, watching
-from experiments.performance.rows import Row, missing, row_of
-from experiments.performance.sections import Options
+from experiments.rows import Row, missing, row_of
+from experiments.runner import Options
+from experiments.turns import alternate
 
 POPULATIONS = (100, 1_000, 10_000, 100_000, 1_000_000)
 SAMPLED, ROUNDS, WARM_UP = 100, 14, 3
@@ -42,7 +41,7 @@ def measure(options: Options) -> Iterator[Row]:
         Fresh(_setting(population), module("sections.registered"), {"population": population})
         for population in populations
     ]
-    figures = alternate(arms, 1 if options.quick else 5, random.Random(options.seed))
+    figures = alternate(arms, 1 if options.quick else 5)
     for arm in arms:
         note = f"the whole run {np.median([answer['whole'] for answer in arm.answers]):.1f} s"
         times = [1000 * seconds for seconds in figures[arm.name]]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import fedlocal
-from experiments.performance.rows import Row, row_of
-from experiments.performance.sections import Options
 from experiments.performance.sections.speed_up import WORKLOAD
+from experiments.rows import Row, row_of
+from experiments.runner import Options
 from fedlocal.results import Round
 
 ACTORS, WORKERS, SKEW = 16, 2, 100

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import fedlocal
 from experiments.performance.hosts import Steps
-from experiments.performance.rows import Row, row_of
-from experiments.performance.sections import Options
-from fedlocal.actors import ActorSystem, Envelope
+from experiments.rows import Row, row_of
+from experiments.runner import Options
+from fedlocal.actors import ActorSystem, Envelope, usable_cores
 
 ACTORS = (2, 4, 8, 16, 32)
 WORKERS = 2
@@ -29,7 +29,7 @@ def measure(options: Options) -> Iterator[Row]:
     for actors in (8,) if options.quick else ACTORS:
         yield _compared(actors, WORKERS, rounds, at_least=1.88 if actors == 2 else 1.8)
     if not options.quick:
-        for workers in _scale(options.workers):
+        for workers in _scale(usable_cores()):
             yield _compared(max(ACTORS), workers, rounds)
 
 

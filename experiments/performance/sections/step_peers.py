@@ -1,6 +1,5 @@
 """A training step on one thread against the libraries that people would use instead."""
 
-import random
 import statistics
 import sys
 import tempfile
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.performance.arms import Program, ProgramError, Turns, alternate, ratios
 from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
 from experiments.performance.peers.steps import Case, as_vector
-from experiments.performance.peers.whole_runs import ENVIRONMENT
-from experiments.performance.processes import ROOT
-from experiments.performance.rows import Row, missing, row_of
-from experiments.performance.sections import Options
+from experiments.performance.programs import Program, ProgramError
+from experiments.rows import Row, missing, row_of
+from experiments.runner import Options
+from experiments.turns import Turns, alternate, ratios
 
 ROWS = 2048  # of a pass
 TURNS = 30
@@ -91,7 +89,7 @@ def _at(batch: int, interpreters: dict[str, str], options: Options) -> Iterator[
                 yield missing("step_peers", f"batch {batch}, {peer.name}", str(error).splitlines()[-1])
             else:
                 arms.append(arm)
-        figures = alternate(arms, TURNS, random.Random(options.seed))
+        figures = alternate(arms, TURNS)
     for peer in peers:
         if peer.name in figures:
             yield _row(peer, batch, figures, versions_of(peer.environment, options.peers))
@@ -109,7 +107,7 @@ def _start(peer: Peer, python: str, batch: int, folder: Path, stack: ExitStack) 
     asked = ["--batch", str(batch), "--rows", str(ROWS), "--way", peer.way]
     leave = ["--parameters", str(folder / f"{peer.name}.npy")]
     command = [python, "-m", f"experiments.performance.peers.{peer.program}", *asked, *leave]
-    return stack.enter_context(closing(Program(peer.name, command, environment=ENVIRONMENT, folder=ROOT)))
+    return stack.enter_context(closing(Program(peer.name, command)))
 
 
 def _check(name: str, batch: int, folder: Path) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fedlocal
-from experiments.performance.arms import Arm, Call, alternate, ratios
 from experiments.performance.federation import session
-from experiments.performance.rows import Row, row_of
-from experiments.performance.sections import Options
+from experiments.rows import Row, row_of
+from experiments.runner import Options
+from experiments.turns import Arm, Call, alternate, ratios
 from fedlocal.models import MLP, Stack, train
 
 CLIENTS, SAMPLES = 1000, 60
@@ -49,7 +49,7 @@ Generators = Sequence[np.random.Generator]
 
 def measure(options: Options) -> Iterator[Row]:
     """Yield the ratios of the compute alone, then those of rounds with all that belongs to them."""
-    model, rows = _model(), _rows(options.seed)
+    model, rows = _model(), _rows()
     start = [array.copy() for array in model.arrays.values()]
     stack = Stack(model)
     plain = partial(_plain, start, rows)
@@ -58,7 +58,7 @@ def measure(options: Options) -> Iterator[Row]:
         Call(LOOP, partial(_timed, partial(_one_by_one, model, rows))),
         Call(STACKED, partial(_timed, partial(stack.train_many, rows, batch_size=BATCH, epochs=1))),
     ]
-    draw = random.Random(options.seed)
+    draw = random.Random(0)
     with session():
         figures = alternate(arms, 4 if options.quick else 30, draw)
         setting = f"{SETTING}, one thread"
@@ -83,9 +83,9 @@ def _model() -> MLP:
     return MLP([HIDDEN], inputs=INPUTS, outputs=OUTPUTS, classes=True, rng=rng, learning_rate=RATE)
 
 
-def _rows(seed: int) -> Rows:
+def _rows() -> Rows:
     """Make every client's rows, each client's in memory of their own."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     return [
         (rng.standard_normal((SAMPLES, INPUTS), np.float32), rng.integers(OUTPUTS, size=SAMPLES))
         for _ in range(CLIENTS)
