@@ -18,7 +18,7 @@ from flwr.app import Error, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.actors import Autoscaler, Batch, Broadcast, Envelope, Reply, Result, System, readable
+from fedlocal.actors import Autoscaler, Batch, Broadcast, Buffer, Envelope, Reply, Result, System, readable
 from fedlocal.flower.compat.private import (
     CLIENT_APP_CRASHED,
     CLIENT_APP_RAISED,
@@ -32,11 +32,13 @@ from fedlocal.flower.compat.private import (
     snapshot,
 )
 from fedlocal.flower.grid.outbox import Outbox
-from fedlocal.flower.messages.codec import decode_reply, encode_content, encode_request
-from fedlocal.flower.messages.layout import CodecError
+from fedlocal.flower.messages.codec import CodecError, decode_reply, encode_content, encode_request
 from fedlocal.flower.node.client_runner import FIRST_NODE, partition_of
 
 _log = logging.getLogger(__name__)
+
+Encoded = tuple[bytes, Sequence[Buffer]]
+"""A content as header and buffers."""
 
 AHEAD = 6  # groups under way: enough for workers to go on while the caller averages a group
 AHEAD_BYTES = 1 << 29  # of their replies, but never fewer than two groups
@@ -162,7 +164,6 @@ class LocalGrid(OpenGrid):
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages and return their identifiers at once; those to unknown nodes are left out."""
         requests = self._stamped(self._deliverable(messages))
-        self._sending(requests)
         contents = self._shared(requests)
         self._outbox.push(requests, self._envelopes(requests, contents))
         self._outbox.collect(self._read)
@@ -266,7 +267,7 @@ class LocalGrid(OpenGrid):
             self._system.withdraw(batch, f"no reply within {timeout:g} s")
         results = batch.results()
         handlings += handled(results)
-        return [_as_message(result, request) for result, request in zip(results, requests, strict=True)]
+        return [self._message(request, result) for result, request in zip(results, requests, strict=True)]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what the next messages depend on: how many each node has had, and the nodes' states."""
@@ -309,7 +310,9 @@ class LocalGrid(OpenGrid):
     def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:
         """Share the contents of requests, by identity: a content of several requests is encoded once."""
         contents = {id(request.content): request.content for request in requests}
-        return {key: self._system.share(*encode_content(content)) for key, content in contents.items()}
+        encoded = {key: encode_content(content) for key, content in contents.items()}
+        self._sending(requests, encoded)
+        return {key: self._system.share(*parts) for key, parts in encoded.items()}
 
     def _deliverable(self, messages: Iterable[Message]) -> list[Message]:
         """Leave out messages to unknown nodes, as Flower does."""
@@ -322,12 +325,16 @@ class LocalGrid(OpenGrid):
     def _no_such(self, node: int) -> str:
         return f"there is no node {node}: they are {self.nodes[0]} to {self.nodes[-1]}"
 
-    def _sending(self, requests: Sequence[Message]) -> None:
-        """Take note of messages that are about to be pushed."""
+    def _sending(self, requests: Sequence[Message], encoded: Mapping[int, Encoded]) -> None:
+        """Take note of messages that are about to be sent, and of their contents' bytes, by ``id``."""
+
+    def _message(self, request: Message, result: Result) -> Message:
+        """Return the reply to a message, or the error in its place."""
+        return _as_message(result, request)
 
     def _read(self, request: Message, result: Result) -> Message:
         """Return the reply to a message that was pushed."""
-        return _as_message(result, request)
+        return self._message(request, result)
 
     def _post(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> Batch:
         return self._system.post(self._envelopes(requests, contents))

@@ -13,12 +13,18 @@ from dataclasses import dataclass, field
 
 from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MessageType, MetricRecord, RecordDict
 
-from fedlocal.actors import Result, System, raw
+from fedlocal.actors import Buffer, Reply, Result, System, raw
 from fedlocal.flower.admission.policy import Admission
 from fedlocal.flower.compat.private import MESSAGE_UNAVAILABLE, replacement
-from fedlocal.flower.grid.local_grid import ExchangeTimes, Handling, LocalGrid, NoReplyError, handled
+from fedlocal.flower.grid.local_grid import (
+    Encoded,
+    ExchangeTimes,
+    Handling,
+    LocalGrid,
+    NoReplyError,
+    handled,
+)
 from fedlocal.flower.grid.outbox import EXPIRED, remaining
-from fedlocal.flower.messages.codec import encode_content
 from fedlocal.flower.node.client_runner import partition_of
 
 
@@ -118,9 +124,8 @@ class MessageRecorder:
         self._until = 0.0  # when the last reported round ended
         self._digest = hashlib.sha256()
 
-    def sent(self, requests: Sequence[Message]) -> list[RecordedRound]:
-        """Note messages before they go; return the round of each."""
-        digests = {id(request.content): fingerprint(request.content) for request in requests}
+    def sent(self, requests: Sequence[Message], digests: Mapping[int, bytes]) -> list[RecordedRound]:
+        """Note messages before they go, with the digests of their contents by ``id``; return their rounds."""
         rounds: list[RecordedRound] = []
         with self._lock:
             fresh = self._begins_a_round(requests)
@@ -135,15 +140,14 @@ class MessageRecorder:
         return rounds
 
     def received(
-        self, rounds: Sequence[RecordedRound], replies: Sequence[Message], times: ExchangeTimes | None = None
+        self, sent: Sequence["SentMessage"], replies: Sequence[Message], times: ExchangeTimes
     ) -> None:
         """Note the reply to each message, in the same order."""
-        digests = [fingerprint(reply.content) if reply.has_content() else b"error" for reply in replies]
         with self._lock:
-            for round_, reply, digest in zip(rounds, replies, digests, strict=True):
-                self._note(round_, reply, digest)
-            if times and rounds:
-                _time(rounds[0].phases[kind_of(replies[0])], times)
+            for message, reply in zip(sent, replies, strict=True):
+                self._note(message.round, reply, b"error" if reply.has_error() else message.reply)
+            if sent:
+                _time(sent[0].round.phases[kind_of(replies[0])], times)
             self._report_complete()
 
     def evaluated(self, number: int, metrics: Mapping[str, float], seconds: float) -> None:
@@ -227,6 +231,16 @@ class MessageRecorder:
         self._on_round(first)
 
 
+@dataclass
+class SentMessage:
+    """A message that has no reply yet: its round, its arrays, and when it went."""
+
+    round: RecordedRound
+    arrays: list[ArrayRecord]
+    started: float
+    reply: bytes = b""  # the digest of the reply's bytes, once they are there
+
+
 class RecordingGrid(LocalGrid):
     """A local grid whose replies are judged, and whose messages are recorded.
 
@@ -245,7 +259,7 @@ class RecordingGrid(LocalGrid):
     def __init__(self, system: System, nodes: int, admission: Admission, recorder: MessageRecorder) -> None:
         super().__init__(system, [1.0] * nodes)
         self._admission, self._recorder = admission, recorder
-        self._pushed: dict[str, tuple[RecordedRound, list[ArrayRecord], float]] = {}
+        self._sent: dict[str, SentMessage] = {}
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Send messages, wait, and return the replies and errors that come in time, sorted by partition.
@@ -268,44 +282,47 @@ class RecordingGrid(LocalGrid):
         A message whose time to live is over is not waited for.
         """
         requests = sorted(messages, key=_partition)
-        rounds, sent = self._recorder.sent(requests), list(map(_sent, requests))
         lives = [remaining(request) for request in requests]
         most = max(lives, default=0.0)
         replies, times = super().ask(requests, most if timeout is None else min(timeout, most))
         answered = [_alive(request, reply) for request, reply in zip(requests, replies, strict=True)]
-        admitted = [self._admitted(reply, records) for reply, records in zip(answered, sent, strict=True)]
-        self._recorder.received(rounds, admitted, times)
-        return admitted, times
+        return self._received_all(answered, times), times
+
+    def _received_all(self, replies: Sequence[Message], times: ExchangeTimes) -> list[Message]:
+        sent = [self._sent.pop(reply.metadata.reply_to_message_id) for reply in replies]
+        admitted = [self._admitted(*pair) for pair in zip(replies, sent, strict=True)]
+        self._recorder.received(sent, admitted, times)
+        return admitted
 
     def wait_for_pushed(self, timeout: float | None = None) -> int:
         """Wait until no message that was pushed is under way; return how many are after `timeout` seconds."""
         return self._outbox.wait(self._read, timeout)
 
-    def _sending(self, requests: Sequence[Message]) -> None:
+    def _sending(self, requests: Sequence[Message], encoded: Mapping[int, Encoded]) -> None:
         started = time.perf_counter()
-        for request, round_ in zip(requests, self._recorder.sent(requests), strict=True):
-            self._pushed[request.metadata.message_id] = round_, _sent(request), started
+        digests = {content: _digest(*parts) for content, parts in encoded.items()}
+        for request, round_ in zip(requests, self._recorder.sent(requests, digests), strict=True):
+            arrays = list(request.content.array_records.values())
+            self._sent[request.metadata.message_id] = SentMessage(round_, arrays, started)
+
+    def _message(self, request: Message, result: Result) -> Message:
+        if isinstance(result, Reply):
+            self._sent[request.metadata.message_id].reply = _digest(result.wire.header, result.wire.arrays)
+        return super()._message(request, result)
 
     def _read(self, request: Message, result: Result) -> Message:
-        round_, sent, started = self._pushed.pop(request.metadata.message_id)
-        admitted = self._admitted(super()._read(request, result), sent)
+        started = self._sent[request.metadata.message_id].started
         handlings = handled([result])
         ended = handlings[0].ended if handlings else time.perf_counter()
-        self._recorder.received(
-            [round_], [admitted], ExchangeTimes(started, ended, self._system.workers, handlings)
-        )
-        return admitted
+        times = ExchangeTimes(started, ended, self._system.workers, handlings)
+        return self._received_all([self._message(request, result)], times)[0]
 
-    def _admitted(self, reply: Message, sent: Sequence[ArrayRecord]) -> Message:
+    def _admitted(self, reply: Message, sent: SentMessage) -> Message:
         if kind_of(reply) == MessageType.TRAIN:
-            (admitted,) = self._admission.values(self._admission.structure([reply], *sent))
+            (admitted,) = self._admission.values(self._admission.structure([reply], *sent.arrays))
         else:
             (admitted,) = self._admission.evaluation([reply])
         return admitted
-
-
-def _sent(request: Message) -> list[ArrayRecord]:
-    return list(request.content.array_records.values())
 
 
 def _is_missing(reply: Message) -> bool:
@@ -332,12 +349,10 @@ def _group(message: Message) -> str:
     return next((str(config["server-round"]) for config in configs if "server-round" in config), "")
 
 
-def fingerprint(content: RecordDict) -> bytes:
-    """Return the SHA-256 of a content, 32 bytes."""
-    header, buffers = encode_content(content)
+def _digest(header: bytes, arrays: Sequence[Buffer]) -> bytes:
     digest = hashlib.sha256(header)
-    for buffer in buffers:
-        digest.update(raw(buffer))
+    for array in arrays:
+        digest.update(raw(array))
     return digest.digest()
 
 

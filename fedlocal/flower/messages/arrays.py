@@ -123,13 +123,6 @@ def travelling(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return dtype
 
 
-def twin(array: Array) -> Array:
-    """Return another array with the same data behind it."""
-    other = type(array).__new__(type(array))
-    other.__dict__.update(array.__dict__)
-    return other
-
-
 def ndarrays(record: ArrayRecord) -> dict[str, NDArray[Any]]:
     """Return a record's arrays by name: not copied, and not to be written to.
 

@@ -1,25 +1,30 @@
 """Messages as bytes: arrays out of band, JSON for the small rest, no pickles.
 
-A content, that is a ``RecordDict``, becomes a header and a list of buffers. The header's first part is the
-layout, which says which records there are, in order, and what each buffer holds. The second part holds the
-values of metric and config records: in JSON, where Flower's protobuf takes five times as long, unless some
-are bytes.
+A content, that is a ``RecordDict``, becomes a header and a list of buffers. The header's first part, with its
+length before it, is the layout: which records there are, in order, and what each buffer holds. It is the same
+for all clients of a run, and parsed once. The second part holds the values of metric and config records: in
+JSON, where Flower's protobuf takes five times as long, unless some are bytes.
 
-Whatever the bytes are, decoding gives a content or a `CodecError`; it unpickles nothing and allocates no more
-than the bytes that are there warrant.
+Whatever the bytes are, decoding gives a content or a `CodecError`; it unpickles nothing, and what a layout
+claims is checked against the bytes that are there before an array is made of them.
 """
 
 import json
+import math
+import re
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
-from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 
-from fedlocal.actors import Buffer, Wire, raw, readable
+from fedlocal.actors import Buffer, Wire, readable
 from fedlocal.flower.compat.private import (
     CLIENT_APP_RAISED,
     ERROR_CODES,
+    NUMPY,
     content_of,
     record_of,
     reply_to,
@@ -27,42 +32,89 @@ from fedlocal.flower.compat.private import (
     small_records_from_bytes,
     small_records_to_bytes,
 )
-from fedlocal.flower.messages.arrays import twin
-from fedlocal.flower.messages.layout import (
-    CodecError,
-    describe,
-    layout_bytes,
-    layout_of,
-    parse_layout,
-    restore,
-)
+from fedlocal.flower.messages.arrays import LocalArray, travelling, unwrapped
+from fedlocal.memory.parts import cut, join
 
 MAX_STATE = 1 << 28  # bytes of a node's state
+KEPT = 1 << 16  # bytes; longer layouts are not cached, for a client may send any number of them
 
-_STATE = struct.Struct("!II")
+_LENGTH = struct.Struct("!I")
+_DTYPE = re.compile(r"[<>|][biufcSUmM][0-9]{1,9}(\[[0-9]*[a-zA-Z]+\])?")  # as in ``ndarray.dtype.str``
 _JSON, _PROTOBUF = b"j", b"p"
-_PLAIN = {int, float, bool, str}
-_NUMBERS = {int, float}
+_KINDS: dict[str, tuple[Any, set[type]]] = {
+    "m": (MetricRecord, {int, float}),  # and the types that need no check of Flower's
+    "c": (ConfigRecord, {int, float, bool, str}),
+}
+
+Record = ArrayRecord | MetricRecord | ConfigRecord
+
+
+class CodecError(ValueError):
+    """Bytes that should hold a message do not, or a message cannot be bytes."""
+
+
+class ArrayLayout(NamedTuple):
+    """What a buffer holds: an ndarray's values, or the data of an array of another kind than NumPy's."""
+
+    key: str
+    fields: dict[str, Any]  # dtype, shape and stype, as Flower's array has them
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None  # None: of another kind
+    nbytes: int
+    order: Literal["C", "F"] = "C"
+
+
+# Contents ----------------------------------------------------------------------------------------------
 
 
 def encode_content(content: RecordDict) -> tuple[bytes, list[Buffer]]:
-    """Return a content as a header and the buffers of its arrays, which are not copied where contiguous."""
+    """Return a content as a header and the buffers of its arrays, which are not copied where contiguous.
+
+    Raises
+    ------
+    CodecError
+        If the bytes of an array are not what they claim to be.
+    """
     buffers: list[Buffer] = []
     layout: list[tuple[str, Any]] = []
     small: dict[str, MetricRecord | ConfigRecord] = {}
     for name, record in content.items():
         if isinstance(record, ArrayRecord):
-            layout.append((name, tuple([describe(key, array, buffers) for key, array in record.items()])))
+            layout.append((name, tuple([_describe(key, array, buffers) for key, array in record.items()])))
         else:
             layout.append((name, None))
             small[name] = record
-    return layout_bytes(tuple(layout)) + encode_small(small), buffers
+    return _layout_bytes(tuple(layout)) + _encode_small(small), buffers
 
 
-def encode_small(records: Mapping[str, MetricRecord | ConfigRecord]) -> bytes:
-    """Return the second part of a header: the values of metric and config records."""
+def _describe(key: str, array: Array, buffers: list[Buffer]) -> tuple[Any, ...]:
+    """Return what a layout says of an array, and add its bytes to the buffers.
+
+    The order of Fortran stays, as in ``.npy`` files: libraries compute other last bits with it.
+    """
+    try:
+        values = array.ndarray if isinstance(array, LocalArray) else unwrapped(array)
+    except ValueError as error:
+        raise CodecError(f"array {key!r}: {error}") from error
+    if values is None:
+        buffers.append(array.data)
+        return key, array.dtype, tuple(array.shape), array.stype
+    if values.flags.fnc:
+        buffers.append(values.T.reshape(-1).view(np.uint8))
+        return key, values.dtype.str, values.shape, None, "F"
+    buffers.append(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return key, values.dtype.str, values.shape, None
+
+
+@lru_cache(maxsize=64)
+def _layout_bytes(layout: tuple[tuple[str, Any], ...]) -> bytes:
+    described = json.dumps(layout).encode()
+    return _LENGTH.pack(len(described)) + described
+
+
+def _encode_small(records: Mapping[str, MetricRecord | ConfigRecord]) -> bytes:
     values = {
-        name: ("m" if isinstance(record, MetricRecord) else "c", dict(record))
+        name: ("m" if isinstance(record, MetricRecord) else "c", dict(record.items()))
         for name, record in records.items()
     }
     try:
@@ -80,42 +132,77 @@ def decode_content(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
         If the bytes do not parse or do not belong together, or an array claims more or fewer of them.
     """
     try:
-        return _decoded(header, buffers)
+        end = _LENGTH.size + _LENGTH.unpack_from(header)[0]
+        parse = _parsed if end <= KEPT else _parsed.__wrapped__
+        small, remaining = _decode_small(header[end:]), iter(buffers)
+        records = {
+            name: small[name]
+            if arrays is None
+            else record_of(ArrayRecord, {array.key: _restore(next(remaining), array) for array in arrays})
+            for name, arrays in parse(header[_LENGTH.size : end])
+        }
     except CodecError:
         raise
     except Exception as error:  # parsers trip over bytes in many ways
         raise CodecError(f"the bytes do not parse: {type(error).__name__}: {error}") from error
-
-
-def _decoded(header: bytes, buffers: Sequence[Buffer]) -> RecordDict:
-    layout = layout_of(header)
-    small = _decode_small(header[len(layout) :])
-    remaining = iter(buffers)
-    records: dict[str, ArrayRecord | MetricRecord | ConfigRecord] = {}
-    for name, arrays in parse_layout(layout):
-        if arrays is None:
-            records[name] = small[name]
-        else:
-            restored = {array.key: restore(next(remaining), array) for array in arrays}
-            records[name] = record_of(ArrayRecord, restored)
     if left := sum(1 for _ in remaining):
         raise CodecError(f"{left} buffers belong to no array")
     return content_of(records)
 
 
-def _decode_small(data: bytes) -> dict[str, MetricRecord | ConfigRecord]:
+@lru_cache(maxsize=64)
+def _parsed(described: bytes) -> tuple[tuple[str, tuple[ArrayLayout, ...] | None], ...]:
+    """Return the records of a layout by name; None has no arrays."""
+    return tuple(
+        (str(name), None if arrays is None else tuple(_array_layout(*array) for array in arrays))
+        for name, arrays in json.loads(described)
+    )
+
+
+def _array_layout(
+    key: str, dtype: str, shape: Sequence[int], stype: str | None, order: Literal["C", "F"] = "C"
+) -> ArrayLayout:
+    if order not in ("C", "F"):
+        raise CodecError(f"array {key!r} claims order {order!r}")
+    if not all(type(length) is int and length >= 0 for length in shape):
+        raise CodecError(f"array {key!r} claims shape {shape}")
+    if stype is not None:
+        if stype == NUMPY:
+            raise CodecError(f"array {key!r} claims to be a file of NumPy's, of which only the values travel")
+        fields = {"dtype": str(dtype), "shape": tuple(shape), "stype": str(stype)}
+        return ArrayLayout(str(key), fields, tuple(shape), None, 0)
+    if not _DTYPE.fullmatch(dtype):
+        raise CodecError(f"array {key!r} claims dtype {dtype!r}")
+    kind = travelling(np.dtype(dtype))
+    fields = {"dtype": str(kind), "shape": tuple(shape), "stype": NUMPY}
+    return ArrayLayout(str(key), fields, tuple(shape), kind, kind.itemsize * math.prod(shape), order)
+
+
+def _restore(buffer: Buffer, described: ArrayLayout) -> Array:
+    _, fields, shape, dtype, nbytes, order = described
+    if dtype is None:
+        return Array(**fields, data=bytes(buffer))
+    if len(buffer) != nbytes:
+        raise CodecError(f"an array of {len(buffer)} bytes claims dtype {dtype} and shape {shape}")
+    array = Array.__new__(LocalArray)  # it has been checked with its layout, once
+    array.__dict__.update(fields, ndarray=np.ndarray(shape, dtype, buffer if nbytes else b"", order=order))
+    return array
+
+
+def _decode_small(data: bytes) -> dict[str, Record]:
     encoding, values = data[:1], data[1:]
     if encoding == _PROTOBUF:
-        content = small_records_from_bytes(values)
-        return {**content.metric_records, **content.config_records}
+        return dict(small_records_from_bytes(values))
     if not data:
         return {}
     if encoding != _JSON:
         raise CodecError(f"small records are in JSON or protobuf, not in {encoding!r}")
-    return {
-        name: _metrics(values) if kind == "m" else _config(values)
-        for name, (kind, values) in _DECODER.decode(values.decode()).items()
-    }
+    records: dict[str, Record] = {}
+    for name, (letter, numbers) in _DECODER.decode(values.decode()).items():
+        kind, plain = _KINDS[letter]
+        checked = plain.issuperset(map(type, numbers.values()))
+        records[name] = record_of(kind, numbers) if checked else kind(numbers)
+    return records
 
 
 def _bounded(digits: str) -> int:
@@ -128,16 +215,7 @@ def _bounded(digits: str) -> int:
 _DECODER = json.JSONDecoder(parse_int=_bounded)
 
 
-def _metrics(values: dict[str, Any]) -> MetricRecord:
-    if _NUMBERS.issuperset(map(type, values.values())):
-        return record_of(MetricRecord, values)
-    return MetricRecord(values)
-
-
-def _config(values: dict[str, Any]) -> ConfigRecord:
-    if _PLAIN.issuperset(map(type, values.values())):
-        return record_of(ConfigRecord, values)
-    return ConfigRecord(values)
+# Requests and replies ----------------------------------------------------------------------------------
 
 
 def encode_request(request: Message) -> bytes:
@@ -192,10 +270,14 @@ class Contents:
         return content_of({name: _copy(record) for name, record in content.items()})
 
 
-def _copy(record: ArrayRecord | MetricRecord | ConfigRecord) -> ArrayRecord | MetricRecord | ConfigRecord:
-    if isinstance(record, ArrayRecord):
-        return record_of(ArrayRecord, {key: twin(array) for key, array in record.items()})
-    return record.copy()
+def _copy(record: Record) -> Record:
+    if not isinstance(record, ArrayRecord):
+        return record.copy()
+    arrays = {}
+    for key, original in record.items():
+        arrays[key] = array = Array.__new__(type(original))
+        array.__dict__.update(original.__dict__)
+    return record_of(ArrayRecord, arrays)
 
 
 def encode_reply(reply: RecordDict | Error) -> Wire:
@@ -230,6 +312,9 @@ def _error(body: bytes) -> Error:
     return Error(code, readable(str(reason or "")))
 
 
+# States ------------------------------------------------------------------------------------------------
+
+
 def pack_state(state: RecordDict) -> bytes:
     """Return a node's state as bytes; none for an empty one.
 
@@ -241,32 +326,34 @@ def pack_state(state: RecordDict) -> bytes:
     if not state:
         return b""
     try:
-        header, views = _kept(state)
+        return join(_kept(state))
     except Exception as error:  # apps put anything into it
         raise CodecError(f"the client's state (context.state) cannot be kept: {error}") from error
-    lengths = json.dumps([view.nbytes for view in views]).encode()
-    return b"".join([_STATE.pack(len(lengths), len(header)), lengths, header, *views])
 
 
-def _kept(state: RecordDict) -> tuple[bytes, list[memoryview]]:
+def _kept(state: RecordDict) -> list[Buffer]:
     header, buffers = encode_content(state)
-    views = [raw(buffer) for buffer in buffers]
-    size = len(header) + sum(view.nbytes for view in views)
+    size = len(header) + sum(map(len, buffers))
     if size > MAX_STATE:
         raise CodecError(f"it takes {size} bytes, of at most {MAX_STATE}")
-    decode_content(header, views)
-    return header, views
+    decode_content(header, buffers)
+    return [header, *buffers]
 
 
 def unpack_state(data: bytes) -> RecordDict:
-    """Undo `pack_state`."""
+    """Undo `pack_state`, of this version and of earlier ones."""
     if not data:
         return RecordDict()
-    first, second = _STATE.unpack_from(data)
-    view = memoryview(data)[_STATE.size :]
-    lengths, header = json.loads(bytes(view[:first])), bytes(view[first : first + second])
+    if data[_OLD_STATE.size : _OLD_STATE.size + 1] != b"[":  # where `join` has a length's first byte, 0
+        header, *buffers = cut(data)
+        return decode_content(bytes(header), buffers)
+    first, second = _OLD_STATE.unpack_from(data)
+    view = memoryview(data)[_OLD_STATE.size :]
     buffers, start = [], first + second
-    for length in lengths:
+    for length in json.loads(bytes(view[:first])):
         buffers.append(view[start : start + length])
         start += length
-    return decode_content(header, buffers)
+    return decode_content(bytes(view[first : first + second]), buffers)
+
+
+_OLD_STATE = struct.Struct("!II")  # bytes of the buffers' lengths, in JSON, and of the header

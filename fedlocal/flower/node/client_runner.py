@@ -11,6 +11,7 @@ from flwr.app import Context, Error, Message, MessageType, RecordDict
 from fedlocal.actors import ActorRequest, Outcome, Wire
 from fedlocal.flower.compat.private import SERVER_NODE
 from fedlocal.flower.messages.codec import (
+    CodecError,
     Contents,
     decode_request,
     encode_reply,
@@ -18,7 +19,6 @@ from fedlocal.flower.messages.codec import (
     pack_state,
     unpack_state,
 )
-from fedlocal.flower.messages.layout import CodecError
 from fedlocal.flower.node.seeding import seed_globals, seeded
 from fedlocal.seeds import Stream
 

@@ -17,6 +17,7 @@ from fedlocal.flower.compat import private
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.messages.codec import (
     MAX_STATE,
+    CodecError,
     Contents,
     decode_content,
     decode_reply,
@@ -27,8 +28,7 @@ from fedlocal.flower.messages.codec import (
     pack_state,
     unpack_state,
 )
-from fedlocal.flower.messages.layout import CodecError
-from fedlocal.flower.messages.layout import _parsed as layouts
+from fedlocal.flower.messages.codec import _parsed as layouts
 
 ARRAYS = hnp.arrays(
     dtype=st.sampled_from(["<f4", ">f4", "<f8", "<i8", "?", "<c8", "<f2", "u1"]),
@@ -222,3 +222,12 @@ def test_a_state_that_could_not_be_restored_is_refused() -> None:
         pack_state(RecordDict({"a": ConfigRecord({"n": 1 << 70})}))
     with pytest.raises(CodecError, match=f"cannot be kept: it takes [0-9]+ bytes, of at most {MAX_STATE}"):
         pack_state(RecordDict({"a": array_record({"a": np.zeros(MAX_STATE + 1, np.uint8)})}))
+
+
+def test_a_state_of_an_earlier_version_is_restored() -> None:
+    header, buffers = encode_content(content({"w": np.arange(3.0)}))
+    views = [raw(buffer) for buffer in buffers]
+    lengths = json.dumps([view.nbytes for view in views]).encode()
+    head = len(lengths).to_bytes(4, "big") + len(header).to_bytes(4, "big")
+    state = unpack_state(b"".join([head, lengths, header, *views]))
+    assert state == content({"w": np.arange(3.0)})
