@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fedlocal.experiment.result import Run as Run
     from fedlocal.experiment.resume import resume as resume
     from fedlocal.experiment.run import run as run
-    from fedlocal.figures.inline import History as History  # with it, notebooks show its curves
+    from fedlocal.figures.curves import History as History  # with it, notebooks show its curves
     from fedlocal.flower.client.clients import partition as partition
     from fedlocal.inference.predictor import Predictor as Predictor
     from fedlocal.inference.predictor import load_model as load_model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedlocal.display.table import comparison_columns, comparison_table
 from fedlocal.display.verdict import meaning, verdict
-from fedlocal.figures.inline import curves_svg
+from fedlocal.figures.curves import curves_svg
 from fedlocal.results.arm import Arm
 from fedlocal.results.history import History
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.figures.canvas import COLOURS, sheet, tick_step
+from fedlocal.figures.canvas import COLOURS, Drawing, Region, rectangles, sheet, tick_step
 from fedlocal.results.atomic_files import ResultsError
 from fedlocal.results.formatting import duration, share
 from fedlocal.results.occupancy import Intervals, Occupancy
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-COMPUTING, COORDINATION, IDLE = COLOURS[0], COLOURS[4], "#d4d4d4"
+COMPUTING, COORDINATION, IDLE = COLOURS[0], "#e9a100", "#d4d4d4"
 
 HEADING: dict[str, Any] = {"fontsize": 10, "loc": "left"}
 
 STATES = {
     "computing": COMPUTING,
     "coordination (nobody computes)": COORDINATION,
-    "idle (others compute)": IDLE,
+    "waiting (others compute)": IDLE,
 }
 
 FEW_STRETCHES = 60
@@ -34,6 +34,9 @@ FEW_WORKERS = 8
 """Up to here there is room for three rounds."""
 
 FEW_ROWS = 32  # have room for text
+
+MOST_WORKERS = 16
+"""In a page, whose size they bound."""
 
 SLICES = 120
 IN_WINDOW = 16  # stretches of one worker
@@ -101,8 +104,24 @@ def representative_rounds(rounds: Sequence[Round]) -> list[Occupancy]:
     return [occupancy for round_ in chosen if (occupancy := Occupancy.of(round_))]
 
 
+def round_drawing(occupancy: Occupancy) -> Drawing:
+    """Return a single round, with up to `MOST_WORKERS` of its workers."""
+    height = 17.0 * min(len(occupancy.workers), MOST_WORKERS)
+
+    def draw(region: Region) -> None:
+        axes = region.panel(58, 22, 0, 38)
+        if _crowded(occupancy):
+            _slices(axes, occupancy, SLICES // 2)
+        else:
+            _stretches(axes, occupancy, (0.0, occupancy.span), named=False)
+        axes.set_ylim(height / 17 - 0.5, -0.5)
+        axes.set_xlabel("since the start of the round")
+
+    return Drawing(360, height + 38, draw)
+
+
 def _draw_crowded(above: "Axes", below: "Axes", occupancy: Occupancy) -> None:
-    _slices(above, occupancy)
+    _slices(above, occupancy, SLICES)
     above.set_title(_heading(occupancy), **HEADING)
     _stretches(below, occupancy, _window(occupancy))
     below.set_title("its first stretches of work, with their actors", **HEADING)
@@ -140,18 +159,21 @@ def _window(occupancy: Occupancy) -> tuple[float, float]:
     return max(0.0, start - 0.05 * (end - start)), end
 
 
-def _stretches(axes: "Axes", occupancy: Occupancy, window: tuple[float, float]) -> None:
+def _stretches(
+    axes: "Axes", occupancy: Occupancy, window: tuple[float, float], *, named: bool = True
+) -> None:
     start, end = window
     _name_axes(axes, occupancy, window)
-    shown = _within(occupancy.times, window)
+    shown, workers = _within(occupancy.times, window), len(occupancy.workers)
     nobody = _gaps(occupancy.computing(), occupancy.span)
-    nobody = nobody[_within(nobody, window)]
-    named = shown.sum() <= MOST_NAMES and len(occupancy.workers) <= FEW_ROWS
+    whole = np.array([[0.0, occupancy.span]])
+    for row in range(workers):
+        _bar(axes, row, whole, facecolor=IDLE)
+    _bar(axes, (workers - 1) / 2, nobody[_within(nobody, window)], workers - 0.16, facecolor=COORDINATION)
+    named = named and shown.sum() <= MOST_NAMES and workers <= FEW_ROWS
     for row, worker in enumerate(occupancy.workers):
         selected = shown & (occupancy.worker == worker)
-        _bar(axes, row, np.array([[0.0, occupancy.span]]), color=IDLE)
-        _bar(axes, row, nobody, color=COORDINATION)
-        _bar(axes, row, occupancy.times[selected], color=COMPUTING, edgecolor="white", linewidth=0.6)
+        _bar(axes, row, occupancy.times[selected], facecolor=COMPUTING, edgecolor="white", linewidth=0.6)
         if not named:
             continue
         actors, times = occupancy.actor[selected], occupancy.times[selected]
@@ -163,9 +185,9 @@ def _within(intervals: NDArray[np.float64], window: tuple[float, float]) -> NDAr
     return (intervals[:, 1] > window[0]) & (intervals[:, 0] < window[1])
 
 
-def _bar(axes: "Axes", row: int, intervals: Intervals, **style: Any) -> None:
-    pairs = [(started, ended - started) for started, ended in intervals.tolist()]
-    axes.broken_barh(pairs, (row - 0.42, 0.84), **style)
+def _bar(axes: "Axes", row: float, intervals: Intervals, height: float = 0.84, **style: Any) -> None:
+    ends = np.broadcast_to([row - height / 2, row + height / 2], intervals.shape)
+    rectangles(axes, np.concatenate([intervals, ends], axis=1), **style)
 
 
 def _name(axes: "Axes", row: int, name: str, started: float, ended: float, whole: float) -> None:
@@ -173,18 +195,18 @@ def _name(axes: "Axes", row: int, name: str, started: float, ended: float, whole
         axes.text((started + ended) / 2, row, name, ha="center", va="center", color="white", fontsize=8)
 
 
-def _slices(axes: "Axes", occupancy: Occupancy) -> None:
+def _slices(axes: "Axes", occupancy: Occupancy, slices: int) -> None:
     """Stack, in each worker's row, the parts of each slice of time in which it was in each state."""
-    edges = np.linspace(0.0, occupancy.span, SLICES + 1)
+    _name_axes(axes, occupancy, (0.0, occupancy.span))
+    edges = np.linspace(0.0, occupancy.span, slices + 1)
     width = edges[1]
     anyone = _elapsed(occupancy.computing(), edges) / width
     for row, worker in enumerate(occupancy.workers):
-        computing = _elapsed(occupancy.computing(worker), edges) / width
-        heights = np.stack([computing, 1 - anyone, np.maximum(0.0, anyone - computing)])
-        bottoms = row + 0.42 - 0.84 * np.cumsum(heights, axis=0)  # rows run downwards
-        for bottom, height, colour in zip(bottoms, heights, STATES.values(), strict=True):
-            axes.stairs(bottom + 0.84 * height, edges, baseline=bottom, fill=True, color=colour)
-    _name_axes(axes, occupancy, (0.0, occupancy.span))
+        computing, bottom = _elapsed(occupancy.computing(worker), edges) / width, row + 0.42
+        _bar(axes, row, np.array([[0.0, occupancy.span]]), facecolor=IDLE)
+        # rows run downwards, and what is drawn later lies on top
+        for part, colour in ((1 - anyone + computing, COORDINATION), (computing, COMPUTING)):
+            axes.stairs(bottom - 0.84 * part, edges, baseline=bottom, fill=True, color=colour, linewidth=0)
 
 
 def _elapsed(intervals: Intervals, edges: NDArray[np.float64]) -> NDArray[np.float64]:

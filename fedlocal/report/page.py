@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from fedlocal.figures.canvas import BACKGROUND, BASELINE, COLOURS, INK, MUTED, PAPER, RULE, clean
+from fedlocal.figures.partitions import HEAT, NONE, SIZE
+from fedlocal.figures.svg import svg
+from fedlocal.figures.timeline import COORDINATION, IDLE
 from fedlocal.report.common_settings import environments, requested_settings
 from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.headline import answer
@@ -18,9 +22,19 @@ from fedlocal.report.number_format import counted
 from fedlocal.report.problems import problems
 from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.report.sections import sections
-from fedlocal.report.svg.element import clean
 from fedlocal.report.tables import ReportTable
 from fedlocal.results.formatting import duration, fixed
+
+PAINT = {
+    colour.lower(): f"var(--{variable})"
+    for variable, colour in {
+        **{f"s{index}": colour for index, colour in enumerate(COLOURS)},
+        "ink": INK, "muted": MUTED, "rule": RULE, "page": PAPER, "base": BASELINE["color"],
+        "other": BACKGROUND["color"], "heat": HEAT, "none": NONE, "size": SIZE,
+        "coordination": COORDINATION, "waiting": IDLE,
+    }.items()
+}  # fmt: skip
+"""The variables of the style sheet, which change in the dark, by the colours on paper."""
 
 
 def page(comparison: SettingsComparison, table: ReportTable, runs: Sequence[RecordedRun]) -> str:
@@ -46,7 +60,10 @@ def page(comparison: SettingsComparison, table: ReportTable, runs: Sequence[Reco
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'",
-        markup=lambda figure, name: Markup(figure.markup(name)),  # noqa: S704 - it escapes what it holds
+        markup=lambda figure, name: Markup(  # noqa: S704 - it escapes what it holds
+            svg(figure.drawing, name, figure.title, figure.description, PAINT)
+        ),
+        paint=PAINT,
     )
 
 

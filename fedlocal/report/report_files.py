@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fedlocal.figures.canvas import clean
 from fedlocal.report.comparison_table import comparison_table
 from fedlocal.report.groups import compare
 from fedlocal.report.markdown import markdown
 from fedlocal.report.page import page
 from fedlocal.report.recorded_run import RecordedRun, read
 from fedlocal.report.run_discovery import find_runs
-from fedlocal.report.svg.element import clean
 from fedlocal.report.sweep_table import comparison_csv
 from fedlocal.results.atomic_files import ResultsError, replacing
 from fedlocal.results.runs import SweepRow

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 from fedlocal.display.table import marked_ratio, plain_table
 from fedlocal.display.verdict import doubts
-from fedlocal.figures import comparison
+from fedlocal.figures.canvas import write_png
+from fedlocal.report.groups import compare
+from fedlocal.report.number_format import counted
+from fedlocal.report.recorded_run import RecordedRun
+from fedlocal.report.sections.measures import sweep_drawings
 from fedlocal.results.arm import Arm
 from fedlocal.results.atomic_files import replacing
 from fedlocal.results.formatting import duration, fixed, harmless
@@ -106,8 +110,30 @@ def write_sweep(folder: Path, *, figure: bool = True) -> list[SweepRow]:
     with replacing(folder / "comparison.csv") as stream:
         stream.write(comparison_csv(rows).encode())
     if figure and any(row.main is not None for row in rows):
-        comparison(rows, folder / "comparison.png")
+        sweep_figure(rows, folder / "comparison.png")
     return rows
+
+
+def sweep_figure(rows: Sequence[SweepRow], path: Path) -> None:
+    """Draw final quality and speed-up of the completed runs as the page does, by the options they were given.
+
+    Parameters
+    ----------
+    rows : sequence of SweepRow
+        As `collect` returns them; at least one has completed.
+    path : Path
+        The PNG to write.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be written.
+    """
+    done = [row for row in rows if row.main is not None]
+    runs = [RecordedRun(row.run, path.parent / row.run, row, {"run": "", **row.overrides}) for row in done]
+    title = f"Comparison of {counted(len(done), 'run')}"
+    title += f"; {len(rows) - len(done)} more did not complete" if len(done) < len(rows) else ""
+    write_png(sweep_drawings(compare(runs)), path, title)
 
 
 def comparison_csv(rows: Sequence[SweepRow]) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fedlocal import figures
 from fedlocal.display.table import plain_table
-from fedlocal.figures.inline import MOST_PANELS
+from fedlocal.figures.curves import MOST_PANELS
 from fedlocal.flower.grid.recording_grid import ClientError, RecordedRound
 from fedlocal.results import History, Round, arm_of, environment, write_json
 from fedlocal.results.formatting import duration, fixed

@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 from fedlocal.figures import (
     actor_states,
     availability,
-    comparison,
     label_distribution,
     learning_curves,
     representative_rounds,
     target_distribution,
     timeline,
 )
-from fedlocal.results import Arm, History, MessageError, Occupancy, ResultsError, Round, SweepRow, Work
+from fedlocal.figures.timeline import COMPUTING, COORDINATION, IDLE
+from fedlocal.results import History, MessageError, Occupancy, ResultsError, Round, Work
 from fedlocal.results.rounds import MOST_LISTED
 
 
@@ -153,7 +152,7 @@ def test_the_states_have_their_parts_of_a_timeline(tmp_path: Path, batches: int)
     assert occupancy is not None
     timeline([occupancy], tmp_path / "timeline.png")
     computing, coordination, idle = (
-        painted(tmp_path / "timeline.png", colour) for colour in ("#0072B2", "#E69F00", "#d4d4d4")
+        painted(tmp_path / "timeline.png", colour) for colour in (COMPUTING, COORDINATION, IDLE)
     )
     assert computing / idle == pytest.approx(6 / 6, rel=0.2)
     assert coordination / computing == pytest.approx(4 / 6, rel=0.25)
@@ -210,42 +209,6 @@ def test_a_timeline_without_a_round_is_refused(tmp_path: Path) -> None:
         timeline([], tmp_path / "timeline.png")
 
 
-def run(number: int, accuracy: float | None = 0.9, speed_up: float | None = 1.5, **keys: object) -> SweepRow:
-    arms = (Arm("federated", accuracy, 0.1, 2.0), Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up))
-    return SweepRow(str(number), "completed", None, {key: str(value) for key, value in keys.items()}, arms)
-
-
-ALPHAS_AND_SEEDS = list(product((0.1, 1, 10), (0, 1)))
-SWEEPS = {
-    "one": [run(0, actors=4)],
-    "many values": [run(n, 0.9, actors=n) for n in range(1, 33)],
-    "lines": [run(0, actors=a, partition=p) for a, p in product((1, 2, 4, 8), ("iid", "shards"))],
-    "lines over seeds": [run(0, 0.8 + seed / 50, alpha=alpha, seed=seed) for alpha, seed in ALPHAS_AND_SEEDS],
-    "only seeds": [run(n, 0.8 + n / 50, seed=n) for n in range(3)],
-    "names": [run(n, 0.5 + n / 40, partition=f"partition_{n}", seed=0) for n in range(16)],
-    "long names": [run(n, 0.9, a=f"{n} {'long ' * 10}", b=n % 2, c=n % 3) for n in range(12)],
-    "very many": [run(n, 0.9, kind=f"kind {n}") for n in range(150)],
-    "regression": [run(n, None, None, actors=n + 1) for n in range(4)],
-    "diverged": [run(n, math.nan, math.nan, model=f"m{n}") for n in range(2)],
-    "failures": [
-        run(0, model="a"),
-        SweepRow("1", "failed"),
-        SweepRow("2", "unreadable"),
-    ],
-}
-
-
-@pytest.mark.parametrize("rows", SWEEPS.values(), ids=SWEEPS.keys())
-def test_sweeps_are_drawn(tmp_path: Path, rows: list[SweepRow]) -> None:
-    comparison(rows, tmp_path / "comparison.png")
-    assert_drawn(tmp_path / "comparison.png")
-
-
-def test_a_sweep_without_a_result_has_no_figure(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="none of 1 runs has completed"):
-        comparison([SweepRow("0", "failed")], tmp_path / "comparison.png")
-
-
 def test_drawing_leaves_the_style_as_it_was(tmp_path: Path) -> None:
     import matplotlib as mpl
 
@@ -263,7 +226,6 @@ learning_curves({}, "c.png")
 label_distribution(np.ones((2, 2), np.int64), "ab", "l.png")
 target_distribution(np.ones((2, 5)), np.ones(2, np.int64), "t.png")
 timeline([Occupancy.of(Round(1, work=[Work(0, 0, 0.0, 1.0)]))], "w.png")
-comparison([SweepRow("0", "completed", arms=(Arm("federated", 0.5, 0.5, 1.0),))], "s.png")
 print("matplotlib.pyplot" in sys.modules)
 """
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))}

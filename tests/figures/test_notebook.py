@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from fedlocal.display.frames import frame_of
-from fedlocal.figures.inline import INK, curves_svg
+from fedlocal.figures.canvas import INK
+from fedlocal.figures.curves import curves_svg
 from fedlocal.figures.notebook import run_html, run_text
 from fedlocal.results import Arm, History, MessageError, Round
 
@@ -67,16 +68,16 @@ def test_names_cannot_be_markup_in_a_page() -> None:
     shown = run_html([Arm(name, 0.5, 0.5, 1.0)], {name: history(0.1, 0.5)}, {name: "ab"}, Path("<b>"))
     assert "<script" not in shown
     assert "<b>" not in shown
-    assert svg_of(shown).count("alert(&quot;1&quot;)") == 1
+    assert svg_of(shown).count("&lt;script&gt;alert") >= 1
 
 
 def test_curves_are_a_part_of_any_page() -> None:
     svg = curves_svg(histories(), "on the test set")
     root = ET.fromstring(svg)  # noqa: S314 - our own
     assert root.get("role") == "img"
-    assert root.get("aria-label", "").startswith(
-        "Learning curves. federated: accuracy 0.1000 in round 0, 0.9000 in 2; loss 0.9000 in round 0, 0.1000"
-    )
+    title, description = (str(element.text) for element in root[:2])
+    assert title == "Learning curves"
+    assert description.startswith("federated: accuracy 0.1000 in round 0, 0.9000 in 2; loss 0.9000")
     texts = {element.text for element in root.iter() if element.text and element.text.strip()}
     assert {"federated", "sequential, 1 thread", "accuracy on the test set", "round"} <= texts
     assert "<style" not in svg  # it would hold for the whole page
@@ -93,7 +94,7 @@ def test_numbers_that_are_not_finite_leave_a_gap() -> None:
     def curves(accuracy: float) -> list[str]:
         svg = curves_svg({"federated": history(0.1, accuracy, 0.2, 0.3)})
         ET.fromstring(svg)  # noqa: S314 - our own
-        return re.findall(r'<path d="([^"]+)"[^>]*stroke: #0072b2', svg)
+        return re.findall(r'<path d="([^"]+)"[^>]*stroke="#0072b2" stroke-width="1.6"', svg)
 
     assert [curve.count("M") for curve in curves(0.15)] == [1, 1]
     for missing in (float("nan"), float("inf")):

@@ -80,11 +80,11 @@ def nasty(sweep: Path) -> Path:
         path = sweep / number / "config.yaml"
         path.write_text(f"{path.read_text()}'<b>': {json.dumps(NASTY)}\n")
         path = sweep / number / "partition.json"
-        partition = json.loads(path.read_bytes())
+        partition = json.loads(unsealed(path))
         partition["classes"][0] = NASTY
         path.write_text(json.dumps(partition))
         path = sweep / number / "environment.json"
-        path.write_text(json.dumps({**json.loads(path.read_bytes()), "cpu": NASTY}))
+        path.write_text(json.dumps({**json.loads(unsealed(path)), "cpu": NASTY}))
     return sweep
 
 

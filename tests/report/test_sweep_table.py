@@ -1,17 +1,20 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from fedlocal.config.schema import Config
-from fedlocal.report.sweep_table import comparison_csv, sweep_notes, sweep_table, write_sweep
-from fedlocal.results import SweepRow, collect
+from fedlocal.report.sweep_table import comparison_csv, sweep_figure, sweep_notes, sweep_table, write_sweep
+from fedlocal.results import Arm, SweepRow, collect
 from fedlocal.results.runs import differing
+from tests.figures.test_figures import assert_drawn
 
 WriteRun = Callable[..., Path]
 
@@ -178,3 +181,41 @@ def test_no_cell_of_a_sweep_is_a_formula_or_speaks_to_a_terminal(text: str) -> N
 def test_numbers_below_zero_stay_numbers_in_the_files_of_a_sweep() -> None:
     (_, record) = csv.reader(io.StringIO(comparison_csv([SweepRow("0", "failed", overrides={"x": "-1e-3"})])))
     assert "-1e-3" in record
+
+
+def completed(
+    number: int, accuracy: float | None = 0.9, speed_up: float | None = 1.5, **keys: object
+) -> SweepRow:
+    arms = (Arm("federated", accuracy, 0.1, 2.0), Arm("sequential, 1 thread", 0.9, 0.1, 3.0, speed_up))
+    return SweepRow(str(number), "completed", None, {key: str(value) for key, value in keys.items()}, arms)
+
+
+SWEEPS = {
+    "one": [completed(0, actors=4)],
+    "many values": [completed(n, 0.9, actors=n) for n in range(1, 33)],
+    "lines": [
+        completed(n, actors=a, partition=p)
+        for n, (a, p) in enumerate(product((1, 2, 4, 8), ("iid", "shards")))
+    ],
+    "lines over seeds": [
+        completed(n, 0.8 + seed / 50, alpha=alpha, seed=seed)
+        for n, (alpha, seed) in enumerate(product((0.1, 1, 10), (0, 1)))
+    ],
+    "only seeds": [completed(n, 0.8 + n / 50, seed=n) for n in range(3)],
+    "names": [completed(n, 0.5 + n / 40, partition=f"partition_{n}", seed=0) for n in range(16)],
+    "long names": [completed(n, 0.9, a=f"{n} {'long ' * 10}", b=n % 2, c=n % 3) for n in range(12)],
+    "very many": [completed(n, 0.9, kind=f"kind {n}") for n in range(150)],
+    "regression": [completed(n, None, None, actors=n + 1) for n in range(4)],
+    "diverged": [completed(n, math.nan, math.nan, model=f"m{n}") for n in range(2)],
+    "failures": [
+        completed(0, model="a"),
+        SweepRow("1", "failed"),
+        SweepRow("2", "unreadable"),
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", SWEEPS.values(), ids=SWEEPS.keys())
+def test_sweeps_are_drawn(tmp_path: Path, rows: list[SweepRow]) -> None:
+    sweep_figure(rows, tmp_path / "comparison.png")
+    assert_drawn(tmp_path / "comparison.png")

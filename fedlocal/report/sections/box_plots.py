@@ -1,16 +1,18 @@
 """Box plots: of the final accuracy over seeds, and of the length of rounds."""
 
 import math
+from dataclasses import replace
 
+from fedlocal.figures.canvas import BASELINE
+from fedlocal.figures.rows import PlotRow, boxes
 from fedlocal.report.groups import RunGroup, SettingsComparison
 from fedlocal.report.number_format import listed
+from fedlocal.report.section import PageFigure
 from fedlocal.report.sections.selection import best
-from fedlocal.report.svg.element import Figure
-from fedlocal.report.svg.rows import PlotRow, boxes
 from fedlocal.results.formatting import duration, fixed
 
 
-def seeds(comparison: SettingsComparison) -> Figure | None:
+def seeds(comparison: SettingsComparison) -> PageFigure | None:
     """Draw the final accuracy, or loss, of each seed."""
     finals = [(group, _finals(comparison, group)) for group in best(comparison)]
     rows = [PlotRow(group.label, f"n = {len(values)}", values=values) for group, values in finals if values]
@@ -18,10 +20,10 @@ def seeds(comparison: SettingsComparison) -> Figure | None:
         return None
     ranges = [f"{row.label} from {fixed(min(row.values))} to {fixed(max(row.values))}" for row in rows]
     name = f"final {comparison.quality}"
-    return boxes(rows, f"Final {comparison.quality} of each seed", f"{listed(ranges)}.", name)
+    return PageFigure(f"Final {comparison.quality} of each seed", f"{listed(ranges)}.", boxes(rows, name))
 
 
-def rounds(comparison: SettingsComparison) -> Figure | None:
+def rounds(comparison: SettingsComparison) -> PageFigure | None:
     """Draw the length of the rounds, of the settings and of the baseline."""
     timed = [(group, _times(group)) for group in best(comparison)]
     rows = [PlotRow(group.label, duration(_median(times)), values=times) for group, times in timed if times]
@@ -30,13 +32,11 @@ def rounds(comparison: SettingsComparison) -> Figure | None:
     rows += _baseline_row(comparison)
     medians = listed([f"{row.label} {row.note}" for row in rows])
     words = f"Dispatch, training, collection and aggregation of each round; medians: {medians}."
-    if max(value for row in rows for value in row.values) >= 1:
-        return boxes(rows, "What a round took (median)", words, "seconds")
-    shown = [
-        PlotRow(row.label, row.note, row.style, values=tuple(1e3 * value for value in row.values))
-        for row in rows
-    ]
-    return boxes(shown, "What a round took (median)", words, "milliseconds")
+    unit = "seconds"
+    if max(value for row in rows for value in row.values) < 1:
+        unit = "milliseconds"
+        rows = [replace(row, values=tuple(1e3 * value for value in row.values)) for row in rows]
+    return PageFigure("What a round took (median)", words, boxes(rows, unit))
 
 
 def _baseline_row(comparison: SettingsComparison) -> list[PlotRow]:
@@ -47,7 +47,7 @@ def _baseline_row(comparison: SettingsComparison) -> list[PlotRow]:
             entry.timed for history in histories for entry in history.rounds if 0 < entry.timed < math.inf
         )
         if times:
-            return [PlotRow(name, duration(_median(times)), "base", values=times)]
+            return [PlotRow(name, duration(_median(times)), values=times, colour=BASELINE["color"])]
     return []
 
 

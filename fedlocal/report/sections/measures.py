@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
+from fedlocal.figures.canvas import POINTS, Drawing, Region, clean, line_style, shortened
+from fedlocal.figures.curves import Curve, curves_drawing
+from fedlocal.figures.rows import PlotRow, estimates, shares
 from fedlocal.report.baselines import baselines
 from fedlocal.report.groups import RunGroup, SettingsComparison
 from fedlocal.report.number_format import listed, times
-from fedlocal.report.section import Section
-from fedlocal.report.sections.axis import Axis, numeric_axis
+from fedlocal.report.section import PageFigure, Section, line_entry
 from fedlocal.report.sections.box_plots import rounds, seeds
-from fedlocal.report.sections.selection import STATES, best, left_out
-from fedlocal.report.svg.element import Figure
-from fedlocal.report.svg.lines import PlotLine, lines
-from fedlocal.report.svg.rows import PlotRow, estimates, shares
+from fedlocal.report.sections.selection import Axis, best, left_out, numeric_axis
+from fedlocal.report.sections.timelines import LEGEND
 from fedlocal.results.formatting import fixed
 from fedlocal.results.intervals import Interval
 
@@ -21,7 +22,8 @@ GroupMeasure = Callable[[RunGroup], Interval]
 
 def quality(comparison: SettingsComparison) -> Section | None:
     """Draw the final accuracy, or loss, of each setting, and of each seed."""
-    figures = [figure for figure in (_quality(comparison), seeds(comparison)) if figure]
+    several = [_quality(comparison)] if len(comparison.done) > 1 else []
+    figures = [*several, *filter(None, [seeds(comparison)])]
     if not figures:
         return None
     name = f"Final {comparison.quality}"
@@ -30,7 +32,12 @@ def quality(comparison: SettingsComparison) -> Section | None:
 
 def speed(comparison: SettingsComparison) -> Section | None:
     """Draw the speed-up over each baseline, what the workers did with their time, and what rounds took."""
-    speed_ups = [figure for name in comparison.baselines if (figure := _speed_up(comparison, name))]
+    compared = comparison.baselines if len(comparison.done) > 1 else ()
+    speed_ups = [
+        _speed_up(comparison, name)
+        for name in compared
+        if any(not math.isnan(group.speed_up(name).estimate) for group in comparison.done)
+    ]
     figures = [*speed_ups, *filter(None, (_efficiency(comparison), rounds(comparison)))]
     if not figures:
         return None
@@ -48,26 +55,49 @@ def _intro(comparison: SettingsComparison) -> str:
     return "One seed each." if len(comparison.done) > 1 else ""
 
 
-def _quality(comparison: SettingsComparison) -> Figure | None:
-    if len(comparison.done) < 2:
-        return None
+def sweep_drawings(comparison: SettingsComparison) -> list[Drawing]:
+    """Return the final quality and the speed-up over the first baseline, for a sheet of their own."""
+    figures = [_quality(comparison), *(_speed_up(comparison, name) for name in comparison.baselines[:1])]
+    return [_captioned(figure) for figure in figures]
+
+
+def _captioned(figure: PageFigure) -> Drawing:
+    """Return the drawing of a figure below its title and above its legend, which a page writes itself."""
+    drawing, head = figure.drawing, 26.0
+    foot = 15.0 * len(figure.legend)
+
+    def draw(region: Region) -> None:
+        drawing.draw(replace(region, bottom=region.bottom + foot, height=drawing.height))
+        axes = region.figure.axes[-1]
+        across, up = POINTS * region.figure.get_size_inches()
+        middle = (region.left + region.width / 2) / across
+        top = (region.bottom + drawing.height + foot + head - 12) / up
+        region.figure.text(
+            middle, top, shortened(clean(figure.title), region.width), ha="center", va="center"
+        )
+        if foot:
+            below = {
+                "bbox_to_anchor": (middle, region.bottom / up),
+                "bbox_transform": region.figure.transFigure,
+            }
+            axes.legend(loc="lower center", borderpad=0, **below)
+
+    return Drawing(drawing.width, drawing.height + foot + head, draw)
+
+
+def _quality(comparison: SettingsComparison) -> PageFigure:
     name = f"final {comparison.quality}"
     base = [baseline for baseline in baselines(comparison) if baseline.name in comparison.baselines[:1]]
     dotted = base[0].of(comparison.value).estimate if len(base) == 1 else None
     more = f" (dotted: {base[0].name})" if dotted is not None else ""
-    return _measured(comparison, name, more, lambda group: group.of(comparison.value), fixed, dotted=dotted)
+    return _measured(comparison, name, more, lambda group: group.of(comparison.value), fixed, dotted)
 
 
-def _speed_up(comparison: SettingsComparison, name: str) -> Figure | None:
-    if len(comparison.done) < 2 or all(
-        math.isnan(group.speed_up(name).estimate) for group in comparison.done
-    ):
-        return None
-
+def _speed_up(comparison: SettingsComparison, name: str) -> PageFigure:
     def measure(group: RunGroup) -> Interval:
         return group.speed_up(name)
 
-    return _measured(comparison, "speed-up", f" over {name}", measure, times, dotted=1.0, baseline=name)
+    return _measured(comparison, "speed-up", f" over {name}", measure, times, 1.0, name)
 
 
 def _measured(
@@ -76,34 +106,31 @@ def _measured(
     more: str,
     measure: GroupMeasure,
     write: Callable[[float], str],
-    *,
-    dotted: float | None = None,
+    dotted: float | None,
     baseline: str = "",
-) -> Figure:
+) -> PageFigure:
     """Draw a measure against a number that was set, if there is such, or else in rows."""
     title = f"{name[0].upper()}{name[1:]}{more}"
     values = [f"{group.label} {write(measure(group).estimate)}" for group in best(comparison)]
     words = f"{title}: {listed(values)}."
-    axis = numeric_axis(comparison)
-    if axis:
-        return _against_axis(comparison, axis, (title, words, name), measure, dotted)
+    if axis := numeric_axis(comparison):
+        column, ticks, _ = axis
+        curves = _curves(axis, measure)
+        drawing = curves_drawing(
+            curves, (comparison.keys[column], name), bars=True, dotted=dotted, values=ticks
+        )
+        legend = [line_entry(curve.style, curve.label) for curve in curves] if len(curves) > 1 else []
+        return PageFigure(title, words, drawing, tuple(legend))
     rows = []
     for group in best(comparison):
         interval, mark = measure(group), group.mark(baseline) if baseline else ""
         note = mark + write(interval.estimate)
-        rows.append(PlotRow(group.label, note, value=interval.estimate, low=interval.low, high=interval.high))
-    return estimates(rows, title, words, name, dotted=dotted)
+        rows.append(PlotRow(group.label, note, interval.estimate, interval.low, interval.high))
+    return PageFigure(title, words, estimates(rows, name, dotted))
 
 
-def _against_axis(
-    comparison: SettingsComparison,
-    axis: Axis,
-    words: tuple[str, str, str],
-    measure: GroupMeasure,
-    dotted: float | None,
-) -> Figure:
-    column, values, curves = axis
-    title, description, name = words
+def _curves(axis: Axis, measure: GroupMeasure) -> list[Curve]:
+    _, values, curves = axis
     apart = 0.06 if len(curves) > 1 else 0.0  # intervals would hide one another
     drawn = []
     for index, (rest, by_value) in enumerate(curves.items()):
@@ -111,33 +138,19 @@ def _against_axis(
         intervals = [measure(by_value[values[number]]) for number in at]
         xs = [number + apart * (index - (len(curves) - 1) / 2) for number in at]
         ends = [interval.low for interval in intervals], [interval.high for interval in intervals]
-        drawn.append(PlotLine(rest, f"s{index}", xs, [interval.estimate for interval in intervals], *ends))
-    ticks = list(enumerate(values))
-    return lines(
-        drawn,
-        title,
-        description,
-        (comparison.keys[column], name),
-        marked=True,
-        dotted=dotted,
-        zero=name == "speed-up",
-        x_ticks=ticks,
-    )
+        drawn.append(Curve(rest, line_style(index), xs, [interval.estimate for interval in intervals], *ends))
+    return drawn
 
 
-def _efficiency(comparison: SettingsComparison) -> Figure | None:
+def _efficiency(comparison: SettingsComparison) -> PageFigure | None:
     rows = []
     for group in best(comparison):
         computing = group.of(lambda arm: arm.efficiency).estimate
         nobody = group.of(lambda arm: arm.coordination_share).estimate
         if not math.isnan(computing + nobody):
-            rows.append((group.label, (computing, nobody, max(0.0, 1 - computing - nobody))))
+            parts = computing, nobody, max(0.0, 1 - computing - nobody)
+            rows.append(PlotRow(group.label, f"{computing:.0%}", values=parts))
     if not rows:
         return None
-    efficiencies = listed([f"{name} {parts[0]:.0%}" for name, parts in rows])
-    return shares(
-        rows,
-        "What the workers spent their time on",
-        f"Efficiency, the part of computing: {efficiencies}.",
-        STATES,
-    )
+    words = f"Efficiency, the part of computing: {listed([f'{row.label} {row.note}' for row in rows])}."
+    return PageFigure("What the workers spent their time on", words, shares(rows), LEGEND)

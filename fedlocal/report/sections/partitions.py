@@ -3,21 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from fedlocal.figures.canvas import spaced
+from fedlocal.figures.partitions import HEAT, MOST_ROWS, NONE, SHADES, label_map, target_spread
+from fedlocal.figures.partitions import left_out as actors_left_out
 from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.number_format import counted
 from fedlocal.report.recorded_run import RecordedRun
-from fedlocal.report.section import Section
-from fedlocal.report.svg.element import Figure
-from fedlocal.report.svg.heat_map import MOST_ROWS, heat_map, spread
+from fedlocal.report.section import LegendEntry, PageFigure, Section
 
 MOST = 12
 
 SHARES = (
-    ("h0", "none of its rows"),
-    ("h2", "up to 6 %"),
-    ("h4", "25 %"),
-    ("h6", "56 %"),
-    ("h8", "all have this class"),
+    LegendEntry(NONE, "none of its rows"),
+    *(
+        LegendEntry(HEAT, name, opacity=SHADES[level])
+        for level, name in ((2, "up to 6 %"), (4, "25 %"), (6, "56 %"), (8, "all have this class"))
+    ),
 )
 
 
@@ -56,7 +59,7 @@ def _note(left: int, missing: int) -> str:
     return " ".join(notes)
 
 
-def _figure(name: str, run: RecordedRun) -> Figure | None:
+def _figure(name: str, run: RecordedRun) -> PageFigure | None:
     """Draw a partition; None where its file is damaged."""
     try:
         return _drawn(name, run.partition)
@@ -64,18 +67,18 @@ def _figure(name: str, run: RecordedRun) -> Figure | None:
         return None
 
 
-def _drawn(name: str, stored: Mapping[str, Any]) -> Figure:
-    actors, sizes = [int(actor) for actor in stored["shown"]], [float(size) for size in stored["sizes"]]
+def _drawn(name: str, stored: Mapping[str, Any]) -> PageFigure:
+    actors, sizes = [int(actor) for actor in stored["shown"]], np.array(stored["sizes"], np.float64)
     least, _, middle, _, most = (float(size) for size in stored["size_quantiles"])
-    words = f"{int(stored['actors'])} actors with {least:g} to {most:g} rows, {middle:g} in the middle"
-    title = name
-    drawn = min(len(actors), MOST_ROWS)
-    if drawn < int(stored["actors"]):
-        title += f" ({drawn} of {int(stored['actors'])} actors, at even distances)"
-    if not len(actors) == len(sizes) == len(stored.get("counts", stored.get("quantiles"))):
+    words = f"{int(stored['actors'])} actors with {least:g} to {most:g} rows, {middle:g} in the middle."
+    lines = spaced(len(actors), MOST_ROWS)
+    title = name + actors_left_out(len(lines), int(stored["actors"]))
+    values = np.array(stored.get("counts", stored.get("quantiles")), np.float64)
+    if not len(actors) == len(sizes) == len(values):
         raise ValueError("lines are missing")
+    shown = [actors[line] for line in lines]
     if "quantiles" in stored:
-        quantiles = [[float(value) for value in line] for line in stored["quantiles"]]
-        return spread(quantiles, actors, sizes, title, f"The spread of the targets; {words}.")
-    counts = [[float(count) for count in line] for line in stored["counts"]]
-    return heat_map(counts, actors, [str(name) for name in stored["classes"]], sizes, title, f"{words}.")
+        drawing = target_spread(values[lines], shown, sizes[lines])
+        return PageFigure(title, f"The spread of the targets; {words}", drawing)
+    classes = [str(name) for name in stored["classes"]]
+    return PageFigure(title, words, label_map(values[lines], shown, classes, sizes[lines]))

@@ -1,16 +1,15 @@
 """Timelines: when which worker computed in a round."""
 
-from fedlocal.figures.timeline import representative_rounds
+from fedlocal.figures.timeline import MOST_WORKERS, STATES, representative_rounds, round_drawing
 from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.number_format import counted
-from fedlocal.report.section import Section
-from fedlocal.report.sections.selection import STATES, best, left_out
-from fedlocal.report.svg.element import Figure
-from fedlocal.report.svg.timeline import MOST_WORKERS, timeline
+from fedlocal.report.section import LegendEntry, PageFigure, Section
+from fedlocal.report.sections.selection import best, left_out
 from fedlocal.results.formatting import duration, share
 from fedlocal.results.occupancy import Occupancy
 
 MOST = 6
+LEGEND = tuple(LegendEntry(colour, state) for state, colour in STATES.items())
 
 
 def timelines(comparison: SettingsComparison) -> Section | None:
@@ -25,11 +24,11 @@ def timelines(comparison: SettingsComparison) -> Section | None:
         intro = "The round of median length of a run. Each line is a worker."
     if not drawn:
         return None
-    legend = tuple((f"p{state}", name) for state, name in enumerate(STATES))
-    return Section("timelines", "Timelines", intro, tuple(drawn), legend, left_out(comparison, MOST))
+    intro += " Coordination is dispatch, collection and aggregation."
+    return Section("timelines", "Timelines", intro, tuple(drawn), LEGEND, left_out(comparison, MOST))
 
 
-def _figure(label: str, occupancy: Occupancy) -> Figure:
+def _figure(label: str, occupancy: Occupancy) -> PageFigure:
     usage, workers = occupancy.usage, len(occupancy.workers)
     title = f"{label}: round {occupancy.number}" if label else f"Round {occupancy.number}"
     title += f", {duration(occupancy.span)}, efficiency {share(usage.efficiency)}"
@@ -38,4 +37,4 @@ def _figure(label: str, occupancy: Occupancy) -> Figure:
         f"{counted(workers, 'worker')}; efficiency {share(usage.efficiency)}, "
         f"coordination {share(usage.coordination_share)}, critical path {duration(usage.path)}."
     )
-    return timeline(occupancy, title, words)
+    return PageFigure(title, words, round_drawing(occupancy))
