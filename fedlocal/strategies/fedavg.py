@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -16,24 +15,24 @@ from fedlocal.flower.compat.private import (
     valid_replies,
 )
 from fedlocal.flower.grid.local_grid import LocalGrid
-from fedlocal.flower.messages.arrays import array_record, arrays_of
-from fedlocal.flower.server.mean import in_groups, weighted_mean
+from fedlocal.flower.server.mean import in_groups
 from fedlocal.flower.server.metrics import metrics_of
+from fedlocal.flower.server.reply_mean import ReplyMean
 from fedlocal.flower.server.traits import Traits
 
 
 class FedAvg(FlowerFedAvg):
     """Federated averaging (McMahan et al., 2017, algorithm 1), with the parameters of Flower's ``FedAvg``.
 
-    The mean of the arrays is `fedlocal.flower.server.mean.weighted_mean`: many times faster than Flower's,
-    and other than Flower's in the last bits. It takes the clients in groups, those of the largest weights
-    first, which are those that started first.
+    The mean of the arrays is `fedlocal.flower.server.mean.RunningMean`: many times faster than Flower's, and
+    other than Flower's in the last bits. It takes the clients in groups, those of the largest weights first,
+    which are those that started first.
 
     Attributes
     ----------
     streams : bool
         Whether all that is done with replies is the mean, which may be taken while other clients train
-        (`fedlocal.flower.server.streaming_mean`): not in a subclass with its own ``aggregate_train``.
+        (`fedlocal.flower.server.reply_mean`): not in a subclass with its own ``aggregate_train``.
     """
 
     streams = True
@@ -63,19 +62,20 @@ class FedAvg(FlowerFedAvg):
         replies: Iterable[Message],
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Average the arrays of all replies without an error, weighted by ``weighted_by_key``."""
-        valid = valid_replies(self, replies)
+        valid, mean = valid_replies(self, replies), self.mean()
         if not valid:
             return None, None
-        contents = [reply.content for reply in valid]
-        weights = [self.weight(metrics_of(content)) for content in contents]
-        groups = in_groups([reply.metadata.src_node_id for reply in valid], weights)
-        order = list(chain.from_iterable(groups))
-        mean = weighted_mean(
-            [arrays_of(contents[index]) for index in order], [weights[index] for index in order]
-        )
-        return array_record(mean), self.aggregate_metrics(contents)
+        weights = [self.weight(metrics_of(reply.content)) for reply in valid]
+        for group in in_groups([reply.metadata.src_node_id for reply in valid], weights):
+            mean.average([valid[index] for index in group])
+            mean.merge()
+        return mean.result(valid)
 
-    def weight(self, metrics: MetricRecord) -> float:
+    def mean(self) -> ReplyMean:
+        """Return the mean that is all this strategy does with replies, to be given groups of them."""
+        return ReplyMean(self.weight, self.aggregate_metrics)
+
+    def weight(self, metrics: MetricRecord | None) -> float:
         """Return the weight of the arrays that came with these metrics.
 
         Raises
@@ -83,18 +83,18 @@ class FedAvg(FlowerFedAvg):
         InconsistentMessageReplies
             If there is no number under ``weighted_by_key``.
         """
-        weight = metrics.get(self.weighted_by_key)
+        weight = (metrics or MetricRecord()).get(self.weighted_by_key)
         if not isinstance(weight, int | float):
             raise InconsistentMessageReplies(
                 f"strategy.weighted_by_key={self.weighted_by_key!r} must name a number in the clients' "
-                f"metrics, which are {sorted(metrics)}"
+                f"metrics, which are {sorted(metrics or {})}"
             )
         return weight
 
     def aggregate_metrics(self, contents: list[RecordDict]) -> MetricRecord:
         """Aggregate the metrics of replies, whose arrays are not needed for that."""
         if self.train_metrics_aggr_fn is aggregate_metricrecords:
-            records = [metrics_of(content) for content in contents]
+            records = [metrics_of(content) or MetricRecord() for content in contents]
             if not any(isinstance(value, list) for record in records for value in record.values()):
                 return MetricRecord(_weighted_means(records, self.weighted_by_key))
         return self.train_metrics_aggr_fn(contents, self.weighted_by_key)

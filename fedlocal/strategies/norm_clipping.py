@@ -9,9 +9,9 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from fedlocal.flower.compat.private import content_of, replacement
 from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.server.mean import Arrays
+from fedlocal.flower.server.metrics import with_record
 from fedlocal.flower.server.traits import Traits, minority
 from fedlocal.strategies.fedavg import FedAvg
 
@@ -92,19 +92,12 @@ class NormClipping(FedAvg):
         }
         bound = self.norm or float(np.median(list(norms.values()) or [0.0]))
         bounded = [
-            _with_share(bound / norms[at], reply, sent) if norms.get(at, 0.0) > bound else reply
+            with_record(reply, array_record(clipped(sent, arrays_of(reply.content), bound / norms[at])))
+            if norms.get(at, 0.0) > bound
+            else reply
             for at, reply in enumerate(every)
         ]
         return super().aggregate_train(server_round, bounded)
-
-
-def _with_share(share: float, reply: Message, sent: Arrays) -> Message:
-    """Return a reply with a share of its update."""
-    nearer = array_record(clipped(sent, arrays_of(reply.content), share))
-    records = {
-        name: nearer if isinstance(record, ArrayRecord) else record for name, record in reply.content.items()
-    }
-    return replacement(reply, content_of(records))
 
 
 def norm_of(sent: Arrays, trained: Arrays) -> float:

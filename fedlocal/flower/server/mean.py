@@ -24,18 +24,13 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class RunningMean:
-    """The weighted mean of groups of clients that come one after another.
-
-    Attributes
-    ----------
-    weight : float
-        Of all groups merged so far.
-    """
+    """The weighted mean of groups of clients that come one after another."""
 
     def __init__(self) -> None:
-        self.weight = 0.0
-        self._means: dict[str, _ArrayMean] = {}
-        self._group_weight = 0.0
+        self._weight = self._group_weight = 0.0
+        self._likes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        self._means: dict[str, NDArray[Any]] = {}
+        self._parts: dict[str, NDArray[Any]] = {}  # the means of the group
 
     def average(self, replies: Sequence[Arrays], weights: Sequence[float]) -> bool:
         """Average a group, which counts once it is merged, and tell whether its mean is finite.
@@ -43,73 +38,77 @@ class RunningMean:
         Parameters
         ----------
         replies : sequence of mappings
-            Per client, arrays of the same names, shapes and dtypes; 1 to `GROUP` clients.
+            Per client, arrays of the same names, shapes and dtypes; at most `GROUP` clients.
         weights : sequence of float
-            Per client, at least 0, not all 0.
+            Per client, at least 0; if all are 0, the group does not count.
 
         Returns
         -------
         bool
             False if a client's array holds an infinity or a NaN: neither can be averaged away.
         """
-        self._means = self._means or {name: _ArrayMean(array) for name, array in replies[0].items()}
         self._group_weight = float(sum(weights))
+        if not self._group_weight:
+            return True
+        if not self._likes:
+            self._likes = {name: (array.shape, array.dtype) for name, array in replies[0].items()}
+            self._means, self._parts = (
+                {name: np.empty(array.size, _kind(array)) for name, array in replies[0].items()}
+                for _ in range(2)
+            )
         factors = [weight / self._group_weight for weight in weights]
         with np.errstate(all="ignore"):
             finite = [
-                mean.average([reply[name] for reply in replies], factors)
-                for name, mean in self._means.items()
+                _add_up(part, [reply[name].reshape(-1) for reply in replies], factors)
+                for name, part in self._parts.items()
             ]
         return all(finite)
 
     def merge(self) -> None:
         """Let the group that was averaged last count."""
-        self.weight += self._group_weight
+        self._weight += self._group_weight
+        if self._weight == self._group_weight:  # the first group
+            self._means, self._parts = self._parts, self._means
+            return
+        share = self._group_weight / self._weight
         with np.errstate(all="ignore"):
-            for mean in self._means.values():
-                mean.merge(self._group_weight / self.weight)
+            for name, whole in self._means.items():
+                for start in range(0, whole.size, SHARD):
+                    part, mean = self._parts[name][start : start + SHARD], whole[start : start + SHARD]
+                    np.subtract(part, mean, out=part)
+                    np.multiply(part, share, out=part, casting="unsafe")
+                    np.add(mean, part, out=mean)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the mean as new arrays, integers rounded; none if nothing was added."""
-        return {name: mean.result() for name, mean in self._means.items()} if self.weight else {}
+        """Return the mean, integers rounded; nothing if no weight was above 0. It ends here."""
+        if not self._weight:
+            return {}
+        return {
+            name: (np.rint(self._means[name]) if dtype.kind in "iub" else self._means[name])
+            .astype(dtype, copy=False)
+            .reshape(shape)
+            for name, (shape, dtype) in self._likes.items()
+        }
 
 
-class _ArrayMean:
-    """The running mean of one array; in float64 where BLAS does not know the dtype."""
+def _kind(array: NDArray[Any]) -> np.dtype[Any]:
+    """Return the dtype in which an array is added up: float64 where BLAS does not know its own."""
+    return np.dtype(array.dtype.type if array.dtype.char in PREFIXES else np.float64)
 
-    def __init__(self, like: NDArray[Any]) -> None:
-        self._shape, self._dtype = like.shape, like.dtype
-        kind = np.dtype(like.dtype.type if like.dtype.char in "fdFD" else np.float64)
-        self._add = getattr(blas, PREFIXES[kind.char] + "axpy")
-        self._mean, self._part = np.zeros(like.size, kind), np.empty(like.size, kind)
 
-    def average(self, arrays: Sequence[NDArray[Any]], factors: Sequence[float]) -> bool:
-        first, *rest = [array.reshape(-1) for array in arrays]
-        squares = 0.0
-        for start in range(0, first.size, SHARD):
-            shard = self._part[start : start + SHARD]
-            if not rest:
-                shard[:] = first[start : start + SHARD]  # bit for bit
-            else:
-                np.multiply(first[start : start + SHARD], factors[0], out=shard, casting="unsafe")
-            for array, factor in zip(rest, factors[1:], strict=True):
-                self._add(array[start : start + SHARD], shard, a=factor)
-            squares += abs(np.dot(shard, shard))  # still in cache: the cheapest place to look at every value
-        return math.isfinite(squares) or bool(np.isfinite(self._part).all())  # the squares may be too large
-
-    def merge(self, share: float) -> None:
-        if share == 1:
-            self._mean, self._part = self._part, self._mean
-            return
-        for start in range(0, self._part.size, SHARD):
-            part, mean = self._part[start : start + SHARD], self._mean[start : start + SHARD]
-            np.subtract(part, mean, out=part)
-            np.multiply(part, share, out=part, casting="unsafe")
-            np.add(mean, part, out=mean)
-
-    def result(self) -> NDArray[Any]:
-        mean = np.rint(self._mean) if self._dtype.kind in "iub" else self._mean
-        return mean.astype(self._dtype, copy=False).reshape(self._shape)
+def _add_up(part: NDArray[Any], arrays: Sequence[NDArray[Any]], factors: Sequence[float]) -> bool:
+    """Write the weighted sum of flat arrays into `part`, and tell whether it is finite."""
+    add, squares = getattr(blas, PREFIXES[part.dtype.char] + "axpy"), 0.0
+    for start in range(0, part.size, SHARD):
+        shard, end = part[start : start + SHARD], start + SHARD
+        if len(arrays) == 1:
+            shard[:] = arrays[0][start:end]  # bit for bit
+        else:
+            np.multiply(arrays[0][start:end], factors[0], out=shard, casting="unsafe")
+        for array, factor in zip(arrays[1:], factors[1:], strict=True):
+            add(array[start:end], shard, a=factor)
+        squares += abs(np.dot(shard, shard))  # still in cache: the cheapest place to look at every value
+    return math.isfinite(squares) or bool(np.isfinite(part).all())  # the squares may be too large
 
 
 def weighted_mean(replies: Sequence[Arrays], weights: Sequence[float]) -> dict[str, NDArray[Any]]:
@@ -137,9 +136,8 @@ def weighted_mean(replies: Sequence[Arrays], weights: Sequence[float]) -> dict[s
         raise ValueError(f"at least one weight must be above 0, got {list(weights)}")
     mean = RunningMean()
     for start in range(0, len(replies), GROUP):
-        if sum(weights[start : start + GROUP]):
-            mean.average(replies[start : start + GROUP], weights[start : start + GROUP])
-            mean.merge()
+        mean.average(replies[start : start + GROUP], weights[start : start + GROUP])
+        mean.merge()
     return mean.arrays()
 
 

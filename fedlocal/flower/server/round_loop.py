@@ -5,15 +5,12 @@ timed and stopped after each round, which ``Strategy.start`` cannot.
 """
 
 import logging
-import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
-from typing import Any
+from itertools import islice, repeat
+from typing import Any, cast
 
-import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy as Strategy
@@ -26,27 +23,24 @@ from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of
 from fedlocal.flower.node.seeding import seeded
-from fedlocal.flower.server.metrics import with_common_metrics
-from fedlocal.flower.server.participation import Participation, participations
-from fedlocal.flower.server.streaming_mean import Span, TrainingOutcome, streams, train_and_average
-from fedlocal.flower.server.untrained_arrays import names_apart, rounded, separate_untrained
+from fedlocal.flower.server.mean import in_groups
+from fedlocal.flower.server.metrics import is_useful, metrics_of, numbers, with_common_metrics
+from fedlocal.flower.server.participation import Phase, admit
+from fedlocal.flower.server.reply_mean import ReplyMean, mean_of, release_arrays
+from fedlocal.flower.server.untrained_arrays import names_apart, separate_untrained, with_dtypes
 from fedlocal.seeds import Stream, generator
 
 Arrays = Mapping[str, NDArray[Any]]
+Span = tuple[float, float]  # beginning and end, in time.perf_counter seconds
 Evaluate = Callable[[int, Arrays], Mapping[str, float]]
 
+STEPS = "configure_train", "configure_evaluate", "aggregate_train", "aggregate_evaluate"
+"""What a strategy does in a round. The order is part of every result: never change it."""
+
 NO_MORE = "No more were asked (strategy.fraction_train)."
+NOTHING_ADDED = "no client had anything to add"
 
 _log = logging.getLogger(__name__)
-
-
-class Step(IntEnum):
-    """What a strategy does in a round. The values are part of every result: never renumber."""
-
-    CONFIGURE_TRAIN = 0
-    CONFIGURE_EVALUATE = 1
-    AGGREGATE_TRAIN = 2
-    AGGREGATE_EVALUATE = 3
 
 
 class _Stopwatch:
@@ -107,16 +101,6 @@ class FederatedRound:
     averaging: Sequence[Span] = ()
     spans: Mapping[str, float] = field(default_factory=dict)
     presence: Presence | None = None
-
-
-@dataclass(frozen=True)
-class _TrainingPhase:
-    arrays: ArrayRecord
-    metrics: dict[str, float]
-    clients: dict[int, dict[str, float]]
-    errors: dict[int, str]
-    exchange: ExchangeTimes | None
-    averaging: Sequence[Span]
 
 
 @dataclass(frozen=True)
@@ -185,166 +169,176 @@ class RoundLoop:
         arrays = array_record(initial)
         if not after:
             yield FederatedRound(0, initial, server_metrics=self.evaluate(0, initial))
-        train_config, evaluate_config = ConfigRecord(), ConfigRecord()
-        numbers = range(after + 1, self.rounds + 1)
-        upcoming = participations(self.presences, after, self.rounds)
-        for number, participation in zip(numbers, upcoming, strict=True):
+        configs = ConfigRecord(), ConfigRecord()
+        everybody = repeat(cast(Presence | None, None))
+        presences = islice(self.presences() or everybody, after, self.rounds)
+        for number, presence in zip(range(after + 1, self.rounds + 1), presences, strict=True):
             stopwatch = _Stopwatch()
-            outcome = self._train(number, arrays, train_config, grid, participation, stopwatch)
-            arrays = outcome.arrays
-            evaluate_metrics, evaluated, failed = self._evaluate_on_clients(
-                number, arrays, evaluate_config, grid, participation
-            )
-            server_metrics = self.evaluate(number, ndarrays(arrays))
+            round_ = self._train(number, arrays, configs[0], grid, presence, stopwatch)
+            arrays = array_record(round_.arrays)
+            round_ = self._evaluate_on_clients(round_, arrays, configs[1], grid)
+            server_metrics = self.evaluate(number, round_.arrays)
             stopwatch.lap("evaluation")
-            yield FederatedRound(
-                number,
-                ndarrays(arrays),
-                outcome.metrics,
-                evaluate_metrics,
-                server_metrics,
-                outcome.clients,
-                evaluated,
-                outcome.errors,
-                failed,
-                outcome.exchange,
-                outcome.averaging,
-                stopwatch.laps,
-                participation.presence,
-            )
+            yield replace(round_, server_metrics=server_metrics, spans=stopwatch.laps)
 
     def _train(
         self,
         number: int,
+        sent: ArrayRecord,
+        config: ConfigRecord,
+        grid: Grid,
+        presence: Presence | None,
+        stopwatch: _Stopwatch,
+    ) -> FederatedRound:
+        """Train and aggregate. No reply is kept: the next round overwrites the memory that replies lie in."""
+        messages, nothing = self._messages("train", number, sent, config, grid, presence)
+        stopwatch.lap("configure")
+        streamed = isinstance(grid, LocalGrid) and self.admission.uniform
+        mean = mean_of(self.strategy) if streamed else None
+        replies, averaging = self._exchange(messages, sent, grid, mean) if messages else ([], [])
+        stopwatch.lap("exchange")
+        self._check_quorum(number, replies, len(messages), self.min_results, presence)
+        clients, errors = _by_partition(replies)
+        arrays, metrics = ndarrays(sent), None
+        if clients:
+            arrays, metrics = self._aggregate(number, replies, sent, mean)
+        else:
+            _log.warning("round %d: %s, the model stays as it was", number, nothing or NOTHING_ADDED)
+        stopwatch.lap("aggregation")
+        return FederatedRound(
+            number,
+            arrays,
+            numbers(metrics),
+            client_metrics=clients,
+            errors=errors,
+            exchange=getattr(grid, "last_exchange", None) if messages else None,
+            averaging=averaging,
+            presence=presence,
+        )
+
+    def _messages(
+        self,
+        phase: Phase,
+        number: int,
         arrays: ArrayRecord,
         config: ConfigRecord,
         grid: Grid,
-        participation: Participation,
-        stopwatch: _Stopwatch,
-    ) -> _TrainingPhase:
-        """Train and aggregate. No reply is kept: the next round overwrites the memory that replies lie in."""
-        participation.admit(grid, "train")
-        messages: list[Message] = []
-        if not (nothing := participation.too_few(self.strategy, "train")):
-            with self._seeded(Step.CONFIGURE_TRAIN, number):
-                messages = list(self.strategy.configure_train(number, arrays, config, grid))
-        stopwatch.lap("configure")
-        messages = participation.answering(messages)
-        outcome = self._exchanged(messages, arrays, grid) if messages else TrainingOutcome([])
-        stopwatch.lap("exchange")
-        self._check_quorum(number, outcome, self.min_results, participation)
-        clients, errors = _by_partition(outcome.replies)
-        outcome = self._aggregated(number, outcome, arrays, nothing or "no client had anything to add")
-        phase = _TrainingPhase(
-            self._as_sent(number, outcome.arrays, arrays),
-            _floats(outcome.metrics),
-            clients,
-            errors,
-            grid.last_exchange if messages and isinstance(grid, LocalGrid) else None,
-            outcome.averaging,
-        )
-        stopwatch.lap("aggregation")
-        return phase
+        presence: Presence | None,
+    ) -> tuple[list[Message], str]:
+        """Have the strategy ask clients that will answer; if none can be asked, say why.
 
-    def _exchanged(self, messages: Sequence[Message], arrays: ArrayRecord, grid: Grid) -> TrainingOutcome:
-        """Have clients train, and admit their replies."""
-        if streams(self.strategy) and isinstance(grid, LocalGrid):
-            return train_and_average(self.strategy, grid, messages, self.admission, arrays, self.timeout)
-        replies = list(grid.send_and_receive(messages, timeout=self.timeout))
-        admitted = self.admission.values(self.admission.structure(replies, arrays))
-        return TrainingOutcome(admitted, excused=len(replies) - len(admitted))
-
-    def _aggregated(
-        self, number: int, outcome: TrainingOutcome, before: ArrayRecord, nothing: str
-    ) -> TrainingOutcome:
-        """Have the strategy aggregate, unless that was done; without replies the model stays as it was."""
-        if not any(reply.has_content() for reply in outcome.replies):
-            _log.warning("round %d: %s, the model stays as it was", number, nothing)
-            return replace(outcome, arrays=before, metrics=None)
-        if outcome.averaging:
-            return outcome
-        replies = with_common_metrics(outcome.replies)
-        replies, apart = separate_untrained(self.strategy, replies, before, self.untrained)
-        with self._seeded(Step.AGGREGATE_TRAIN, number):
-            arrays, metrics = self.strategy.aggregate_train(number, replies)
-        if arrays is not None and apart:
-            arrays = array_record({**ndarrays(arrays), **apart})
-        return replace(outcome, arrays=arrays, metrics=metrics)
-
-    def _as_sent(self, number: int, record: ArrayRecord | None, before: ArrayRecord) -> ArrayRecord:
-        """Return a strategy's arrays with the dtypes of the model.
-
-        Strategies return serialised bytes, parsed here once rather than once per client; and FedAdam and its
-        kin compute in float64.
+        A client that leaves in the middle of a round loses its work, and is no error.
         """
+        if presence and (nothing := admit(grid, presence, phase, self.strategy)):
+            return [], nothing
+        messages: list[Message] = self._strategy(f"configure_{phase}", number, arrays, config, grid)
+        if presence:
+            stays = presence.to_the_end
+            messages = [message for message in messages if stays[partition_of(message.metadata.dst_node_id)]]
+        return messages, ""
+
+    def _exchange(
+        self, messages: Sequence[Message], sent: ArrayRecord, grid: Grid, mean: ReplyMean | None
+    ) -> tuple[list[Message], list[Span]]:
+        """Have clients train, and admit their replies; a mean takes them by groups, and their arrays."""
+        replies, averaging = list[Message](), list[Span]()
+        for group in self._groups(messages, grid, mean):
+            started = time.perf_counter()
+            admitted = self.admission.structure(group, sent)
+            if mean is None or not mean.average(admitted):
+                admitted = self.admission.values(admitted)
+                if mean:
+                    mean.average(admitted)
+            if mean:
+                mean.merge()
+                release_arrays(admitted)
+                averaging.append((started, time.perf_counter()))
+            replies += admitted
+            del group, admitted
+        return sorted(replies, key=lambda reply: reply.metadata.src_node_id), averaging
+
+    def _groups(
+        self, messages: Sequence[Message], grid: Grid, mean: ReplyMean | None
+    ) -> Iterable[list[Message]]:
+        if mean is None or not isinstance(grid, LocalGrid):
+            return [list(grid.send_and_receive(messages, timeout=self.timeout))]
+        nodes = [message.metadata.dst_node_id for message in messages]
+        return grid.exchange(messages, in_groups(nodes, [grid.cost(node) for node in nodes]), self.timeout)
+
+    def _aggregate(
+        self, number: int, replies: Sequence[Message], sent: ArrayRecord, mean: ReplyMean | None
+    ) -> tuple[dict[str, NDArray[Any]], MetricRecord | None]:
+        """Have the strategy aggregate; return arrays with the dtypes of the model, all finite."""
+        replies, apart = with_common_metrics(replies), dict[str, NDArray[Any]]()
+        if mean:
+            record, metrics = mean.result(replies)
+        else:
+            replies, apart = separate_untrained(self.strategy, replies, sent, self.untrained)
+            record, metrics = self._strategy("aggregate_train", number, replies)
         name = f"round {number}: {type(self.strategy).__name__}"
-        if record is None or list(record) != list(before):
+        if record is None or list(record) != list(sent):
             gave = list(record) if record else "no model"
             raise QuorumError(f"{name} gave {gave}; its options or warnings may say why")
-        dtypes = {key: array.dtype for key, array in ndarrays(before).items()}
-        with np.errstate(over="ignore"):
-            arrays = {key: rounded(array, dtypes[key]) for key, array in ndarrays(record).items()}
+        arrays = with_dtypes({**ndarrays(record), **apart}, ndarrays(sent))
         if bad := [key for key, array in arrays.items() if not is_finite(array)]:
             raise QuorumError(
                 f"{name} gave arrays that are not finite ({', '.join(bad)}), from replies that were"
             )
-        return array_record(arrays)
+        return arrays, metrics
 
     def _evaluate_on_clients(
-        self, number: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid, participation: Participation
-    ) -> tuple[dict[str, float], dict[int, dict[str, float]], dict[int, str]]:
-        participation.admit(grid, "evaluate")
-        if participation.too_few(self.strategy, "evaluate"):
-            return {}, {}, {}
-        with self._seeded(Step.CONFIGURE_EVALUATE, number):
-            messages = list(self.strategy.configure_evaluate(number, arrays, config, grid))
-        messages = participation.answering(messages)
+        self, round_: FederatedRound, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> FederatedRound:
+        number, presence = round_.number, round_.presence
+        messages, _ = self._messages("evaluate", number, arrays, config, grid, presence)
         if not messages:
-            return {}, {}, {}
+            return round_
         replies = self.admission.evaluation(list(grid.send_and_receive(messages, timeout=self.timeout)))
-        asked = len(messages)
-        needed = None if self.min_results is None else min(self.min_results, asked)  # fewer may be asked
-        outcome = TrainingOutcome(replies, excused=asked - len(replies))
-        self._check_quorum(number, outcome, needed, participation, " to evaluate")
+        needed = None if self.min_results is None else min(self.min_results, len(messages))
+        self._check_quorum(number, replies, len(messages), needed, presence, " to evaluate")
         evaluated, errors = _by_partition(replies)
-        # A single loss that is not finite would make the mean NaN.
-        useful = with_common_metrics([reply for reply in replies if _is_useful(reply)])
-        if not useful:
-            return {}, evaluated, errors
-        with self._seeded(Step.AGGREGATE_EVALUATE, number):
-            metrics = self.strategy.aggregate_evaluate(number, useful)
-        return _floats(metrics), evaluated, errors
+        metrics = None
+        if useful := with_common_metrics([reply for reply in replies if is_useful(reply)]):
+            metrics = self._strategy("aggregate_evaluate", number, useful)
+        return replace(
+            round_,
+            evaluate_metrics=numbers(metrics),
+            client_evaluations=evaluated,
+            evaluation_errors=errors,
+        )
 
-    def _seeded(self, step: Step, number: int) -> AbstractContextManager[None]:
-        """Seed what the strategy draws from in a step of a round."""
-        return seeded(int(generator(self.seed, Stream.SAMPLING, step, number).integers(2**63)))
+    def _strategy(self, step: str, number: int, *arguments: Any) -> Any:
+        """Have the strategy do a step of a round; what it draws from is seeded for that."""
+        entropy = generator(self.seed, Stream.SAMPLING, STEPS.index(step), number).integers(2**63)
+        with seeded(int(entropy)):
+            result = getattr(self.strategy, step)(number, *arguments)
+            return (
+                result if step.startswith("aggregate") else list(result)
+            )  # which may be drawn as it is read
 
     @staticmethod
     def _check_quorum(
         number: int,
-        outcome: TrainingOutcome,
+        replies: Sequence[Message],
+        asked: int,
         needed: int | None,
-        participation: Participation,
+        presence: Presence | None,
         when: str = "",
     ) -> None:
-        """End the run where fewer clients replied than needed; None needs all that were asked."""
-        failed = [reply for reply in outcome.replies if reply.has_error()]
-        replied = len(outcome.replies) + outcome.excused
-        needed = replied if needed is None else needed
-        if replied - len(failed) < needed:
-            asked = f"{participation.presence} (availability)." if participation.presence else ""
-            reason = failed[0].error.reason if failed else asked or NO_MORE
+        """End the run where fewer clients replied than needed; None needs all that were asked.
+
+        A client whose reply was left out is excused, since it has nothing to train on: it has replied.
+        """
+        failed = [reply for reply in replies if reply.has_error()]
+        needed = asked if needed is None else needed
+        if asked - len(failed) < needed:
+            reason = (
+                failed[0].error.reason if failed else f"{presence} (availability)." if presence else NO_MORE
+            )
             raise QuorumError(
-                f"round {number}: {len(failed)} of {replied} clients failed{when}, {needed} must reply "
+                f"round {number}: {len(failed)} of {asked} clients failed{when}, {needed} must reply "
                 f"(min_results). {reason}"
             )
-
-
-def _is_useful(reply: Message) -> bool:
-    if reply.has_error():
-        return False
-    metrics = _floats(next(iter(reply.content.metric_records.values()), None))
-    return metrics.get("num-examples", 1) > 0 and all(map(math.isfinite, metrics.values()))
 
 
 def _by_partition(replies: Sequence[Message]) -> tuple[dict[int, dict[str, float]], dict[int, str]]:
@@ -355,9 +349,5 @@ def _by_partition(replies: Sequence[Message]) -> tuple[dict[int, dict[str, float
         if reply.has_error():
             errors[partition] = reply.error.reason or ""
         else:
-            metrics[partition] = _floats(next(iter(reply.content.metric_records.values()), None))
+            metrics[partition] = numbers(metrics_of(reply.content))
     return metrics, errors
-
-
-def _floats(record: MetricRecord | None) -> dict[str, float]:
-    return {key: float(value) for key, value in (record or {}).items() if isinstance(value, int | float)}

@@ -13,10 +13,9 @@ from flwr.app import ArrayRecord, Message
 from flwr.serverapp.strategy import FedAvg, Strategy
 from numpy.typing import NDArray
 
-from fedlocal.flower.compat.private import content_of, replacement
 from fedlocal.flower.messages.arrays import array_record, arrays_of, ndarrays
 from fedlocal.flower.server.mean import weighted_mean
-from fedlocal.flower.server.metrics import metrics_of
+from fedlocal.flower.server.metrics import metrics_of, numbers, with_record
 from fedlocal.flower.server.traits import traits_of
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -81,19 +80,22 @@ def separate_untrained(
     moved = [{name: arrays_of(content)[name] for name in before} for content in good]
     if traits_of(strategy).apart == "mean":
         key = cast(FedAvg, strategy).weighted_by_key
-        apart = weighted_mean(moved, [cast(float, metrics_of(content)[key]) for content in good])
+        apart = weighted_mean(moved, [numbers(metrics_of(content))[key] for content in good])
     else:
         apart = {name: np.asarray(np.median([arrays[name] for arrays in moved], axis=0)) for name in before}
     still = {name: array.astype(np.result_type(array, np.float32)) for name, array in before.items()}
-    return [reply if reply.has_error() else _with(reply, still) for reply in replies], apart
+    return [
+        reply
+        if reply.has_error()
+        else with_record(reply, array_record({**arrays_of(reply.content), **still}))
+        for reply in replies
+    ], apart
 
 
-def _with(reply: Message, arrays: Arrays) -> Message:
-    """Return a reply with other arrays in place of those of the same names."""
-    name, record = next((n, r) for n, r in reply.content.items() if isinstance(r, ArrayRecord))
-    return replacement(
-        reply, content_of({**reply.content, name: array_record({**ndarrays(record), **arrays})})
-    )
+def with_dtypes(arrays: Arrays, likes: Arrays) -> dict[str, NDArray[Any]]:
+    """Return arrays with the dtypes of others: FedAdam and its kin compute in float64."""
+    with np.errstate(over="ignore"):
+        return {name: rounded(array, likes[name].dtype) for name, array in arrays.items()}
 
 
 def rounded(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

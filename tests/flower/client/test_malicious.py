@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flwr.serverapp.strategy import FedMedian
 
 from fedlocal import Run, compose, resume, run
 from fedlocal.attacks.attacks import AttackError
 from fedlocal.config.schema import ConfigError
 from fedlocal.flower.node.client_runner import partition_of
-from fedlocal.flower.server.round_loop import QuorumError, RoundLoop
+from fedlocal.flower.server.round_loop import QuorumError
 
 SMALL = (
     "dataset=synthetic",
@@ -93,14 +94,14 @@ def test_flipped_labels_are_learned_and_held_out_rows_stay_as_they_are() -> None
 def test_colluders_all_send_the_same_update_and_honest_clients_do_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    aggregated, seen = RoundLoop._aggregated, list[dict[int, Any]]()
+    aggregate, seen = FedMedian.aggregate_train, list[dict[int, Any]]()
 
-    def watch(self: RoundLoop, number: int, trained: Any, *rest: Any) -> Any:
-        replies = {partition_of(reply.metadata.src_node_id): reply for reply in trained.replies}
-        seen.append({at: reply.content["arrays"]["layer0.weight"].numpy() for at, reply in replies.items()})
-        return aggregated(self, number, trained, *rest)
+    def watch(self: FedMedian, number: int, replies: Any) -> Any:
+        by_actor = {partition_of(reply.metadata.src_node_id): reply for reply in replies}
+        seen.append({at: reply.content["arrays"]["layer0.weight"].numpy() for at, reply in by_actor.items()})
+        return aggregate(self, number, replies)
 
-    monkeypatch.setattr(RoundLoop, "_aggregated", watch)
+    monkeypatch.setattr(FedMedian, "aggregate_train", watch)
     options = ("attack=colluding", "attack.actors=[1,2,4]", "model.momentum=0.9", "optimizer_state=keep")
     ran("backend=inline", "strategy=fedmedian", *options)
     assert len(seen) == 2

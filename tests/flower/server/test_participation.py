@@ -16,7 +16,7 @@ from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.messages.arrays import array_record
 from fedlocal.flower.node.client_runner import InlineClientActors, partition_of
-from fedlocal.flower.server.participation import Participation
+from fedlocal.flower.server.participation import admit
 from fedlocal.flower.server.round_loop import FederatedRound, QuorumError
 from fedlocal.strategies.fedavg import FedAvg
 from tests.flower.apps import start
@@ -203,4 +203,4 @@ def test_a_run_goes_on_with_the_presences_of_the_rounds_that_are_left(grid: Loca
 
 def test_a_grid_that_cannot_hide_nodes_is_refused() -> None:
     with pytest.raises(TypeError, match="the nodes of a object are always there"):
-        Participation(next(rounds_of([0])())).admit(object(), "train")  # type: ignore[arg-type, arg-type]
+        admit(object(), next(rounds_of([0])()), "train", FedAvg())  # type: ignore[arg-type]

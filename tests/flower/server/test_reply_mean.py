@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedlocal.actors import ActorSystem, InlineSystem
 from fedlocal.flower.admission.strict import Strict
+from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import AHEAD, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
-from fedlocal.flower.node.client_runner import ClientActors, ClientRunner, InlineClientActors, partition_of
+from fedlocal.flower.node.client_runner import ClientActors, ClientRunner, InlineClientActors
 from fedlocal.flower.server.mean import GROUP
-from fedlocal.flower.server.streaming_mean import train_and_average
+from fedlocal.flower.server.round_loop import FederatedRound, RoundLoop
 from fedlocal.strategies.fedavg import FedAvg
 
 CLIENTS = (AHEAD + 2) * GROUP + 3
@@ -52,41 +53,37 @@ def open_grid(workers: int, bad: Sequence[int] = ()) -> LocalGrid:
     return LocalGrid(ActorSystem(partial(ClientActors, make), workers=workers), SIZES)
 
 
-def averaged(workers: int, bad: Sequence[int] = ()) -> tuple[dict[str, bytes], Any, list[Message]]:
-    strategy, sent = FedAvg(), array_record(INITIAL)
-    with open_grid(workers, bad) as grid:
-        messages = list(strategy.configure_train(1, sent, ConfigRecord(), grid))
-        done = train_and_average(strategy, grid, messages, Strict(SIZES), sent, timeout=300)
-    assert isinstance(done.arrays, ArrayRecord)
-    return (
-        {name: array.tobytes() for name, array in ndarrays(done.arrays).items()},
-        done.metrics,
-        done.replies,
-    )
+def averaged(workers: int, bad: Sequence[int] = ()) -> tuple[dict[str, bytes], FederatedRound]:
+    loop = RoundLoop(FedAvg(fraction_evaluate=0.0), 1, 1, lambda *_: {}, Strict(SIZES), 0, timeout=300)
+    with quiet(), open_grid(workers, bad) as grid:
+        *_, round_ = loop.run(grid, INITIAL)
+    return {name: array.tobytes() for name, array in round_.arrays.items()}, round_
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_the_bits_are_those_of_averaging_all_replies_afterwards(workers: int) -> None:
-    arrays, metrics, replies = averaged(workers)
+    arrays, round_ = averaged(workers)
     strategy = FedAvg()
     with open_grid(0) as grid:
         messages = strategy.configure_train(1, array_record(INITIAL), ConfigRecord(), grid)
         expected, expected_metrics = strategy.aggregate_train(1, grid.send_and_receive(messages))
     assert expected is not None
+    assert expected_metrics is not None
     assert arrays == {name: array.tobytes() for name, array in ndarrays(expected).items()}
-    assert metrics == expected_metrics
-    assert [partition_of(reply.metadata.src_node_id) for reply in replies] == list(range(CLIENTS))
+    assert round_.train_metrics == dict(expected_metrics)
+    assert list(round_.client_metrics) == list(range(CLIENTS))
+    assert len(round_.averaging) == -(-CLIENTS // GROUP)
 
 
 @pytest.mark.parametrize("bad", [[0], [5, 40], list(range(GROUP)), list(range(CLIENTS))])
 def test_clients_that_raise_or_send_nan_are_errors_and_the_mean_is_that_of_the_remaining_clients(
     bad: list[int],
 ) -> None:
-    arrays, _, replies = averaged(2, bad)
-    assert [partition_of(reply.metadata.src_node_id) for reply in replies if reply.has_error()] == bad
+    arrays, round_ = averaged(2, bad)
+    assert list(round_.errors) == bad
     good = [client for client in range(CLIENTS) if client not in bad]
     if not good:
-        assert arrays == {}
+        assert arrays == {name: array.tobytes() for name, array in INITIAL.items()}
         return
     drawn = [np.random.default_rng(client).standard_normal(5000, np.float32) for client in good]
     exact = np.average(np.asarray(drawn, np.float64), axis=0, weights=[SIZES[client] for client in good])
