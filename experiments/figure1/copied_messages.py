@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Envelope, Outcome, Reply, Wire
-from fedlocal.config.capabilities import Capabilities
 from fedlocal.config.schema import ConfigError
 from fedlocal.models import GradientTree, Node
 from fedlocal.models.training_run import NewModel
@@ -27,7 +26,7 @@ from fedlocal.schemes.coordinator import coordinate
 HEAD = struct.Struct("<qd")  # of a message: its rows, and their weight
 
 
-@Capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
+@WITHOUT_CLIENTS
 def copied_messages(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train as `fedlocal.schemes.BatchParallel` does, with copies in place of shared memory.
 

@@ -23,52 +23,26 @@ MANY = 8  # batches of a large share of a wave
 def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> WaveCosts:
     """Measure waves of a batch for each worker, of several for each, of several for one; and single steps.
 
-    Parameters
-    ----------
-    setting : PilotSetting
-        What to train, and how.
-    candidates : mapping of int to int
-        Numbers of actors, and with each, how many batches make an update.
+    `candidates` are numbers of actors, each with how many batches make an update.
     """
-    step, count = step_seconds(setting), setting.workers
-    few = _Waves(setting, count, max(2, count), step)
-    many = _Waves(setting, count, MANY * count, step)
-    share = LinearCost.through((few.share, few.exchange), (many.share, many.exchange))
+    training, step, count = setting.training, step_seconds(setting), setting.workers
+    fewest = max(2, count)
+    few, _ = _wave_seconds(setting, count, fewest, step)
+    many, update = _wave_seconds(setting, count, MANY * count, step)
+    share = LinearCost.through((fewest // count, few), (MANY, many))
     workers, single = Workers(count), 0.0
     if count > 1 and share.per_actor:
-        alone = _Waves(setting, 1, MANY, step)
-        slowed = (alone.exchange - share.fixed) / (alone.share * share.per_actor)
+        alone, _ = _wave_seconds(setting, 1, MANY, step)
+        slowed = (alone - share.fixed) / (MANY * share.per_actor)
         workers = Workers(count, alone=min(1.0, max(1 / count, slowed)))
     if 1 in candidates.values():
-        alone = _Waves(setting, 1, 1, step)
-        single = alone.exchange + alone.update
-    training = setting.training
-    return WaveCosts(
-        training.batch_size, training.local_epochs, candidates, workers, single, share, many.update
-    )
+        single = sum(_wave_seconds(setting, 1, 1, step))
+    return WaveCosts(training.batch_size, training.local_epochs, candidates, workers, single, share, update)
 
 
-class _Waves:
-    """The times of waves of one kind.
-
-    Attributes
-    ----------
-    share : int
-        Batches that a worker has of each.
-    exchange, update : float
-        Seconds of a wave, without its update, and of that.
-    """
-
-    def __init__(self, setting: PilotSetting, actors: int, accumulate: int, step: float) -> None:
-        self.share = accumulate // actors
-        waves = max(2, min(MOST_WAVES, int(STRETCH / 2 / (step * self.share))))
-        rounds = _rounds(setting, actors, accumulate, waves)[2:]
-        self.update = median(round_.seconds["aggregation"] for round_ in rounds) / waves
-        self.exchange = median(round_.timed for round_ in rounds) / waves - self.update
-
-
-def _rounds(setting: PilotSetting, actors: int, accumulate: int, waves: int) -> list[Round]:
-    """Run the scheme for some rounds of so many waves."""
+def _wave_seconds(setting: PilotSetting, actors: int, accumulate: int, step: float) -> tuple[float, float]:
+    """Return the seconds of a wave of so many batches without its update, and of its update."""
+    waves = max(2, min(MOST_WAVES, int(STRETCH / 2 / (step * (accumulate // actors)))))
     draw, data = partial(generator, setting.training.seed, Stream.PILOT), setting.dataset
     size = waves * accumulate * setting.training.batch_size
     chosen = draw().integers(len(data.train), size=size)
@@ -93,4 +67,5 @@ def _rounds(setting: PilotSetting, actors: int, accumulate: int, waves: int) -> 
             workers=setting.workers,
         )
         setting.scheme(pilot_setting, note)
-    return rounds
+    update = median(round_.seconds["aggregation"] for round_ in rounds[2:]) / waves
+    return median(round_.timed for round_ in rounds[2:]) / waves - update, update

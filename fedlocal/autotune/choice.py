@@ -15,17 +15,10 @@ TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Prediction:
-    """The seconds that a round with a number of actors is expected to take.
+    """The seconds that a round with a number of actors is expected to take, by where they come from.
 
-    Parameters
-    ----------
-    actors : int
-        Number of actors.
-    compute, exchange, aggregation, imbalance : float
-        Seconds of a round; the module says what counts as which.
-    visited : float
-        The part of the training rows that the actors of a round have, on average: below 1 where the strategy
-        samples them, or some are away.
+    The cost model says what counts as which. `visited` is the part of the training rows that the actors of a
+    round have, on average: below 1 where the strategy samples them, or some are away.
     """
 
     actors: int
@@ -50,30 +43,15 @@ class Costs(Protocol):
     """The measured costs of a scheme, from which any number of actors can be predicted."""
 
     def predict(self, sizes: NDArray[np.int64]) -> Prediction:
-        """Predict a round.
-
-        Parameters
-        ----------
-        sizes : ndarray of int64, shape (actors,)
-            Rows that each actor trains on.
-        """
+        """Predict a round of actors with so many rows each, int64[actors]."""
         ...
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A chosen number of actors, and the predictions that it was chosen from.
+    """A chosen number of actors, and the predictions that it was chosen from, by ascending number.
 
-    Parameters
-    ----------
-    chosen : Prediction
-        For the number that was chosen.
-    predictions : sequence of Prediction
-        For all numbers that could be chosen, ascending.
-    refused : mapping of int to str
-        Numbers that could not be chosen, each with the reason.
-    pilot_seconds : float
-        Seconds that the pilot took.
+    `refused` holds the numbers that could not be chosen, each with the reason.
     """
 
     chosen: Prediction
@@ -88,18 +66,13 @@ class Choice:
 
     def __str__(self) -> str:
         """Say what was chosen and why, on two lines."""
-        chosen, numbers = self.chosen, [prediction.actors for prediction in self.predictions]
-        all_rows = all(prediction.visited == 1 for prediction in self.predictions)
+        chosen, predictions = self.chosen, self.predictions
+        all_rows = all(prediction.visited == 1 for prediction in predictions)
         parts = ", ".join(f"{part} {getattr(chosen, part) / (chosen.visited or 1):.3g}" for part in PARTS)
-        fastest = min(self.predictions, key=lambda prediction: prediction.per_pass)
-        compared = {
-            prediction.actors: prediction.per_pass
-            for prediction in (self.predictions[0], fastest, self.predictions[-1])
-        }
-        compared.pop(chosen.actors, None)
-        rest = "".join(f"; {actors}: {seconds:.3g} s" for actors, seconds in sorted(compared.items()))
+        ends = {predictions[0].actors, _fastest(predictions).actors, predictions[-1].actors} - {chosen.actors}
+        rest = "".join(f"; {p.actors}: {p.per_pass:.3g} s" for p in predictions if p.actors in ends)
         return (
-            f"actors=auto: {chosen.actors} of {numbers[0]} to {numbers[-1]}, predicted "
+            f"actors=auto: {chosen.actors} of {predictions[0].actors} to {predictions[-1].actors}, predicted "
             f"{chosen.per_pass:.3g} s a round{'' if all_rows else ' over all rows'} ({parts}){rest}\n"
             f"actors=auto: the fewest within {TOLERANCE:.0%} of the fastest, by a pilot of "
             f"{self.pilot_seconds:.1f} s"
@@ -126,8 +99,9 @@ def choose(predictions: Sequence[Prediction]) -> Prediction:
     Fewer actors for the same time are better learning: each has more rows, and a mean of fewer models is
     nearer to what one model would have learnt.
     """
-    best = min(prediction.per_pass for prediction in predictions)
-    return min(
-        (prediction for prediction in predictions if prediction.per_pass <= best * (1 + TOLERANCE)),
-        key=lambda prediction: prediction.actors,
-    )
+    most = _fastest(predictions).per_pass * (1 + TOLERANCE)
+    return min((p for p in predictions if p.per_pass <= most), key=lambda prediction: prediction.actors)
+
+
+def _fastest(predictions: Sequence[Prediction]) -> Prediction:
+    return min(predictions, key=lambda prediction: prediction.per_pass)

@@ -57,15 +57,7 @@ from fedlocal.availability import Presence, no_absence, no_dropout
 
 @dataclass(frozen=True)
 class LinearCost:
-    """Seconds that grow with the number of actors.
-
-    Parameters
-    ----------
-    fixed : float
-        Seconds of a round.
-    per_actor : float
-        Seconds of each actor in it.
-    """
+    """Seconds of a round that grow with the number of actors."""
 
     fixed: float
     per_actor: float
@@ -84,15 +76,7 @@ class LinearCost:
 
 @dataclass(frozen=True)
 class SharedCost:
-    """The seconds of a cost that several clients of a worker may share.
-
-    Parameters
-    ----------
-    alone : float
-        For a client that shares with none.
-    least : float
-        For one that shares with very many; the same where nothing is shared.
-    """
+    """The seconds of a cost for a client that shares it with none, and with very many others."""
 
     alone: float
     least: float
@@ -112,17 +96,7 @@ class SharedCost:
 
 @dataclass(frozen=True)
 class Workers:
-    """The speeds of the workers of a run, as a pilot measured them.
-
-    Parameters
-    ----------
-    count : int
-        W, at least 1.
-    alone : float
-        r, above 0 and at most 1.
-    spread : float
-        d, at least 0 and below 1.
-    """
+    """The speeds of the workers of a run, as a pilot measured them: W, r in ]0, 1] and d in [0, 1[."""
 
     count: int
     alone: float = 1.0
@@ -131,17 +105,12 @@ class Workers:
     def makespan(self, work: Sequence[float] | NDArray[np.float64]) -> float:
         """Return the seconds until all work is done, the longest first.
 
-        Parameters
-        ----------
-        work : sequence of float
-            Seconds of each message on a worker of mean speed while all workers are busy.
+        `work` is the seconds of each message on a worker of mean speed while all workers are busy.
         """
         paces = np.linspace(1 + self.spread, 1 - self.spread, self.count) if self.count > 1 else np.ones(1)
-        makespans = [self._makespan(work, order.tolist()) for order in (paces, paces[::-1])]
-        return sum(makespans) / 2
+        return sum(self._makespan(sorted(work), order.tolist()) for order in (paces, paces[::-1])) / 2
 
-    def _makespan(self, work: Sequence[float] | NDArray[np.float64], paces: list[float]) -> float:
-        waiting = sorted(work)
+    def _makespan(self, waiting: list[float], paces: list[float]) -> float:
         left: dict[int, float] = {}  # seconds, on the worker that has it, if all were busy
         now = 0.0
         while waiting or left:
@@ -164,16 +133,8 @@ class Workers:
 class Sampling:
     """How many of n actors a strategy asks in a round: ``max(int(fraction · n), least)``, drawn at random.
 
-    Parameters
-    ----------
-    fraction : float
-        Above 0, at most 1.
-    least : int
-        At least 1.
-    rounds : int
-        Of the run: those that are drawn are spread over it.
-    presences : callable
-        Says of a number of actors who is there in each round; None if all are. Only they can be asked.
+    `presences` says of a number of actors who is there, and so can be asked, in each round; None if all are.
+    The rounds that are drawn are spread over the `rounds` of the run.
     """
 
     fraction: float = 1.0
@@ -186,11 +147,9 @@ class Sampling:
         presences, rng = self.presences(actors), np.random.default_rng(actors)
         if presences is None and self._asked(actors) == actors:
             return [np.arange(actors)]
-        stride = max(1, self.rounds // DRAWS)
-        present = islice(
-            presences or repeat(no_dropout(np.ones(actors, np.bool_))), 0, stride * DRAWS, stride
-        )
-        return [self._draw(presence, rng) for presence in present]
+        stride, everybody = max(1, self.rounds // DRAWS), repeat(no_dropout(np.ones(actors, np.bool_)))
+        drawn = islice(presences or everybody, 0, stride * DRAWS, stride)
+        return [self._draw(presence, rng) for presence in drawn]
 
     def _draw(self, presence: Presence, rng: np.random.Generator) -> NDArray[np.int64]:
         """Return whose reply comes."""
@@ -210,23 +169,7 @@ DRAWS = 32  # rounds that are drawn where actors are sampled
 
 @dataclass(frozen=True)
 class FederatedCosts:
-    """The costs of the federated scheme; the module explains the model.
-
-    Parameters
-    ----------
-    batch_size, epochs : int
-        Rows of a step; passes that an actor makes in a round.
-    step, message : SharedCost
-        a and h.
-    row : float
-        c.
-    workers : Workers
-        W, r and d.
-    exchange, aggregation : LinearCost
-        X and x; G and g.
-    sampling : Sampling
-        Who takes part in a round.
-    """
+    """The costs of the federated scheme, in the letters of the module: a, h, c; W, r, d; X, x; G, g."""
 
     batch_size: int
     epochs: int
@@ -263,23 +206,7 @@ class FederatedCosts:
 
 @dataclass(frozen=True)
 class WaveCosts:
-    """The costs of the batch-parallel scheme; the module explains the model.
-
-    Parameters
-    ----------
-    batch_size, epochs : int
-        Rows of a batch; passes of a round.
-    accumulate : mapping of int to int
-        K, for each number of actors.
-    workers : Workers
-        W and r.
-    step : float
-        u.
-    share : LinearCost
-        V and v: a wave by the batches of its largest share, without its update.
-    update : float
-        U.
-    """
+    """The costs of the batch-parallel scheme, in the letters of the module: K by actors; W, r; u; V, v; U."""
 
     batch_size: int
     epochs: int

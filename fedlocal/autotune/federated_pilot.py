@@ -49,24 +49,14 @@ CROWD = 16  # actors of the largest probe at least, or as many as workers eight 
 
 @dataclass(frozen=True)
 class PilotSetting:
-    """The model, the data and the options of a pilot: the same for every scheme.
+    """What a pilot is given of its run, as a `fedlocal.schemes.Setting` has it: the same for every scheme.
 
     Parameters
     ----------
     scheme : Scheme
         The run's scheme, which declares its pilot.
-    dataset : Dataset
-        The run's data set.
-    new_model : NewModel
-        Makes the model with its initial parameters.
-    training : Training
-        The run's training.
     strategy : Strategy
         The pilot's own: its state is spoilt.
-    backend : Backend
-        Where clients run.
-    workers : int
-        How many worker processes, where the backend has any.
     held_out : float
         Share of each partition that is held out from training.
     rounds : int

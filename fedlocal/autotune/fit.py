@@ -12,18 +12,9 @@ MOST_SPREAD = 0.5  # of workers' speeds; more is an accident
 
 @dataclass(frozen=True)
 class Measurement:
-    """The times of a round with equal actors.
+    """The seconds of a round whose actors have equally many rows, of its aggregation, and of a message.
 
-    Parameters
-    ----------
-    actors, rows : int
-        How many, and the rows of each.
-    seconds, aggregation : float
-        Seconds of the round, and of its aggregation.
-    message : float
-        Seconds of a message in its worker.
-    spread : float
-        How much longer the longest message took than their mean, relative to it.
+    `spread` is how much longer the longest message took in its worker than their mean, relative to it.
     """
 
     actors: int
@@ -39,16 +30,10 @@ def fit_costs(
 ) -> FederatedCosts:
     """Find the costs with which the model gives what was measured.
 
-    Parameters
-    ----------
-    measurements : mapping of str to Measurement
-        Rounds of one epoch. ``step``, ``part`` and ``long``: as many actors as workers, with one full batch,
-        a part of one, and several; ``alone``: fewer actors with as many rows as ``long``; ``crowd``: many
-        actors with rows as in ``part``; ``stacked``, if the model is: as many with several full batches.
-    workers, batch_size, epochs : int
-        The run's.
-    sampling : Sampling
-        Of the run's strategy; here, all take part.
+    The rounds that were measured are of one epoch, and all actors take part. ``step``, ``part``, ``long``: as
+    many actors as workers, with one full batch, a part of one, and several; ``alone``: fewer actors with as
+    many rows as ``long``; ``crowd``: many actors with rows as in ``part``; ``stacked``, if the model is: as
+    many with several full batches.
     """
     part, crowd = measurements["part"], measurements["crowd"]
     costs = _steps(measurements, batch_size, _workers(workers, measurements["alone"], measurements["long"]))

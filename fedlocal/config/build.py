@@ -15,16 +15,9 @@ def model_imports(config: Config) -> tuple[str, ...]:
 
 
 def build(config: Config, group: str, **given: Any) -> Any:
-    """Build what a group of the configuration describes.
+    """Build what a group of the configuration describes, with arguments that the configuration cannot know.
 
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-    group : str
-        One of `GROUPS`, or ``tracker``: then what is built are several, by name.
-    **given
-        Arguments that the configuration cannot know.
+    The group is one of `GROUPS`, or ``tracker``: then what is built are several, by name.
 
     Raises
     ------

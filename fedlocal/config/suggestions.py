@@ -31,21 +31,9 @@ def removed_options(config: Container[Any], schema: type) -> list[str]:
 
 
 def explained(error: BaseException, overrides: Sequence[str], conf: Path) -> str | None:
-    """Say in one line what is wrong with overrides that Hydra refused.
+    """Say in one line what is wrong with overrides that Hydra refused, with the groups in the folder `conf`.
 
-    Parameters
-    ----------
-    error : BaseException
-        What Hydra raised when it composed them.
-    overrides : sequence of str
-        What was typed.
-    conf : Path
-        The folder of the groups.
-
-    Returns
-    -------
-    str or None
-        None if the error is about something else.
+    The answer is None if the error is about something else.
     """
     groups = [path.name for path in conf.iterdir() if path.is_dir()]
     if mistake := _group_mistake(overrides, groups):

@@ -55,12 +55,7 @@ class TrustError(ValueError):
 def check_stored(config: Mapping[str, Any], origin: Path | str) -> None:
     """Check that building what a stored configuration describes runs no code but what it is known to.
 
-    Parameters
-    ----------
-    config : mapping of str to Any
-        Options by group, as they were stored: plain mappings, lists, strings and numbers.
-    origin : Path or str
-        Where it was stored, for the message.
+    It is plain data, and the message says that it was stored in `origin`.
 
     Raises
     ------

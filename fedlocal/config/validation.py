@@ -88,12 +88,7 @@ def _range_problems(config: Config) -> list[str]:
 def sampling_problems(strategy: Mapping[str, Any], actors: int) -> list[str]:
     """Find what would have Flower wait for ever for nodes that are not there, or skip training in silence.
 
-    Parameters
-    ----------
-    strategy : mapping of str to Any
-        A strategy's options, or the attributes of one that was built: defaults count too.
-    actors : int
-        How many nodes there are.
+    `strategy` are a strategy's options, or the attributes of one that was built, so that defaults count too.
     """
     problems = [
         f"strategy.{name}={strategy[name]}: must be at most actors={actors}"

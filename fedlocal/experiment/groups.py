@@ -28,14 +28,8 @@ if TYPE_CHECKING:
 class Groups:
     """What each group of a configuration describes, but for the data set, which is built when it is loaded.
 
-    Parameters
-    ----------
-    scheme, backend, model, partition, skew, attack, availability
-        As their groups describe them.
-    strategy, client
-        Likewise; None where the scheme makes no use of them and nobody has set them.
-    trackers : mapping of str to Tracker
-        By name; they are still to be opened.
+    The strategy and the client are None where the scheme makes no use of them and nobody has set them. The
+    trackers are still to be opened.
     """
 
     scheme: "Scheme"
@@ -56,7 +50,7 @@ def build_groups(config: Config, backend: "Backend | None" = None, preload: Sequ
     Parameters
     ----------
     config : Config
-        A checked configuration.
+        It is checked.
     backend : Backend, optional
         In place of the configured one.
     preload : sequence of str

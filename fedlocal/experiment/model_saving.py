@@ -32,10 +32,6 @@ def save_while_training(
 
     Parameters
     ----------
-    comparison : Comparison
-        Tells of its rounds.
-    spec : ModelSpec
-        Of the run's model.
     about : mapping of str to Any
         What the run is, for checkpoints.
     every : int

@@ -26,10 +26,8 @@ class Run:
         Where its files lie.
     arms : list of Arm
         The lines of the final table, the scheme's first.
-    histories : dict of str to History
-        The rounds of each arm.
-    hashes : dict of str to str
-        Of each arm's final weights.
+    histories, hashes : dict of str to History, dict of str to str
+        The rounds of each arm, and the hash of its final weights.
     models : dict of str to dict
         The final arrays: ``{"model": …}``, or one entry per actor for ``scheme=local``.
     spec : ModelSpec or None

@@ -1,8 +1,8 @@
 """A run, from its configuration to its results: data, partition, scheme, figures."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from fedlocal.experiment.result import Run
 from fedlocal.experiment.run_folder import ResumeError
 from fedlocal.experiment.setup import prepare
 from fedlocal.experiment.summary import check_data, record_run
+from fedlocal.experiment.sweep import shared_baseline
 from fedlocal.experiment.tracking import open_trackers, track_run
 from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.results import (
@@ -43,8 +44,6 @@ from fedlocal.results import (
 
 if TYPE_CHECKING:
     from fedlocal.flower.grid.backends import Backend
-    from fedlocal.schemes import Setting
-    from fedlocal.schemes.baselines import Baselines
     from fedlocal.schemes.comparison import Comparison
 
 logger = logging.getLogger(__name__)
@@ -123,7 +122,8 @@ def _run(
 ) -> Run:
     """Build what the configuration names, prepare the data, find out where the run begins, and train."""
     groups = build_groups(config, backend, PRELOAD if folder and config.figures else ())
-    from fedlocal.schemes.comparison import Comparison  # while workers start
+    from fedlocal.schemes.baselines import Baselines  # while workers start
+    from fedlocal.schemes.comparison import Comparison
 
     check_groups(groups, config)
     interval = _checkpoint_interval(config, groups, resume) if folder else 0
@@ -141,7 +141,8 @@ def _run(
             data = {**fingerprint(setting.dataset), **division_of(setting.partition.order, setting.slices)}
         if folder and resume:
             check_data(folder, data)
-        baselines = _baselines(config, setting, folder, sweep, data) if config.baseline else None
+        shared = shared_baseline(config, setting, folder, sweep, data) if folder and sweep else None
+        baselines = Baselines(setting, folder, shared) if config.baseline else None
         comparison = Comparison(scheme_name(groups.scheme), setting, folder, baselines)
         about = _identity(comparison, config, data)
         start = _starting_point(folder, about, comparison, config) if folder and resume else None
@@ -150,34 +151,20 @@ def _run(
 
 def _checkpoint_interval(config: Config, groups: Groups, resume: bool) -> int:
     """Return the number of rounds from one checkpoint to the next; 0 where there are to be none."""
-    if not groups.backend.local:  # whoever chose it knows, and its documentation says so
-        if resume:
-            raise ResumeError(
-                "the run cannot be resumed: its clients were an engine's, and have gone with it"
-            )
-        return 0
-    if groups.strategy is None:
-        return config.checkpoint_every or 0
-    from fedlocal.strategies.state import why_not_resumable
+    local, interval, reason = groups.backend.local, config.checkpoint_every or 0, None
+    if not local:
+        reason = "its clients were an engine's, and have gone with it"
+    elif groups.strategy is not None:
+        from fedlocal.strategies.state import why_not_resumable
 
-    if reason := why_not_resumable(groups.strategy):
-        if resume:
-            raise ResumeError(f"the run cannot be resumed: {reason}; run it anew")
-        if config.checkpoint_every:
-            logger.warning("no checkpoints are written, and the run cannot be resumed: %s", reason)
-        return 0
-    return config.checkpoint_every or 0
-
-
-def _baselines(
-    config: Config, setting: "Setting", folder: Path | None, sweep: Path | None, data: Fingerprint
-) -> "Baselines":
-    """Return what the run is compared with; in a sweep, other runs may have it already."""
-    from fedlocal.experiment.sweep import shared_baseline
-    from fedlocal.schemes.baselines import Baselines
-
-    shared = shared_baseline(config, setting, folder, sweep, data) if folder and sweep else None
-    return Baselines(setting, folder, shared)
+        reason = why_not_resumable(groups.strategy)
+    if reason is None:
+        return interval
+    if resume:
+        raise ResumeError(f"the run cannot be resumed: {reason}; run it anew")
+    if interval and local:  # whoever chose an engine knows: its documentation says so
+        logger.warning("no checkpoints are written, and the run cannot be resumed: %s", reason)
+    return 0
 
 
 def _identity(comparison: "Comparison", config: Config, data: Fingerprint) -> dict[str, Any]:
@@ -231,30 +218,22 @@ def _train(
 ) -> Run:
     """Train, record the run as it goes on, and save its models."""
     model_spec = ModelSpec.of_run(config, comparison.setting.dataset, data)
-    done, ended = start.round if start else 0, list[Run]()
-    with (
-        _unsaved(ended),
-        track_run(groups.trackers, config, comparison, overrides) as tracking,
-        record_run(config, comparison, overrides, data),
-    ):
-        idle = not config.checkpoint_every
-        files = save_while_training(comparison, model_spec, about, interval, done, idle=idle)
-        display = progress(config.rounds, comparison.name, config.display.value, done=done)
-        with comparison.setting.slices.shards, files, display as show:  # figures need no shards
-            trained = comparison.run(groups.scheme, tracking.after(show), start)
-        models = {name: dict(arrays) for name, arrays in trained.models.items()}
-        results = comparison.arms(), comparison.histories, comparison.hashes, models, model_spec
-        ended.append(Run(comparison.folder, *results))
-        save_final_models(trained, comparison, model_spec)
-    return ended[0]
-
-
-@contextmanager
-def _unsaved(ended: Sequence[Run]) -> Iterator[None]:
-    """Keep a run that has ended, in the error, if its files cannot be written."""
+    done, idle, ended = start.round if start else 0, not config.checkpoint_every, None
+    files = save_while_training(comparison, model_spec, about, interval, done, idle=idle)
+    display = progress(config.rounds, comparison.name, config.display.value, done=done)
     try:
-        yield
+        with (
+            track_run(groups.trackers, config, comparison, overrides) as tracking,
+            record_run(config, comparison, overrides, data),
+        ):
+            with comparison.setting.slices.shards, files, display as show:  # figures need no shards
+                trained = comparison.run(groups.scheme, tracking.after(show), start)
+            models = {name: dict(arrays) for name, arrays in trained.models.items()}
+            results = comparison.arms(), comparison.histories, comparison.hashes, models, model_spec
+            ended = Run(comparison.folder, *results)
+            save_final_models(trained, comparison, model_spec)
     except ResultsError as error:
-        if not ended:
+        if ended is None:
             raise
-        raise UnsavedError(str(error), ended[0]) from error
+        raise UnsavedError(str(error), ended) from error
+    return ended

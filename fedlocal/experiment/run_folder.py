@@ -41,14 +41,7 @@ def run_folder(folder: str | Path) -> Path:
 
 
 def stored_config(folder: Path, overrides: tuple[str, ...] = ()) -> "Config":
-    """Return the configuration of a run that is to go on.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    overrides : tuple of str
-        As on the command line, of `CHANGEABLE` and the number of rounds alone.
+    """Return the configuration of a run that is to go on, with overrides as on the command line.
 
     Raises
     ------
@@ -116,20 +109,9 @@ def sweep_of(run: Path) -> Path | None:
 def differences(folder: Path, config: "Config", ignored: Sequence[str] = CHANGEABLE) -> list[str]:
     """Return what a run's stored configuration and one that is asked for do not have in common.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    config : Config
-        What is asked for; what is left to fedlocal in it (``auto``) suits all that a run may have chosen.
-    ignored : sequence of str
-        Options at the top that may differ.
-
-    Returns
-    -------
-    list of str
-        Such as ``"actors=2 in place of 4"``. An option at the top that the stored configuration does not
-        know yet had its default.
+    Such as ``"actors=2 in place of 4"``. What is left to fedlocal (``auto``) suits all that a run may have
+    chosen; an option at the top that the stored configuration does not know yet had its default. Those of
+    `ignored`, and the sweep's, may differ.
 
     Raises
     ------

@@ -44,19 +44,7 @@ MATTERS_TO_ROWS = ("actors", "partition", "skew", "strategy", "validation_fracti
 def shared_baseline(
     config: Config, setting: "Setting", run: Path, sweep: Path, data: Fingerprint
 ) -> SharedBaseline | None:
-    """Return the baselines that a run shares with others of its sweep; None if each run trains its own.
-
-    Parameters
-    ----------
-    config : Config
-        Of the run.
-    setting : Setting
-        Prepared from it.
-    run, sweep : Path
-        The folders of the run and of the sweep.
-    data : Fingerprint
-        Of the run's data.
-    """
+    """Return the baselines that a run shares with others of its sweep; None if each run trains its own."""
     if config.sweep.baseline is SweepBaseline.each or not run.is_relative_to(sweep):
         return None
     rows_differ = setting.slices.skewed or bool(setting.slices.held_out_sizes.any())
@@ -69,12 +57,9 @@ def shared_baseline(
 
 
 def value_counts(hydra: Any) -> dict[str, int] | None:
-    """Return how many values each option of a sweep takes, None if only its sweeper knows.
+    """Return how many values each option of a sweep takes, by Hydra's own configuration.
 
-    Parameters
-    ----------
-    hydra : DictConfig
-        Hydra's own configuration.
+    The answer is None if only its sweeper knows.
     """
     from fedlocal.compat.hydra import is_glob, parse_overrides
 
@@ -95,14 +80,11 @@ def value_counts(hydra: Any) -> dict[str, int] | None:
 def direction_of(sweeper: Any) -> Direction | None:
     """Return the direction of a sweeper's search, None without a search, or with more than one objective.
 
-    Parameters
-    ----------
-    sweeper : DictConfig
-        Hydra's configuration of it: as of Optuna, Nevergrad or Ax.
+    Optuna, Nevergrad and Ax each have their own option for it.
     """
     if (direction := sweeper.get("direction")) is not None:
-        name = str(getattr(direction, "name", direction))
-        return "maximize" if name == "maximize" else "minimize" if name == "minimize" else None
+        directions: dict[str, Direction] = {"maximize": "maximize", "minimize": "minimize"}
+        return directions.get(str(getattr(direction, "name", direction)))
     if (optim := sweeper.get("optim")) is not None and "maximize" in optim:
         return "maximize" if optim.maximize else "minimize"
     if (ax := sweeper.get("ax_config")) is not None:
@@ -131,10 +113,7 @@ def default_objective(accuracy: float | None, loss: float | None, sought: Direct
 
     Where a run has only the other metric, the objective is that metric, negated.
     """
-    if sought == "minimize":
-        first, second = loss, accuracy
-    else:
-        first, second = accuracy, loss
+    first, second = (loss, accuracy) if sought == "minimize" else (accuracy, loss)
     if first is not None:
         return first
     return -second if second is not None else math.nan
@@ -148,14 +127,21 @@ def finite_objective(value: float, sought: Direction | None) -> float:
 
 
 def concurrent_runs(launcher: Any) -> float:
-    """Return how many runs of a sweep share this machine at a time, as far as a launcher's options say.
-
-    Parameters
-    ----------
-    launcher : DictConfig
-        Hydra's configuration of it.
-    """
+    """Return how many runs of a sweep share this machine at a time, as far as a launcher's options say."""
     return _concurrent_runs(str(launcher.get("_target_")), launcher.get("n_jobs"))
+
+
+@cache  # what joblib says depends on the share of the cores that this process takes when it has asked
+def _concurrent_runs(launcher: str, n_jobs: int | None) -> float:
+    match launcher.rpartition(".")[2]:
+        case "JoblibLauncher":
+            from joblib import effective_n_jobs
+
+            return int(effective_n_jobs(n_jobs))
+        case "LocalLauncher":  # submitit's
+            return math.inf
+        case _:  # one after the other, or on machines of their own
+            return 1
 
 
 def sharing_notice(launcher: Any, runs: int | None) -> str | None:
@@ -172,9 +158,10 @@ def sharing_notice(launcher: Any, runs: int | None) -> str | None:
 
 def share_cores(config: Config, launcher: Any) -> None:
     """Leave cores to the other runs of a sweep: this process counts no more than its share from now on."""
-    name, n_jobs = str(launcher.get("_target_")), launcher.get("n_jobs")
-    if not (share := _take_share(name, n_jobs)):
+    together = concurrent_runs(launcher)
+    if together <= 1:
         return
+    share = _first_share(together)
     if config.workers != AUTO and int(config.workers) > share:
         announce(
             f"workers={config.workers}: {share} here, as other runs share the cores", config.display.value
@@ -183,10 +170,7 @@ def share_cores(config: Config, launcher: Any) -> None:
 
 
 @cache  # a process makes many runs, and has one share
-def _take_share(launcher: str, n_jobs: int | None) -> int | None:
-    together = _concurrent_runs(launcher, n_jobs)
-    if together <= 1:
-        return None
+def _first_share(together: float) -> int:
     share = _share(together)
     os.environ[CORES] = str(share)
     return share
@@ -194,15 +178,3 @@ def _take_share(launcher: str, n_jobs: int | None) -> int | None:
 
 def _share(together: float) -> int:
     return max(1, int(usable_cores() // together))
-
-
-def _concurrent_runs(launcher: str, n_jobs: int | None) -> float:
-    match launcher.rpartition(".")[2]:
-        case "JoblibLauncher":
-            from joblib import effective_n_jobs
-
-            return int(effective_n_jobs(n_jobs))
-        case "LocalLauncher":  # submitit's
-            return math.inf
-        case _:  # one after the other, or on machines of their own
-            return 1

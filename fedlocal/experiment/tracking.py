@@ -42,19 +42,7 @@ def open_trackers(trackers: Mapping[str, Tracker], folder: Path | None) -> None:
 def track_run(
     trackers: Mapping[str, Tracker], config: Config, comparison: "Comparison", overrides: Sequence[str]
 ) -> Iterator[TrackerDispatch]:
-    """Tell trackers of a run, until it ends, however it does.
-
-    Parameters
-    ----------
-    trackers : mapping of str to Tracker
-        By name; they are open.
-    config : Config
-        Of the run.
-    comparison : Comparison
-        What fills as the run goes on.
-    overrides : sequence of str
-        As on the command line.
-    """
+    """Tell trackers, which are open, of a run until it ends, however it does."""
     dispatch = TrackerDispatch(trackers, lambda: comparison.histories)
     if not trackers:
         yield dispatch

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fedlocal.actors import one_thread
 from fedlocal.availability import Presences, always_available
+from fedlocal.config.capabilities import Capabilities
 from fedlocal.data import Dataset, Partition, Rows, Slices
 from fedlocal.models import Evaluation, Model
 from fedlocal.models.training_run import NewModel, Training
@@ -177,5 +178,8 @@ class Scheme(Protocol):
         ...
 
 
-WITHOUT_CLIENTS = ("strategy", "client", "partition", "min_results", "validation_fraction")
-"""The options that have no effect on a scheme without clients."""
+WITHOUT_CLIENTS = Capabilities(
+    unused_options=("strategy", "client", "partition", "min_results", "validation_fraction"),
+    unused_reason="has no clients and no server",
+)
+"""What a scheme declares whose actors work on one model."""

@@ -36,16 +36,8 @@ class Baselines:
     step over the same rows, which takes less time than their sum, and is what one would do without actors.
 
     Where other runs of a sweep have the same baselines, the first run trains them, beside its scheme. The
-    other runs take them over; if they are not done when the scheme is, the run waits for them.
-
-    Parameters
-    ----------
-    setting : Setting
-        The scheme's setting.
-    folder : Path, optional
-        Of the run; each baseline's history has a folder of its own in it.
-    shared : SharedBaseline, optional
-        Shares baselines among the runs of a sweep.
+    other runs take them over; if they are not done when the scheme is, the run waits for them. In the run's
+    folder, each baseline's history has a folder of its own.
 
     Attributes
     ----------
@@ -71,12 +63,7 @@ class Baselines:
     def begin(self, stack: ExitStack, start: Checkpoint | None) -> None:
         """Take the baselines over from another run, or prepare to train those that no other run trains.
 
-        Parameters
-        ----------
-        stack : ExitStack
-            Closes the baselines' histories.
-        start : Checkpoint, optional
-            Of an earlier run, to go on from.
+        The stack closes their histories; `start` is of an earlier run, to go on from.
         """
         kinds = _of_checkpoint(start) if start else self._kinds
         if not kinds:  # the earlier run had taken them over
@@ -118,8 +105,8 @@ class Baselines:
 
     def end(self) -> None:
         """Complete all baselines: wait for those that another run trains, and train the others now."""
-        if not self._trained and not self.histories:
-            with ExitStack() as stack:
+        with ExitStack() as stack:
+            if not self._trained and not self.histories:
                 if self._shared:
                     stack.enter_context(self._shared.claimed(wait=True))
                 if not self._take_over():
@@ -128,14 +115,9 @@ class Baselines:
                     meter = Meter()
                     for number in range(self._setting.rounds + 1):
                         self.follow(number, meter)
-                self._take_note()
-        else:
-            self._take_note()
-
-    def _take_note(self) -> None:
-        self.hashes |= {
-            baseline.kind.name: weights_hash(baseline.run.model.arrays) for baseline in self._trained
-        }
+            self.hashes |= {
+                baseline.kind.name: weights_hash(baseline.run.model.arrays) for baseline in self._trained
+            }
 
     @property
     def _kinds(self) -> "list[BaselineKind]":
@@ -162,14 +144,13 @@ class Baselines:
 
     def _take_over(self) -> bool:
         """Copy the baselines of another run and return True; False if there are none that can be read."""
+        names = [kind.name for kind in self._kinds]
         computed = self._shared.computed() if self._shared else None
-        if not computed:
+        if not computed or computed[1].keys() | computed[2].keys() != set(names):
             return False
         lender, hashes, ended = computed
-        if hashes.keys() | ended.keys() != {kind.name for kind in self._kinds}:
-            return False
         try:
-            lent = {kind.name: History.load(arm_folder(lender, kind.name)) for kind in self._kinds}
+            lent = {name: History.load(arm_folder(lender, name)) for name in names}
         except ResultsError:
             return False
         for name, lent_history in lent.items():
@@ -199,9 +180,8 @@ class BaselineKind:
     @property
     def name(self) -> str:
         """Name of the arm."""
-        if self.plain:
-            return "sequential, plain step"
-        return f"sequential, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"sequential, {'plain step' if self.plain else threads}"
 
     @property
     def part(self) -> str:

@@ -39,12 +39,6 @@ class Comparison:
     ----------
     name : str
         The scheme's name.
-    setting : Setting
-        The setting of the scheme and of its baselines.
-    folder : Path, optional
-        The run's folder.
-    baselines : Baselines, optional
-        What the scheme is compared with.
     keep : callable, optional
         Called with a checkpoint after each round.
     best : callable, optional
@@ -70,9 +64,8 @@ class Comparison:
     @property
     def histories(self) -> dict[str, History]:
         """The rounds so far, by the arms' names; the scheme's first."""
-        if self._history is None:
-            return {}
-        return {self.name: self._history} | (self.baselines.histories if self.baselines else {})
+        beside = self.baselines.histories if self.baselines else {}
+        return {self.name: self._history, **beside} if self._history else {}
 
     @property
     def duration(self) -> float:
@@ -86,16 +79,9 @@ class Comparison:
         return scheme_hash | (self.baselines.hashes if self.baselines else {})
 
     def run(self, scheme: Scheme, show: Callable[[Round], None], start: Checkpoint | None = None) -> Trained:
-        """Train with `scheme`, each of its rounds followed by one of each baseline.
+        """Train with `scheme`, each of its rounds shown, and followed by one of each baseline.
 
-        Parameters
-        ----------
-        scheme : Scheme
-            The run's scheme.
-        show : callable
-            Called with each of the scheme's rounds.
-        start : Checkpoint, optional
-            Of an earlier run, to go on from.
+        `start` is of an earlier run, to go on from.
         """
         with ExitStack() as stack:
             self._history = history = stack.enter_context(new_history(self.folder, start))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Protocol
 
@@ -22,18 +23,9 @@ class ActorFailedError(RuntimeError):
 
 
 class CoordinatedActors(Protocol):
-    """Actors that train one model together, as their coordinator sees them.
+    """Actors that train one model together on so many rows, as their coordinator sees them.
 
-    Attributes
-    ----------
-    model : Model
-        The model that they train.
-    rows : int
-        Rows that they train on.
-    workers : int
-        How many workers the actors keep busy.
-    start : callable
-        Builds the actors' behaviour; it pickles as a process starts.
+    They keep `workers` busy; `start` builds their behaviour, and pickles as a process starts.
     """
 
     model: Model
@@ -70,32 +62,20 @@ def coordinate(
     ActorFailedError
         If an actor failed.
     """
-    try:
-        return _coordinate(actors, setting, on_round, start)
-    finally:
-        actors.close()
-
-
-def _coordinate(
-    actors: CoordinatedActors, setting: Setting, on_round: OnRound, start: Checkpoint | None
-) -> Trained:
-    number, started = start.round if start else 0, time.perf_counter()
-    if start:
-        restore_model(actors.model, start)
-    capture = partial(capture_model, actors.model)
-    system = setting.backend.system(actors.start, actors.workers, setting.journal)
-    try:
-        start_up = {"start-up": time.perf_counter() - started}
-        if not start:
-            on_round(Round(0, start_up, as_metrics(setting.evaluate(actors.model))), capture)
-            start_up = {}
-        while number < setting.rounds:
-            number += 1
-            on_round(_round(number, actors, setting, system, start_up), capture)
-            start_up = {}
-    finally:
-        system.close()
-    return Trained({"model": {name: array.copy() for name, array in actors.model.arrays.items()}})
+    with closing(actors):
+        model, done, started = actors.model, start.round if start else 0, time.perf_counter()
+        if start:
+            restore_model(model, start)
+        capture = partial(capture_model, model)
+        with closing(setting.backend.system(actors.start, actors.workers, setting.journal)) as system:
+            start_up = {"start-up": time.perf_counter() - started}
+            if not start:
+                on_round(Round(0, start_up, as_metrics(setting.evaluate(model))), capture)
+                start_up = {}
+            for number in range(done + 1, setting.rounds + 1):
+                on_round(_round(number, actors, setting, system, start_up), capture)
+                start_up = {}
+        return Trained({"model": {name: array.copy() for name, array in model.arrays.items()}})
 
 
 def _round(

@@ -34,18 +34,8 @@ def federate(
 ) -> None:
     """Run a strategy's rounds over the setting's actors.
 
-    Parameters
-    ----------
-    setting : Setting
-        The run's setting.
-    strategy : Strategy
-        Configures and aggregates.
-    evaluate : callable
-        Central evaluation: a round's number and the global arrays, to metrics.
-    on_round : callable
-        Called with each round, as the loop returns it and as it is recorded, and with what captures it.
-    start : Checkpoint, optional
-        The captured state of an earlier run.
+    `evaluate` is the central evaluation; `on_round` is called with each round, as the loop returns it and as
+    it is recorded, and with what captures it; `start` is the captured state of an earlier run.
     """
     slices, training = setting.slices, setting.training
     sizes = slices.training_sizes

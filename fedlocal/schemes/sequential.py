@@ -23,16 +23,8 @@ class SequentialRun:
     """Sequential training, one round at a time, so that it can alternate with another scheme.
 
     A round is as many epochs as a client's, over all the rows that the actors train on. With one actor and
-    one local epoch it draws, computes and ends exactly as the federated scheme does under ``fedavg``.
-
-    Parameters
-    ----------
-    setting : Setting
-        That of the scheme that it is compared with.
-    blas_threads : int
-        How many threads a matrix product may use.
-    plain : bool
-        Whether each update is a plain step over its rows, in place of a sum of the gradients of batches.
+    one local epoch it draws, computes and ends exactly as the federated scheme does under ``fedavg``. With
+    `plain`, each update is a plain step over its rows, in place of a sum of the gradients of batches.
     """
 
     def __init__(self, setting: Setting, blas_threads: int = 1, *, plain: bool = False) -> None:
@@ -67,10 +59,9 @@ class SequentialRun:
         """
         self.number += 1
         training = self._setting.training
-        started = time.perf_counter()
-        model = (
-            cast(Model, _ModelUntilDeadline(self.model, started + limit)) if limit < math.inf else self.model
-        )
+        started, model = time.perf_counter(), self.model
+        if limit < math.inf:
+            model = cast(Model, _ModelUntilDeadline(self.model, started + limit))
         with threads(self._threads):
             # What cannot be read is lost between rounds, as it is to a client.
             self.model.load_optimizer(self.model.optimizer_arrays if training.keep_optimizer else None)
@@ -121,7 +112,7 @@ def restore_model(model: Model, start: Checkpoint) -> None:
 
 
 @Capabilities(
-    unused_options=(*WITHOUT_CLIENTS, "actors", "workers", "backend", "round_timeout"),
+    unused_options=(*WITHOUT_CLIENTS.unused_options, "actors", "workers", "backend", "round_timeout"),
     unused_reason="is one process without clients",
 )
 def sequential(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:

@@ -20,17 +20,13 @@ class RunStarted:
 
     Parameters
     ----------
-    name : str
-        The run's name for people.
-    main : str
-        The name of its main arm.
-    folder : Path or None
-        The run's folder.
-    sweep : str or None
-        The name of the run's sweep.
-    parameters : Mapping[str, str | int | float | bool]
+    name, main : str
+        The run's name for people, and that of its main arm.
+    folder, sweep
+        The run's folder, and the name of its sweep, if it has one.
+    parameters : mapping
         Its configuration, by dotted keys.
-    tags : Mapping[str, str]
+    tags : mapping of str to str
         Versions of libraries, the overrides, the folder.
     """
 
@@ -44,18 +40,10 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class MetricPoint:
-    """The numbers of one round of one arm.
+    """The numbers of one round of one arm, whose name is fit for a path; round 0 is before training.
 
-    Parameters
-    ----------
-    arm : str
-        Its name, fit for a path.
-    round : int
-        From 0, the model before training.
-    time : float
-        When it was measured, in seconds since 1970.
-    values : Mapping[str, float]
-        Such as ``accuracy`` and ``seconds/training``.
+    `time` is when it was measured, in seconds since 1970; `values` are such as ``accuracy`` and
+    ``seconds/training``.
     """
 
     arm: str
@@ -68,18 +56,8 @@ class MetricPoint:
 class RunEnded:
     """A run after its last round.
 
-    Parameters
-    ----------
-    status : {"completed", "failed", "interrupted"}
-        How it ended.
-    round : int
-        The last one.
-    metrics : Mapping[str, float]
-        The main arm's results.
-    tags : Mapping[str, str]
-        Such as the error of a failed run, and the hash of the weights.
-    figures, models : sequence of Path
-        Paths of the PNG files and of the models' files.
+    `metrics` are the main arm's results, `tags` such as the error of a failed run and the weights' hash,
+    `figures` PNG files, `models` the models' files.
     """
 
     status: Literal["completed", "failed", "interrupted"]
@@ -98,12 +76,7 @@ class Tracker(Protocol):
     """
 
     def open(self, folder: Path | None) -> None:
-        """Check, before there is work to lose, that a run can be tracked.
-
-        Parameters
-        ----------
-        folder : Path or None
-            The run's folder.
+        """Check, before there is work to lose, that a run with this folder can be tracked.
 
         Raises
         ------

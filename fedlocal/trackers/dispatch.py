@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from textwrap import shorten
 
 from fedlocal.results.history import History
@@ -26,7 +27,7 @@ class TrackerDispatch:
     Parameters
     ----------
     trackers : mapping of str to Tracker
-        By their names; they are open.
+        By name; they are open.
     histories : callable
         Returns the histories by the names of the arms. They grow, and more may come.
     """
@@ -92,14 +93,8 @@ class TrackerDispatch:
                 del self._trackers[name]
                 reason = shorten(f"{type(error).__name__}: {error}", LONGEST, placeholder=" …")
                 logger.warning("tracker=%s: %s; the run goes on without it", name, reason)
-                self._give_up(tracker, reason)
-
-    def _give_up(self, tracker: Tracker, reason: str) -> None:
-        """End the run in a tracker that failed, so that it does not look as if it went on."""
-        try:
-            tracker.end(RunEnded("failed", tags={"error": f"not tracked to its end: {reason}"}))
-        except Exception as error:  # noqa: BLE001 - as it failed before
-            logger.info("it could not be told so: %s", error)
+                with suppress(Exception):  # it failed before, and may look now as if the run went on
+                    tracker.end(RunEnded("failed", tags={"error": f"not tracked to its end: {reason}"}))
 
 
 def numbers(round_: Round) -> dict[str, float]:

@@ -12,18 +12,15 @@ But for scikit-learn's networks with ``accumulate=1``: their optimiser's state c
 with each batch.
 """
 
-from fedlocal.config.capabilities import Capabilities
+from dataclasses import replace
+
 from fedlocal.results import Checkpoint
 from fedlocal.schemes.base import WITHOUT_CLIENTS, OnRound, Setting, Trained
 from fedlocal.schemes.batch_parallel.waves import SharedGradients, SharedSteps
 from fedlocal.schemes.coordinator import coordinate
 
 
-@Capabilities(
-    pilot="fedlocal.autotune.batch_parallel_pilot.batch_parallel_pilot",
-    unused_options=WITHOUT_CLIENTS,
-    unused_reason="has no clients and no server",
-)
+@replace(WITHOUT_CLIENTS, pilot="fedlocal.autotune.batch_parallel_pilot.batch_parallel_pilot")
 def batch_parallel(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train with a coordinator and as many processors as the setting has actors.
 

@@ -22,16 +22,8 @@ Send = Callable[[int, int], Future[Result]]
 class PipelineEpoch:
     """One epoch of a pipeline.
 
-    Parameters
-    ----------
-    plan : EpochPlan
-        How the epoch is cut up.
-    send : callable
-        ``send(step, batch)`` has a batch make a step, and returns the future of the result.
-    update : callable
-        ``update(last)`` makes the update of the wave whose last batch has this number.
-    timer : RoundTimer
-        The round's timer.
+    ``send(step, batch)`` has a batch make a step and returns the future of the result, ``update(last)`` makes
+    the update of the wave whose last batch has this number.
     """
 
     def __init__(self, plan: EpochPlan, send: Send, update: Callable[[int], None], timer: RoundTimer) -> None:

@@ -6,23 +6,16 @@ needs the parameters that it is to see, so it waits until the wave before it has
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """How an epoch is cut up.
+    """How the rows of an epoch are cut up: into batches, of which a wave makes one update.
 
-    Parameters
-    ----------
-    rows, batch_size : int
-        Rows of the epoch, and of a batch; the last batch may have fewer.
-    wave : int
-        Batches that make one update; the last wave may have fewer.
-    steps : int
-        Steps of each batch, at least 2; step 0 is loading.
-    slots : int
-        How many batches may be under way, at least 1.
+    The last batch and the last wave may be smaller. Each batch makes at least 2 steps, of which step 0 is
+    loading; as many batches as there are slots, at least 1, may be under way.
     """
 
     rows: int
@@ -47,14 +40,8 @@ class EpochPlan:
         return range(first, min(first + self.wave, self.batches))
 
 
-@dataclass
 class PipelineSchedule:
     """Where the batches of an epoch are; only those of the first wave may make more than step 0 at first.
-
-    Parameters
-    ----------
-    plan : EpochPlan
-        How the epoch is cut up.
 
     Attributes
     ----------
@@ -62,15 +49,10 @@ class PipelineSchedule:
         The first batch whose passes must wait for an update.
     """
 
-    plan: EpochPlan
-    open: int = field(init=False)
-    _next: list[int] = field(init=False)
-    _done: list[int] = field(init=False)
-    _loaded: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._next, self._done = [0] * self.plan.steps, [0] * self.plan.steps
-        self.open = self.plan.wave_of(0).stop
+    def __init__(self, plan: EpochPlan) -> None:
+        self._plan, self.open = plan, plan.wave_of(0).stop
+        self._next, self._done = [0] * plan.steps, [0] * plan.steps
+        self._loaded: set[int] = set()
 
     @property
     def finished(self) -> int:
@@ -79,7 +61,7 @@ class PipelineSchedule:
 
     def updated(self) -> None:
         """Let the batches of the next wave go on."""
-        self.open = self.plan.wave_of(self.open).stop
+        self.open = self._plan.wave_of(self.open).stop
 
     def done(self, step: int, batch: int) -> None:
         """Note that a batch has made a step; only loading may be done in another order than it was begun."""
@@ -92,29 +74,23 @@ class PipelineSchedule:
 
         What is done meanwhile counts.
         """
-        for step in reversed(range(self.plan.steps)):
+        for step in reversed(range(self._plan.steps)):
             while self._may(step, batch := self._next[step]):
                 self._next[step] += 1
                 yield step, batch
 
     def _may(self, step: int, batch: int) -> bool:
         if step == 0:
-            return batch < min(self.plan.batches, self.finished + self.plan.slots)
+            return batch < min(self._plan.batches, self.finished + self._plan.slots)
         if step == 1:
             return batch < self.open and batch in self._loaded
         return batch < self._done[step - 1]
 
 
-@dataclass(frozen=True)
-class Sum:
-    """Where a batch's gradient is written, and what is added to it there.
+class Sum(NamedTuple):
+    """The number of the buffer where a batch's gradient is written, and of those that are added to it there.
 
-    Parameters
-    ----------
-    buffer : int
-        Number of the gradient's buffer.
-    add : list of int
-        Buffers to add, one after another. They are only read, so that it can be done again.
+    The latter are only read, so that it can be done again.
     """
 
     buffer: int
@@ -122,13 +98,7 @@ class Sum:
 
 
 class Sums:
-    """The buffers of a wave's gradients, added up as :class:`~fedlocal.models.GradientTree` does.
-
-    Parameters
-    ----------
-    wave : int
-        The most batches of a wave.
-    """
+    """The buffers of the gradients of a wave of batches, added up as `fedlocal.models.GradientTree` does."""
 
     def __init__(self, wave: int) -> None:
         self._free = list(range(buffers(wave)))

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Envelope, Result, SharedArray, System
-from fedlocal.config.capabilities import Capabilities
 from fedlocal.config.schema import ConfigError
 from fedlocal.data import Partition, Rows, Shards
 from fedlocal.models import MLP, stages_of
@@ -36,7 +35,7 @@ from fedlocal.schemes.pipeline.stages import PipelineMemory, PipelineStages
 from fedlocal.schemes.round_timer import RoundTimer
 
 
-@Capabilities(unused_options=WITHOUT_CLIENTS, unused_reason="has no clients and no server")
+@WITHOUT_CLIENTS
 def pipeline(
     setting: Setting,
     on_round: OnRound,
@@ -142,7 +141,7 @@ class Pipeline(CoordinatedActors):
         if batch not in sums:
             sums[batch] = self._sums.next(last=batch == wave[-1])
         weight = (stop - start) / (self._plan.rows_of(wave[-1])[1] - self._plan.rows_of(wave[0])[0])
-        gradient = {"weight": weight, "buffer": sums[batch].buffer, "add": sums[batch].add}
+        gradient = {"weight": weight, **sums[batch]._asdict()}
         if not self._stages:
             return {"task": "learn", **gradient, **batch_slot}
         return {"task": "backward", "stage": self._passes - step, **gradient, **batch_slot}
