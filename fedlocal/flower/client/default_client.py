@@ -39,9 +39,10 @@ class DefaultApp(ClientApp):
 
     def __init__(self, slices: Slices, new_model: Callable[[], Model], training: Training) -> None:
         super().__init__()
-        self._local = LocalTraining(slices, new_model, training)
-        self.train()(self._train)
-        self.evaluate()(self._evaluate)
+        self._local = local = LocalTraining(slices, new_model, training)
+        # What an app holds are functions without it: a circle would keep the rows until a garbage collection.
+        self.train()(lambda message, context: _train(local, message, context))
+        self.evaluate()(lambda message, context: _evaluate(local, message, context))
         self.query(PARTITION_QUERY)(report_partition)
 
     def stack_size(self, partitions: Sequence[int]) -> int:
@@ -52,17 +53,19 @@ class DefaultApp(ClientApp):
         """Yield the replies of clients without a state that are all sent this content to train."""
         return map(_reply, self._local.train(_task(content), {partition: {} for partition in partitions}))
 
-    def _train(self, message: Message, context: Context) -> Message:
-        kept = context.state.get(OPTIMIZER)
-        clients = {partition_of(context): ndarrays(kept) if isinstance(kept, ArrayRecord) else {}}
-        (update,) = self._local.train(_task(message.content), clients)
-        if update.kept:
-            context.state[OPTIMIZER] = array_record(update.kept)
-        return Message(_reply(update), reply_to=message)
 
-    def _evaluate(self, message: Message, context: Context) -> Message:
-        metrics = self._local.evaluate(_arrays(message.content), partition_of(context))
-        return Message(RecordDict({METRICS: MetricRecord(dict(metrics))}), reply_to=message)
+def _train(local: LocalTraining, message: Message, context: Context) -> Message:
+    kept = context.state.get(OPTIMIZER)
+    clients = {partition_of(context): ndarrays(kept) if isinstance(kept, ArrayRecord) else {}}
+    (update,) = local.train(_task(message.content), clients)
+    if update.kept:
+        context.state[OPTIMIZER] = array_record(update.kept)
+    return Message(_reply(update), reply_to=message)
+
+
+def _evaluate(local: LocalTraining, message: Message, context: Context) -> Message:
+    metrics = local.evaluate(_arrays(message.content), partition_of(context))
+    return Message(RecordDict({METRICS: MetricRecord(dict(metrics))}), reply_to=message)
 
 
 def report_partition(message: Message, context: Context) -> Message:
