@@ -6,16 +6,17 @@ from the generator that it is given, so that the bits of a run are the same wher
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data import Rows
 
-Arrays = Mapping[str, NDArray[Any]]
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
 
 
 class AttackError(ValueError):
@@ -38,6 +39,8 @@ class Attack:
     ----------
     colludes : bool
         Whether malicious clients know one another's models.
+    flip : bool
+        Whether they train on other labels: class y as classes - 1 - y.
 
     Raises
     ------
@@ -48,13 +51,18 @@ class Attack:
     share: float = 0.0
     actors: list[int] | None = None
 
-    colludes = False
+    colludes = flip = False
+    without_labels = "choose another attack"
+    positive: ClassVar[tuple[str, ...]] = ()  # parameters that must be
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise AttackError(f"attack.share={self.share}: must be from 0 to 1")
         if len(set(self.actors or ())) != len(self.actors or ()):
             raise AttackError(f"attack.actors={self.actors}: name each malicious actor once")
+        for name in self.positive:
+            if not (math.isfinite(value := getattr(self, name)) and value > 0):
+                raise AttackError(f"attack.{name}={value}: must be a finite number above 0")
 
     def malicious(self, actors: int, rng: np.random.Generator) -> tuple[int, ...]:
         """Return the malicious actors, ascending.
@@ -93,13 +101,16 @@ class Attack:
         AttackError
             If the attack does not suit the data.
         """
+        if self.flip and classes is None:
+            why = "there are no labels to flip where targets are real values"
+            raise AttackError(f"attack: {why}; {self.without_labels}")
 
-    def rows(self, rows: Rows, classes: int | None) -> Rows:  # noqa: ARG002 - some flip labels
+    def rows(self, rows: Rows, classes: int | None) -> Rows:
         """Return the rows that a malicious client trains on in place of its own."""
-        return rows
+        return Rows(rows.x, (classes or 0) - 1 - rows.y) if self.flip else rows
 
-    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
-        """Return what a malicious client replies with; none of the arrays given is written to.
+    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:
+        """Return a malicious client's reply: of real numbers what `forge` makes; counters and the like stay.
 
         Parameters
         ----------
@@ -110,6 +121,19 @@ class Attack:
         rng : numpy.random.Generator
             The generator of this client and round.
         """
+
+        def forged(name: str, values: Array) -> Array:
+            models = [arrays[name] for arrays in trained]
+            return np.asarray(self.forge(sent.get(name, values), models, rng), values.dtype)
+
+        with np.errstate(all="ignore"):
+            return {
+                name: forged(name, values) if values.dtype.kind == "f" else values
+                for name, values in trained[0].items()
+            }
+
+    def forge(self, sent: Array, trained: Sequence[Array], rng: np.random.Generator) -> Array:  # noqa: ARG002
+        """Return what is sent in place of one array; none that is given is written to."""
         return trained[0]
 
 
@@ -131,6 +155,8 @@ class LabelFlip(Attack):
     source: int | None = None
     target: int | None = None
 
+    flip = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.source is None) != (self.target is None):
@@ -140,7 +166,7 @@ class LabelFlip(Attack):
 
     def check(self, classes: int | None) -> None:
         """Check that there are labels, and those that are named."""
-        _need_labels(classes, "choose another attack")
+        super().check(classes)
         for name, label in (("source", self.source), ("target", self.target)):
             if label is not None and not 0 <= label < (classes or 0):
                 raise AttackError(f"attack.{name}={label}: must be a class from 0 to {(classes or 0) - 1}")
@@ -148,7 +174,7 @@ class LabelFlip(Attack):
     def rows(self, rows: Rows, classes: int | None) -> Rows:
         """Return the same features with flipped labels."""
         if self.source is None or self.target is None:
-            return _flipped(rows, classes)
+            return super().rows(rows, classes)
         return Rows(rows.x, np.where(rows.y == self.source, self.target, rows.y))
 
 
@@ -169,13 +195,11 @@ class SignFlip(Attack):
 
     scale: float = 4.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _need_positive("scale", self.scale)
+    positive = ("scale",)
 
-    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
-        """Return the global model moved the other way."""
-        return _forged(trained[0], lambda name, values: sent[name] - self.scale * (values - sent[name]))
+    def forge(self, sent: Array, trained: Sequence[Array], rng: np.random.Generator) -> Array:  # noqa: ARG002
+        """Return the global array moved the other way."""
+        return sent - self.scale * (trained[0] - sent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,22 +223,13 @@ class Scaling(Attack):
     factor: float = 10.0
     flip: bool = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _need_positive("factor", self.factor)
+    without_labels = "set attack.flip=false"
 
-    def check(self, classes: int | None) -> None:
-        """Check that there are labels, if they are to be flipped."""
-        if self.flip:
-            _need_labels(classes, "set attack.flip=false")
+    positive = ("factor",)
 
-    def rows(self, rows: Rows, classes: int | None) -> Rows:
-        """Return the same features with flipped labels, or the rows themselves."""
-        return _flipped(rows, classes) if self.flip else rows
-
-    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
-        """Return the global model moved many times as far."""
-        return _forged(trained[0], lambda name, values: sent[name] + self.factor * (values - sent[name]))
+    def forge(self, sent: Array, trained: Sequence[Array], rng: np.random.Generator) -> Array:  # noqa: ARG002
+        """Return the global array moved many times as far."""
+        return sent + self.factor * (trained[0] - sent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,13 +244,11 @@ class Noise(Attack):
 
     deviation: float = 1.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _need_positive("deviation", self.deviation)
+    positive = ("deviation",)
 
-    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
-        """Return the trained model with noise."""
-        return _forged(trained[0], lambda _, values: values + rng.normal(0.0, self.deviation, values.shape))
+    def forge(self, sent: Array, trained: Sequence[Array], rng: np.random.Generator) -> Array:  # noqa: ARG002
+        """Return the trained array with noise."""
+        return trained[0] + rng.normal(0.0, self.deviation, trained[0].shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,9 +259,9 @@ class NaN(Attack):
     ``min_results=1``.
     """
 
-    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
+    def forge(self, sent: Array, trained: Sequence[Array], rng: np.random.Generator) -> Array:  # noqa: ARG002
         """Return NaN everywhere."""
-        return _forged(trained[0], lambda _, values: np.full_like(values, np.nan))
+        return np.full_like(trained[0], np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,34 +306,7 @@ class Colluding(Attack):
             )
         return chosen
 
-    def arrays(self, sent: Arrays, trained: Sequence[Arrays], rng: np.random.Generator) -> Arrays:  # noqa: ARG002
-        """Return the model that all malicious clients reply with."""
-
-        def beside_the_mean(name: str, _: NDArray[Any]) -> NDArray[Any]:
-            models = np.stack([arrays[name] for arrays in trained])
-            return np.asarray(models.mean(axis=0) + self.deviations * models.std(axis=0))
-
-        return _forged(trained[0], beside_the_mean)
-
-
-def _forged(trained: Arrays, forge: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Arrays:
-    """Return arrays with those of real numbers replaced, in their dtypes; counters and the like stay."""
-    with np.errstate(all="ignore"):
-        return {
-            name: np.asarray(forge(name, values), values.dtype) if values.dtype.kind == "f" else values
-            for name, values in trained.items()
-        }
-
-
-def _flipped(rows: Rows, classes: int | None) -> Rows:
-    return Rows(rows.x, (classes or 0) - 1 - rows.y)
-
-
-def _need_labels(classes: int | None, instead: str) -> None:
-    if classes is None:
-        raise AttackError(f"attack: there are no labels to flip where targets are real values; {instead}")
-
-
-def _need_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise AttackError(f"attack.{name}={value}: must be a finite number above 0")
+    def forge(self, sent: Array, trained: Sequence[Array], rng: np.random.Generator) -> Array:  # noqa: ARG002
+        """Return the array that all malicious clients reply with."""
+        models = np.stack(trained)
+        return np.asarray(models.mean(axis=0) + self.deviations * models.std(axis=0))

@@ -12,23 +12,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal import schemes
 from fedlocal.actors import usable_cores
+from fedlocal.config.capabilities import capabilities_of
 from fedlocal.config.schema import ConfigError
 from fedlocal.data import Dataset, Partition, Rows, Shards, Slices
 from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.clients import Answer, without_proximal_term
 from fedlocal.flower.client.default_client import DECLARATION, DefaultApp
+from fedlocal.flower.client.local_training import SliceSource
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend
 from fedlocal.models import Model
 from fedlocal.models.training_run import NewModel, Training
 from fedlocal.results import Round
-from fedlocal.schemes.base import Capture, Setting
-from fedlocal.schemes.batch_parallel.scheme import batch_parallel
-from fedlocal.schemes.federated import federated
+from fedlocal.schemes.base import Scheme, Setting
 from fedlocal.seeds import Stream, generator
 from fedlocal.strategies.fedavg import FedAvg
-
-SCHEMES = {"batch_parallel": batch_parallel, "federated": federated}
 
 
 @dataclass(frozen=True)
@@ -50,31 +49,25 @@ class Nested:
     workers: int | None = None
     declaration = DECLARATION
 
-    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+    def app(self, slices: SliceSource, new_model: NewModel, training: Training) -> Answer:
         """Return fedlocal's default client with nested training."""
         if training.keep_optimizer:
             raise ConfigError(
                 "client=nested: its actors start with new optimisers; set optimizer_state=reset"
             )
-        nested_training = NestedTraining(**vars(training), nested=self, new_model=new_model, backend=Actors())
-        return without_proximal_term(DefaultApp(slices, new_model, nested_training))
+        scheme: Scheme = getattr(schemes, self.scheme.title().replace("_", ""))  # by its public address
+        nested = NestedTraining(
+            **vars(training), client=self, scheme=scheme, new_model=new_model, backend=Actors()
+        )
+        return without_proximal_term(DefaultApp(slices, new_model, nested))
 
 
 @dataclass(frozen=True, kw_only=True)
 class NestedTraining(Training):
-    """Training by actors of the client's own.
+    """Training by actors of the client's own, by a scheme, on a backend."""
 
-    Parameters
-    ----------
-    nested : Nested
-        The client's options.
-    new_model : NewModel
-        Makes the run's model.
-    backend : Backend
-        Where its actors run.
-    """
-
-    nested: Nested
+    client: Nested
+    scheme: Scheme
     new_model: NewModel
     backend: Backend
 
@@ -84,45 +77,43 @@ class NestedTraining(Training):
             return float("nan")
         self.backend.prepare(PRELOAD)  # one of Flower's processes has just begun, and has no fork server
         rounds: list[Round] = []
-
-        def note(round_: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's signature
-            rounds.append(round_)
-
         divided = self._divided(len(x), partition)
         with Shards.create(Rows(x, y), divided) as shards:
             setting = self._setting(model, Rows(x, y), divided, shards, partition, number)
-            model.load(SCHEMES[self.nested.scheme](setting, note).arrays)
+            model.load(self.scheme(setting, lambda round_, _: rounds.append(round_)).arrays)
         return rounds[-1].metrics["train-loss"]
 
     def _divided(self, rows: int, partition: int) -> Partition:
         """Divide a client's rows among its actors at random, in each round alike: they may lie by class."""
-        actors = min(self.nested.actors, rows)
+        actors = min(self.client.actors, rows)
         owner = generator(self.seed, Stream.CLIENT, partition).permutation(np.arange(rows) % actors)
         return Partition.from_owner(owner, actors)
 
     def _setting(
         self, model: Model, rows: Rows, divided: Partition, shards: Shards, partition: int, number: int
     ) -> Setting:
-        federating = self.nested.scheme == "federated"
         plain = Training(self.seed, self.batch_size, self.local_epochs, self.accumulate)
-        seed = int(generator(self.seed, Stream.CLIENT, partition, number).integers(2**32))
+        training: Training = _FixedRoundTraining(**vars(plain), partition=partition, number=number)
+        rounds = 1
+        if capabilities_of(self.scheme).has_server:
+            seed = int(generator(self.seed, Stream.CLIENT, partition, number).integers(2**32))
+            training, rounds = replace(plain, seed=seed, local_epochs=1), self.local_epochs
         classes = np.arange(self.new_model.outputs) if self.new_model.classes else None
         test_row = Rows(rows.x[:1], rows.y[:1])  # the server evaluates, not this client
+        nothing_drawn = np.random.default_rng
         return Setting(
             dataset=_ClientRows("nested", rows, test_row, classes, rows.x.shape[1:]),
             partition=divided,
-            slices=Slices(shards, NoSkew(), (), 0.0, _none, _none),
+            slices=Slices(shards, NoSkew(), (), 0.0, nothing_drawn, nothing_drawn),
             new_model=_SentModel(**vars(self.new_model), arrays=dict(model.arrays)),
-            training=replace(plain, seed=seed, local_epochs=1)
-            if federating
-            else _FixedRoundTraining(**vars(plain), partition=partition, number=number),
-            rounds=self.local_epochs if federating else 1,
+            training=training,
+            rounds=rounds,
             evaluate_every=self.local_epochs,
             strategy=FedAvg(
                 fraction_evaluate=0.0, min_available_nodes=1, min_train_nodes=1, min_evaluate_nodes=1
             ),
             backend=self.backend,
-            workers=min(self.nested.workers or usable_cores(), len(divided)),
+            workers=min(self.client.workers or usable_cores(), len(divided)),
         )
 
 
@@ -160,7 +151,3 @@ class _FixedRoundTraining(Training):
     def rng(self, partition: int, number: int) -> np.random.Generator:  # noqa: ARG002
         """Return the generator of that client and round."""
         return super().rng(self.partition, self.number)
-
-
-def _none(partition: int) -> np.random.Generator:  # noqa: ARG001 - nothing is drawn
-    return np.random.default_rng(0)

@@ -5,8 +5,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+
+from flwr.app import Context
+from flwr.clientapp import ClientApp
+from flwr.serverapp import ServerApp
 
 from fedlocal.actors import ActorSystemError, usable_cores
 from fedlocal.experiment.process_lock import process_lock
@@ -16,16 +21,7 @@ from fedlocal.flower.admission.structural import Structural
 from fedlocal.flower.compat.legacy import in_node_order
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend, Inline
 from fedlocal.flower.grid.recording_grid import ClientError, MessageRecorder, RecordingGrid
-from fedlocal.flower.node.app_loading import (
-    AnyClientApp,
-    AnyServerApp,
-    AppError,
-    NewClientRunner,
-    ServerContext,
-    find_client,
-    find_server,
-    portable,
-)
+from fedlocal.flower.node.app_loading import AppError, find, portable, start_client
 from fedlocal.flower.node.output import without_flower_log
 from fedlocal.flower.node.seeding import seeded
 from fedlocal.flower.server.server_app import run_server
@@ -68,7 +64,7 @@ class Result:
 
     history: History
     errors: tuple[ClientError, ...]
-    context: ServerContext = field(repr=False)
+    context: Context = field(repr=False)
     fingerprint: str
     arrays_hash: str | None
     seconds: float
@@ -77,8 +73,8 @@ class Result:
 
 
 def simulate(
-    server_app: AnyServerApp,
-    client_app: AnyClientApp,
+    server_app: ServerApp | str,
+    client_app: ClientApp | str,
     num_supernodes: int,
     *,
     workers: int | Literal["auto"] = "auto",
@@ -212,7 +208,7 @@ def _load_errors() -> Iterator[None]:
 
 
 def _run(
-    server_app: AnyServerApp, client_app: AnyClientApp, setting: _Setting, recorder: SimulationRecorder
+    server_app: ServerApp | str, client_app: ClientApp | str, setting: _Setting, recorder: SimulationRecorder
 ) -> Result:
     backends: dict[Any, Backend] = {"actors": Actors(), "inline": Inline()}
     backend = backends.get(setting.backend, setting.backend)
@@ -220,10 +216,10 @@ def _run(
         raise ValueError(f"backend is {backend!r}; it must be 'actors', 'inline' or a Backend")  # noqa: TRY004
     backend.prepare(PRELOAD)  # also what takes a lost worker's place is there at once
     with _load_errors():
-        server = find_server(server_app, setting.seed)
+        server = find(server_app, ServerApp, setting.seed)
         inline = isinstance(backend, Inline)
-        source = find_client(client_app, setting.seed) if inline else portable(client_app)
-        start = NewClientRunner(source, setting.nodes, setting.seed, setting.run_config)
+        load = partial(find, client_app, ClientApp, setting.seed) if inline else portable(client_app)
+        start = partial(start_client, load, setting.nodes, setting.seed, setting.run_config)
         system = backend.clients(start, setting.workers, recorder.path("journal.jsonl"))
     messages = MessageRecorder(recorder.on_round, system.workers)
     recording = RecordingGrid(system, setting.nodes, setting.admission, messages)
@@ -253,7 +249,7 @@ def _run(
     )
 
 
-def _hash(results: ServerResults, context: ServerContext) -> str | None:
+def _hash(results: ServerResults, context: Context) -> str | None:
     try:
         arrays = results.arrays(context)
         return weights_hash(arrays) if arrays else None

@@ -51,8 +51,9 @@ def test_a_federation_in_a_client_learns_and_has_the_same_bits_each_time() -> No
 
 
 def test_rows_that_lie_by_class_are_divided_at_random_among_a_clients_actors() -> None:
-    nested, unused = Nested(scheme="federated", actors=3), None
-    training = NestedTraining(3, 8, nested=nested, new_model=unused, backend=unused)  # type: ignore[arg-type]
+    nested = Nested(scheme="federated", actors=3)
+    parts: Any = {"scheme": None, "new_model": None, "backend": None}
+    training = NestedTraining(3, 8, client=nested, **parts)
     labels = np.repeat(np.arange(10), 30)
     first, again, other = (training._divided(300, partition) for partition in (0, 0, 1))
     assert first.sizes.tolist() == [100] * 3

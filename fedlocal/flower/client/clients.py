@@ -11,6 +11,7 @@ from flwr.clientapp import ClientApp
 from fedlocal.data import Slice, Slices
 from fedlocal.flower.admission.policy import Declaration
 from fedlocal.flower.client.default_client import DECLARATION, DefaultApp
+from fedlocal.flower.client.local_training import SliceSource
 from fedlocal.flower.compat.private import RUN_ID
 from fedlocal.flower.node.app_loading import AppError, called_by_name, resolve
 from fedlocal.flower.node.client_runner import ClientRunner
@@ -27,7 +28,7 @@ class Client(Protocol):
         """What its replies to training hold."""
         ...
 
-    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+    def app(self, slices: SliceSource, new_model: NewModel, training: Training) -> Answer:
         """Return the app; it is called once in a process."""
         ...
 
@@ -38,7 +39,7 @@ class DefaultClient:
 
     declaration = DECLARATION
 
-    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+    def app(self, slices: SliceSource, new_model: NewModel, training: Training) -> Answer:
         """Return the app."""
         return DefaultApp(slices, new_model, training)
 
@@ -59,9 +60,9 @@ class FlowerClient:
     reference: str
     declaration = Declaration()
 
-    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:  # noqa: ARG002
+    def app(self, slices: SliceSource, new_model: NewModel, training: Training) -> Answer:  # noqa: ARG002
         """Import the app, and let it have its rows."""
-        _provide(slices)
+        _Provided.slices = slices
         return partial(called_by_name, resolve(self.reference, ClientApp))
 
 
@@ -116,8 +117,4 @@ def partition(context: Context) -> Slice:
 class _Provided:
     """The slices that `partition` opens: a process answers for one run at a time."""
 
-    slices: Slices | None = None
-
-
-def _provide(slices: Slices) -> None:
-    _Provided.slices = slices
+    slices: SliceSource | None = None

@@ -7,7 +7,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, 
 from flwr.clientapp import ClientApp
 
 from fedlocal.flower.admission.policy import ARRAYS, METRICS, Declaration
-from fedlocal.flower.client.local_training import LOSS, LOSS_BEFORE, LocalTraining, Slices, Task, Update
+from fedlocal.flower.client.local_training import LOSS, LOSS_BEFORE, LocalTraining, SliceSource, Task, Update
 from fedlocal.flower.compat.private import content_of, record_of
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.models import Model
@@ -29,7 +29,7 @@ class DefaultApp(ClientApp):
 
     Parameters
     ----------
-    slices : Slices
+    slices : SliceSource
         The partitions' rows.
     new_model : callable
         Makes the one model that serves all clients of this process in turn.
@@ -37,7 +37,7 @@ class DefaultApp(ClientApp):
         How to train.
     """
 
-    def __init__(self, slices: Slices, new_model: Callable[[], Model], training: Training) -> None:
+    def __init__(self, slices: SliceSource, new_model: Callable[[], Model], training: Training) -> None:
         super().__init__()
         self._local = local = LocalTraining(slices, new_model, training)
         # What an app holds are functions without it: a circle would keep the rows until a garbage collection.

@@ -24,7 +24,7 @@ LOSS_BEFORE = "train-loss-before"
 Metrics = dict[str, int | float]
 
 
-class Slices(Protocol):
+class SliceSource(Protocol):
     """Opens the rows of a partition."""
 
     def open(self, partition_id: int, /) -> Slice:
@@ -77,7 +77,7 @@ class LocalTraining:
 
     Parameters
     ----------
-    slices : Slices
+    slices : SliceSource
         The partitions' rows.
     new_model : callable
         Makes the one model that serves all clients of this process.
@@ -85,7 +85,7 @@ class LocalTraining:
         How to train.
     """
 
-    def __init__(self, slices: Slices, new_model: Callable[[], Model], training: Training) -> None:
+    def __init__(self, slices: SliceSource, new_model: Callable[[], Model], training: Training) -> None:
         self._slices, self._training, self._model = slices, training, new_model()
         self._stack: Stack | None = None
         stackable = training.accumulate == 1 and not training.keep_optimizer

@@ -7,9 +7,11 @@ from typing import cast
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict
 
 from fedlocal.attacks.attacks import Arrays, Attack
-from fedlocal.data import Rows, Slice, Slices
+from fedlocal.data import Rows, Slice
 from fedlocal.flower.admission.policy import ARRAYS, Declaration
 from fedlocal.flower.client.clients import Answer, Client
+from fedlocal.flower.client.default_client import partition_of
+from fedlocal.flower.client.local_training import SliceSource
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.seeding import seed_globals
 from fedlocal.models.training_run import NewModel, Training
@@ -41,19 +43,15 @@ class UnderAttack:
         """What the client's replies to training hold."""
         return self.client.declaration
 
-    def app(self, slices: Slices, new_model: NewModel, training: Training) -> Answer:
+    def app(self, slices: SliceSource, new_model: NewModel, training: Training) -> Answer:
         """Return the client's app, with other rows and changed replies for malicious actors."""
         classes = new_model.outputs if new_model.classes else None
-        poisoned = _Poisoned(
-            **{**vars(slices), "_opened": {}},
-            poison=lambda rows: self.attack.rows(rows, classes),
-            malicious=self.malicious,
-        )
+        poisoned = _PoisonedSlices(slices, self.malicious, lambda rows: self.attack.rows(rows, classes))
         honest = self.client.app(poisoned, new_model, training)
 
         def answer(message: Message, context: Context) -> Message:
             asked = message.metadata.message_type.partition(".")[0]
-            if asked != MessageType.TRAIN or _partition(context) not in self.malicious:
+            if asked != MessageType.TRAIN or partition_of(context) not in self.malicious:
                 return honest(message, context)
             return self._lie(honest, message, context, training.seed)
 
@@ -61,7 +59,7 @@ class UnderAttack:
 
     def _lie(self, honest: Answer, message: Message, context: Context, seed: int) -> Message:
         """Answer a request to train with a malicious client's arrays."""
-        partition = _partition(context)
+        partition = partition_of(context)
         number = cast(int, cast(ConfigRecord, message.content["config"])["server-round"])
         if self.attack.colludes:
             reply, trained = self._conspire(honest, message, context, seed, number)
@@ -86,28 +84,24 @@ class UnderAttack:
             seed_globals(int(generator(seed, Stream.ATTACK, partition, number).integers(2**32)))
             reply = honest(message, _context_of(partition, context))
             trained.append({name: array.copy() for name, array in _trained(reply).items()})
-            if partition == _partition(context):
+            if partition == partition_of(context):
                 this_reply = reply
         return this_reply, trained
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Poisoned(Slices):
+@dataclass(frozen=True)
+class _PoisonedSlices:
     """Slices whose training rows an attack changes for malicious actors."""
 
-    poison: Callable[[Rows], Rows]
+    slices: SliceSource
     malicious: tuple[int, ...]
+    poison: Callable[[Rows], Rows]
 
-    def open(self, partition_id: int) -> Slice:
-        """Return a partition's slice; its arrays are not to be written to."""
-        opened = super().open(partition_id)
+    def open(self, partition_id: int, /) -> Slice:
+        opened = self.slices.open(partition_id)
         if partition_id not in self.malicious:
             return opened
         return Slice(self.poison(opened.training), opened.held_out)
-
-
-def _partition(context: Context) -> int:
-    return int(context.node_config["partition-id"])
 
 
 def _trained(reply: Message) -> Arrays:

@@ -5,16 +5,16 @@ An object travels as a cloudpickle, from this process to its workers and never b
 modules by name, all others, such as those of a notebook's cells or of a script, by value.
 """
 
+import gc
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import CellType, FunctionType, ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import cloudpickle
 from flwr.app import Context, Message
@@ -27,74 +27,19 @@ from fedlocal.flower.node.output import named_output
 from fedlocal.flower.node.seeding import seeded
 
 App = TypeVar("App", ClientApp, ServerApp)
-AnyClientApp = ClientApp | str
-AnyServerApp = ServerApp | str
-ServerContext = Context
 
 
 class AppError(ValueError):
     """There is no such app, it is of another kind, or it cannot get into a worker."""
 
 
-class AppSource(Protocol):
-    """Loads a client app in another process; it pickles."""
-
-    def load(self) -> ClientApp:
-        """Return the app, in the process where it is to run."""
-        ...
-
-
-@dataclass(frozen=True)
-class AppReference:
-    """A client app by its reference."""
-
-    reference: str
-
-    def load(self) -> ClientApp:
-        """Import the app."""
-        return resolve(self.reference, ClientApp)
-
-
-@dataclass(frozen=True)
-class LocalApp:
-    """A client app of this process, for this process alone."""
-
-    app: ClientApp
-
-    def load(self) -> ClientApp:
-        """Return the app."""
-        return self.app
-
-
-@dataclass(frozen=True)
-class PackedApp:
-    """A client app as bytes."""
-
-    data: bytes = field(repr=False)
-
-    def load(self) -> ClientApp:
-        """Unpickle what this process's parent pickled."""
-        app: ClientApp = cloudpickle.loads(self.data)
-        return app
-
-
-@dataclass(frozen=True)
-class NewClientRunner:
-    """Makes the runner of an app; the parameters are those of `ClientRunner`."""
-
-    source: AppSource
-    nodes: int
-    seed: int
-    run_config: Mapping[str, Any]
-
-    def __call__(self) -> ClientRunner:
-        """Load the app, which prints under the names of clients."""
-        with (
-            seeded_import(self.seed),
-            named_output(""),
-        ):  # so that its log handlers name clients
-            app = self.source.load()
-        return ClientRunner(partial(called_by_name, app), self.nodes, self.seed, RUN_ID, self.run_config)
+def start_client(
+    load: Callable[[], ClientApp], nodes: int, seed: int, run_config: Mapping[str, Any]
+) -> ClientRunner:
+    """Load an app, which prints under the names of clients; return its runner, whose parameters these are."""
+    with seeded(seed % 2**32), named_output(""):  # so that its log handlers name clients
+        app = load()
+    return ClientRunner(partial(called_by_name, app), nodes, seed, RUN_ID, run_config)
 
 
 def called_by_name(app: ClientApp, message: Message, context: Context) -> Message:
@@ -103,21 +48,10 @@ def called_by_name(app: ClientApp, message: Message, context: Context) -> Messag
         return app(message, context)
 
 
-def seeded_import(seed: int) -> AbstractContextManager[None]:
-    """Seed global generators for an import, the same in each process: apps draw while they are imported."""
-    return seeded(seed % 2**32)
-
-
-def find_server(app: ServerApp | str, seed: int) -> ServerApp:
-    """Return a server app that is given as such or by a reference; see `resolve`."""
-    with seeded_import(seed):
-        return resolve(app, ServerApp)
-
-
-def find_client(app: ClientApp | str, seed: int) -> LocalApp:
-    """Return a client app for this process alone; see `resolve`."""
-    with seeded_import(seed):
-        return LocalApp(resolve(app, ClientApp))
+def find(app: App | str, kind: type[App], seed: int) -> App:
+    """Return what `resolve` does; apps that draw while they are imported draw the same in each process."""
+    with seeded(seed % 2**32):
+        return resolve(app, kind)
 
 
 def resolve(app: App | str, kind: type[App]) -> App:
@@ -169,8 +103,8 @@ def _checked(app: Any, kind: type[App], name: str) -> App:
     return app
 
 
-def portable(app: ClientApp | str) -> AppSource:
-    """Return an app in a form that can be given to workers.
+def portable(app: ClientApp | str) -> Callable[[], ClientApp]:
+    """Return what loads an app, and can be given to workers.
 
     Raises
     ------
@@ -179,11 +113,11 @@ def portable(app: ClientApp | str) -> AppSource:
     """
     if isinstance(app, str):
         _parsed(app, ClientApp)  # before any worker starts
-        return AppReference(app)
+        return partial(resolve, app, ClientApp)
     _checked(app, ClientApp, f"a {type(app).__name__}")
     with _by_value(_unimportable(app)):
         try:
-            return PackedApp(cloudpickle.dumps(app))
+            return partial(cloudpickle.loads, cloudpickle.dumps(app))
         except Exception as error:
             raise AppError(
                 f"the client app cannot be given to worker processes ({type(error).__name__}: {error}); "
@@ -227,22 +161,12 @@ def _functions(node: Any, seen: set[int]) -> Iterator[FunctionType]:
     if id(node) in seen:
         return
     seen.add(id(node))
+    below = list(node.values()) if isinstance(node, dict) else node
     if isinstance(node, FunctionType):
         yield node
-    for below in _below(node):
-        yield from _functions(below, seen)
-
-
-def _below(node: Any) -> list[Any]:
-    if isinstance(node, FunctionType):
-        return [value for cell in node.__closure__ or () for value in _contents(cell)]
-    if isinstance(node, dict):
-        return list(node.values())
-    return list(node) if isinstance(node, list | tuple) else []
-
-
-def _contents(cell: CellType) -> list[Any]:
-    try:
-        return [cell.cell_contents]
-    except ValueError:  # it is empty
-        return []
+        below = node.__closure__ or ()
+    elif isinstance(node, CellType):
+        below = gc.get_referents(node)  # what it holds, if anything
+    if isinstance(below, list | tuple):
+        for part in below:
+            yield from _functions(part, seen)
