@@ -7,9 +7,8 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,8 @@ from fedlocal.config.suggestions import explained, unknown_options
 from fedlocal.signals import code_of_signal, end_with_parent
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from fedlocal.display.sweep_progress import ShowSweep
     from fedlocal.experiment.result import Run
     from fedlocal.results import SweepRow
@@ -150,10 +151,10 @@ def _conclude(code: int | str | None) -> None:
     _Session.closing.close()
     folder, interrupted = _Session.run_folder, isinstance(code, int) and code > 128
     if _Session.sweep_folder and _Session.sweep_folder.is_dir():
-        _show(partial(_print_sweep, _Session.sweep_folder))
+        _print_sweep(_Session.sweep_folder)
     elif folder and interrupted:
         if not _Session.shown:
-            _show(partial(_print_arms, folder))
+            _print_arms(folder)
         _say(f"interrupted; the results so far are in {folder}")
     if _Session.sweep_folder and interrupted and (_Session.sweep_folder / "multirun.yaml").is_file():
         _say(f"go on with: fedlocal {shlex.quote(f'resume={_Session.sweep_folder}')}")
@@ -193,13 +194,13 @@ def run_job(config: Config) -> float:
             sys.exit(code)
         _Session.failed = True
         if isinstance(error, UnsavedError):
-            _show(partial(_print_run, error.run))
+            _print_run(error.run)
         _report_failure(error, folder, overrides)
     if sweep:
         _end(folder, sweep, display)
     elif outcome:
-        _show(partial(_print_run, outcome))
-        _show(partial(_print_report, folder))
+        _print_run(outcome)
+        _print_report(folder)
     return finite_objective(objective, direction_of(job.sweeper))
 
 
@@ -267,18 +268,20 @@ def _run_or_resume(config: Config, folder: Path, overrides: list[str], sweep: Pa
     return outcome
 
 
-def _show(print_: Callable[[], None]) -> None:
+@contextmanager
+def _printing() -> "Iterator[Console]":
     """Print results; a reader that has gone away (`| head`) is no failure of the run."""
+    from rich.console import Console
+
     try:
-        print_()
+        yield Console(highlight=False)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # Rich makes the one into the other
+    except (OSError, SystemExit) as error:  # Rich makes of a broken pipe the latter
         if code := code_of_signal():
             sys.exit(code)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _Session.failed = True
-        _say(f"error: the results could not be printed: {error}")
+        if not isinstance(error, BrokenPipeError | SystemExit):
+            _Session.failed = True
+            _say(f"error: the results could not be printed: {error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -305,47 +308,41 @@ def _objective(outcome: "Run", metric: str | None) -> float:
 
 
 def _print_run(outcome: "Run") -> None:
-    from rich.console import Console
-
     from fedlocal.display.table import comparison_table
 
-    console = Console(highlight=False)
     main, *_ = outcome.hashes
-    console.print(comparison_table(outcome.arms, main=outcome.histories[main]))
-    _Session.shown = True
-    errors = sum(len(round_.errors) for round_ in outcome.histories[main].rounds)
-    tainted = f" ({errors} messages ended in an error)" if errors else ""
-    console.print(f"weights {outcome.hashes[main][:16]}{tainted}", soft_wrap=True)
-    console.print(f"results {outcome.folder}", soft_wrap=True)
-    if not _Session.report:
-        console.print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}", soft_wrap=True)
+    history = outcome.histories[main]
+    with _printing() as console:
+        console.print(comparison_table(outcome.arms, main=history))
+        _Session.shown = True
+        tainted = f" ({history.error_count} messages ended in an error)" if history.error_count else ""
+        print(f"weights {outcome.hashes[main][:16]}{tainted}")
+        print(f"results {outcome.folder}")
+        if not _Session.report:
+            print(f"more    fedlocal report {shlex.quote(str(outcome.folder))}")
 
 
 def _print_arms(folder: Path) -> None:
     """Print the table of a run that was interrupted, as far as it came."""
-    from rich.console import Console
-
     from fedlocal.display.table import comparison_table
     from fedlocal.results import read_run
 
     if arms := read_run(folder).arms:
-        Console(highlight=False).print(comparison_table(arms))
+        with _printing() as console:
+            console.print(comparison_table(arms))
 
 
 def _print_sweep(sweep: Path) -> None:
-    from rich.console import Console
-
     from fedlocal.report.sweep_table import sweep_notes, sweep_table
 
-    rows = _write_sweep(sweep)
-    if not rows:  # it was refused
+    if not (rows := _write_sweep(sweep)):  # it was refused
         return
-    console = Console(highlight=False)
-    console.print(sweep_table(rows))
-    for note in sweep_notes(rows):
-        console.print(note, style="dim", markup=False, soft_wrap=True)
-    console.print(f"results {sweep.absolute()}", soft_wrap=True)
     _Session.failed |= any(row.status != "completed" for row in rows)  # in other processes, too
+    with _printing() as console:
+        console.print(sweep_table(rows))
+        for note in sweep_notes(rows):
+            console.print(note, style="dim", markup=False, soft_wrap=True)
+        print(f"results {sweep.absolute()}")
     _print_report(sweep)
 
 
@@ -357,9 +354,12 @@ def _print_report(folder: Path) -> None:
     if not _Session.report:
         return
     try:
-        print(f"report  {write_report([folder], folder).absolute()}")
+        page = write_report([folder], folder)
     except ResultsError as error:  # also where no run left anything to tell of
         _say(f"no report: {error}")
+        return
+    with _printing():
+        print(f"report  {page.absolute()}")
 
 
 def _report_failure(error: Exception, folder: Path, overrides: list[str]) -> None:

@@ -51,6 +51,8 @@ def main() -> NoReturn:
 def _run_verb() -> int | str | None:
     """Do what the command line asks for; return the exit code."""
     first = sys.argv[1] if sys.argv[1:] else ""
+    if SHOWN & {*sys.argv[1:]} and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
     if first not in ("report", "simulate"):
         sys.path.append(str(Path.cwd()))  # last: where people keep what their `_target_` names
     if first in VERBS:
@@ -98,8 +100,6 @@ def _run(arguments: Sequence[str]) -> int | str | None:
         print(f"error: {error}", file=sys.stderr)
         return 1
     sys.argv[1:] = line.arguments
-    if SHOWN & set(line.arguments) and hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has gone away (`| head`) ends it
     if {"--help", "-h"} & set(line.arguments):
         from fedlocal.cli.help import print_help
 

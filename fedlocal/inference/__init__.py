@@ -2,3 +2,7 @@
 
 The room knows nothing of how models are trained. Workers import `fedlocal.inference.worker` alone.
 """
+
+
+class InferenceError(RuntimeError):
+    """A saved model cannot be built again, or does not answer."""

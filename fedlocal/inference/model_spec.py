@@ -19,7 +19,7 @@ from fedlocal.config.schema import Config
 from fedlocal.config.signatures import target_problems
 from fedlocal.config.trust import check_stored
 from fedlocal.data import Column, Dataset, FeatureScaling, Fingerprint
-from fedlocal.inference.errors import InferenceError
+from fedlocal.inference import InferenceError
 from fedlocal.inference.worker import ModelMaker
 from fedlocal.models import ModelFactory, make
 from fedlocal.results import ResultsError, versions

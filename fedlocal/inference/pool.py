@@ -14,7 +14,7 @@ import numpy as np
 
 from fedlocal.actors import ActorSystem, Batch, Broadcast, Envelope, Reply, warm_up
 from fedlocal.data import FeatureScaling
-from fedlocal.inference.errors import InferenceError
+from fedlocal.inference import InferenceError
 from fedlocal.inference.worker import RANGE, Array, Block, ModelBehaviour, ModelMaker, Weights
 
 BLOCK = 1 << 26  # bytes of rows that are shared at once; two such blocks are on their way

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.actors import one_thread, usable_cores
 from fedlocal.data import DataError
-from fedlocal.inference.errors import InferenceError
+from fedlocal.inference import InferenceError
 from fedlocal.inference.model_spec import ModelSpec
 from fedlocal.inference.pool import Pool
 from fedlocal.inference.rows import checked_rows
@@ -156,8 +156,11 @@ class Predictor:
         return parts
 
     def _from_pool(self, block: Block) -> Iterator[Array]:
+        if self._pool is None:
+            workers = usable_cores() if self._workers == "auto" else self._workers
+            self._pool = Pool(self._new_model, self._arrays, self.spec.scaling, workers)
         try:
-            yield from self._open_pool().outputs(block, self._batch_size)
+            yield from self._pool.outputs(block, self._batch_size)
         except KeyboardInterrupt:
             self._end(gently=False)  # nobody waits for what its workers still do
             raise
@@ -181,12 +184,6 @@ class Predictor:
             return answer(self._model, self.spec.scaling, batch)
         except Exception as error:
             raise InferenceError(f"the model failed: {type(error).__name__}: {error}") from error
-
-    def _open_pool(self) -> Pool:
-        if self._pool is None:
-            workers = usable_cores() if self._workers == "auto" else self._workers
-            self._pool = Pool(self._new_model, self._arrays, self.spec.scaling, workers)
-        return self._pool
 
     def _end(self, *, gently: bool) -> None:
         if self._pool:

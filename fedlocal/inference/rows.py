@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fedlocal.data import Column, DataError, check_finite
-from fedlocal.data.features import MISSING
-from fedlocal.inference.matching import match
+from fedlocal.inference.columns import features, match, problem
 from fedlocal.inference.model_spec import ModelSpec
 
 
@@ -41,26 +40,23 @@ def _of_frame(frame: Any, columns: Sequence[Column]) -> NDArray[np.float64]:
     given = list(frame.columns)
     positions, _ = match("x", [column.name for column in columns], list(map(str, given)))
     parts = [
-        column.features(_numbers(column, np.asarray(frame[given[position]])))
+        _features(column, np.asarray(frame[given[position]]))
         for column, position in zip(columns, positions, strict=True)
     ]
     return np.hstack(parts)
 
 
-def _numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a column's numbers, or the codes of its categories."""
-    if column.categories is None:
+def _features(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
+    if column.categories is not None:
+        cells = ["" if value is None else str(value) for value in values.tolist()]
         try:
-            numbers = values.astype(np.float64)
-            return numbers if column.fill is None else np.where(np.isnan(numbers), column.fill, numbers)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"x, column {column.name}: {error}") from error
-    codes = {category: code for code, category in enumerate(column.categories)}
-    texts = np.array(["" if value is None else str(value) for value in values.tolist()], np.str_)
-    if column.fill is not None:
-        texts = np.where(np.isin(texts, list(MISSING)), column.categories[int(column.fill)], texts)
-    if unknown := sorted(set(texts.tolist()) - codes.keys()):
-        raise DataError(
-            f"x, column {column.name}: {unknown[0]!r} is not one of {', '.join(column.categories)}"
-        )
-    return np.array([codes[text] for text in texts.tolist()], np.float64)
+            return features(column, cells)
+        except KeyError as error:
+            raise DataError(f"x, column {column.name}: {problem(column, error.args[0])}") from error
+    try:
+        numbers = values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"x, column {column.name}: {error}") from error
+    return column.features(
+        numbers if column.fill is None else np.where(np.isnan(numbers), column.fill, numbers)
+    )

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data import Column, DataError
-from fedlocal.data.features import MISSING, is_number
+from fedlocal.data.features import is_number
 from fedlocal.data.sources.npz_reader import read_npz
-from fedlocal.inference.matching import listed, match
+from fedlocal.inference.columns import features, listed, match, problem
 from fedlocal.inference.model_spec import ModelSpec
 
 Array = NDArray[Any]
@@ -115,8 +115,8 @@ class _CsvRows:
             positions, notes = match(str(path), names, cells)
             return cls(path, lines, columns, positions, len(cells), notes)
         if len(cells) != len(columns):
-            problem = f"{path}, line {first[0]}: {len(cells)} columns"
-            raise DataError(f"{problem}, the model takes {len(columns)}{_column_names(spec)}")
+            given = f"{path}, line {first[0]}: {len(cells)} columns"
+            raise DataError(f"{given}, the model takes {len(columns)}{_column_names(spec)}")
         notes = []
         if named:
             columns = [Column(cell) for cell in cells]
@@ -147,14 +147,14 @@ class _CsvRows:
         if all(column.categories is None and column.fill is None for column in self.columns):
             return np.array([[line[at] for at in self.positions] for line in lines], np.float64)
         columns = zip(self.columns, self.positions, strict=True)
-        return np.hstack([_column(column, [line[at] for line in lines]) for column, at in columns])
+        return np.hstack([features(column, [line[at].strip() for line in lines]) for column, at in columns])
 
     def _raise_problem(self, lines: list[tuple[int, list[str]]]) -> None:
         """Name the first cell that the model cannot take."""
         for number, line in lines:
             for column, at in zip(self.columns, self.positions, strict=True):
-                if problem := _problem(column, line[at].strip()):
-                    raise DataError(f"{self.path}, line {number}, column {column.name}: {problem}")
+                if what := problem(column, line[at].strip()):
+                    raise DataError(f"{self.path}, line {number}, column {column.name}: {what}")
 
 
 def _is_header(path: Path, cells: list[str], spec: ModelSpec) -> bool:
@@ -170,43 +170,13 @@ def _is_header(path: Path, cells: list[str], spec: ModelSpec) -> bool:
             f"{_column_names(spec)}; if it is a row, and all columns stand in that order, say so: "
             "header=false"
         )
-    if len(cells) == len(spec.columns) and not any(map(_problem, spec.columns, cells)):
+    if len(cells) == len(spec.columns) and not any(map(problem, spec.columns, cells)):
         raise DataError(_ambiguous(path, cells))
     return True
 
 
 def _ambiguous(path: Path, cells: list[str]) -> str:
     return f"{path}: its first line, {listed(cells)}, may be names or a row: say header=true or header=false"
-
-
-def _column(column: Column, cells: list[str]) -> Array:
-    """Return the features that the cells of a column are."""
-    if column.fill is not None:
-        cells = [_fill_text(column) if cell.strip() in MISSING else cell for cell in cells]
-    if column.categories is None:
-        return column.features(np.array(cells, np.float64))
-    codes = {value: code for code, value in enumerate(column.categories)}
-    return column.features(np.array([codes[cell.strip()] for cell in cells], np.float64))
-
-
-def _fill_text(column: Column) -> str:
-    """Return what stands in a column for a missing value, as text."""
-    fill = column.fill or 0.0
-    return repr(fill) if column.categories is None else column.categories[int(fill)]
-
-
-def _problem(column: Column, cell: str) -> str | None:
-    if column.fill is not None and cell in MISSING:
-        return None
-    if not cell:
-        return "is empty"
-    if column.categories is not None:
-        if cell in column.categories:
-            return None
-        return f"{cell!r} is not one of {', '.join(column.categories)}"
-    if not is_number(cell):
-        return f"{cell!r} is not a number"
-    return None if np.isfinite(float(cell)) else f"{cell} is not a finite number"
 
 
 def _column_names(spec: ModelSpec) -> str:

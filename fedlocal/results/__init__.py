@@ -4,84 +4,51 @@ The room takes numbers and names. It knows nothing of Flower, of data sets and m
 configuration.
 """
 
-from fedlocal.results import phases
-from fedlocal.results.arm import Arm, arm_of, faster
-from fedlocal.results.atomic_files import ResultsError, read_json, replacing, write_json, write_yaml
-from fedlocal.results.background_writer import BackgroundWriter
-from fedlocal.results.best_model import BestModel
-from fedlocal.results.checkpoint_writer import CheckpointWriter
-from fedlocal.results.checkpoints import (
-    DURATION,
-    Checkpoint,
-    below,
-    drop_checkpoints,
-    joined,
-    newest_checkpoint,
-)
-from fedlocal.results.contention import Meter, contention_of
-from fedlocal.results.environment import environment, versions
-from fedlocal.results.folder_lock import (
-    FolderInUseError,
-    FolderUsedError,
-    check_unused,
-    clear_folder,
-    locked_folder,
-)
-from fedlocal.results.history import TIMED, History, Round, Work
-from fedlocal.results.model_files import SavedModel, Which, load_saved, read_manifest, save_models
-from fedlocal.results.occupancy import Occupancy, usage
-from fedlocal.results.rounds import MOST_LISTED, MessageError
-from fedlocal.results.runs import SweepRow, arm_folder, collect, read_run
-from fedlocal.results.shared_baseline import SharedBaseline
-from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
-
-__all__ = [
-    "DURATION",
-    "MOST_LISTED",
-    "TIMED",
-    "Arm",
-    "BackgroundWriter",
-    "BestModel",
-    "Checkpoint",
-    "CheckpointWriter",
-    "FolderInUseError",
-    "FolderUsedError",
-    "History",
-    "MessageError",
-    "Meter",
-    "Occupancy",
-    "ResultsError",
-    "Round",
-    "SavedModel",
-    "SharedBaseline",
-    "SweepRow",
-    "Which",
-    "Work",
-    "arm_folder",
-    "arm_of",
-    "below",
-    "check_unused",
-    "clear_folder",
-    "collect",
-    "contention_of",
-    "drop_checkpoints",
-    "environment",
-    "faster",
-    "joined",
-    "load_arrays",
-    "load_saved",
-    "locked_folder",
-    "newest_checkpoint",
-    "phases",
-    "read_json",
-    "read_manifest",
-    "read_run",
-    "replacing",
-    "save_arrays",
-    "save_models",
-    "usage",
-    "versions",
-    "weights_hash",
-    "write_json",
-    "write_yaml",
-]
+from fedlocal.results import phases as phases
+from fedlocal.results.arm import Arm as Arm
+from fedlocal.results.arm import arm_of as arm_of
+from fedlocal.results.arm import faster as faster
+from fedlocal.results.atomic_files import ResultsError as ResultsError
+from fedlocal.results.atomic_files import read_json as read_json
+from fedlocal.results.atomic_files import replacing as replacing
+from fedlocal.results.atomic_files import write_json as write_json
+from fedlocal.results.atomic_files import write_yaml as write_yaml
+from fedlocal.results.background_writer import BackgroundWriter as BackgroundWriter
+from fedlocal.results.best_model import BestModel as BestModel
+from fedlocal.results.checkpoint_writer import CheckpointWriter as CheckpointWriter
+from fedlocal.results.checkpoints import DURATION as DURATION
+from fedlocal.results.checkpoints import Checkpoint as Checkpoint
+from fedlocal.results.checkpoints import below as below
+from fedlocal.results.checkpoints import drop_checkpoints as drop_checkpoints
+from fedlocal.results.checkpoints import joined as joined
+from fedlocal.results.checkpoints import newest_checkpoint as newest_checkpoint
+from fedlocal.results.contention import Meter as Meter
+from fedlocal.results.contention import contention_of as contention_of
+from fedlocal.results.environment import environment as environment
+from fedlocal.results.environment import versions as versions
+from fedlocal.results.folder_lock import FolderInUseError as FolderInUseError
+from fedlocal.results.folder_lock import FolderUsedError as FolderUsedError
+from fedlocal.results.folder_lock import check_unused as check_unused
+from fedlocal.results.folder_lock import clear_folder as clear_folder
+from fedlocal.results.folder_lock import locked_folder as locked_folder
+from fedlocal.results.history import TIMED as TIMED
+from fedlocal.results.history import History as History
+from fedlocal.results.history import Round as Round
+from fedlocal.results.history import Work as Work
+from fedlocal.results.model_files import SavedModel as SavedModel
+from fedlocal.results.model_files import Which as Which
+from fedlocal.results.model_files import load_saved as load_saved
+from fedlocal.results.model_files import read_manifest as read_manifest
+from fedlocal.results.model_files import save_models as save_models
+from fedlocal.results.occupancy import Occupancy as Occupancy
+from fedlocal.results.occupancy import usage as usage
+from fedlocal.results.rounds import MOST_LISTED as MOST_LISTED
+from fedlocal.results.rounds import MessageError as MessageError
+from fedlocal.results.runs import SweepRow as SweepRow
+from fedlocal.results.runs import arm_folder as arm_folder
+from fedlocal.results.runs import collect as collect
+from fedlocal.results.runs import read_run as read_run
+from fedlocal.results.shared_baseline import SharedBaseline as SharedBaseline
+from fedlocal.results.weights import load_arrays as load_arrays
+from fedlocal.results.weights import save_arrays as save_arrays
+from fedlocal.results.weights import weights_hash as weights_hash

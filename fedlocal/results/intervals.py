@@ -11,6 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
+SIGNIFICANCE = 0.05
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -51,8 +53,8 @@ def mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
     return Interval(middle, middle - half, middle + half, count)
 
 
-def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return how many times as large one arm's values are as another's, with the interval.
+def ratio(of: Sequence[float], over: Sequence[float]) -> Interval:
+    """Return how many times as large one arm's values are as another's, with the 95 % interval.
 
     The estimate is the geometric mean of the trials' ratios, its interval that of the mean of their
     logarithms: times are positive and vary by factors, and a ratio and its inverse get the same interval.
@@ -61,8 +63,6 @@ def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) 
     ----------
     of, over : sequence of float
         Positive; position k of both is from the same trial.
-    confidence : float
-        The interval's.
 
     Raises
     ------
@@ -71,23 +71,21 @@ def ratio(of: Sequence[float], over: Sequence[float], confidence: float = 0.95) 
     """
     if len(of) != len(over) or min([*of, *over], default=1.0) <= 0:
         raise ValueError(f"expected as many positive values of both, got {list(of)} over {list(over)}")
-    logs = mean([math.log(value / base) for value, base in zip(of, over, strict=True)], confidence)
+    logs = mean([math.log(value / base) for value, base in zip(of, over, strict=True)])
     return Interval(math.exp(logs.estimate), math.exp(logs.low), math.exp(logs.high), logs.trials)
 
 
-def leads(values: Sequence[Mapping[str, float]], significance: float = 0.05) -> list[bool | None]:
+def leads(values: Sequence[Mapping[str, float]]) -> list[bool | None]:
     """Say over which of the other settings the first one's lead is more than chance.
 
     The first was chosen for being best, so it takes part in the largest of all differences: all pairs are
     compared, by Student's t on the differences over common trials, and corrected after Holm. Where nothing
-    differs, some lead is claimed in `significance` of all cases at most.
+    differs, some lead is claimed in 5 % of all cases at most.
 
     Parameters
     ----------
     values : sequence of mapping of str to float
         Each setting's values, by trial.
-    significance : float
-        How often a lead may be claimed where there is none.
 
     Returns
     -------
@@ -95,18 +93,17 @@ def leads(values: Sequence[Mapping[str, float]], significance: float = 0.05) -> 
         For each of the other settings; None where it has fewer than two trials in common with the first.
     """
     pairs = list(combinations(range(len(values)), 2))
-    chances = [(_chance(_differences(values[a], values[b])), (a, b)) for a, b in pairs]
+    chances = [
+        (_chance([values[a][trial] - values[b][trial] for trial in values[a] if trial in values[b]]), (a, b))
+        for a, b in pairs
+    ]
     ranked = sorted((chance, pair) for chance, pair in chances if chance is not None)
     sure: dict[tuple[int, int], bool] = {}
     still = True
     for rank, (chance, pair) in enumerate(ranked):
-        still = still and chance <= significance / (len(ranked) - rank)
+        still = still and chance <= SIGNIFICANCE / (len(ranked) - rank)
         sure[pair] = still
     return [sure.get((0, other)) for other in range(1, len(values))]
-
-
-def _differences(values: Mapping[str, float], base: Mapping[str, float]) -> list[float]:
-    return [value - base[trial] for trial, value in values.items() if trial in base]
 
 
 def _chance(differences: Sequence[float]) -> float | None:

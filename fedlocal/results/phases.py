@@ -6,7 +6,7 @@ training begins with ``train-`` (``train-loss``), what they report in an evaluat
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -63,7 +63,7 @@ def of_model(evaluated: Mapping[str, float]) -> dict[str, float]:
     return {f"test-{name}" if TAKEN.match(name) else name: value for name, value in evaluated.items()}
 
 
-def shown(names: Collection[str], preferred: Sequence[str] = ("accuracy", "loss")) -> list[str]:
+def shown(names: Collection[str]) -> list[str]:
     """Return which metrics to show: accuracy and loss on the test set, or else all that was reported.
 
     All are those of the server's evaluation, then of the clients', then of their training.
@@ -73,7 +73,9 @@ def shown(names: Collection[str], preferred: Sequence[str] = ("accuracy", "loss"
     >>> shown({"loss", "train-loss"}), shown({"train-loss", "client-loss", "available"})
     (['loss'], ['client-loss', 'train-loss'])
     """
-    return [name for name in preferred if name in names] or sorted({*names} - {AVAILABLE}, key=order)
+    return [name for name in ("accuracy", "loss") if name in names] or sorted(
+        {*names} - {AVAILABLE}, key=order
+    )
 
 
 def order(metric: str) -> tuple[int, str]:

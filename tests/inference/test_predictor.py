@@ -15,8 +15,7 @@ import fedlocal
 from fedlocal import Predictor, load_model
 from fedlocal.actors import one_thread
 from fedlocal.data import DataError
-from fedlocal.inference import pool, predictor
-from fedlocal.inference.errors import InferenceError
+from fedlocal.inference import InferenceError, pool, predictor
 from fedlocal.results import ResultsError
 from tests.inference.runs import Train, TrainedRun
 

@@ -1,9 +1,13 @@
-"""Columns of rows found by the names that a model was trained with, never by guess."""
+"""Columns of raw rows: found by the names that a model was trained with, never by guess; their features."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from fedlocal.data import DataError
+import numpy as np
+from numpy.typing import NDArray
+
+from fedlocal.data import Column, DataError
+from fedlocal.data.features import MISSING, is_number
 
 SHOWN = 8  # names of a list in a message
 
@@ -56,6 +60,32 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list
 def listed(names: Sequence[str]) -> str:
     """Return names as a list of bearable length."""
     return f"{', '.join(names[:SHOWN])}{' and more' if len(names) > SHOWN else ''}"
+
+
+def features(column: Column, cells: Sequence[str]) -> NDArray[np.float64]:
+    """Return what texts in a column stand for, (n, width); KeyError or ValueError where one says nothing."""
+    if column.fill is not None:
+        codes = column.categories
+        fill = repr(column.fill) if codes is None else codes[int(column.fill)]
+        cells = [fill if cell in MISSING else cell for cell in cells]
+    if column.categories is None:
+        return column.features(np.array(cells, np.float64))
+    codes_by_text = {text: code for code, text in enumerate(column.categories)}
+    return column.features(np.array([codes_by_text[cell] for cell in cells], np.float64))
+
+
+def problem(column: Column, cell: str) -> str | None:
+    """Say why a text in a column is none of its values, None if it is."""
+    if column.fill is not None and cell in MISSING:
+        return None
+    if not cell:
+        return "is empty"
+    if column.categories is not None:
+        known = cell in column.categories
+        return None if known else f"{cell!r} is not one of {', '.join(column.categories)}"
+    if not is_number(cell):
+        return f"{cell!r} is not a number"
+    return None if np.isfinite(float(cell)) else f"{cell} is not a finite number"
 
 
 def _similar(names: Sequence[str], header: Sequence[str]) -> Mapping[str, str]:
