@@ -9,7 +9,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedlocal.data import Slice, Slices
-from fedlocal.flower.admission.policy import Declaration
+from fedlocal.flower.admission.policy import Declaration, PolicyName
 from fedlocal.flower.client.default_client import DECLARATION, DefaultApp
 from fedlocal.flower.client.local_training import SliceSource
 from fedlocal.flower.compat.private import RUN_ID
@@ -49,16 +49,24 @@ class FlowerClient:
     """A client app of yours, ``module:attribute``; `partition` gives it its rows.
 
     It receives the run's arrays under the names that the model has, and replies with ``num-examples`` and
-    arrays of the same names, shapes and dtypes.
+    arrays of the same names, shapes and dtypes; with ``admission="structural"``, with whatever the strategy
+    can aggregate.
 
     Parameters
     ----------
     reference : str
         Where the app is: ``module:attribute``.
+    admission : {"strict", "structural"}
+        Which replies are taken: those of the form above with finite values, or all that parse within budgets.
     """
 
     reference: str
-    declaration = Declaration()
+    admission: PolicyName = "strict"
+
+    @property
+    def declaration(self) -> Declaration:
+        """What its replies to training hold."""
+        return Declaration(policy=self.admission)
 
     def app(self, slices: SliceSource, new_model: NewModel, training: Training) -> Answer:  # noqa: ARG002
         """Import the app, and let it have its rows."""

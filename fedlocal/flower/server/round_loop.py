@@ -7,6 +7,7 @@ timed and stopped after each round, which ``Strategy.start`` cannot.
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice, repeat
 from typing import Any, cast
@@ -17,8 +18,8 @@ from flwr.serverapp.strategy import Strategy as Strategy
 from numpy.typing import NDArray
 
 from fedlocal.availability import Presence, Presences, always_available
-from fedlocal.flower.admission.policy import Admission
-from fedlocal.flower.admission.strict import is_finite
+from fedlocal.flower.admission.policy import AS_SENT, Admission
+from fedlocal.flower.admission.strict import Strict, is_finite
 from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of
@@ -270,20 +271,21 @@ class RoundLoop:
     ) -> tuple[dict[str, NDArray[Any]], MetricRecord | None]:
         """Have the strategy aggregate; return arrays with the dtypes of the model, all finite."""
         replies, apart = with_common_metrics(replies), dict[str, NDArray[Any]]()
+        name = f"round {number}: {type(self.strategy).__name__}"
         if mean:
             record, metrics = mean.result(replies)
         else:
-            replies, apart = separate_untrained(self.strategy, replies, sent, self.untrained)
-            record, metrics = self._strategy("aggregate_train", number, replies)
-        name = f"round {number}: {type(self.strategy).__name__}"
+            with self._explaining(name):
+                self._require_as_sent(replies, sent)
+                replies, apart = separate_untrained(self.strategy, replies, sent, self.untrained)
+                record, metrics = self._strategy("aggregate_train", number, replies)
         if record is None or list(record) != list(sent):
             gave = list(record) if record else "no model"
             raise QuorumError(f"{name} gave {gave}; its options or warnings may say why")
         arrays = with_dtypes({**ndarrays(record), **apart}, ndarrays(sent))
         if bad := [key for key, array in arrays.items() if not is_finite(array)]:
-            raise QuorumError(
-                f"{name} gave arrays that are not finite ({', '.join(bad)}), from replies that were"
-            )
+            contrast = ", from replies that were" if self.admission.uniform else ""
+            raise QuorumError(f"{name} gave arrays that are not finite ({', '.join(bad)}){contrast}")
         return arrays, metrics
 
     def _evaluate_on_clients(
@@ -299,13 +301,35 @@ class RoundLoop:
         evaluated, errors = _by_partition(replies)
         metrics = None
         if useful := with_common_metrics([reply for reply in replies if is_useful(reply)]):
-            metrics = self._strategy("aggregate_evaluate", number, useful)
+            with self._explaining(f"round {number}: {type(self.strategy).__name__}"):
+                metrics = self._strategy("aggregate_evaluate", number, useful)
         return replace(
             round_,
             evaluate_metrics=numbers(metrics),
             client_evaluations=evaluated,
             evaluation_errors=errors,
         )
+
+    @contextmanager
+    def _explaining(self, name: str) -> Iterator[None]:
+        """Say why a strategy fails where replies need not be alike."""
+        try:
+            yield
+        except Exception as error:
+            if self.admission.uniform:
+                raise
+            why = "cannot aggregate these replies, of which client.admission=structural admits any"
+            raise QuorumError(f"{name} {why}: {error}") from error
+
+    def _require_as_sent(self, replies: Sequence[Message], sent: ArrayRecord) -> None:
+        """Refuse replies that a strategy of Flower's or of fedlocal's would aggregate to a wrong result."""
+        foreign = not type(self.strategy).aggregate_train.__module__.startswith(("flwr.", "fedlocal."))
+        if foreign or self.admission.uniform:
+            return
+        strict, good = Strict(declaration=AS_SENT), [reply for reply in replies if reply.has_content()]
+        for reply in strict.values(strict.structure(good, sent)):
+            if reply.has_error():
+                raise ValueError(reply.error.reason)
 
     def _strategy(self, step: str, number: int, *arguments: Any) -> Any:
         """Have the strategy do a step of a round; what it draws from is seeded for that."""

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flwr.app import Context, RecordDict
 
@@ -13,6 +14,7 @@ from fedlocal import compose, run
 from fedlocal.config.schema import ConfigError
 from fedlocal.flower.client.clients import _Provided
 from fedlocal.flower.node.app_loading import AppError
+from fedlocal.flower.server.round_loop import QuorumError
 from fedlocal.results import History
 
 OPTIONS = ("client=app", "actors=3", "rounds=2", "baseline=false", "display=off", "model.hidden=[]")
@@ -71,6 +73,32 @@ def test_a_reference_to_no_client_app_is_refused(capsys: pytest.CaptureFixture[s
         run(compose(*OPTIONS))
     with pytest.raises(ConfigError, match="fedlocal's own client alone"):
         run(compose(*OPTIONS, "client.reference=tests.flower.client.partition_app:app", "actors=auto"))
+
+
+EXTRA = ("client.reference=tests.flower.client.extra_record_app:app", "backend=inline", "partition=iid")
+STEPPING = "strategy._target_=tests.flower.client.extra_record_app.Stepping"
+STRUCTURAL = "client.admission=structural"
+
+
+def test_a_record_of_an_apps_own_is_refused_unless_the_structural_policy_is_asked_for() -> None:
+    with pytest.raises(QuorumError, match="expected an array record 'arrays' and a metric record 'metrics'"):
+        run(compose(*OPTIONS, *EXTRA, STEPPING))
+    outcome = run(compose(*OPTIONS, *EXTRA, STEPPING, STRUCTURAL, "rounds=1"))
+    start = run(compose(*OPTIONS[1:], "backend=inline", "model.learning_rate=0")).models["model"]
+    moved = outcome.models["model"]["layer0.weight"] - start["layer0.weight"]
+    np.testing.assert_allclose(moved, 1438 / 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["fedavg", "fedmedian", "fedadam", "norm_clipping"])
+def test_a_strategy_that_cannot_aggregate_what_the_structural_policy_admits_ends_the_run_with_the_reason(
+    strategy: str,
+) -> None:
+    reason = "cannot aggregate these replies, of which client.admission=structural admits any"
+    with pytest.raises(QuorumError, match=reason):
+        run(compose(*OPTIONS, *EXTRA, f"strategy={strategy}", STRUCTURAL))
+    partial_app = "client.reference=tests.flower.client.extra_record_app:partial_app"
+    with pytest.raises(QuorumError, match=reason):
+        run(compose(*OPTIONS, partial_app, "backend=inline", f"strategy={strategy}", STRUCTURAL))
 
 
 def test_partitions_exist_in_experiments_alone() -> None:
