@@ -91,7 +91,7 @@ def recoveries(journal: Path) -> list[tuple[str, float]]:
     """Return, for each place that was filled again, why it fell vacant, and its seconds without a worker."""
     causes: dict[int, str] = {}
     recoveries = []
-    for event in events(journal):
+    for event in events(journal) if journal.exists() else ():
         if event["event"] == "died":
             causes.setdefault(event["worker"], event["cause"])
         elif event["event"] == "restarted":
