@@ -4,30 +4,23 @@ from collections.abc import Callable
 from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from flwr.serverapp import Grid
 
 from fedlocal.actors import Behaviour, InlineSystem, System
 from fedlocal.config.schema import ConfigError
-from fedlocal.flower.grid.backends import Costs
+from fedlocal.flower.grid.backends import Backend, Costs
 from fedlocal.runtimes.remote_grid import RemoteGrid
 
 if TYPE_CHECKING:
     from fedlocal.flower.node.client_runner import ClientRunner
 
 
-class EngineBackend:
-    """A backend whose nodes are an engine's, which keep their own state."""
+class EngineBackend(Backend):
+    """A backend whose nodes are an engine's, with states and a configuration of their own."""
 
     local = False
-
-    def prepare(self, preload: Any = ()) -> None:
-        """Do nothing: the engine starts its processes itself."""
-
-    def configured(self, text: str) -> Self:  # noqa: ARG002
-        """Return itself: clients have their configuration from the engine."""
-        return self
 
     def system(
         self,

@@ -12,7 +12,7 @@ from fedlocal.flower.compat.private import (
     Run,
     readdressed,
     replacement,
-    set_message_id,
+    stamped,
     unknown_message,
 )
 from fedlocal.flower.grid.local_grid import LocalGrid
@@ -91,11 +91,11 @@ class Engine(Grid):
             content = reply.content if reply.has_content() else None
             changed = replacement(reply, content, reply.error if reply.has_error() else None)
             changed.metadata.__dict__["_src_node_id"] = theirs[reply.metadata.src_node_id]
-            set_message_id(changed, "an engine's own")
+            stamped(changed, "an engine's own")
             replies.append(changed)
         for message, partition in partitions:
             if partition in lost & self.gone:
-                set_message_id(message, f"to {partition}")
+                stamped(message, f"to {partition}")
                 replies.append(unknown_message(f"to {partition}"))
         self._draw.shuffle(replies)
         return replies

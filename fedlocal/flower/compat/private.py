@@ -44,11 +44,6 @@ def become_server(run_id: int) -> None:
     TaskIdentity.task_id = 0
 
 
-def set_message_id(message: Message, message_id: str) -> None:
-    """Give a message its identifier, which is the grid's to choose."""
-    message.metadata.__dict__["_message_id"] = message_id
-
-
 def set_source(reply: Message, node: int) -> None:
     """Have a reply come from another node."""
     reply.metadata.__dict__["_src_node_id"] = node
@@ -89,8 +84,9 @@ def readdressed(message: Message, node: int) -> Message:
     return _message({**message.metadata.__dict__, "_dst_node_id": node}, message.content, None)
 
 
-def snapshot(message: Message) -> Message:
-    """Return a message with the same content and a copy of the metadata."""
+def stamped(message: Message, message_id: str) -> Message:
+    """Give a message its identifier, which is the grid's to choose; return a copy, which keeps it."""
+    message.metadata.__dict__["_message_id"] = message_id
     return _message(message.metadata.__dict__, message.content, None)
 
 

@@ -3,11 +3,12 @@
 Flower is imported when a grid opens, not before: until then worker processes warm up beside the caller.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,26 +36,23 @@ PRELOAD = ("fedlocal.flower.client.clients", "fedlocal.flower.node.client_runner
 MODELS = ("fedlocal.models.numpy.blas", "fedlocal.models.numpy.mlp", "fedlocal.models.frameworks.sklearn")
 
 
-class Backend(Protocol):
-    """Runs the clients of a federation.
+class Backend(ABC):
+    """Runs the clients of a federation; local backends run them as actors of this process.
 
     Attributes
     ----------
     local : bool
-        Whether clients are actors of this process's, whose states come back with their replies: else a run
-        cannot be resumed, nor its number of actors be chosen by a pilot.
+        Whether clients' states come back with their replies: else a run cannot be resumed, nor its number of
+        actors be chosen by a pilot.
     """
 
-    @property
-    def local(self) -> bool:
-        """Whether clients are actors of this process."""
-        ...
+    local: ClassVar[bool] = True
 
-    def configured(self, text: str) -> "Backend":
+    def configured(self, text: str) -> Self:  # noqa: ARG002 - local clients are given objects
         """Return the backend for a run with this configuration, YAML; asked only where it is not local."""
-        ...
+        return self
 
-    def prepare(self, preload: Sequence[str] = ()) -> None:
+    def prepare(self, preload: Sequence[str] = ()) -> None:  # noqa: B027 - where there is something to start
         """Start in the background what takes time and depends on no data.
 
         Parameters
@@ -62,8 +60,8 @@ class Backend(Protocol):
         preload : sequence of str
             Modules that the run's actors will import: `PRELOAD` if they are clients.
         """
-        ...
 
+    @abstractmethod
     def system(self, start: Callable[[], Behaviour], workers: int, journal: Path | None = None) -> System:
         """Open a system of actors that run where clients do.
 
@@ -76,7 +74,6 @@ class Backend(Protocol):
         journal : Path, optional
             A file to which the fate of each message is appended.
         """
-        ...
 
     def clients(
         self, start: "Callable[[], ClientRunner]", workers: int, journal: Path | None = None
@@ -90,39 +87,30 @@ class Backend(Protocol):
         workers, journal
             As for `system`.
         """
-        ...
+        from fedlocal.flower.node.client_runner import ClientActors
+
+        return self.system(partial(ClientActors, start), workers, journal)
 
     def open(
         self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
     ) -> "OpenGrid":
-        """Open the grid.
+        """Open the grid, with at most as many workers as there are clients.
 
         Parameters
         ----------
-        start : callable
-            Makes the runner of the client app; it must pickle.
         costs : sequence of float
             Expected work of a message to each client.
-        workers : int
-            How many messages are handled at the same time, where the backend can.
-        journal : Path, optional
-            A file to which the fate of each message is appended.
+        start, workers, journal
+            As for `clients`.
         """
-        ...
+        from fedlocal.flower.grid.local_grid import LocalGrid
+
+        return LocalGrid(self.clients(start, min(workers, len(costs)), journal), costs)
 
 
 @dataclass(frozen=True)
-class Inline:
+class Inline(Backend):
     """Clients run in this process and thread, one after another."""
-
-    local = True
-
-    def configured(self, text: str) -> "Inline":  # noqa: ARG002 - clients are given objects
-        """Return itself."""
-        return self
-
-    def prepare(self, preload: Sequence[str] = ()) -> None:
-        """Do nothing: there is nothing to start."""
 
     def system(
         self,
@@ -141,17 +129,9 @@ class Inline:
 
         return self.system(partial(InlineClientActors, start), workers, journal)
 
-    def open(
-        self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
-    ) -> "LocalGrid":
-        """Open the grid; `workers` makes no difference."""
-        from fedlocal.flower.grid.local_grid import LocalGrid
-
-        return LocalGrid(self.clients(start, workers, journal), costs)
-
 
 @dataclass(frozen=True)
-class Actors:
+class Actors(Backend):
     """Clients are actors that worker processes run, supervised: see `fedlocal.actors.Policy` for the limits.
 
     Parameters
@@ -177,12 +157,6 @@ class Actors:
     memory_watermark: int | None = None
     policy: Policy = field(init=False, repr=False)
 
-    local = True
-
-    def configured(self, text: str) -> "Actors":  # noqa: ARG002 - clients are given objects
-        """Return itself."""
-        return self
-
     def __post_init__(self) -> None:
         policy = Policy(
             deadline=self.deadline,
@@ -206,22 +180,6 @@ class Actors:
         return ActorSystem(
             start, workers=workers, method=self.start_method, policy=self.policy, journal=journal
         )
-
-    def clients(
-        self, start: "Callable[[], ClientRunner]", workers: int, journal: Path | None = None
-    ) -> ActorSystem:
-        """Open a system of clients."""
-        from fedlocal.flower.node.client_runner import ClientActors
-
-        return self.system(partial(ClientActors, start), workers, journal)
-
-    def open(
-        self, start: "Callable[[], ClientRunner]", costs: Costs, workers: int, journal: Path | None = None
-    ) -> "LocalGrid":
-        """Open the grid with at most as many workers as there are clients."""
-        from fedlocal.flower.grid.local_grid import LocalGrid
-
-        return LocalGrid(self.clients(start, min(workers, len(costs)), journal), costs)
 
 
 @dataclass(frozen=True)
@@ -260,5 +218,5 @@ class Elastic(Actors):
 
         most = min(workers, len(costs))
         least = min(self.min_workers, most)
-        system = self.clients(start, max(least, min(most, usable_cores())), journal)
+        system = cast(ActorSystem, self.clients(start, max(least, min(most, usable_cores())), journal))
         return LocalGrid(system, costs, Autoscaler(system, least, most, self.give_way))

@@ -28,8 +28,7 @@ from fedlocal.flower.compat.private import (
     become_server,
     empty_run,
     reply_to,
-    set_message_id,
-    snapshot,
+    stamped,
 )
 from fedlocal.flower.grid.outbox import Outbox
 from fedlocal.flower.messages.codec import CodecError, decode_reply, encode_content, encode_request
@@ -235,16 +234,21 @@ class LocalGrid(OpenGrid):
         handlings: list[Handling] = []
         waiting = deque([requests[index] for index in group] for group in groups)
         under_way: deque[tuple[list[Message], Batch]] = deque()
+        size = max((content.nbytes for content in contents.values()), default=0) * max(
+            map(len, groups), default=0
+        )
+        most = max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
         try:
             while waiting or under_way:
-                while waiting and len(under_way) < _ahead(waiting[0], contents):
+                while waiting and len(under_way) < most:
                     group = waiting.popleft()
-                    under_way.append((group, self._post(group, contents)))
+                    under_way.append((group, self._system.post(self._envelopes(group, contents))))
                 yield self._received(*under_way.popleft(), handlings, started, timeout)
         finally:
             for _, batch in under_way:
                 self._system.withdraw(batch, "nobody waits for it any more")
-            self._release(contents.values())
+            for content in contents.values():
+                self._system.release(content)
         ended = time.perf_counter()
         self.last_exchange = ExchangeTimes(started, ended, self._system.workers, tuple(handlings))
         if self._autoscaler:
@@ -303,8 +307,7 @@ class LocalGrid(OpenGrid):
                 raise ValueError(self._no_such(node))
             with self._counting:  # older strategies send from many threads
                 self._counts[node] += 1
-                set_message_id(message, f"{partition_of(node)}:{self._counts[node]}")
-                requests.append(snapshot(message))
+                requests.append(stamped(message, f"{partition_of(node)}:{self._counts[node]}"))
         return requests
 
     def _shared(self, requests: Sequence[Message]) -> dict[int, Broadcast]:
@@ -330,14 +333,20 @@ class LocalGrid(OpenGrid):
 
     def _message(self, request: Message, result: Result) -> Message:
         """Return the reply to a message, or the error in its place."""
-        return _as_message(result, request)
+        if isinstance(result, Reply):
+            try:
+                return decode_reply(result.wire, request)
+            except CodecError as error:
+                reason = f"client {result.actor}: invalid reply: {error}"
+                return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
+        code = _CODES.get(result.cause, CLIENT_APP_RAISED)
+        reason = readable(f"client {result.actor}: {result.reason}\n{result.traceback}".strip())
+        kind = NoReplyError if result.cause == "timeout" else Error
+        return reply_to(request, None, kind(code, reason))
 
     def _read(self, request: Message, result: Result) -> Message:
         """Return the reply to a message that was pushed."""
         return self._message(request, result)
-
-    def _post(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> Batch:
-        return self._system.post(self._envelopes(requests, contents))
 
     def _envelopes(self, requests: Sequence[Message], contents: Mapping[int, Broadcast]) -> list[Envelope]:
         envelopes = []
@@ -347,16 +356,6 @@ class LocalGrid(OpenGrid):
             body, actor = encode_request(request), partition_of(node)
             envelopes.append(Envelope(actor, body, content, self.cost(node), content.nbytes))
         return envelopes
-
-    def _release(self, contents: Iterable[Broadcast]) -> None:
-        for content in contents:
-            self._system.release(content)
-
-
-def _ahead(group: Sequence[Message], contents: Mapping[int, Broadcast]) -> int:
-    """Return how many groups of this size may be under way at once."""
-    size = sum(contents[id(request.content)].nbytes for request in group)
-    return max(2, min(AHEAD, AHEAD_BYTES // max(size, 1)))
 
 
 def handled(results: Sequence[Result]) -> tuple[Handling, ...]:
@@ -372,20 +371,6 @@ _CODES = {
     **dict.fromkeys(("timeout", "unavailable", "stopped"), NODE_UNAVAILABLE),
     **dict.fromkeys(("crash", "deadline", "killed"), CLIENT_APP_CRASHED),
 }
-
-
-def _as_message(result: Result, request: Message) -> Message:
-    if isinstance(result, Reply):
-        try:
-            return decode_reply(result.wire, request)
-        except CodecError as error:
-            reason = f"client {result.actor}: invalid reply: {error}"
-            return reply_to(request, None, Error(CLIENT_APP_RAISED, readable(reason)))
-    code = _CODES.get(result.cause, CLIENT_APP_RAISED)
-    reason = readable(f"client {result.actor}: {result.reason}\n{result.traceback}".strip())
-    return reply_to(
-        request, None, NoReplyError(code, reason) if result.cause == "timeout" else Error(code, reason)
-    )
 
 
 def _sorted(replies: list[Message]) -> list[Message]:

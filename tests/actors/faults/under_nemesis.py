@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fedlocal
-from fedlocal.actors import Autoscaler, audit
+from fedlocal.actors import ActorSystem, Autoscaler, audit
 from fedlocal.flower.grid.backends import Actors
 from fedlocal.flower.grid.local_grid import LocalGrid
 
@@ -41,6 +41,7 @@ class Restless(Actors):
 
     def open(self, start: Any, costs: Any, workers: int, journal: Path | None = None) -> LocalGrid:
         system = self.clients(start, workers, journal)
+        assert isinstance(system, ActorSystem)
         return LocalGrid(system, costs, Fickle(system, 1, workers + 2))
 
 

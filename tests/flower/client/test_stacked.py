@@ -51,7 +51,7 @@ def requests(kinds: Sequence[str] = ("train",) * len(SIZES), **options: float | 
     made = []
     for partition, kind in enumerate(kinds):
         message = Message(content, node_of(partition), kind)
-        private.set_message_id(message, f"{partition}:1")
+        private.stamped(message, f"{partition}:1")
         made.append(ActorRequest(partition, Wire(header, encode_request(message), arrays), b""))
     return made
 

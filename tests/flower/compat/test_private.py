@@ -128,7 +128,7 @@ def test_a_run_can_be_made_without_a_superlink() -> None:
 def test_messages_need_an_identity_and_take_an_identifier() -> None:
     private.become_server(3)
     message = Message(RecordDict(), 9, "train")
-    private.set_message_id(message, "0:1")
+    private.stamped(message, "0:1")
     assert message.metadata.run_id == 3
     assert message.metadata.src_node_id == private.SERVER_NODE
     assert Message(RecordDict(), reply_to=message).metadata.reply_to_message_id == "0:1"
@@ -137,7 +137,7 @@ def test_messages_need_an_identity_and_take_an_identifier() -> None:
 def test_requests_and_replies_are_what_flower_makes_of_them() -> None:
     private.become_server(private.RUN_ID)
     made = Message(RecordDict(), 9, "train.custom", ttl=12.5, group_id="g")
-    private.set_message_id(made, "0:1")
+    private.stamped(made, "0:1")
     names = ("message_id", "dst_node_id", "group_id", "created_at", "ttl", "message_type")
     again = private.request_from(RecordDict(), **{name: getattr(made.metadata, name) for name in names})
     assert vars(again.metadata) == vars(made.metadata)
@@ -153,16 +153,16 @@ def test_requests_and_replies_are_what_flower_makes_of_them() -> None:
 def test_a_message_is_copied_as_it_is() -> None:
     private.become_server(private.RUN_ID)
     made = Message(RecordDict({"m": MetricRecord({"n": 1})}), 9, "train.custom", ttl=12.5, group_id="g")
-    again = private.snapshot(made)
-    private.set_message_id(made, "0:2")
-    assert (again.metadata.message_id, again.content) == ("", made.content)
+    again = private.stamped(made, "0:1")
+    private.stamped(made, "0:2")
+    assert (again.metadata.message_id, again.content) == ("0:1", made.content)
     assert vars(again.metadata).keys() == vars(made.metadata).keys()
 
 
 def test_a_reply_or_an_error_takes_the_place_of_a_reply() -> None:
     private.become_server(private.RUN_ID)
     asked = Message(RecordDict(), 9, "train")
-    private.set_message_id(asked, "0:1")
+    private.stamped(asked, "0:1")
     reply = private.reply_to(asked, RecordDict())
     other = private.replacement(reply, RecordDict({"m": MetricRecord()}))
     refused = private.replacement(reply, None, Error(private.CLIENT_APP_RAISED, "why"))

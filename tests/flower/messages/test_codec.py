@@ -92,7 +92,7 @@ def test_arrays_that_are_not_contiguous_arrive_in_their_logical_order() -> None:
 def _request() -> Message:
     private.become_server(1)
     request = Message(content({"w": np.ones(3, dtype=np.float32)}), 2, "train.custom", group_id="5")
-    private.set_message_id(request, "0:1")
+    private.stamped(request, "0:1")
     return request
 
 
