@@ -16,11 +16,13 @@ from omegaconf import OmegaConf
 from fedlocal.cli.jobs import run_jobs
 from fedlocal.config.compose import conf_folder
 
+REPLACED = ("--help", "-h", "--multirun", "-m", "--run", "-r")  # by the command that prints the options
+
 
 def print_help(arguments: Sequence[str]) -> int | str | None:
     """Print the help for a command line, with the options that it chooses; return the exit code."""
-    remaining = [argument for argument in arguments if argument not in ("--help", "-h")]
-    sys.argv[1:] = [*remaining, "--cfg", "job"]
+    remaining = [argument for argument in arguments if argument not in REPLACED]
+    sys.argv[1:] = remaining if {"--cfg", "-c"} & {*remaining} else [*remaining, "--cfg", "job"]
     with redirect_stdout(StringIO()) as options:
         code = run_jobs()
     if code:

@@ -99,6 +99,18 @@ def test_help_teaches_by_example(fedlocal: Fedlocal, tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
+def test_help_is_of_the_options_that_are_chosen_and_of_groups_of_ones_own(
+    fedlocal: Fedlocal, tmp_path: Path
+) -> None:
+    (tmp_path / "groups" / "skew").mkdir(parents=True)
+    (tmp_path / "groups" / "skew" / "mine.yaml").write_text("_target_: mine.Skew\n")
+    done = fedlocal("--config-dir", "groups", "-m", "skew=mine", "-h")
+    assert done.returncode == 0, done.stderr
+    assert "skew: mine, noise, none, rotation\n" in done.stdout
+    assert "skew:\n  _target_: mine.Skew\n" in done.stdout
+    assert fedlocal("--help", "skew=mime").stderr.startswith("error: skew=mime: there is no such skew")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 @pytest.mark.parametrize("shown", ["--help", "--cfg job"])
