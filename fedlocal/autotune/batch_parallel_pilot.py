@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from statistics import median
 
 import numpy as np
 
 from fedlocal.autotune.cost_model import LinearCost, WaveCosts, Workers
 from fedlocal.autotune.federated_pilot import STRETCH, PilotSetting, step_seconds
-from fedlocal.data import Partition, Rows, Shards, Slices
-from fedlocal.data.skew import NoSkew
+from fedlocal.data import Rows
 from fedlocal.results import Round
 from fedlocal.schemes.base import Capture, Setting
-from fedlocal.seeds import Stream, generator
 
 ROUNDS = 5  # of each kind; the first one touches memory for the first time
 MOST_WAVES = 32  # of a round: with a small model, it is messages that take time
@@ -43,21 +40,18 @@ def batch_parallel_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -
 def _wave_seconds(setting: PilotSetting, actors: int, accumulate: int, step: float) -> tuple[float, float]:
     """Return the seconds of a wave of so many batches without its update, and of its update."""
     waves = max(2, min(MOST_WAVES, int(STRETCH / 2 / (step * (accumulate // actors)))))
-    draw, data = partial(generator, setting.training.seed, Stream.PILOT), setting.dataset
     size = waves * accumulate * setting.training.batch_size
-    chosen = draw().integers(len(data.train), size=size)
-    rows = Rows(data.train.x[chosen], data.train.y[chosen])
-    partition = Partition(np.arange(size), np.arange(actors + 1) * size // actors)
+    rows, partition, slices = setting.sampled(np.diff(np.arange(actors + 1) * size // actors).tolist())
     rounds: list[Round] = []
 
     def note(round_: Round, capture: Capture) -> None:  # noqa: ARG001 - the scheme's signature
         rounds.append(round_)
 
-    with Shards.create(rows, partition) as shards:
+    with slices.shards:
         pilot_setting = Setting(
-            dataset=replace(data, train=rows, test=Rows(rows.x[:1], rows.y[:1])),
+            dataset=replace(setting.dataset, train=rows, test=Rows(rows.x[:1], rows.y[:1])),
             partition=partition,
-            slices=Slices(shards, NoSkew(), data.shape, 0.0, draw, draw),
+            slices=slices,
             new_model=setting.new_model,
             training=replace(setting.training, accumulate=accumulate, local_epochs=1),
             rounds=ROUNDS,

@@ -76,6 +76,15 @@ class PilotSetting:
     rounds: int
     presences: Callable[[int], Iterator[Presence] | None] = no_absence
 
+    def sampled(self, sizes: Sequence[int]) -> tuple[Rows, Partition, Slices]:
+        """Draw training rows for actors that have so many each; the slices' shards are to be closed."""
+        draw, train = partial(generator, self.training.seed, Stream.PILOT), self.dataset.train
+        chosen = draw().integers(len(train), size=sum(sizes))
+        rows = Rows(train.x[chosen], train.y[chosen])
+        partition = Partition(np.arange(len(chosen)), np.cumsum([0, *sizes]))
+        shards = Shards.create(rows, partition)
+        return rows, partition, Slices(shards, NoSkew(), self.dataset.shape, 0.0, draw, draw)
+
 
 @dataclass(frozen=True)
 class _Probe:
@@ -104,14 +113,8 @@ def federated_pilot(setting: PilotSetting, candidates: Mapping[int, int]) -> Fed
     """Measure rounds of several kinds, in turns, and solve them for the costs.
 
     As many actors as workers, with a step each, with a step of a quarter of the rows, and with many steps;
-    one actor with many steps; and a crowd of actors.
-
-    Parameters
-    ----------
-    setting : PilotSetting
-        What to train, and how.
-    candidates : mapping of int to int
-        Numbers of actors, and with each, how many batches make an update.
+    one actor with many steps; and a crowd of actors. `candidates` are numbers of actors, each with how many
+    batches make an update.
     """
     training, rows = setting.training, len(setting.dataset.train)
     sampling, step = _take_all(setting), step_seconds(setting)
@@ -184,16 +187,12 @@ def _rounds(
     setting: PilotSetting, sizes: Sequence[int]
 ) -> Iterator[tuple[LocalGrid, Iterator[FederatedRound]]]:
     """Open a federation of actors with so many rows each; a round is over when the next one is asked for."""
-    draw = partial(generator, setting.training.seed, Stream.PILOT)
-    chosen = draw().integers(len(setting.dataset.train), size=sum(sizes))
-    partition = Partition(np.arange(len(chosen)), np.concatenate([[0], np.cumsum(sizes)]))
-    shards = Shards.create(Rows(setting.dataset.train.x[chosen], setting.dataset.train.y[chosen]), partition)
-    training = replace(setting.training, seed=int(draw(1).integers(2**32)), local_epochs=1)
-    client = DefaultClient()
+    seed = int(generator(setting.training.seed, Stream.PILOT, 1).integers(2**32))
+    training, client = replace(setting.training, seed=seed, local_epochs=1), DefaultClient()
+    _, _, slices = setting.sampled(sizes)
     admission = admission_of(client.declaration, setting.strategy, sizes)
     loop = RoundLoop(setting.strategy, ENDLESS, training.seed, _no_evaluation, admission)
-    with shards, quiet(), one_thread():
-        slices = Slices(shards, NoSkew(), (), 0.0, draw, draw)
+    with slices.shards, quiet(), one_thread():
         start = partial(start_runner, client, slices, setting.new_model, training)
         with setting.backend.open(start, np.array(sizes, np.float64), setting.workers) as grid:
             if not isinstance(grid, LocalGrid):

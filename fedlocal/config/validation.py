@@ -11,6 +11,7 @@ from fedlocal.config.schema import AUTO, GROUPS, Config, ConfigError
 from fedlocal.config.signatures import is_number, target_problems
 from fedlocal.config.suggestions import removed_options, unknown_options
 
+AT_LEAST_1 = ("rounds", "local_epochs", "batch_size", "accumulate", "evaluate_every")
 UNDECIDED = 1 << 30  # actors: stands for a number that is still to be chosen
 
 
@@ -65,24 +66,18 @@ def _number_problems(config: Config) -> list[str]:
 
 
 def _range_problems(config: Config) -> list[str]:
-    at_least = {"seed": 0, "rounds": 1, "local_epochs": 1, "batch_size": 1, "accumulate": 1}
-    at_least["evaluate_every"] = 1
-    problems = [
-        f"{name}={getattr(config, name)}: must be at least {least}"
-        for name, least in at_least.items()
-        if getattr(config, name) < least
+    actors, timeout = int(config.actors), config.round_timeout
+    conditions = [
+        ("seed", config.seed >= 0, "at least 0"),
+        *((name, getattr(config, name) >= 1, "at least 1") for name in AT_LEAST_1),
+        ("checkpoint_every", (config.checkpoint_every or 0) >= 0, "at least 0; 0 or null: never"),
+        ("min_results", 0 <= (config.min_results or 0) <= actors, f"from 0 to actors={actors}, or null"),
+        ("round_timeout", timeout is None or timeout > 0, "above 0 seconds, or null"),
+        ("validation_fraction", 0 <= config.validation_fraction < 1, "at least 0 and below 1"),
     ]
-    if config.checkpoint_every is not None and config.checkpoint_every < 0:
-        problems.append(f"checkpoint_every={config.checkpoint_every}: must be at least 0; 0 or null: never")
-    if config.min_results is not None and not 0 <= config.min_results <= int(config.actors):
-        problems.append(
-            f"min_results={config.min_results}: must be from 0 to actors={config.actors}, or null"
-        )
-    if config.round_timeout is not None and not config.round_timeout > 0:
-        problems.append(f"round_timeout={config.round_timeout}: must be above 0 seconds, or null")
-    if not 0 <= config.validation_fraction < 1:
-        problems.append(f"validation_fraction={config.validation_fraction}: must be at least 0 and below 1")
-    return problems
+    return [
+        f"{name}={getattr(config, name)}: must be {what}" for name, holds, what in conditions if not holds
+    ]
 
 
 def sampling_problems(strategy: Mapping[str, Any], actors: int) -> list[str]:
