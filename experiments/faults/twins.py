@@ -3,14 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-from omegaconf import OmegaConf
 
 import fedlocal
 from experiments.faults.arms import FEDLOCAL, NOTHING, Arm
 from experiments.faults.trial import Program, fedlocal_program, flower_program, trial
+from fedlocal.config.dotted_keys import as_plain
 from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.results import load_arrays
@@ -90,7 +89,6 @@ def _on_ray(arm: Arm, python: str, folder: Path) -> Program:
         np.save(folder / "x.npy", np.concatenate([rows.x for rows in parts]))
         np.save(folder / "y.npy", np.concatenate([rows.y for rows in parts]))
         np.save(folder / "offsets.npy", np.cumsum([0, *(len(rows) for rows in parts)]))
-    model = cast(dict[str, Any], OmegaConf.to_container(config.model))
     request = {
         "clients": config.actors,
         "rounds": config.rounds,
@@ -98,7 +96,7 @@ def _on_ray(arm: Arm, python: str, folder: Path) -> Program:
         "seed": config.seed,
         "inputs": setting.dataset.inputs,
         "outputs": setting.dataset.outputs,
-        "model": {name: value for name, value in model.items() if not name.startswith("_")},
+        "model": {name: value for name, value in as_plain(config.model).items() if not name.startswith("_")},
     }
     (folder / "request.json").write_text(json.dumps(request))
     return flower_program(python, folder / "request.json")
