@@ -7,11 +7,12 @@ begun with the same settings, ``-q`` turns the display off.
 import atexit
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+from fedlocal.cli.options import TRUTH
 from fedlocal.config.neutral_options import CHANGEABLE, SWEEP_ONLY
 from fedlocal.config.trust import check_stored_arguments, read_yaml
 from fedlocal.experiment.run_folder import run_folder
@@ -55,9 +56,7 @@ def translate(arguments: Sequence[str]) -> CommandLine:
     line = CommandLine(remaining)
     if any(argument.startswith("resume=") for argument in remaining):
         line = _resume(remaining)
-    elif any(
-        re.fullmatch(r"\+*sweep\.resume=(true|on|yes|1)", argument, re.IGNORECASE) for argument in remaining
-    ):
+    elif _is_true("sweep.resume", remaining):
         line = CommandLine(_with_earlier_sweep(remaining))
     _check_output_folder(line.arguments)
     if not line.resuming:
@@ -96,7 +95,7 @@ def _resume_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
         raise ArgumentsError(f"a sweep goes on as it was: {', '.join(refused)} cannot be set, only {may} can")
     hydra, task = _stored_overrides(folder)
     kept = [override for override in hydra if not re.match(r"hydra\.(mode|sweep\.dir)=", override)]
-    if not any(re.fullmatch("trust=(true|on|yes|1)", override, re.IGNORECASE) for override in overrides):
+    if not _is_true("trust", overrides):
         check_stored_arguments([*task, *kept], folder / "multirun.yaml")
     go_on = ["sweep.resume=true", f"hydra.sweep.dir={_quoted(folder)}"]
     return ["-m", *task, *kept, "trust=false", *overrides, *go_on]
@@ -111,21 +110,29 @@ def _with_earlier_sweep(arguments: Sequence[str]) -> list[str]:
         If the folder that the command line names holds another sweep.
     """
     task = [argument for argument in arguments if _is_override(argument) and not _is_changeable(argument)]
-    given = next(
-        (argument.partition("=")[2] for argument in arguments if argument.startswith("hydra.sweep.dir=")),
-        None,
-    )
+    given = _value("hydra.sweep.dir", arguments)
     if given is None:
-        started = next(
-            (folder for folder in _newest_first(Path(SWEEPS)) if _stored_task(folder) == task), None
-        )
+        begun = [path.parent for path in Path(SWEEPS).glob("*/*/multirun.yaml")]
+        begun.sort(key=lambda folder: (folder / "multirun.yaml").stat().st_mtime, reverse=True)
+        started = next((folder for folder in begun if _stored_task(folder) == task), None)
         return [*arguments, f"hydra.sweep.dir={_quoted(started)}"] if started else list(arguments)
-    folder = Path(given.strip("'\""))
+    folder = Path(given)
     if (folder / "multirun.yaml").is_file() and _stored_task(folder) != task:
         raise ArgumentsError(
             f"{folder} holds another sweep ({' '.join(_stored_task(folder))}): choose another hydra.sweep.dir"
         )
     return list(arguments)
+
+
+def _value(key: str, arguments: Sequence[str]) -> str | None:
+    """Return the last value that a command line gives an option, without quotes; None if there is none."""
+    pairs = [argument.lstrip("+").partition("=") for argument in arguments]
+    values = [value.strip("'\"") for name, equals, value in pairs if name == key and equals]
+    return values[-1] if values else None
+
+
+def _is_true(key: str, arguments: Sequence[str]) -> bool:
+    return TRUTH.get((_value(key, arguments) or "").lower(), False)
 
 
 def _is_override(argument: str) -> bool:
@@ -136,11 +143,6 @@ def _is_override(argument: str) -> bool:
 
 def _is_changeable(argument: str) -> bool:
     return re.split("[.=]", argument.lstrip("+~"))[0] in (*CHANGEABLE, *SWEEP_ONLY)
-
-
-def _newest_first(parent: Path) -> Iterator[Path]:
-    folders = [path.parent for path in parent.glob("*/*/multirun.yaml")]
-    yield from sorted(folders, key=lambda folder: (folder / "multirun.yaml").stat().st_mtime, reverse=True)
 
 
 def _stored_task(folder: Path) -> list[str]:
@@ -175,12 +177,8 @@ def _quoted(folder: Path) -> str:
 
 def _check_unused(arguments: Sequence[str]) -> None:
     """Refuse the folder of an earlier run before Hydra writes its notes there."""
-    values = dict(argument.partition("=")[::2] for argument in arguments)
-    folder = Path(values.get("hydra.run.dir", "outputs").strip("'\""))
-    if (
-        values.get("overwrite", "false").lower() in ("false", "off", "no", "0")
-        and (folder / "config.yaml").is_file()
-    ):
+    folder = Path(_value("hydra.run.dir", arguments) or "outputs")
+    if not _is_true("overwrite", arguments) and (folder / "config.yaml").is_file():
         from fedlocal.results import check_unused
 
         check_unused(folder)
@@ -196,10 +194,8 @@ def _check_output_folder(arguments: Sequence[str]) -> None:
     """
     if has_flags(arguments):
         return
-    chosen = [
-        match[1] for argument in arguments if (match := re.match(r"hydra\.(?:run|sweep)\.dir=(.+)", argument))
-    ]
-    wanted = Path(re.split(r"\\*\$\{", chosen[-1].strip("'\""))[0] if chosen else ".").absolute()
+    chosen = _value("hydra.run.dir", arguments) or _value("hydra.sweep.dir", arguments) or "."
+    wanted = Path(re.split(r"\\*\$\{", chosen)[0]).absolute()
     try:
         existing = next(path for path in (wanted, *wanted.parents) if path.exists())
         reason = "" if existing.is_dir() else "is not a folder"

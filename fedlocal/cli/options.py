@@ -5,10 +5,11 @@ a mistake all come from its fields.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from enum import Enum
+from inspect import cleandoc
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -62,7 +63,6 @@ def option(
     return field(default=default, metadata={**described, "positional": positional, "formerly": formerly})
 
 
-@dataclass(frozen=True)
 class Verb(Generic[T]):
     """A verb of the command.
 
@@ -71,23 +71,20 @@ class Verb(Generic[T]):
     name : str
         As it is typed.
     options : type
-        Its options: a dataclass whose fields are made by `option`.
+        Its options: a dataclass whose fields are made by `option`, and whose docstring is the text of
+        ``--help`` around them: what the verb does, and behind a blank line what its exit codes mean.
     run : callable
         Does what is asked for, and returns the exit code; `UsageError` refuses it.
-    about : str
-        What the verb does, for ``--help``.
-    end : str
-        The last lines of ``--help``: the exit codes.
     refused : int
         The exit code of a command line that is refused.
     """
 
-    name: str
-    options: type[T]
-    run: Callable[[T], int]
-    about: str
-    end: str
-    refused: int = 1
+    def __init__(self, name: str, options: type[T], run: Callable[[T], int], refused: int = 1) -> None:
+        self._name, self._options, self._run, self._refused = name, options, run, refused
+        self._fields = {described.name: described for described in fields(options)}
+        self._types = get_type_hints(options)
+        names = (it.name for it in self._fields.values() if it.metadata["positional"])
+        self.positional = next(names, None)
 
     def __call__(self, arguments: Sequence[str]) -> int:
         """Do what the words behind the verb ask for; return the exit code."""
@@ -95,7 +92,7 @@ class Verb(Generic[T]):
             print(self.help())
             return 0
         try:
-            return self.run(self.read(arguments))
+            return self._run(self.read(arguments))
         except Exception as error:
             from fedlocal.config.schema import is_fedlocal_error
 
@@ -103,7 +100,7 @@ class Verb(Generic[T]):
                 raise
             notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
             print(f"error: {error}{notes}", file=sys.stderr)
-            return self.refused if isinstance(error, UsageError) else 1
+            return self._refused if isinstance(error, UsageError) else 1
 
     def read(self, arguments: Sequence[str]) -> T:
         """Return the options that a command line stands for.
@@ -116,7 +113,7 @@ class Verb(Generic[T]):
         values: dict[str, Any] = {}
         for argument in arguments:
             name, text = self._split(argument)
-            kind, least = self.types[name], self.fields[name].metadata["least"]
+            kind, least = self._types[name], self._fields[name].metadata["least"]
             several = get_origin(kind) is tuple
             if name in values and not several:
                 raise UsageError(f"{name} is given twice")
@@ -125,71 +122,58 @@ class Verb(Generic[T]):
             except ValueError as error:
                 raise UsageError(f"{argument}: {error}") from error
             values[name] = (*values.get(name, ()), value) if several else value
-        for name, described in self.fields.items():
+        for name, described in self._fields.items():
             if name not in values and described.default is MISSING:
-                raise UsageError(f"{_word(described)} is missing; fedlocal {self.name} --help")
-        return self.options(**values)
+                raise UsageError(f"{_word(described)} is missing; fedlocal {self._name} --help")
+        return self._options(**values)
 
     def help(self) -> str:
         """Return what ``--help`` prints."""
         import textwrap
 
-        shown = [it for it in self.fields.values() if it.default is MISSING or it.metadata["positional"]]
-        usage = " ".join(["usage: fedlocal", self.name, *(_word(described, "value") for described in shown)])
-        rest = " [key=value …]" if len(shown) < len(self.fields) else ""
-        names = {name: _with_default(described) for name, described in self.fields.items()}
+        about, _, end = cleandoc(self._options.__doc__ or "").partition("\n\n")
+        shown = [it for it in self._fields.values() if it.default is MISSING or it.metadata["positional"]]
+        usage = " ".join(
+            ["usage: fedlocal", self._name, *(_word(it, "value") for it in shown), "[key=value …]"]
+        )
+        names = {name: _with_default(it) for name, it in self._fields.items()}
         indent = max(map(len, names.values())) + 4
         lines = [
             textwrap.fill(
-                self.fields[name].metadata["about"],
+                self._fields[name].metadata["about"],
                 WIDTH,
                 initial_indent=f"  {names[name]}".ljust(indent),
                 subsequent_indent=" " * indent,
             )
             for name in names
         ]
-        return "\n".join([usage + rest, "", self.about, "", *lines, "", self.end])
+        return "\n".join([usage, "", about, "", *lines, "", end])
 
     def words(self, before: Sequence[str], word: str) -> list[str]:
         """Return what could stand where `word` is begun, behind the words before it; no files."""
         key, equals, start = word.partition("=")
         if equals:
-            some = choices(self.types[key]) if key in self.types else []
+            some = choices(self._types[key]) if key in self._types else []
             return [f"{key}={choice}" for choice in some if choice.startswith(start) and len(some) > 1]
         given = {before_it.partition("=")[0] for before_it in before}
-        several = {name for name, kind in self.types.items() if get_origin(kind) is tuple}
-        free = [name for name in self.fields if name not in given - several]
+        several = {name for name, kind in self._types.items() if get_origin(kind) is tuple}
+        free = [name for name in self._fields if name not in given - several]
         return [f"{name}=" for name in free if name.startswith(word) and name != self.positional]
-
-    @property
-    def fields(self) -> Mapping[str, "Field[Any]"]:
-        """The options by their names."""
-        return {described.name: described for described in fields(self.options)}
-
-    @property
-    def types(self) -> Mapping[str, Any]:
-        """The options' types by their names."""
-        return get_type_hints(self.options)
-
-    @property
-    def positional(self) -> str | None:
-        """The option that words without a key are values of, if there is one."""
-        return next((name for name, it in self.fields.items() if it.metadata["positional"]), None)
 
     def _split(self, argument: str) -> tuple[str, str]:
         """Return the option that a word gives, and its value as text."""
         key, equals, text = argument.partition("=")
-        if argument in ("-q", "--quiet") and "display" in self.fields:
+        if argument in ("-q", "--quiet") and "display" in self._fields:
             return "display", "off"
-        if key in self.fields and equals and text:
+        if key in self._fields and equals and text:
             return key, text
         plain = not argument.startswith("-") and (not equals or Path(argument).exists())
         if self.positional and argument and plain:
             return self.positional, argument
-        formerly = (it.name for it in self.fields.values() if it.metadata["formerly"] == argument)
+        formerly = (it.name for it in self._fields.values() if it.metadata["formerly"] == argument)
         name = next(formerly, key.lstrip("-").replace("-", "_"))
-        near = f"; write {name}=…" if name in self.fields else did_you_mean(name, self.fields, "{}=…")
-        expected = ", ".join(map(_word, self.fields.values()))
+        near = f"; write {name}=…" if name in self._fields else did_you_mean(name, self._fields, "{}=…")
+        expected = ", ".join(map(_word, self._fields.values()))
         raise UsageError(f"{argument}: expected {expected}{near}")
 
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """The options of ``fedlocal predict``."""
+    """Have a trained model answer for new rows.
+
+    exit codes: 0 all rows were answered; 1 they were not; 130 after Ctrl-C
+    """
 
     model: Path = option("the folder of a run, or a model's file in it, such as FOLDER/actor-0.npz", "FOLDER")
     input: str = option(
@@ -165,10 +168,4 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-main = Verb(
-    "predict",
-    PredictOptions,
-    _predict,
-    about="Have a trained model answer for new rows.",
-    end="exit codes: 0 all rows were answered; 1 they were not; 130 after Ctrl-C",
-)
+main = Verb("predict", PredictOptions, _predict)

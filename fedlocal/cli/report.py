@@ -9,7 +9,12 @@ from fedlocal.cli.options import UsageError, Verb, option
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """The options of ``fedlocal report``."""
+    """Build one page over runs: what they were asked for, what they gave, and how they compare.
+
+    Runs that failed, were interrupted or still go on are shown as far as they got.
+
+    exit codes: 0 the report is written; 1 it is not; 130 after Ctrl-C
+    """
 
     folders: tuple[Path, ...] = option(
         "a run's folder, a sweep's, or one that holds several of these, such as outputs",
@@ -36,13 +41,4 @@ def _report(options: ReportOptions) -> int:
     return 0
 
 
-main = Verb(
-    "report",
-    ReportOptions,
-    _report,
-    about="Build one page over runs: what they were asked for, what they gave, and how they compare.",
-    end="""\
-Runs that failed, were interrupted or still go on are shown as far as they got.
-
-exit codes: 0 the report is written; 1 it is not; 130 after Ctrl-C""",
-)
+main = Verb("report", ReportOptions, _report)

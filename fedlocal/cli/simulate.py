@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SimulateOptions:
-    """The options of ``fedlocal simulate``."""
+    """Run a Flower app on local actors: no Ray, no ports, the same bits for the same seed.
+
+    exit codes: 0 all went well; 1 the app failed, or a message to a client did; 2 it could not be run
+    """
 
     path: Path = option(
         "the app's folder, with its pyproject.toml; without it the current folder",
@@ -132,11 +135,4 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-main = Verb(
-    "simulate",
-    SimulateOptions,
-    _simulate,
-    about="Run a Flower app on local actors: no Ray, no ports, the same bits for the same seed.",
-    end="exit codes: 0 all went well; 1 the app failed, or a message to a client did; 2 it could not be run",
-    refused=2,
-)
+main = Verb("simulate", SimulateOptions, _simulate, refused=2)
