@@ -186,7 +186,7 @@ def _cells(axes: "Axes", levels: NDArray[np.int64]) -> None:
         colour, alpha = (HEAT, SHADES[level]) if level else (NONE, 1.0)
         rectangles(axes, np.array(boxes), facecolor=colour, alpha=alpha)
     axes.grid(visible=False)
-    gaps = [(-0.5, columns - 0.5, y - 0.5, y - 0.5) for y in range(1, lines)]
+    gaps = [(-0.5, columns - 0.5, y - 0.5, y - 0.5) for y in range(1, lines) if lines <= MOST_ROWS]
     gaps += [(x - 0.5, x - 0.5, -0.5, lines - 0.5) for x in range(1, columns)]
     across = [x for gap in gaps for x in (*gap[:2], math.nan)]
     axes.plot(across, [y for gap in gaps for y in (*gap[2:], math.nan)], color=PAPER, linewidth=0.7)

@@ -105,6 +105,7 @@ def _drawing(
         axes.set(xlim=limits, ylim=(bottoms[-1], 0), yticks=[])
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
         axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
         axes.set_xlabel(unit)
         if unit:
             _scales(axes, bottoms, dotted)

@@ -32,12 +32,7 @@ def quality(comparison: SettingsComparison) -> Section | None:
 
 def speed(comparison: SettingsComparison) -> Section | None:
     """Draw the speed-up over each baseline, what the workers did with their time, and what rounds took."""
-    compared = comparison.baselines if len(comparison.done) > 1 else ()
-    speed_ups = [
-        _speed_up(comparison, name)
-        for name in compared
-        if any(not math.isnan(group.speed_up(name).estimate) for group in comparison.done)
-    ]
+    speed_ups = _speed_ups(comparison) if len(comparison.done) > 1 else []
     figures = [*speed_ups, *filter(None, (_efficiency(comparison), rounds(comparison)))]
     if not figures:
         return None
@@ -57,8 +52,7 @@ def _intro(comparison: SettingsComparison) -> str:
 
 def sweep_drawings(comparison: SettingsComparison) -> list[Drawing]:
     """Return the final quality and the speed-up over the first baseline, for a sheet of their own."""
-    figures = [_quality(comparison), *(_speed_up(comparison, name) for name in comparison.baselines[:1])]
-    return [_captioned(figure) for figure in figures]
+    return [_captioned(figure) for figure in (_quality(comparison), *_speed_ups(comparison)[:1])]
 
 
 def _captioned(figure: PageFigure) -> Drawing:
@@ -75,7 +69,7 @@ def _captioned(figure: PageFigure) -> Drawing:
         region.figure.text(
             middle, top, shortened(clean(figure.title), region.width), ha="center", va="center"
         )
-        if foot:
+        if foot and axes.get_lines():
             below = {
                 "bbox_to_anchor": (middle, region.bottom / up),
                 "bbox_transform": region.figure.transFigure,
@@ -91,6 +85,13 @@ def _quality(comparison: SettingsComparison) -> PageFigure:
     dotted = base[0].of(comparison.value).estimate if len(base) == 1 else None
     more = f" (dotted: {base[0].name})" if dotted is not None else ""
     return _measured(comparison, name, more, lambda group: group.of(comparison.value), fixed, dotted)
+
+
+def _speed_ups(comparison: SettingsComparison) -> list[PageFigure]:
+    """Draw the speed-ups over each baseline that is compared with any setting."""
+    names = comparison.baselines
+    compared = [name for name in names if any(group.speed_up(name).trials for group in comparison.done)]
+    return [_speed_up(comparison, name) for name in compared]
 
 
 def _speed_up(comparison: SettingsComparison, name: str) -> PageFigure:
