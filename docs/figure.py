@@ -20,7 +20,7 @@ import fedlocal
 from fedlocal.config.build import build
 from fedlocal.config.schema import Config
 from fedlocal.data import traits
-from fedlocal.experiment.figures import label_counts
+from fedlocal.experiment.partition_summary import summarize_partition
 from fedlocal.seeds import Stream, generator
 
 HERE = Path(__file__).parent
@@ -54,9 +54,8 @@ def labels_of(config: Config) -> NDArray[np.int64]:
     """Count the rows of each class that each actor owns, [actors, classes]."""
     dataset = build(config, "dataset", rng=generator(config.seed, Stream.DATASET))
     divide = build(config, "partition")
-    return label_counts(
-        dataset, divide(traits(dataset), int(config.actors), generator(config.seed, Stream.PARTITION))
-    )
+    partition = divide(traits(dataset), int(config.actors), generator(config.seed, Stream.PARTITION))
+    return np.array(summarize_partition(dataset, partition)["counts"])
 
 
 def accuracies(scheme: str) -> tuple[list[int], list[float]]:

@@ -35,10 +35,7 @@ def comparison_table(arms: Sequence[Arm], title: str | None = None, main: Histor
     from rich.text import Text
 
     columns = comparison_columns(arms)
-    table = plain_table(title)
-    table.add_column("scheme", overflow="fold")
-    for name, _ in columns:
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table(title, ["scheme"], [name for name, _ in columns])
     for index, arm in enumerate(arms):
         style = "bold" if index == 0 and len(arms) > 1 else None
         table.add_row(Text(arm.name), *(cells[index] for _, cells in columns), style=style)
@@ -95,13 +92,22 @@ def marked_ratio(value: float | None, arm: Arm) -> str:
     return f"{'~' if arm.reused is not None else ''}{'?' if arm.is_doubtful else ''}{ratio(value)}"
 
 
-def plain_table(title: str | None) -> "Table":
-    """Return an empty table in the common style: one rule under the header, nothing else."""
+def plain_table(title: str | None, words: Sequence[str], numbers: Sequence[str]) -> "Table":
+    """Return a table without rows in the common style: one rule under the header, nothing else.
+
+    Parameters
+    ----------
+    title : str or None
+        A line above the table.
+    words, numbers : sequence of str
+        The headers of columns of text, which is folded, and then of numbers.
+    """
     from rich.box import Box
     from rich.table import Table
+    from rich.text import Text
 
     rule = "    \n    \n -- \n" + 5 * "    \n"  # ASCII, so that it is the same wherever it goes
-    return Table(
+    table = Table(
         title=title,
         box=Box(rule, ascii=True),
         show_edge=False,
@@ -112,3 +118,8 @@ def plain_table(title: str | None) -> "Table":
         caption_justify="left",
         caption_style="dim",
     )
+    for name in words:
+        table.add_column(Text(name), overflow="fold", min_width=min(len(name), 4))
+    for name in numbers:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    return table

@@ -6,12 +6,10 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from fedlocal import figures
 from fedlocal.actors import ActorSystemError, Behaviour, Envelope, Failure, System, Wire
-from fedlocal.data import Dataset, Partition
 from fedlocal.results import History
 
 logger = logging.getLogger(__name__)
@@ -46,8 +44,7 @@ class FigureActor:
 def draw(
     folder: Path,
     histories: Mapping[str, History],
-    dataset: Dataset,
-    partition: Partition,
+    summary: Mapping[str, Any],
     open_system: Callable[[Callable[[], Behaviour], int], System],
 ) -> None:
     """Draw the run's figures; a figure that fails does not take the run with it.
@@ -58,16 +55,16 @@ def draw(
         Of the run.
     histories : mapping of str to History
         By the names of the arms, the main one first.
-    dataset, partition : Dataset, Partition
-        What was divided, and how.
+    summary : mapping
+        Of the partition, as of `summarize_partition`.
     open_system : callable
         Opens a system of actors, given their behaviour and a number of workers.
     """
     try:
         curves = partial(figures.learning_curves, _without_actors(histories), folder / "learning_curves.png")
-        tasks: list[Draw] = [curves, _partition_figure(dataset, partition, folder / "partition.png")]
+        tasks: list[Draw] = [curves, partial(figures.partition, summary, folder / "partition.png")]
         tasks += _timeline_figure(histories, folder / "timeline.png")
-        tasks += _availability_figure(histories, len(partition), folder / "availability.png")
+        tasks += _availability_figure(histories, summary["actors"], folder / "availability.png")
         with closing(open_system(partial(FigureActor, tasks), min(len(tasks), DRAWING))) as system:
             results = system.ask([Envelope(figure) for figure in range(len(tasks))])
     except ActorSystemError as error:
@@ -99,30 +96,3 @@ def _availability_figure(histories: Mapping[str, History], actors: int, path: Pa
     """Return how to draw which actors were there, if they were not all bound to be."""
     states = figures.actor_states(next(iter(histories.values()), History()).rounds, actors)
     return [] if states is None else [partial(figures.availability, states, path)]
-
-
-def _partition_figure(dataset: Dataset, partition: Partition, path: Path) -> Draw:
-    if dataset.classes is None:
-        quantiles = target_quantiles(dataset, partition)
-        return partial(figures.target_distribution, quantiles, partition.sizes, path)
-    names = [str(label) for label in dataset.classes]
-    return partial(figures.label_distribution, label_counts(dataset, partition), names, path)
-
-
-def label_counts(dataset: Dataset, partition: Partition) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Count the training rows of each class that each actor owns; int64, shape (actors, classes)."""
-    owner = np.empty(len(dataset.train), dtype=np.int64)
-    owner[partition.order] = np.repeat(np.arange(len(partition)), partition.sizes)
-    flat = np.bincount(owner * dataset.outputs + dataset.train.y, minlength=len(partition) * dataset.outputs)
-    return flat.reshape(len(partition), dataset.outputs)
-
-
-def target_quantiles(
-    dataset: Dataset, partition: Partition
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return the five quartiles of each actor's first real target; float64, (actors, 5), NaN if empty."""
-    target, sizes = dataset.train.y[partition.order, 0], partition.sizes
-    owner = np.repeat(np.arange(len(partition)), sizes)
-    ascending = target[np.lexsort((target, owner))]
-    positions = partition.offsets[:-1, None] + np.linspace(0, 1, 5) * (sizes - 1)[:, None]
-    return np.where(sizes[:, None] > 0, np.interp(positions, np.arange(len(target)), ascending), np.nan)

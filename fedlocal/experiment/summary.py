@@ -69,8 +69,9 @@ def record_run(
                 raise
             logger.warning("%s", problem)
         if config.figures:
-            dataset, partition = comparison.setting.dataset, comparison.setting.partition
-            draw(folder, comparison.histories, dataset, partition, comparison.setting.backend.system)
+            setting = comparison.setting
+            partition = summarize_partition(setting.dataset, setting.partition)
+            draw(folder, comparison.histories, partition, setting.backend.system)
 
 
 def check_data(folder: Path, data: Fingerprint) -> None:

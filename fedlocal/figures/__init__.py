@@ -6,16 +6,15 @@ with its curves.
 
 from fedlocal.figures.availability import actor_states, availability
 from fedlocal.figures.curves import curves_svg, learning_curves
-from fedlocal.figures.partitions import label_distribution, target_distribution
+from fedlocal.figures.partitions import partition
 from fedlocal.figures.timeline import representative_rounds, timeline
 
 __all__ = [
     "actor_states",
     "availability",
     "curves_svg",
-    "label_distribution",
     "learning_curves",
+    "partition",
     "representative_rounds",
-    "target_distribution",
     "timeline",
 ]

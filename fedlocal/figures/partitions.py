@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-MOST_ACTORS = 200
-"""Beyond, actors are left out at even distances: a mean over neighbours would hide their skew."""
-
 MOST_ROWS, MOST_COLUMNS = 40, 100
 """In a page, whose size they bound."""
 
@@ -49,23 +46,18 @@ HEAT, NONE, SIZE = "#00558a", "#e9edf1", "#b8c0c9"
 LEFT, SIZES = 40.0, 64.0  # room for the actors' numbers, and for the bars of their sizes
 
 
-def label_distribution(
-    counts: NDArray[np.int64],
-    class_names: Sequence[str],
-    path: str | os.PathLike[str],
-    title: str = "Labels per actor",
+def partition(
+    summary: Mapping[str, Any], path: str | os.PathLike[str], title: str = "Labels or targets per actor"
 ) -> None:
-    """Draw a partition's labels as a heat map, one line an actor, with the actors' sizes beside it.
+    """Draw a partition: a map of labels, in cells their counts where there is room, or the spread of targets.
 
     The colour says which part of an actor's samples has a label, so that small actors are as visible as large
-    ones. Where there is room each cell holds its count.
+    ones.
 
     Parameters
     ----------
-    counts : NDArray[int64], shape (actors, classes)
-        Samples of each label that each actor holds.
-    class_names : sequence of str
-        One for each class.
+    summary : mapping
+        The content of a run's ``partition.json``.
     path : path-like
         The PNG to write.
     title : str
@@ -74,55 +66,46 @@ def label_distribution(
     Raises
     ------
     ResultsError
-        If the shapes do not match, or the file cannot be written.
+        If the summary is not one of a partition, or the file cannot be written.
     """
-    if counts.ndim != 2 or counts.shape[1] != len(class_names) or counts.size == 0:
-        msg = f"counts of shape {counts.shape} for {len(class_names)} class names: expected (actors, classes)"
-        raise ResultsError(msg)
-    actors = spaced(len(counts), MOST_ACTORS)
-    shown = counts[actors].astype(np.float64)
-    drawing = label_map(shown, actors, class_names, shown.sum(axis=1), width=600, numbered=True)
-    write_png([drawing], path, title + left_out(len(actors), len(counts)))
+    drawing, left_out = partition_drawing(summary, len(summary["shown"]), width=600, numbered=True)
+    write_png([drawing], path, title + left_out)
 
 
-def target_distribution(
-    quantiles: Floats,
-    sizes: NDArray[np.int64],
-    path: str | os.PathLike[str],
-    title: str = "Targets per actor",
-) -> None:
-    """Draw the spread of each actor's targets, one line an actor, with the actors' sizes beside it.
+def partition_drawing(
+    summary: Mapping[str, Any], most: int, *, width: float = 360, numbered: bool = False
+) -> tuple[Drawing, str]:
+    """Return the drawing of a partition, and words that say how many of its actors it shows, if not all.
 
     Parameters
     ----------
-    quantiles : NDArray[float64], shape (actors, 5)
-        Minimum, lower quartile, median, upper quartile and maximum of each actor's targets; NaN for an empty
-        actor.
-    sizes : NDArray[int64], shape (actors,)
-        Samples that each actor holds.
-    path : path-like
-        The PNG to write.
-    title : str
-        Above the figure.
+    summary : mapping
+        The content of a run's ``partition.json``.
+    most : int
+        Beyond this number of actors some are left out at even distances: a mean over neighbours would hide
+        their skew.
+    width : float
+        Points.
+    numbered : bool
+        As of `label_map`.
 
     Raises
     ------
     ResultsError
-        If the shapes do not match, or the file cannot be written.
+        If parts of the summary are missing.
     """
-    if quantiles.shape != (len(sizes), 5) or len(sizes) == 0:
-        msg = (
-            f"quantiles of shape {quantiles.shape} for {len(sizes)} sizes: expected (actors, 5) and (actors,)"
-        )
+    values = np.array(summary.get("counts", summary.get("quantiles")), np.float64)
+    sizes, classes = np.array(summary["sizes"], np.float64), list(map(str, summary.get("classes", "12345")))
+    if values.shape != (len(summary["shown"]), len(classes)) or len(sizes) != len(values) or not values.size:
+        msg = f"a partition of shape {values.shape}: expected (actors, classes), or (actors, 5) quantiles"
         raise ResultsError(msg)
-    actors = spaced(len(sizes), MOST_ACTORS)
-    drawing = target_spread(quantiles[actors], actors, sizes[actors].astype(np.float64), width=600)
-    write_png([drawing], path, title + left_out(len(actors), len(sizes)))
-
-
-def left_out(shown: int, actors: int) -> str:
-    """Say how many actors are drawn; nothing if all are."""
-    return f" ({shown} of {actors} actors, at even distances)" if shown < actors else ""
+    lines = spaced(len(values), most)
+    actors, whole = [int(summary["shown"][line]) for line in lines], int(summary["actors"])
+    left_out = f" ({len(lines)} of {whole} actors, at even distances)" if len(lines) < whole else ""
+    if "quantiles" in summary:
+        return target_spread(values[lines], actors, sizes[lines], width=width), left_out
+    drawing = label_map(values[lines], actors, classes, sizes[lines], width=width, numbered=numbered)
+    return drawing, left_out
 
 
 def label_map(

@@ -7,11 +7,11 @@ from functools import partial
 
 from fedlocal.report.baselines import Baseline, baselines
 from fedlocal.report.groups import RunGroup, SettingsComparison
-from fedlocal.report.number_format import between, listed, plus_minus, seconds, signed, times
+from fedlocal.report.number_format import between, listed, plus_minus, signed, times
 from fedlocal.report.settings import label
 from fedlocal.report.tables import Cell, Direction, ReportTable, TableColumn, TableRow
 from fedlocal.results.arm import Arm
-from fedlocal.results.formatting import fixed, share
+from fedlocal.results.formatting import duration, fixed, share
 from fedlocal.results.intervals import Interval
 
 NOTHING = Cell("-")
@@ -134,7 +134,7 @@ def _difference(estimate: Interval) -> Cell:
 
 
 def _time(estimate: Interval) -> Cell:
-    return _cell(seconds(estimate.estimate), plus_minus(estimate, seconds), estimate)
+    return _cell(duration(estimate.estimate), plus_minus(estimate, duration), estimate)
 
 
 def _speed_up(group: RunGroup, name: str) -> Cell:

@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from fedlocal.report.groups import RunGroup, SettingsComparison
-from fedlocal.report.number_format import between, counted, listed, plus_minus, seconds, signed, times
-from fedlocal.results.formatting import fixed
+from fedlocal.report.number_format import between, counted, listed, plus_minus, signed, times
+from fedlocal.results.formatting import duration, fixed
 from fedlocal.results.intervals import Interval, leads
 
 WHY = "Student's t over the same seeds, for all pairs of settings, with Holm's correction, at 5 %"
@@ -160,7 +160,7 @@ def _speed_facts(comparison: SettingsComparison) -> list[Fact]:
     if not timed:
         return []
     fast = min(timed, key=lambda group: group.of(lambda arm: arm.seconds).estimate)
-    took = seconds(fast.of(lambda arm: arm.seconds).estimate)
+    took = duration(fast.of(lambda arm: arm.seconds).estimate)
     if len(comparison.done) == 1:
         return [Fact("training time", took)]
     return [Fact("shortest training", took, (fast.label,))]

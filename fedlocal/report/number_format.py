@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from fedlocal.results.formatting import duration, fixed
+from fedlocal.results.formatting import fixed
 from fedlocal.results.intervals import Interval
 
 
@@ -34,11 +34,6 @@ def signed(value: float) -> str:
     if math.isnan(value) or value == 0:
         return "-" if value else fixed(0.0)
     return fixed(value).replace("-", "−") if value < 0 else f"+{fixed(value)}"
-
-
-def seconds(value: float) -> str:
-    """Write a time."""
-    return duration(None if math.isnan(value) else value)
 
 
 def times(value: float) -> str:

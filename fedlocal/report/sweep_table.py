@@ -44,11 +44,8 @@ def sweep_table(rows: Sequence[SweepRow], title: str | None = None) -> "Table":
     compared = [arm for row in rows if row.main for arm in row.arms[1:] if arm.speed_up is not None]
     baselines = list(dict.fromkeys(arm.name for arm in compared))
     accurate = any(row.main is not None and row.main.accuracy is not None for row in rows)
-    table = plain_table(title)
-    for name in ("run", *keys):
-        table.add_column(Text(name), overflow="fold", min_width=min(len(name), 4))
-    for name in ("accuracy" if accurate else "loss", "training\ntime", *map(_over, baselines)):
-        table.add_column(Text(name), justify="right", no_wrap=True)
+    numbers = ("accuracy" if accurate else "loss", "training\ntime", *map(_over, baselines))
+    table = plain_table(title, ("run", *keys), numbers)
     for row in rows:
         settings = [row.overrides.get(key, "") for key in keys]
         table.add_row(*map(Text, (row.run, *settings, *_results(row, baselines, accurate=accurate))))

@@ -104,10 +104,7 @@ def metrics_table(history: History) -> Table | None:
     names = reported(history)
     if not names:
         return None
-    table = plain_table(None)
-    table.add_column("metric", overflow="fold")
-    for name in ("first", "last", "in round"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table(None, ["metric"], ["first", "last", "in round"])
     for name in names:
         rounds, values = history.series(name)
         table.add_row(Text(name), fixed(values[0]), fixed(values[-1]), str(rounds[-1]))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ import pytest
 from fedlocal.actors import ActorSystem, Behaviour, InlineSystem
 from fedlocal.actors.batch import System
 from fedlocal.data import Dataset, Partition, Rows
-from fedlocal.experiment.figures import draw, label_counts
+from fedlocal.experiment.figures import draw
+from fedlocal.experiment.partition_summary import summarize_partition
 from fedlocal.results import History, MessageError, Round
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 Open = Callable[[Callable[[], Behaviour], int], System]
-PARTITION = Partition(np.array([0, 2, 4, 1, 3]), np.array([0, 3, 5]))
 
 
 def processes(start: Callable[[], Behaviour], workers: int) -> System:
@@ -30,9 +31,10 @@ def inline(start: Callable[[], Behaviour], workers: int) -> System:
 
 
 @pytest.fixture
-def dataset() -> Dataset:
+def summary() -> dict[str, Any]:
     rows = Rows(np.zeros((5, 1), np.float32), np.array([0, 1, 1, 2, 2]))
-    return Dataset("some", rows, rows, np.array(["a", "b", "c"]), (1,))
+    dataset = Dataset("some", rows, rows, np.array(["a", "b", "c"]), (1,))
+    return summarize_partition(dataset, Partition(np.array([0, 2, 4, 1, 3]), np.array([0, 3, 5])))
 
 
 @pytest.fixture
@@ -47,57 +49,53 @@ def histories() -> dict[str, History]:
 
 
 def test_the_figures_are_the_same_wherever_they_are_drawn(
-    tmp_path: Path, dataset: Dataset, histories: dict[str, History]
+    tmp_path: Path, summary: dict[str, Any], histories: dict[str, History]
 ) -> None:
     drawn = {}
     for open_system in (processes, inline):
-        draw(tmp_path, histories, dataset, PARTITION, open_system)
+        draw(tmp_path, histories, summary, open_system)
         drawn[open_system] = {figure.name: figure.read_bytes() for figure in tmp_path.iterdir()}
     assert set(drawn[inline]) == {"learning_curves.png", "partition.png", "timeline.png"}
     assert drawn[inline] == drawn[processes]
 
 
 def test_drawing_leaves_the_histories_whole(
-    tmp_path: Path, dataset: Dataset, histories: dict[str, History]
+    tmp_path: Path, summary: dict[str, Any], histories: dict[str, History]
 ) -> None:
-    draw(tmp_path, histories, dataset, PARTITION, inline)
+    draw(tmp_path, histories, summary, inline)
     assert histories["federated"].rounds[1].actors[0]["seconds"] == 1.0
 
 
-def test_a_scheme_without_actors_has_no_timeline(tmp_path: Path, dataset: Dataset) -> None:
+def test_a_scheme_without_actors_has_no_timeline(tmp_path: Path, summary: dict[str, Any]) -> None:
     history = History()
     history.record(Round(1, {"training": 1.0}, {"loss": 1.0}))
-    draw(tmp_path, {"sequential": history}, dataset, PARTITION, inline)
+    draw(tmp_path, {"sequential": history}, summary, inline)
     assert {figure.name for figure in tmp_path.iterdir()} == {"learning_curves.png", "partition.png"}
 
 
 @pytest.mark.parametrize("open_system", [processes, inline])
 def test_a_figure_that_fails_is_logged_and_leaves_the_other_figure(
     tmp_path: Path,
-    dataset: Dataset,
+    summary: dict[str, Any],
     histories: dict[str, History],
     open_system: Open,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     (tmp_path / "learning_curves.png").mkdir()  # in the way
     with caplog.at_level(logging.ERROR):
-        draw(tmp_path, histories, dataset, PARTITION, open_system)
+        draw(tmp_path, histories, summary, open_system)
     assert "learning_curves.png" in caplog.text
     assert (tmp_path / "partition.png").is_file()
 
 
 def test_a_system_that_does_not_open_is_logged(
-    tmp_path: Path, dataset: Dataset, histories: dict[str, History], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, summary: dict[str, Any], histories: dict[str, History], caplog: pytest.LogCaptureFixture
 ) -> None:
     def closed(start: Callable[[], Behaviour], workers: int) -> System:
         raise OSError("no more processes")
 
-    draw(tmp_path, histories, dataset, PARTITION, closed)
+    draw(tmp_path, histories, summary, closed)
     assert "no more processes" in caplog.text
-
-
-def test_labels_are_counted_by_owner(dataset: Dataset) -> None:
-    assert label_counts(dataset, PARTITION).tolist() == [[1, 1, 1], [0, 1, 1]]
 
 
 def test_without_figures_nothing_is_drawn_and_matplotlib_is_not_loaded(tmp_path: Path) -> None:

@@ -16,9 +16,8 @@ from omegaconf import OmegaConf
 from fedlocal import History, compose, run
 from fedlocal.actors import usable_cores
 from fedlocal.config.schema import ConfigError
-from fedlocal.data import DataError, Dataset, Partition, PartitionError, Rows
+from fedlocal.data import DataError, PartitionError
 from fedlocal.data.shards import Shards
-from fedlocal.experiment.figures import target_quantiles
 from fedlocal.experiment.model_saving import DivergedError
 from fedlocal.flower.server.round_loop import QuorumError
 from fedlocal.results import TIMED, load_arrays, weights_hash
@@ -206,17 +205,6 @@ def test_a_rate_for_classes_is_named_where_targets_are_real(
 def test_data_that_do_not_fit_into_memory_are_one_line() -> None:
     with pytest.raises(DataError, match="dataset: does not fit into memory"):
         run(small(INLINE, "dataset.train=10000000000000"))
-
-
-def test_quartiles_are_those_of_each_actors_own_targets() -> None:
-    rng = np.random.default_rng(0)
-    rows = Rows(np.zeros((50, 1), np.float32), rng.standard_normal((50, 2), np.float32))
-    partition = Partition.from_owner(rng.integers(1, 6, 50), 8)  # the first actor and the last two have none
-    quantiles = target_quantiles(Dataset("some", rows, rows, None, (1,)), partition)
-    for actor, size in enumerate(partition.sizes):
-        targets = rows.y[partition.indices(actor), 0]
-        expected = np.quantile(targets, [0, 0.25, 0.5, 0.75, 1]) if size else np.full(5, np.nan)
-        np.testing.assert_allclose(quantiles[actor], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from fedlocal.figures import (
     actor_states,
     availability,
-    label_distribution,
     learning_curves,
+    partition,
     representative_rounds,
-    target_distribution,
     timeline,
 )
 from fedlocal.figures.timeline import COMPUTING, COORDINATION, IDLE
@@ -69,38 +68,41 @@ def test_learning_curves_are_drawn(tmp_path: Path, histories: dict[str, History]
     assert_drawn(tmp_path / "curves.png")
 
 
+def summary(sizes: NDArray[np.int64], **values: object) -> dict[str, object]:
+    return {"actors": len(sizes), "shown": range(len(sizes)), "sizes": sizes, **values}
+
+
 @pytest.mark.parametrize(
-    ("actors", "classes"), [(4, 10), (1, 2), (24, 16), (100, 10), (4, 100), (1000, 100), (2000, 3)]
+    ("actors", "classes"), [(4, 10), (1, 2), (24, 16), (100, 10), (4, 100), (200, 100), (200, 3)]
 )
 def test_labels_are_drawn_at_all_sizes(tmp_path: Path, actors: int, classes: int) -> None:
     rng = np.random.default_rng([actors, classes])
     counts = rng.multinomial(100_000, rng.dirichlet(np.full(classes, 0.3), actors))
     counts[0] = 0 if actors > 1 else counts[0]
-    label_distribution(counts, [f"class {index}" for index in range(classes)], tmp_path / "labels.png")
+    names = [f"class {index}" for index in range(classes)]
+    partition(summary(counts.sum(axis=1), counts=counts, classes=names), tmp_path / "labels.png")
     assert_drawn(tmp_path / "labels.png")
 
 
-@pytest.mark.parametrize(("actors", "classes", "names"), [(4, 10, 9), (0, 3, 3), (3, 0, 0)])
-def test_labels_without_sense_are_refused(tmp_path: Path, actors: int, classes: int, names: int) -> None:
-    with pytest.raises(ResultsError, match=r"expected \(actors, classes\)"):
-        label_distribution(np.zeros((actors, classes), np.int64), ["x"] * names, tmp_path / "labels.png")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("actors", [1, 4, 40, 1000])
+@pytest.mark.parametrize("actors", [1, 4, 40, 200])
 def test_targets_are_drawn_at_all_sizes(tmp_path: Path, actors: int) -> None:
     rng = np.random.default_rng(actors)
     quantiles = np.sort(rng.normal(size=(actors, 5)), axis=1)
     sizes = rng.integers(1, 400, actors)
     if actors > 1:
         quantiles[0], sizes[0] = np.nan, 0
-    target_distribution(quantiles, sizes, tmp_path / "targets.png")
+    partition(summary(sizes, quantiles=quantiles), tmp_path / "targets.png")
     assert_drawn(tmp_path / "targets.png")
 
 
-def test_targets_without_sense_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match=r"expected \(actors, 5\)"):
-        target_distribution(np.zeros((3, 4)), np.ones(3, np.int64), tmp_path / "targets.png")
+@pytest.mark.parametrize(("actors", "classes", "names"), [(4, 10, 9), (0, 3, 3), (3, 0, 0)])
+def test_a_partition_without_sense_is_refused(tmp_path: Path, actors: int, classes: int, names: int) -> None:
+    counts, sizes = np.zeros((actors, classes)), np.ones(actors, np.int64)
+    with pytest.raises(ResultsError, match=r"expected \(actors, classes\), or \(actors, 5\) quantiles"):
+        partition(summary(sizes, counts=counts, classes=["x"] * names), tmp_path / "labels.png")
+    with pytest.raises(ResultsError, match="expected"):
+        partition(summary(np.ones(3, np.int64), quantiles=np.zeros((3, 4))), tmp_path / "labels.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 def worked(number: int, workers: int, actors: int, batches: int, seconds: float = 0.01) -> Round:
@@ -223,8 +225,9 @@ import sys, numpy as np
 from fedlocal.results import *
 from fedlocal.figures import *
 learning_curves({}, "c.png")
-label_distribution(np.ones((2, 2), np.int64), "ab", "l.png")
-target_distribution(np.ones((2, 5)), np.ones(2, np.int64), "t.png")
+shown = {"actors": 2, "shown": [0, 1], "sizes": [1, 1]}
+partition({**shown, "counts": np.ones((2, 2)), "classes": "ab"}, "l.png")
+partition({**shown, "quantiles": np.ones((2, 5))}, "t.png")
 timeline([Occupancy.of(Round(1, work=[Work(0, 0, 0.0, 1.0)]))], "w.png")
 print("matplotlib.pyplot" in sys.modules)
 """

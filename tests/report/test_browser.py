@@ -29,6 +29,7 @@ CUT = """() => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
       || box.bottom > frame.bottom + 1;
   }).map((each) => `${svg.id}: ${each.textContent}`);
 })"""
+STROKE = "each => getComputedStyle(each).stroke"
 CONTRASTS = """() => {
   const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const light = (colour) => {
@@ -127,6 +128,17 @@ def test_the_keyboard_sorts_too(opened: Any) -> None:
     assert runs.locator("tbody tr td:first-child").all_inner_texts() == list("6543210")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "setting"
+
+
+def test_figures_are_images_with_a_name_and_a_description_in_the_colours_of_the_page(opened: Any) -> None:
+    strokes = []
+    for scheme in ("light", "dark"):
+        page = opened(scheme=scheme)
+        figures = page.get_by_role("img")
+        assert figures.count() == page.locator("figure > svg:last-child").count() >= 8
+        assert page.get_by_role("img", name="accuracy by round").count() == 1
+        strokes.append(page.locator("figure svg path[stroke='var(--s0)']").first.evaluate(STROKE))
+    assert len(set(strokes)) == 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

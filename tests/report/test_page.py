@@ -101,6 +101,19 @@ def test_figures_say_in_words_what_they_show(sweep: Path) -> None:
     assert {tag for tag, _ in page.tags} >= {"title", "desc", "figcaption"}
 
 
+def test_figures_are_small_and_the_same_each_time_and_have_no_colour_that_the_dark_cannot_change(
+    sweep: Path,
+) -> None:
+    content = write_report([sweep], sweep).read_text()
+    assert len(content) < 200_000
+    assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', content)) <= {
+        "none",
+        *re.findall(r"var\(--\w+\)", content),
+    }
+    assert set(re.findall(r'"var\((--\w+)\)"', content)) <= set(re.findall(r"(--\w+): ", content))
+    assert write_report([sweep], sweep).read_text() == content
+
+
 def test_no_run_can_put_markup_on_the_page(nasty: Path) -> None:
     path = write_report([nasty], nasty)
     page = page_of(path)

@@ -1,17 +1,11 @@
 """Partitions: which actor owned how many rows, and of which classes."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-
-from fedlocal.figures.canvas import spaced
-from fedlocal.figures.partitions import HEAT, MOST_ROWS, NONE, SHADES, label_map, target_spread
-from fedlocal.figures.partitions import left_out as actors_left_out
+from fedlocal.figures.partitions import HEAT, MOST_ROWS, NONE, SHADES, partition_drawing
 from fedlocal.report.groups import SettingsComparison
 from fedlocal.report.number_format import counted
 from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.report.section import LegendEntry, PageFigure, Section
+from fedlocal.results.atomic_files import ResultsError
 
 MOST = 12
 
@@ -61,24 +55,13 @@ def _note(left: int, missing: int) -> str:
 
 def _figure(name: str, run: RecordedRun) -> PageFigure | None:
     """Draw a partition; None where its file is damaged."""
+    stored = run.partition
     try:
-        return _drawn(name, run.partition)
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        drawing, shown = partition_drawing(stored, MOST_ROWS)
+        least, _, middle, _, most = (float(size) for size in stored["size_quantiles"])
+        spread = "The spread of the targets; " if "quantiles" in stored else ""
+        rows = f"{least:g} to {most:g} rows, {middle:g} in the middle"
+        words = f"{spread}{counted(int(stored['actors']), 'actor')} with {rows}."
+    except (ResultsError, KeyError, TypeError, ValueError, IndexError, OverflowError):
         return None
-
-
-def _drawn(name: str, stored: Mapping[str, Any]) -> PageFigure:
-    actors, sizes = [int(actor) for actor in stored["shown"]], np.array(stored["sizes"], np.float64)
-    least, _, middle, _, most = (float(size) for size in stored["size_quantiles"])
-    words = f"{int(stored['actors'])} actors with {least:g} to {most:g} rows, {middle:g} in the middle."
-    lines = spaced(len(actors), MOST_ROWS)
-    title = name + actors_left_out(len(lines), int(stored["actors"]))
-    values = np.array(stored.get("counts", stored.get("quantiles")), np.float64)
-    if not len(actors) == len(sizes) == len(values):
-        raise ValueError("lines are missing")
-    shown = [actors[line] for line in lines]
-    if "quantiles" in stored:
-        drawing = target_spread(values[lines], shown, sizes[lines])
-        return PageFigure(title, f"The spread of the targets; {words}", drawing)
-    classes = [str(name) for name in stored["classes"]]
-    return PageFigure(title, words, label_map(values[lines], shown, classes, sizes[lines]))
+    return PageFigure(name + shown, words, drawing)
