@@ -10,27 +10,36 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+# of NumPy and zipfile for a file that holds something else than plain arrays
 UNREADABLE = (ValueError, TypeError, KeyError, EOFError, RuntimeError, BadZipFile, ZlibError)
-"""Errors of NumPy and zipfile for a file that holds something else than plain arrays."""
 
 READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def plain_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
-    """Return all arrays of an npz file, in their order; None if it is a single array.
+class NpzError(ValueError):
+    """A file is no npz file of plain arrays."""
+
+
+def plain_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return all arrays of an npz file, in their order.
 
     Raises
     ------
-    OSError, MemoryError, *UNREADABLE
-        If the file cannot be opened, does not fit into memory, or holds something else.
+    OSError, NpzError
+        If the file cannot be opened; if it is damaged, holds something else, or does not fit into memory.
     """
     with path.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if not isinstance(loaded, NpzFile):
-            return None
-        with loaded, ZipFile(file) as archive:
-            _check_members(archive)
-            return dict(loaded)
+        try:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, NpzFile):
+                with loaded, ZipFile(file) as archive:
+                    _check_members(archive)
+                    return dict(loaded)
+        except MemoryError as error:
+            raise NpzError(f"{path}: does not fit into memory ({error})") from error
+        except UNREADABLE as error:
+            raise NpzError(f"{path}: cannot be read as plain arrays ({error})") from error
+    raise NpzError(f"{path}: is a single array, not an npz file")
 
 
 def _check_members(archive: ZipFile) -> None:

@@ -35,16 +35,9 @@ class BackgroundWriter:
         self._thread.start()
 
     def write_soon(self, kind: str, number: int, write: Callable[[], None]) -> None:
-        """Queue a write behind all that wait, and return at once.
+        """Queue the write of a round's file of some kind behind all that wait, and return at once.
 
-        Parameters
-        ----------
-        kind : str
-            What is written, such as ``checkpoint``.
-        number : int
-            The round that it is of.
-        write : callable
-            Writes it; the data it needs must not change any more.
+        What it writes must not change any more.
         """
         with self._changed:
             self._pending.pop(kind, None)

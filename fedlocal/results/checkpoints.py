@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.results.atomic_files import ResultsError, replacing
+from fedlocal.results.weights import described, portable
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +88,8 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, about: Mapping[str, Any]
     ResultsError
         If it cannot be written; the ones before are still there.
     """
-    arrays = {name: _portable(name, array) for name, array in checkpoint.arrays.items()}
-    described = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
-    content = {"version": VERSION, "round": checkpoint.round, "about": about, "arrays": described}
+    arrays = {name: portable(name, array) for name, array in checkpoint.arrays.items()}
+    content = {"version": VERSION, "round": checkpoint.round, "about": about, "arrays": described(arrays)}
     manifest = json.dumps(content, allow_nan=False).encode()
     parts: list[bytes | memoryview] = [
         len(manifest).to_bytes(8, "little"),
@@ -179,13 +179,6 @@ def _newest_first(folder: Path) -> Iterator[tuple[int, Path]]:
     yield from sorted(((int(match[1]), path) for match, path in matches), reverse=True)
 
 
-def _portable(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    dtype = array.dtype.newbyteorder("<")
-    if not _DTYPE.fullmatch(dtype.str):
-        raise ResultsError(f"array {name!r} has dtype {array.dtype}, which checkpoints cannot hold")
-    return np.asarray(array, dtype=dtype, order="C")
-
-
 def _bytes(array: NDArray[Any]) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
@@ -213,17 +206,17 @@ def _check_about(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
             raise ResultsError(f"it is of another run: its {key} is {stored.get(key)!r}, not {value!r}")
 
 
-def _read_arrays(stream: BufferedReader, described: Any, size: int) -> dict[str, NDArray[Any]]:
-    for name, dtype, shape in described:
+def _read_arrays(stream: BufferedReader, entries: Any, size: int) -> dict[str, NDArray[Any]]:
+    for name, dtype, shape in entries:
         if not isinstance(name, str) or not _DTYPE.fullmatch(dtype):
             raise ResultsError(f"array {name!r} has dtype {dtype!r}, which checkpoints cannot hold")
         if not all(type(length) is int and length >= 0 for length in shape):
             raise ResultsError(f"array {name!r} has shape {shape!r}")
-    claimed = sum(math.prod(shape) * np.dtype(dtype).itemsize for _, dtype, shape in described)
+    claimed = sum(math.prod(shape) * np.dtype(dtype).itemsize for _, dtype, shape in entries)
     if claimed != size:  # before any memory is taken
         raise ResultsError(f"its manifest claims {claimed} bytes of arrays; {size} are there")
     arrays = {}
-    for name, dtype, shape in described:
+    for name, dtype, shape in entries:
         array = np.empty(shape, dtype)
         stream.readinto(_bytes(array))
         arrays[name] = array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from fedlocal.results.atomic_files import ResultsError, read_json, write_json
-from fedlocal.results.weights import load_arrays, save_arrays, weights_hash
+from fedlocal.results.weights import described, load_arrays, save_arrays, weights_hash
 
 Arrays = Mapping[str, NDArray[Any]]
 Which = Literal["last", "best"]
@@ -81,20 +81,20 @@ def save_models(
     """
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
-    described = {}
+    entries = {}
     for name, arrays in models.items():
         path = folder / (f"best-{number}.npz" if which == "best" else f"{name}.npz")
         save_arrays(path, arrays)
-        described[name] = {
+        entries[name] = {
             "file": path.name,
             "sha256": _file_hash(path),
             "hash": weights_hash(arrays),
-            "arrays": _described(arrays),
+            "arrays": described(arrays),
         }
     head = {"format": FORMAT, "version": VERSION, "round": number, "metrics": metrics}
     if which == "best":
         head["chosen_on"] = "the test set: of all rounds the best there, so its metrics flatter it"
-    write_json(folder / MANIFESTS[which], {**head, **about, "models": described}, seal=True)
+    write_json(folder / MANIFESTS[which], {**head, **about, "models": entries}, seal=True)
     if which == "best":
         for path in set(folder.glob("best-*.npz")) - {folder / f"best-{number}.npz"}:
             with suppress(OSError):
@@ -207,7 +207,7 @@ def files_of(content: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def _verified(path: Path, manifest: Path, file_hash: str, hash_: str, described: Any) -> Arrays:
+def _verified(path: Path, manifest: Path, file_hash: str, hash_: str, expected: Any) -> Arrays:
     if not path.is_file():
         raise ResultsError(f"{path} is missing: {manifest} names it")
     if (digest := _file_hash(path)) != file_hash:
@@ -216,13 +216,9 @@ def _verified(path: Path, manifest: Path, file_hash: str, hash_: str, described:
             f"{manifest.name} says {str(file_hash)[:16]}…"
         )
     arrays = load_arrays(path)
-    if _described(arrays) != described or weights_hash(arrays) != hash_:
+    if described(arrays) != expected or weights_hash(arrays) != hash_:
         raise ResultsError(f"{manifest} was changed: its hash, names, dtypes or shapes are not {path.name}'s")
     return arrays
-
-
-def _described(arrays: Arrays) -> list[Any]:
-    return [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
 
 
 def _file_hash(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.data.npz import UNREADABLE, plain_arrays
+from fedlocal.data.npz import NpzError, plain_arrays
 from fedlocal.results.atomic_files import ResultsError, replacing
 
 
@@ -45,17 +45,33 @@ def weights_hash(arrays: Mapping[str, NDArray[Any]]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.asarray(arrays[name])
-        # Long double (g, G) has padding of undefined content.
-        if array.dtype.kind not in "biufc" or array.dtype.char in "gG":
-            msg = f"array {name!r} has dtype {array.dtype}, whose bytes are not portable: use float32"
-            raise ResultsError(msg)
-        array = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        array = portable(name, arrays[name])
         for text in (name.encode(), array.dtype.str.encode()):
             digest.update(_number(len(text)) + text)
         digest.update(b"".join(map(_number, (array.ndim, *array.shape, array.nbytes))))
         digest.update(array.data)
     return digest.hexdigest()
+
+
+def portable(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with its values as little-endian bytes, in C order.
+
+    Raises
+    ------
+    ResultsError
+        If its dtype is one whose bytes do not determine its values, such as object or long double.
+    """
+    array = np.asarray(array)
+    # Long double (g, G) has padding of undefined content.
+    if array.dtype.kind not in "biufc" or array.dtype.char in "gG":
+        msg = f"array {name!r} has dtype {array.dtype}, whose bytes are not portable: use float32"
+        raise ResultsError(msg)
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def described(arrays: Mapping[str, NDArray[Any]]) -> list[Any]:
+    """Return name, dtype and shape of each array, as manifests say them."""
+    return [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
 
 
 def _number(value: int) -> bytes:
@@ -105,13 +121,9 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     ResultsError
         If the file is missing, damaged, or holds something else.
     """
-    path = Path(path)
     try:
-        arrays = plain_arrays(path)
+        return plain_arrays(Path(path))
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-    except (MemoryError, *UNREADABLE) as error:
-        raise ResultsError(f"{path} is not a readable .npz of plain arrays: {error}") from error
-    if arrays is None:
-        raise ResultsError(f"{path} is not an .npz: it holds a single array")
-    return arrays
+    except NpzError as error:
+        raise ResultsError(str(error)) from error

@@ -125,7 +125,7 @@ def test_objects_are_neither_saved_nor_loaded(tmp_path: Path) -> None:
         save_arrays(tmp_path / "ours.npz", {"w": objects})
     assert list(tmp_path.iterdir()) == []
     np.savez(tmp_path / "theirs.npz", w=objects)
-    with pytest.raises(ResultsError, match="not a readable"):
+    with pytest.raises(ResultsError, match="cannot be read as plain arrays"):
         load_arrays(tmp_path / "theirs.npz")
 
 

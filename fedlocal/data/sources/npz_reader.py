@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import DataError
-from fedlocal.data.npz import UNREADABLE, plain_arrays
+from fedlocal.data.npz import NpzError, plain_arrays
 
 
 def read_npz(path: Path, otherwise: str) -> dict[str, NDArray[Any]]:
@@ -25,13 +25,10 @@ def read_npz(path: Path, otherwise: str) -> dict[str, NDArray[Any]]:
         If the file is missing, damaged, holds pickled objects, or is something else.
     """
     try:
-        arrays = plain_arrays(path)
+        return plain_arrays(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file; {otherwise}") from error
-    except MemoryError as error:
-        raise DataError(f"{path}: does not fit into memory ({error})") from error
-    except (OSError, *UNREADABLE) as error:
+    except OSError as error:
         raise DataError(f"{path}: cannot be read as plain arrays ({error}); {otherwise}") from error
-    if arrays is None:
-        raise DataError(f"{path}: is a single array, not an npz file; {otherwise}")
-    return arrays
+    except NpzError as error:
+        raise DataError(f"{error}; {otherwise}") from error

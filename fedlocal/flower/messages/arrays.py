@@ -14,11 +14,11 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, RecordDict
 from numpy.typing import NDArray
 
+from fedlocal.data.npz import READERS
 from fedlocal.flower.compat.private import NUMPY, record_of
 
 _name = lru_cache(maxsize=64)(str)  # NumPy puts a dtype's name together anew each time
 _TRAVELLING = frozenset("biufcSUmM")  # kinds of dtype
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 class ArrayError(ValueError):
@@ -102,7 +102,7 @@ def from_npy(data: bytes) -> NDArray[Any]:
 
 def _parsed(data: bytes) -> NDArray[Any]:
     file = BytesIO(data)
-    shape, column_major, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    shape, column_major, dtype = READERS[np.lib.format.read_magic(file)](file)
     present = len(data) - file.tell()
     if min(shape, default=0) < 0 or math.prod(shape) * travelling(dtype).itemsize != present:
         raise ArrayError(f"an .npy file of {present} bytes claims dtype {dtype} and shape {shape}")
