@@ -10,7 +10,8 @@ shared memory in :mod:`~fedlocal.memory.buffers`, the record of events in
 :mod:`~fedlocal.actors.engine.journal`.
 """
 
-from fedlocal.actors.batch import ActorSystemError, Batch, System
+from fedlocal.actors.base import System
+from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.engine.audit import Audit, audit
 from fedlocal.actors.engine.autoscaling import Autoscaler
 from fedlocal.actors.engine.exit_causes import WorkerExit

@@ -1,13 +1,9 @@
-"""Messages posted together, their results, and the interface of the systems that run actors."""
+"""Messages posted together, and their results."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from typing import Protocol
+from collections.abc import Sequence
 
 from fedlocal.actors.messages import Envelope, Result
-from fedlocal.memory.buffers import Broadcast
-from fedlocal.memory.parts import Buffer
 
 
 class ActorSystemError(RuntimeError):
@@ -63,18 +59,6 @@ class Batch:
         """Wait until every message has its result, at most `timeout` seconds; tell whether it has."""
         return self._finished.wait(timeout)
 
-    def result(self, index: int) -> Result | None:
-        """Return the result of one message, if it is there.
-
-        Raises
-        ------
-        ActorSystemError
-            If the system failed before.
-        """
-        if self._error:
-            raise self._error
-        return self._results[index]
-
     def results(self) -> list[Result]:
         """Return one result per envelope, once `done`.
 
@@ -91,56 +75,12 @@ class Batch:
 class Task:
     """One message of a batch, and what it has cost so far."""
 
-    __slots__ = ("batch", "crashes", "envelope", "index", "kills")
+    __slots__ = ("batch", "crashes", "envelope", "index", "kills", "kind", "number", "units")
 
     def __init__(self, batch: Batch, index: int) -> None:
         self.batch, self.index = batch, index
-        self.envelope = batch.envelopes[index]
+        self.number = batch.first + index  # in its system
+        self.envelope = envelope = batch.envelopes[index]
+        self.units = envelope.cost or 1.0  # messages of unknown cost count as equal
+        self.kind = envelope.content.number if envelope.content else 0  # equal content, about equal work
         self.crashes = self.kills = 0
-
-    @property
-    def number(self) -> int:
-        """The message's number in its system."""
-        return self.batch.first + self.index
-
-
-class System(Protocol):
-    """What runs actors: worker processes, or this process itself."""
-
-    workers: int
-
-    def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
-        """Make content that many messages can name; give it back with `release`."""
-        ...
-
-    def release(self, content: Broadcast) -> None:
-        """Give shared content back, when every message that names it has its result."""
-        ...
-
-    def post(self, envelopes: Sequence[Envelope]) -> Batch:
-        """Send messages."""
-        ...
-
-    def submit(self, envelope: Envelope) -> Future[Result]:
-        """Send one message and return the future of its result."""
-        ...
-
-    def withdraw(self, batch: Batch, reason: str) -> None:
-        """Give up on the messages that have no result yet: they fail, with cause ``"timeout"``."""
-        ...
-
-    def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
-        """Send messages, wait at most `timeout` seconds, and return one result per envelope, in order."""
-        ...
-
-    def states(self) -> dict[int, bytes]:
-        """Return the states of all actors that have one, as their last results left them."""
-        ...
-
-    def restore(self, states: Mapping[int, bytes]) -> None:
-        """Set the states, as `states` returned them, of actors that have not handled a message yet."""
-        ...
-
-    def close(self) -> None:
-        """End the system and give back what it holds."""
-        ...

@@ -7,22 +7,20 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from os import PathLike
-from typing import Self
 
+from fedlocal.actors.base import System
 from fedlocal.actors.batch import ActorSystemError, Batch
 from fedlocal.actors.engine.journal import Journal
 from fedlocal.actors.messages import Behaviour, Envelope, Failure, Reply, Result, Wire
-from fedlocal.actors.spawned.api import Spawner
 from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
 from fedlocal.actors.spawned.registry import ActorRegistry
-from fedlocal.actors.spawned.transport import with_future
 from fedlocal.actors.worker.threads import one_thread
 from fedlocal.memory.buffers import Broadcast
 from fedlocal.memory.parts import Buffer, raw
 from fedlocal.signals import code_of_signal
 
 
-class InlineSystem(Spawner):
+class InlineSystem(System):
     """The interface and the guarantees of an `ActorSystem`, without its processes.
 
     Parameters
@@ -72,8 +70,7 @@ class InlineSystem(Spawner):
 
     def submit(self, envelope: Envelope) -> Future[Result]:
         """Handle one message before returning, unless another one is being handled; return its future."""
-        posted, future = with_future(envelope)
-        self.deliver(posted)
+        future = super().submit(envelope)
         self.carry_on()
         return future
 
@@ -115,10 +112,6 @@ class InlineSystem(Spawner):
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Do nothing: a posted message has been handled."""
 
-    def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:  # noqa: ARG002
-        """Handle the messages and return one result per envelope; `timeout` interrupts none of them."""
-        return self.post(envelopes).results()
-
     def states(self) -> dict[int, bytes]:
         """Return the states of all actors that have one."""
         return dict(self._states)
@@ -154,9 +147,3 @@ class InlineSystem(Spawner):
         copies = [bytearray(raw(array)) for array in reply.arrays]  # the next call may reuse them
         wire = Wire(reply.header, reply.body, copies)
         return Reply(actor, wire, started, time.perf_counter(), worker=0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -9,18 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from os import PathLike
 from types import TracebackType
-from typing import Self
 
-from fedlocal.actors.batch import ActorSystemError, Batch
+from fedlocal.actors.base import System
+from fedlocal.actors.batch import Batch
 from fedlocal.actors.engine.exit_causes import WorkerExit
 from fedlocal.actors.engine.journal import Journal
 from fedlocal.actors.engine.supervisor import Supervisor
-from fedlocal.actors.messages import Behaviour, Envelope, Result
+from fedlocal.actors.messages import Behaviour
 from fedlocal.actors.policy import Policy
-from fedlocal.actors.spawned.api import Spawner
 from fedlocal.actors.spawned.behaviour import SpawnedBehaviour
 from fedlocal.actors.spawned.registry import ActorRegistry
-from fedlocal.actors.spawned.transport import with_future
 from fedlocal.actors.worker.threads import usable_cores
 from fedlocal.compat.cpython import Finalize
 from fedlocal.memory.buffers import Broadcast
@@ -37,7 +35,7 @@ def _ignore(_: WorkerExit) -> None:
     pass
 
 
-class ActorSystem(Spawner):
+class ActorSystem(System):
     """Actors run by worker processes: spawned ones, or those of one behaviour that `start` builds.
 
     Parameters
@@ -87,7 +85,7 @@ class ActorSystem(Spawner):
         self._supervisor = Supervisor(
             start or SpawnedBehaviour, self.workers, method, policy, Journal(journal), on_death
         )
-        self._registry = ActorRegistry(_SupervisorTransport(self._supervisor)) if start is None else None
+        self._registry = ActorRegistry(self._supervisor) if start is None else None
         # A forgotten system ends with its last reference, or before multiprocessing waits for its processes.
         self._finalizer = Finalize(self, _stop, args=(self._supervisor, self._registry, 0.0), exitpriority=10)
         try:
@@ -100,89 +98,50 @@ class ActorSystem(Spawner):
             raise self._supervisor.error
 
     def share(self, header: bytes, arrays: Sequence[Buffer]) -> Broadcast:
-        """Make content that many messages can name; each worker receives it once. `release` gives it back."""
+        """Make content that many messages can name; each worker receives it once."""
         return Broadcast(header, arrays)
 
     def release(self, content: Broadcast) -> None:
-        """Give shared content back, when every message that names it has its result."""
-        _SupervisorTransport(self._supervisor).release(content)
+        """Give shared content back."""
+        self._supervisor.release(content)
 
-    def post(self, envelopes: Sequence[Envelope]) -> Batch:
-        """Send messages and return at once."""
-        batch = Batch(envelopes)
-        _SupervisorTransport(self._supervisor).deliver(batch)
-        return batch
-
-    def submit(self, envelope: Envelope) -> Future[Result]:
-        """Send one message and return the future of its result.
-
-        The future fails with an `ActorSystemError` if the system is closed before. Its callbacks run in the
-        supervisor's thread: they must return soon, and may submit more.
-        """
-        posted, future = with_future(envelope)
-        _SupervisorTransport(self._supervisor).deliver(posted)
-        return future
+    def deliver(self, batch: Batch) -> None:
+        """Hand messages to the supervisor."""
+        self._supervisor.deliver(batch)
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages that have no result yet; what their actors may still answer is dropped."""
         supervisor = self._supervisor
         if not supervisor.call(lambda: supervisor.withdraw(batch, reason)):
-            batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
+            batch.fail(supervisor.why_closed)
         batch.wait()
 
-    def ask(self, envelopes: Sequence[Envelope], timeout: float | None = None) -> list[Result]:
-        """Send messages, wait, and return one result per envelope, in their order.
-
-        Parameters
-        ----------
-        envelopes : sequence of Envelope
-            The messages.
-        timeout : float, optional
-            Seconds to wait; a message without a result by then fails with cause ``"timeout"``, and what its
-            actor may still answer is dropped.
-
-        Raises
-        ------
-        ActorSystemError
-            If the system was closed before every message had its result.
-        """
-        batch = self.post(envelopes)
-        if not batch.wait(timeout):
-            self.withdraw(batch, f"no reply within {timeout:g} s")
-        return batch.results()
-
     def states(self) -> dict[int, bytes]:
-        """Return the states of all actors that have one, as their last results left them.
-
-        Raises
-        ------
-        ActorSystemError
-            If the system is closed.
-        """
+        """Return the states of all actors that have one."""
         supervisor, states = self._supervisor, Future[dict[int, bytes]]()
-        if not supervisor.call(lambda: states.set_result(supervisor.states())):
-            raise supervisor.error or ActorSystemError("the actor system is closed")
+        if not supervisor.call(lambda: states.set_result(dict(supervisor.delivery.states))):
+            raise supervisor.why_closed
         return states.result()
 
     def restore(self, states: Mapping[int, bytes]) -> None:
         """Set the states of actors that have not handled a message yet."""
-        supervisor = self._supervisor
-        supervisor.call(lambda: supervisor.restore(states))
+        delivery = self._supervisor.delivery
+        self._supervisor.call(lambda: delivery.restore(states))
 
     def retire(self, actor: int) -> None:
         """Let an actor go: what waits for it fails, what it handles is finished, its state is forgotten."""
-        supervisor = self._supervisor
-        supervisor.call(lambda: supervisor.retire(actor))
+        delivery = self._supervisor.delivery
+        self._supervisor.call(lambda: delivery.retire(actor))
 
     def resize(self, workers: int) -> None:
         """Have this many workers from now on; those that go finish what they hold, and nothing is lost."""
-        self.workers, supervisor = _check(workers), self._supervisor
-        supervisor.call(lambda: supervisor.resize(workers))
+        self.workers, pool = _check(workers), self._supervisor.pool
+        self._supervisor.call(lambda: pool.resize(workers))
 
     def processes(self) -> list[int]:
         """Return the process numbers of the workers that live now."""
-        supervisor, numbers = self._supervisor, Future[list[int]]()
-        if not supervisor.call(lambda: numbers.set_result(supervisor.processes())):
+        pool, numbers = self._supervisor.pool, Future[list[int]]()
+        if not self._supervisor.call(lambda: numbers.set_result(pool.processes())):
             return []
         return numbers.result()
 
@@ -190,9 +149,6 @@ class ActorSystem(Spawner):
         """End the workers: idle ones at once, busy ones after `grace` seconds. May be called twice."""
         self._finalizer.cancel()
         _stop(self._supervisor, self._registry, grace)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -204,25 +160,6 @@ def _check(workers: int) -> int:
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     return workers
-
-
-class _SupervisorTransport:
-    """Gives things to the supervisor's thread, and holds no reference to the system: that may be its last."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-
-    def deliver(self, batch: Batch) -> None:
-        supervisor = self._supervisor
-        if not supervisor.call(lambda: supervisor.post(batch)):
-            batch.fail(supervisor.error or ActorSystemError("the actor system is closed"))
-
-    def carry_on(self) -> None:
-        """Do nothing: workers handle messages."""
-
-    def release(self, content: Broadcast) -> None:
-        supervisor = self._supervisor
-        supervisor.call(lambda: supervisor.release(content))
 
 
 def _stop(supervisor: Supervisor, registry: ActorRegistry | None, grace: float) -> None:

@@ -66,7 +66,7 @@ class Block:
             if write:
                 write(block)
                 block._seal()
-            if sys.platform != "win32":
+            if block._path and sys.platform != "win32":
                 block._unlink()
         except BaseException:
             block.close()
@@ -92,8 +92,9 @@ class Block:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-        with suppress(PermissionError):  # Windows keeps a file that is mapped
-            self._unlink()
+        if self._path:
+            with suppress(PermissionError):  # Windows keeps a file that is mapped
+                self._unlink()
 
     def _seal(self) -> None:
         self._sealed = True
@@ -116,8 +117,7 @@ class Block:
         cpython.check_is_spawning(self)
         return _handed_over, (self._path or cpython.inheritable(self.descriptor), self.size, self._sealed)
 
-    def __del__(self) -> None:
-        self.close()
+    __del__ = close
 
 
 def _handed_over(file: Any, size: int, sealed: bool) -> Block:

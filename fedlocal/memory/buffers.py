@@ -77,15 +77,7 @@ def map_broadcast(descriptor: int, lengths: tuple[int, ...]) -> list[Bytes]:
 
 
 class Slots:
-    """The slots of a pool, for those who write replies and read them.
-
-    Parameters
-    ----------
-    block : Block
-        Their memory; it may be closed afterwards.
-    slot_bytes : int
-        Size of a slot in bytes.
-    """
+    """The slots of a pool, for those who write replies and read them."""
 
     def __init__(self, block: Block, slot_bytes: int) -> None:
         self.slot_bytes, self._mapping = slot_bytes, block.map()
@@ -153,11 +145,6 @@ class AckWord:
 
     The worker writes the first, its supervisor the second. One store acknowledges a message, where a frame
     would cost two system calls and wake the supervisor. What was stored outlives the worker.
-
-    Parameters
-    ----------
-    block : Block
-        Their memory, of `BYTES` bytes; it may be closed afterwards.
     """
 
     BYTES = mmap.PAGESIZE

@@ -13,31 +13,16 @@ KEY = "num-supernodes"
 
 
 class Nodes(NamedTuple):
-    """A number of clients.
-
-    Parameters
-    ----------
-    number : int
-        At least 1.
-    source : str
-        The place that sets it, for people to read.
-    """
+    """A number of clients."""
 
     number: int
-    source: str
+    source: str  # the place that sets it, for people to read
 
 
 def nodes_of(pyproject: Path, flower: Mapping[str, Any]) -> Nodes:
     """Return the number of clients of an app, which older apps set themselves.
 
     ``flwr run`` moves it from there into Flower's own configuration, which all apps of a user share.
-
-    Parameters
-    ----------
-    pyproject : Path
-        The app's.
-    flower : mapping of str to Any
-        Its table ``[tool.flwr]``.
     """
     return (
         _of_default(flower.get("federations"), "tool.flwr.federations", pyproject)
@@ -47,13 +32,7 @@ def nodes_of(pyproject: Path, flower: Mapping[str, Any]) -> Nodes:
 
 
 def unused_of(flower: Mapping[str, Any]) -> dict[str, object]:
-    """Return the options of the default federation that Flower's engine alone uses, by their names.
-
-    Parameters
-    ----------
-    flower : mapping of str to Any
-        An app's table ``[tool.flwr]``; where it has no federations, Flower's own configuration has.
-    """
+    """Return the options of the default federation that Flower's engine alone uses, by their names."""
     options = _options(flower.get("federations") or _configuration().get("superlink"))
     return {name: value for name, value in flat_items(options) if name != KEY}
 

@@ -20,31 +20,15 @@ class ProjectError(ValueError):
 
 @dataclass(frozen=True)
 class Project:
-    """A Flower app.
+    """A Flower app."""
 
-    Parameters
-    ----------
-    folder : Path
-        Its modules are imported from here.
-    name : str
-        Of the project.
-    server_app, client_app : str
-        References, ``module:attribute``.
-    config : mapping of str to bool, int, float or str
-        The defaults of its run configuration; keys of tables in tables are joined by dots.
-    nodes : Nodes
-        The number of clients, and the place that sets it.
-    unused : mapping of str to object
-        Options of the same federation that only Flower's engine uses, such as ``client-resources``.
-    """
-
-    folder: Path
+    folder: Path  # from which its modules are imported
     name: str
     server_app: str
     client_app: str
-    config: Mapping[str, Value]
+    config: Mapping[str, Value]  # defaults of its run configuration; keys of tables are joined by dots
     nodes: Nodes
-    unused: Mapping[str, object] = field(default_factory=dict)
+    unused: Mapping[str, object] = field(default_factory=dict)  # options that only Flower's engine uses
 
     def configured(self, overrides: Sequence[str]) -> dict[str, Value]:
         """Return the run configuration with overrides as ``flwr run -c`` takes them.

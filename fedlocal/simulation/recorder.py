@@ -26,15 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class SimulationRecorder:
-    """Writes the rounds of a simulation to files, and a line about each to standard error.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        The folder for the files.
-    display : str
-        ``off`` for no lines.
-    """
+    """Writes the rounds of a simulation to files, and a line about each to standard error."""
 
     def __init__(self, folder: Path | None, display: str) -> None:
         self.folder, self._display = folder, display

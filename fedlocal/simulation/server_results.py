@@ -43,13 +43,7 @@ class ServerResults:
 
 @contextmanager
 def observed_server(on_evaluation: OnEvaluation) -> Iterator[ServerResults]:
-    """Observe the evaluations and the results of strategies and older servers in the block.
-
-    Parameters
-    ----------
-    on_evaluation : callable
-        Called with the metrics of ``evaluate_fn``, and of the ``evaluate`` of older strategies.
-    """
+    """Observe the results of strategies and older servers in the block, and all their evaluations."""
     results, start, fit = ServerResults(), Strategy.start, Server.fit
 
     @wraps(start)

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedlocal.actors import ActorSystem, Behaviour, InlineSystem
-from fedlocal.actors.batch import System
+from fedlocal.actors import ActorSystem, Behaviour, InlineSystem, System
 from fedlocal.data import Dataset, Partition, Rows
 from fedlocal.experiment.figures import draw
 from fedlocal.experiment.partition_summary import summarize_partition

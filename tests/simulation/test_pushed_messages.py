@@ -98,7 +98,7 @@ def main(grid, context):
     )
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
-    assert command([str(tmp_path), "--num-supernodes", "2", "--backend", "inline", "-q"]) == 1
+    assert command([str(tmp_path), "num_supernodes=2", "backend=inline", "display=off"]) == 1
     assert "2 messages ended in an error" in capsys.readouterr().out
 
 

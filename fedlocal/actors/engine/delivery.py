@@ -23,20 +23,12 @@ POOL_BUDGET = 1 << 30  # bytes of shared memory for replies; what does not fit i
 
 
 class Delivery:
-    """The messages of a system, from their posting to their results.
-
-    Parameters
-    ----------
-    policy : Policy
-        How often a message is tried again, and how large it may be.
-    journal : Journal
-        Where it is written what becomes of each message.
-    """
+    """The messages of a system, from their posting to their results."""
 
     def __init__(self, policy: Policy, journal: Journal) -> None:
         self._policy, self._journal = policy, journal
         self._dispatcher = Dispatcher()
-        self._states: dict[int, bytes] = {}
+        self.states: dict[int, bytes] = {}  # of all actors that have one
         self._batches: set[Batch] = set()
         self._pool: SlotPool | None = None
         self._retired: set[int] = set()  # that still handle a message
@@ -45,15 +37,7 @@ class Delivery:
     # Posting -------------------------------------------------------------------------------------------
 
     def post(self, batch: Batch, unavailable: str = "") -> None:
-        """Put the messages of a batch into the mailboxes of their actors.
-
-        Parameters
-        ----------
-        batch : Batch
-            The messages.
-        unavailable : str
-            Why nobody will handle them, if so: then they fail at once.
-        """
+        """Put messages into their actors' mailboxes, or fail them for the reason that nobody handles any."""
         self._batches.add(batch)
         batch.first = self._posted + 1
         self._posted += len(batch.envelopes)
@@ -129,7 +113,7 @@ class Delivery:
             connection.give(envelope.content, flight.pool)
             content = envelope.content.number if envelope.content else 0
             described.append(Addressed(task.number, envelope.actor, content, slot, ran_elsewhere))
-            state = self._states.get(envelope.actor, b"") if ran_elsewhere else b""
+            state = self.states.get(envelope.actor, b"") if ran_elsewhere else b""
             parts += [envelope.body, state]
         short = self._dispatcher.expected(connection.generation, messages[-1][0]) < AHEAD
         connection.send(FrameKind.MESSAGES, {"messages": described, "short": short}, parts)
@@ -161,38 +145,30 @@ class Delivery:
             If the frame does not hold valid replies.
         """
         for handled, parts in replies_of(frame):
-            flight = connection.in_flight.get(handled.message)
+            flight = self._flight(connection, handled.message)
             if flight is None:
-                self._journal.note("stale", message=handled.message, generation=connection.generation)
                 continue
             try:
                 arrays = flight.arrays(handled.lengths) if handled.in_slot else parts[3:]
             except ValueError as error:
                 raise ProtocolError(f"not replies: {error}") from error
-            del connection.in_flight[handled.message]
             if not handled.in_slot:
                 flight.free_slot()
-            connection.on_answer(flight.frame)
-            self._journal.acknowledged(
-                handled.message, connection.worker, connection.generation, handled.started
-            )
-            header, body, state = map(bytes, parts[:3])
-            self._commit(connection, flight.task, handled, Wire(header, body, arrays), state)
+            if task := self._answered(connection, flight, handled.started):
+                header, body, state = map(bytes, parts[:3])
+                self._commit(connection, task, handled, Wire(header, body, arrays), state)
 
     def _commit(
         self, connection: WorkerConnection, task: Task, handled: Handled, wire: Wire, state: bytes
     ) -> None:
         actor = task.envelope.actor
-        reply = Reply(actor, wire, handled.started, handled.ended, connection.worker)
-        if task.batch.has_result(task.index):
-            self._drop_late(connection, task)
-            return
         retired = actor in self._retired
         self._retired.discard(actor)
         if handled.state_changed and not retired:
             self._set_state(actor, state)
         self._dispatcher.finish(connection.generation, task, handled.ended - handled.started, forget=retired)
         self._journal.replied(task.number)
+        reply = Reply(actor, wire, handled.started, handled.ended, connection.worker)
         task.batch.settle(task.index, reply)
         self._finish(task.batch)
 
@@ -210,27 +186,35 @@ class Delivery:
             reason, trace = readable(str(fields["reason"])), readable(str(fields["traceback"]))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ProtocolError(f"not an error: {error}") from error
-        flight = connection.in_flight.pop(number, None)
+        flight = self._flight(connection, number)
         if flight is None:
-            self._journal.note("stale", message=number, generation=connection.generation)
             return
         flight.free_slot()
-        connection.on_answer(flight.frame)
-        self._journal.acknowledged(number, connection.worker, connection.generation, started)
-        task = flight.task
-        if task.batch.has_result(task.index):
-            self._drop_late(connection, task)
-            return
-        self._retired.discard(task.envelope.actor)
-        # Its worker may hold a state that does not count.
-        self._dispatcher.finish(connection.generation, task, forget=True)
-        self._fail(task, "exception", reason, trace)
-        self._finish(task.batch)
+        if task := self._answered(connection, flight, started):
+            self._retired.discard(task.envelope.actor)
+            # Its worker may hold a state that does not count.
+            self._dispatcher.finish(connection.generation, task, forget=True)
+            self._fail(task, "exception", reason, trace)
+            self._finish(task.batch)
 
-    def _drop_late(self, connection: WorkerConnection, task: Task) -> None:
-        """Drop an answer to a message that was given up; the state that came with it does not count."""
+    def _flight(self, connection: WorkerConnection, message: int) -> InFlight | None:
+        """Return a message that a worker holds; an answer to any other is dropped."""
+        flight = connection.in_flight.get(message)
+        if flight is None:
+            self._journal.note("stale", message=message, generation=connection.generation)
+        return flight
+
+    def _answered(self, connection: WorkerConnection, flight: InFlight, started: float) -> Task | None:
+        """Note an answer and return its message, None if that was given up: then no state counts either."""
+        task = flight.task
+        del connection.in_flight[task.number]
+        connection.on_answer(flight.frame)
+        self._journal.acknowledged(task.number, connection.worker, connection.generation, started)
+        if not task.batch.has_result(task.index):
+            return task
         self._journal.note("stale", message=task.number, generation=connection.generation)
         self._dispatcher.finish(connection.generation, task, forget=True)
+        return None
 
     # Exits ---------------------------------------------------------------------------------------------
 
@@ -278,10 +262,6 @@ class Delivery:
 
     # States and contents ---------------------------------------------------------------------------------
 
-    def states(self) -> dict[int, bytes]:
-        """Return the states of all actors that have one."""
-        return dict(self._states)
-
     def restore(self, states: Mapping[int, bytes]) -> None:
         """Set the states of actors that have not handled a message yet."""
         for actor, state in states.items():
@@ -292,7 +272,7 @@ class Delivery:
         for task in self._dispatcher.withdraw(lambda task: task.envelope.actor == actor):
             self._fail(task, "stopped", "the actor was retired")
             self._finish(task.batch)
-        self._states.pop(actor, None)
+        self.states.pop(actor, None)
         if self._dispatcher.mailboxes.is_busy(actor):
             self._retired.add(actor)
 
@@ -303,9 +283,9 @@ class Delivery:
 
     def _set_state(self, actor: int, state: bytes) -> None:
         if state:
-            self._states[actor] = state
+            self.states[actor] = state
         else:
-            self._states.pop(actor, None)
+            self.states.pop(actor, None)
 
     def _fail(self, task: Task, cause: str, reason: str, trace: str = "") -> None:
         self._journal.note("failed", message=task.number, cause=cause, reason=reason[:500])

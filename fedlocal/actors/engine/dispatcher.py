@@ -180,7 +180,7 @@ class Dispatcher:
 
     def put(self, task: Task) -> None:
         """Add a message to its actor's mailbox."""
-        self.mailboxes.put(task.envelope.actor, _units(task.envelope.cost), task)
+        self.mailboxes.put(task.envelope.actor, task.units, task)
 
     def put_back(self, task: Task, *, alone: bool) -> None:
         """Return a message to the head of its mailbox.
@@ -193,17 +193,11 @@ class Dispatcher:
         """Return a message that a worker did not get to, for another one."""
         load = self._loads[worker]
         load.messages -= 1
-        load.units -= _units(task.envelope.cost)
+        load.units -= task.units
         self.put_back(task, alone=False)
 
     def assign(self, workers: Sequence[int]) -> dict[int, list[tuple[Task, bool]]]:
-        """Take messages for workers.
-
-        Returns
-        -------
-        dict of int to list of (Task, bool)
-            Per worker, its new messages in order, each with whether its actor last ran elsewhere.
-        """
+        """Return the new messages of each worker, in order, with whether their actors last ran elsewhere."""
         given: dict[int, list[tuple[Task, bool]]] = {}
         loads = {worker: self._loads.setdefault(worker, _Load()) for worker in workers}
         for worker, load in loads.items():
@@ -221,27 +215,18 @@ class Dispatcher:
         return given
 
     def finish(self, worker: int, task: Task, seconds: float | None = None, *, forget: bool = False) -> None:
-        """Note that a message has its result; offer its actor's next one.
+        """Note that a message has its result, and its seconds if it was handled well; offer the next one.
 
-        Parameters
-        ----------
-        worker : int
-            Who held it.
-        task : Task
-            The message.
-        seconds : float, optional
-            How long it took, if it was handled as it should.
-        forget : bool
-            Whether no worker counts as the one that last ran the actor.
+        With `forget`, no worker counts as the one that last ran the actor.
         """
-        load, units = self._loads[worker], _units(task.envelope.cost)
+        load = self._loads[worker]
         load.messages -= 1
-        load.units -= units
+        load.units -= task.units
         load.alone = False
         if seconds is not None:
-            pace = self._paces.setdefault(_kind(task), _Pace())
+            pace = self._paces.setdefault(task.kind, _Pace())
             pace.seconds += seconds
-            pace.units += units
+            pace.units += task.units
         self.mailboxes.finish(task.envelope.actor, forget=forget)
 
     def drop(self, task: Task) -> None:
@@ -267,7 +252,7 @@ class Dispatcher:
 
     def expected(self, worker: int, task: Task) -> float:
         """Return the seconds that all this worker holds should take, if it is of one kind; inf if unknown."""
-        pace = self._paces.get(_kind(task))
+        pace = self._paces.get(task.kind)
         return self._loads[worker].units * pace.seconds / pace.units if pace and pace.units else inf
 
     def forget_content(self, content: int) -> None:
@@ -284,9 +269,9 @@ class Dispatcher:
         ):
             return False
         following = mailboxes.peek()
-        if load.messages < AT_LEAST and _kind(following):
+        if load.messages < AT_LEAST and following.kind:
             return True
-        pace = self._paces.get(_kind(following))
+        pace = self._paces.get(following.kind)
         if load.messages >= AT_MOST or pace is None or not pace.units:
             return False
         return (load.units + cost) * pace.seconds / pace.units < AHEAD
@@ -296,7 +281,7 @@ class Dispatcher:
         if taken is None:
             return False
         load.messages += 1
-        load.units += _units(taken[0].envelope.cost)
+        load.units += taken[0].units
         given.setdefault(worker, []).append(taken)
         return True
 
@@ -304,13 +289,3 @@ class Dispatcher:
         task, load.alone = self._returned.popleft()
         self.mailboxes.move(task.envelope.actor, worker)
         return task, True
-
-
-def _units(cost: float) -> float:
-    return cost or 1.0  # messages of unknown cost count as equal
-
-
-def _kind(task: Task) -> int:
-    """Return what messages of about equal work have in common; 0 if nothing is known of it."""
-    content = task.envelope.content
-    return content.number if content else 0

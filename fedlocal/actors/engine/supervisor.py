@@ -2,8 +2,8 @@
 
 It waits on the workers' sockets and ends, on its own wake-up socket, and on the clock; nothing polls. Who
 works is the business of :mod:`~fedlocal.actors.engine.worker_pool`, what they get and give of
-:mod:`~fedlocal.actors.engine.delivery`; this module turns events into calls of the two. All methods but
-`call` run in this thread.
+:mod:`~fedlocal.actors.engine.delivery`; this module turns events into calls of the two. Methods say
+so if they are for any thread; the others run in this one.
 """
 
 import logging
@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from fedlocal.actors.batch import ActorSystemError, Batch
@@ -37,23 +37,7 @@ OVERSLEPT = 1.0  # seconds after its time at which this process woke up: it was 
 
 
 class Supervisor:
-    """Workers, mailboxes and memory of one actor system.
-
-    Parameters
-    ----------
-    start : callable
-        Builds the behaviour in each worker.
-    workers : int
-        Number of worker processes.
-    method : str, optional
-        How processes start.
-    policy : Policy
-        What is forgiven, and what is not.
-    journal : Journal
-        Where all that happens is written.
-    on_death : callable
-        Called with each worker that ends unasked; it must return soon.
-    """
+    """Workers, mailboxes and memory of one actor system; `on_death` gets each end that nobody asked for."""
 
     def __init__(
         self,
@@ -80,10 +64,10 @@ class Supervisor:
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
-        self._delivery = Delivery(policy, journal)
-        self._pool = WorkerPool(start, workers, policy, method, self._selector, journal)
+        self.delivery = Delivery(policy, journal)
+        self.pool = WorkerPool(start, workers, policy, method, self._selector, journal)
         try:
-            self._pool.fill()
+            self.pool.fill()
             self.thread = threading.Thread(target=self._run, name="fedlocal-supervisor", daemon=True)
             self.thread.start()
         except BaseException:  # with no thread to be had, too
@@ -100,66 +84,61 @@ class Supervisor:
                 self._wake_out.send(b"!")
             return True
 
-    def post(self, batch: Batch) -> None:
-        """Put the messages of a batch into the mailboxes of their actors."""
+    @property
+    def why_closed(self) -> ActorSystemError:
+        """The error of whoever comes when it has ended."""
+        return self.error or ActorSystemError("the actor system is closed")
+
+    def deliver(self, batch: Batch) -> None:
+        """Take messages; for any thread."""
+        if not self.call(lambda: self._post(batch)):
+            batch.fail(self.why_closed)
+
+    def carry_on(self) -> None:
+        """Do nothing: workers handle messages."""
+
+    def release(self, content: Broadcast) -> None:
+        """Forget a content that no message will name again; for any thread."""
+        self.call(lambda: self._release(content))
+
+    def _post(self, batch: Batch) -> None:
         if self._kill_at is not None:
             batch.fail(ActorSystemError("the actor system is closed"))
         else:
-            self._delivery.post(batch, str(self.error or ""))
+            self.delivery.post(batch, str(self.error or ""))
+
+    def _release(self, content: Broadcast) -> None:
+        for connection in self.pool.connections:
+            connection.release(content.number)
+        self.delivery.release(content)
 
     def withdraw(self, batch: Batch, reason: str) -> None:
         """Give up on the messages of a batch that have no result yet, and end the handling of them."""
         doomed = [
-            connection for connection in self._pool.connections if self._delivery.concerns(connection, batch)
+            connection for connection in self.pool.connections if self.delivery.concerns(connection, batch)
         ]
-        self._delivery.withdraw(batch, "timeout", reason)
+        self.delivery.withdraw(batch, "timeout", reason)
         for connection in doomed:
             self._lose(connection, "withdrawn", "was ended: nobody waits for its message any more")
-
-    def release(self, content: Broadcast) -> None:
-        """Forget a content that no message will name again."""
-        for connection in self._pool.connections:
-            connection.release(content.number)
-        self._delivery.release(content)
-
-    def states(self) -> dict[int, bytes]:
-        """Return the states of all actors that have one."""
-        return self._delivery.states()
-
-    def restore(self, states: Mapping[int, bytes]) -> None:
-        """Set the states of actors that have not handled a message yet."""
-        self._delivery.restore(states)
-
-    def retire(self, actor: int) -> None:
-        """Fail what waits for an actor, and forget its state."""
-        self._delivery.retire(actor)
-
-    def resize(self, workers: int) -> None:
-        """Have this many workers from now on; those that go finish what they hold."""
-        self._pool.resize(workers)
-
-    def processes(self) -> list[int]:
-        """Return the process numbers of the workers that live now."""
-        return [connection.process.pid for connection in self._pool.connections if connection.process.pid]
 
     def stop(self, grace: float) -> None:
         """Ask the workers to end, and kill those that have not after `grace` seconds."""
         deadline = time.monotonic() + grace
         if self._kill_at is None:
-            for connection in self._pool.connections:
+            for connection in self.pool.connections:
                 connection.send(FrameKind.STOP)
         self._kill_at = min(deadline, self._kill_at or deadline)
-        self._delivery.close(ActorSystemError("the actor system was closed"))
+        self.delivery.close(ActorSystemError("the actor system was closed"))
 
     def hurry(self) -> None:
         """End a start that keeps the thread from ending; for any thread."""
-        self._pool.closing = True
+        self.pool.closing = True
         break_off()
 
     def lose_thread(self) -> None:
         """Note that this process is a fork: it has no such thread, and the workers are not its children."""
         self._gate, self._closed = threading.Lock(), True
-        for connection in self._pool.connections:
+        for connection in self.pool.connections:
             cpython.forget_child(connection.process)
         self.error = ActorSystemError(
             "this process is a fork of the one that opened the actor system; open another one here"
@@ -169,7 +148,7 @@ class Supervisor:
 
     def _run(self) -> None:
         try:
-            while self._kill_at is None or self._pool.connections:
+            while self._kill_at is None or self.pool.connections:
                 for key, events in self._events():
                     self._on_event(key, events)
                 self._run_commands()
@@ -179,7 +158,7 @@ class Supervisor:
                     break
         except BaseException as error:  # a bug here must not leave anybody waiting
             self.error = ActorSystemError(f"the supervisor failed: {error!r}")
-            self._delivery.close(self.error)
+            self.delivery.close(self.error)
             raise
         finally:
             self._end_all()
@@ -193,7 +172,7 @@ class Supervisor:
         patience, before = self._patience(), time.monotonic()
         events = self._selector.select(patience) or self._selector.select(0)
         if patience is not None and time.monotonic() - before - patience > OVERSLEPT:
-            for connection in self._pool.connections:
+            for connection in self.pool.connections:
                 connection.progress.since = time.monotonic()
         return events
 
@@ -204,22 +183,22 @@ class Supervisor:
     def _tend(self) -> None:
         """Do what the clock and the mailboxes ask for."""
         now = time.monotonic()
-        for connection in self._pool.connections:
+        for connection in self.pool.connections:
             overdue_at = connection.overdue_at(self._policy)
             if overdue_at is not None and overdue_at <= now:
                 self._give_up_on(connection)
-        if self._pool.vacant and not self.error:
-            self._pool.fill()
-            if self._pool.hopeless:
-                self.error = ActorSystemError(self._pool.hopeless)
-                self._delivery.abandon(self._pool.hopeless)
-        if not self.ready.is_set() and (self._pool.settled or self.error):
+        if self.pool.vacant and not self.error:
+            self.pool.fill()
+            if self.pool.hopeless:
+                self.error = ActorSystemError(self.pool.hopeless)
+                self.delivery.abandon(self.pool.hopeless)
+        if not self.ready.is_set() and (self.pool.settled or self.error):
             self.ready.set()
         if self._recall_at is not None and self._recall_at <= now:
-            self._delivery.recall(self._pool.ready, now)
-        for connection in self._delivery.dispatch(self._pool.ready):
+            self.delivery.recall(self.pool.ready, now)
+        for connection in self.delivery.dispatch(self.pool.ready):
             self._watch(connection)
-        self._recall_at = self._delivery.recall_at(self._pool.ready)
+        self._recall_at = self.delivery.recall_at(self.pool.ready)
 
     def _give_up_on(self, connection: WorkerConnection) -> None:
         if connection.progress.ready:
@@ -231,8 +210,8 @@ class Supervisor:
         """Return the seconds until the clock asks for something; None if it never will."""
         times = [self._kill_at]
         if self._kill_at is None:
-            times += [connection.overdue_at(self._policy) for connection in self._pool.connections]
-            times += [self._recall_at, *([] if self.error else [self._pool.next_start()])]
+            times += [connection.overdue_at(self._policy) for connection in self.pool.connections]
+            times += [self._recall_at, *([] if self.error else [self.pool.next_start()])]
         due = min((moment for moment in times if moment is not None), default=None)
         return None if due is None else max(0.0, due - time.monotonic())
 
@@ -241,7 +220,7 @@ class Supervisor:
         if connection is None:
             with suppress(BlockingIOError):
                 self._wake_in.recv(4096)
-        elif connection in self._pool.connections:
+        elif connection in self.pool.connections:
             if events & selectors.EVENT_WRITE:
                 connection.write()
                 self._watch(connection)
@@ -252,7 +231,7 @@ class Supervisor:
         try:
             for frame in connection.read():  # also of a process that has ended: what it said counts
                 self._on_frame(connection, frame)
-                if connection not in self._pool.connections:
+                if connection not in self.pool.connections:
                     return
         except ProtocolError as error:
             self._lose(connection, "protocol", f"broke the protocol: {error}")
@@ -272,32 +251,32 @@ class Supervisor:
         if connection.progress.ready is (frame.kind in _BEFORE_READY):
             raise ProtocolError(f"a frame of kind {frame.kind.name} at the wrong time")
         if frame.kind is FrameKind.REPLIES:
-            self._delivery.on_replies(connection, frame)
-            self._pool.on_handled(connection)
+            self.delivery.on_replies(connection, frame)
+            self.pool.on_handled(connection)
         elif frame.kind is FrameKind.ERROR:
-            self._delivery.on_error(connection, frame)
-            self._pool.on_handled(connection)
+            self.delivery.on_error(connection, frame)
+            self.pool.on_handled(connection)
         elif frame.kind is FrameKind.ACKNOWLEDGE:
             connection.acknowledge(frame)
         elif frame.kind is FrameKind.READY:
-            self._pool.on_ready(connection)
+            self.pool.on_ready(connection)
         elif frame.kind is FrameKind.BROKEN:
             trace = readable(str(frame.fields.get("traceback")))
             self._lose(connection, "start", f"could not start: {trace}")
         else:
-            self._pool.on_leaving(connection)
+            self.pool.on_leaving(connection)
 
     # Ends ----------------------------------------------------------------------------------------------
 
     def _lose(self, connection: WorkerConnection, cause: Cause | None = None, detail: str = "") -> None:
         """Reap a worker that is gone, or has to go, and have its seat filled and its messages tried again."""
-        self._pool.unwatch(connection)
+        self.pool.unwatch(connection)
         expected = self._kill_at is not None or (
-            self._pool.is_retired(connection) and not connection.in_flight
+            self.pool.is_retired(connection) and not connection.in_flight
         )
         worker_exit = connection.end(cause, detail)
-        self._pool.on_exit(connection, worker_exit)
-        self._delivery.on_exit(connection, worker_exit)
+        self.pool.on_exit(connection, worker_exit)
+        self.delivery.on_exit(connection, worker_exit)
         if not expected:
             fields = {
                 "worker": worker_exit.worker,
@@ -319,7 +298,7 @@ class Supervisor:
             self._closed = True
             self._kill_at = self._kill_at or time.monotonic()
         self._run_commands()  # none comes after these: a batch among them fails
-        for connection in self._pool.connections:
+        for connection in self.pool.connections:
             self._lose(connection, "withdrawn", "was ended with its system")
         self._journal.close()
         self._selector.close()

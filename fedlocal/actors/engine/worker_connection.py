@@ -71,19 +71,6 @@ class WorkerProgress:
 class WorkerConnection:
     """A worker process behind a non-blocking socket.
 
-    Parameters
-    ----------
-    worker : int
-        The worker's number in its system.
-    generation : int
-        The number of this process; what carries another one is not from it.
-    start : callable
-        Builds the behaviour in the worker.
-    policy : Policy
-        The system's limits.
-    method : str, optional
-        The start method.
-
     Raises
     ------
     OSError

@@ -41,23 +41,7 @@ class _Seat:
 
 
 class WorkerPool:
-    """The workers' processes.
-
-    Parameters
-    ----------
-    start : callable
-        Builds the behaviour in each worker.
-    workers : int
-        How many processes.
-    policy : Policy
-        The limits.
-    method : str, optional
-        How processes start.
-    selector : BaseSelector
-        Where each worker's socket and process are registered, with the `WorkerConnection` as data.
-    journal : Journal
-        Where starts are written.
-    """
+    """The workers' processes."""
 
     def __init__(
         self,
@@ -119,6 +103,10 @@ class WorkerPool:
             if connection.progress.ready and not connection.progress.leaving
         }
         self.vacant = len(present) < len(self._seats)
+
+    def processes(self) -> list[int]:
+        """Return the process numbers of the workers that live now."""
+        return [connection.process.pid for connection in self.connections if connection.process.pid]
 
     def next_start(self) -> float | None:
         """Return when `fill` has something to do (``time.monotonic``); None for never."""

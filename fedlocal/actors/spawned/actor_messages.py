@@ -34,21 +34,11 @@ class MessageKind(IntEnum):
 
 @dataclass(frozen=True)
 class ActorMessage:
-    """One message to an actor.
+    """One message to an actor."""
 
-    Parameters
-    ----------
-    number : int
-        Its number in the system; the same when it is handled again.
-    kind : MessageKind
-        What its sender wants.
-    content : buffer
-        Message and sender, as `pack_message` packs them; nothing if the actor is to stop.
-    """
-
-    number: int
+    number: int  # in the system; the same when it is handled again
     kind: MessageKind
-    content: Buffer = b""
+    content: Buffer = b""  # as `pack_message` packs it; nothing if the actor is to stop
 
     def body(self) -> bytes:
         """Return the body of the envelope."""
@@ -85,27 +75,13 @@ def pack_message(message: Any, sender: ActorRef | None = None) -> bytes:
 
 @dataclass(frozen=True)
 class SideEffect:
-    """Something that an actor did while it handled a message, to be done when its reply counts.
+    """Something that an actor did while it handled a message, to be done when its reply counts."""
 
-    Parameters
-    ----------
-    verb : {"tell", "spawn", "monitor", "stop"}
-        What it did.
-    target : int or str
-        The actor to which.
-    name : str, optional
-        The actor's name, if it is known or is to have one.
-    max_mailbox : int
-        How many messages may wait for an actor to spawn.
-    content : buffer
-        A message as `pack_message` packs it, or the origin of an actor to spawn.
-    """
-
-    verb: str
+    verb: str  # tell, spawn, monitor or stop
     target: Address
-    name: str | None = None
-    max_mailbox: int = MAX_MAILBOX
-    content: Buffer = b""
+    name: str | None = None  # the target's, if it is known or is to have one
+    max_mailbox: int = MAX_MAILBOX  # of an actor to spawn
+    content: Buffer = b""  # a message as `pack_message` packs it, or the origin of an actor to spawn
 
 
 def with_effects(effects: Sequence[SideEffect], arrays: Sequence[Buffer]) -> tuple[bytes, list[Buffer]]:

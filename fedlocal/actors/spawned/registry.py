@@ -46,13 +46,7 @@ class _Actor:
 
 
 class ActorRegistry:
-    """The spawned actors of one system; for any thread.
-
-    Parameters
-    ----------
-    transport : Transport
-        The engine.
-    """
+    """The spawned actors of one system; for any thread."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

@@ -30,15 +30,7 @@ class Transport(Protocol):
 
 
 class PostedMessage(Batch):
-    """One message under way, which says when it has its result.
-
-    Parameters
-    ----------
-    envelope : Envelope
-        The message.
-    settled : callable
-        Called once, in the transport's thread, with the result, or with the error of the whole system.
-    """
+    """One message under way, which says when it has its result."""
 
     def __init__(self, envelope: Envelope, settled: Callable[[Result | ActorSystemError], None]) -> None:
         super().__init__([envelope])

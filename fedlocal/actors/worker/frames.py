@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
 from fedlocal.memory.parts import Buffer, raw
@@ -113,17 +113,11 @@ class FrameReader:
 
     def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
         self._max_payload = max_payload
-        self._prefix: tuple[Any, ...] | None = None
         self._expect(PREFIX.size)
 
-    def _expect(self, size: int) -> None:
-        self._buffer = bytearray(size)
-        self._filled = 0
-
-    @property
-    def wanted(self) -> memoryview:
-        """Where the next bytes go; it may be empty once, when a frame ends with its prefix."""
-        return memoryview(self._buffer)[self._filled :]
+    def _expect(self, size: int, prefix: tuple[Any, ...] | None = None) -> None:
+        self._prefix, self._buffer = prefix, bytearray(size)
+        self.wanted = memoryview(self._buffer)  # where the next bytes go
 
     def received(self, count: int) -> Frame | None:
         """Take note of `count` bytes written to `wanted`; return the frame they complete, if any.
@@ -133,58 +127,53 @@ class FrameReader:
         ProtocolError
             If they are not a frame: wrong magic, kind or checksum, or a length over the limit.
         """
-        self._filled += count
-        if self._filled < len(self._buffer):
+        self.wanted = self.wanted[count:]
+        if self.wanted.nbytes:
             return None
         if self._prefix is None:
-            self._prefix = self._parse_prefix()
-            self._expect(self._prefix[3] + self._prefix[4])
+            prefix = PREFIX.unpack(self._buffer)
+            self._check(*prefix)
+            self._expect(prefix[3] + prefix[4], prefix)
             if self._buffer:
                 return None
-        frame = self._frame(self._prefix)
-        self._prefix = None
+        frame = _frame(self._buffer, *(self._prefix or ()))
         self._expect(PREFIX.size)
         return frame
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Take bytes that have been read already; yield the frames they complete, until one is not valid."""
         view = memoryview(data)
-        while view.nbytes or not self.wanted.nbytes:
-            wanted = self.wanted
-            count = min(wanted.nbytes, view.nbytes)
-            wanted[:count] = view[:count]
+        while view.nbytes:
+            count = min(self.wanted.nbytes, view.nbytes)
+            self.wanted[:count] = view[:count]
             view = view[count:]
             if (frame := self.received(count)) is not None:
                 yield frame
 
-    def _parse_prefix(self) -> tuple[Any, ...]:
-        prefix = PREFIX.unpack(self._buffer)
-        magic, kind, _, fields, payload, _ = prefix
+    def _check(self, magic: bytes, kind: int, _generation: int, fields: int, payload: int, _crc: int) -> None:
         if magic != MAGIC or kind not in KINDS:
             raise ProtocolError(f"not a frame: magic {magic!r}, kind {kind}")
         if fields > MAX_FIELDS:
             raise ProtocolError(f"frame with {fields} bytes of fields is over the limit of {MAX_FIELDS}")
         if payload > self._max_payload:
             raise ProtocolError(f"frame of {payload} bytes is over the limit of {self._max_payload}")
-        return prefix
 
-    def _frame(self, prefix: tuple[Any, ...]) -> Frame:
-        _, kind, generation, length, _, crc = prefix
-        if zlib.crc32(self._buffer) != crc:
-            raise ProtocolError("checksum differs")
-        try:
-            fields = json.loads(self._buffer[:length].decode())
-            sizes = [int(size) for size in fields["parts"]]
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise ProtocolError(f"its fields do not parse: {error!r}") from error
-        if min(sizes, default=0) < 0 or sum(sizes) != len(self._buffer) - length:
-            raise ProtocolError(f"parts of {sizes} bytes are not its payload")
-        view = memoryview(self._buffer)
-        parts, end = [], length
-        for size in sizes:
-            parts.append(view[end : end + size])
-            end += size
-        return Frame(FrameKind(kind), generation, fields, tuple(parts))
+
+def _frame(
+    buffer: bytearray, _magic: bytes, kind: int, generation: int, length: int, _size: int, crc: int
+) -> Frame:
+    if zlib.crc32(buffer) != crc:
+        raise ProtocolError("checksum differs")
+    try:
+        fields = json.loads(buffer[:length].decode())
+        sizes = [int(size) for size in fields["parts"]]
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ProtocolError(f"its fields do not parse: {error!r}") from error
+    if min(sizes, default=0) < 0 or sum(sizes) != len(buffer) - length:
+        raise ProtocolError(f"parts of {sizes} bytes are not its payload")
+    view, ends = memoryview(buffer)[length:], accumulate(sizes)
+    parts = tuple([view[end - size : end] for size, end in zip(sizes, ends, strict=True)])
+    return Frame(FrameKind(kind), generation, fields, parts)
 
 
 def replies_of(frame: Frame) -> list[tuple[Handled, list[memoryview]]]:
@@ -245,13 +234,12 @@ def frames(sock: socket.socket) -> Iterator[tuple[Frame, int]]:
     reader, brought = FrameReader(sys.maxsize), -1
     can_bring = hasattr(sock, "recvmsg") and hasattr(socket, "SCM_RIGHTS")
     while True:
-        wanted = reader.wanted
         if can_bring:
-            count, brought_now = _receive(sock, wanted)
+            count, brought_now = _receive(sock, reader.wanted)
             brought = brought if brought_now < 0 else brought_now
         else:
-            count = sock.recv_into(wanted)
-        if count == 0 and wanted.nbytes:
+            count = sock.recv_into(reader.wanted)
+        if count == 0:
             return
         if (frame := reader.received(count)) is not None:
             yield frame, brought

@@ -148,11 +148,6 @@ def _resident_memory() -> int:
 _Answer = tuple[bytes, bytes, list[memoryview], bytes]  # header, body, arrays, new state
 
 
-def _as_views(outcome: Outcome) -> _Answer:
-    reply, state = outcome
-    return reply.header, reply.body, [raw(array) for array in reply.arrays], state
-
-
 class _Worker:
     """What a worker remembers between frames: mapped memory and the states of the actors it last ran."""
 
@@ -210,7 +205,9 @@ class _Worker:
             if recalled := self._find_recalled(waiting):
                 waiting = [pair for pair in waiting if pair[0].message not in recalled]
                 continue
-            count = self._stack_size([request for _, request in waiting])
+            count = 1
+            if self._stacking and len(waiting) > 1:
+                count = self._stacking.stack_size([request for _, request in waiting])
             self._answer(waiting[:count])
             waiting = waiting[count:]
             if not waiting or time.perf_counter() - sent > patience or self._held > HELD_BYTES:
@@ -246,9 +243,6 @@ class _Worker:
         header, arrays = self._contents[head.content]
         return ActorRequest(head.actor, Wire(header, bytes(body), arrays), before)
 
-    def _stack_size(self, requests: Sequence[ActorRequest]) -> int:
-        return self._stacking.stack_size(requests) if self._stacking and len(requests) > 1 else 1
-
     def _answer(self, messages: Sequence[tuple[Addressed, ActorRequest]]) -> None:
         started = time.perf_counter()
         outcomes = self._outcomes(messages)
@@ -279,13 +273,15 @@ class _Worker:
             return error
 
     def _check(self, outcome: Outcome) -> _Answer:
-        header, body, views, state = answer = _as_views(outcome)
+        reply, state = outcome
+        views = [raw(array) for array in reply.arrays]
+        header, body = reply.header, reply.body
         size = sum(map(len, (header, body, state))) + sum(view.nbytes for view in views)
         if len(views) > MAX_ARRAYS:
             raise ValueError(f"a reply of {len(views)} arrays or byte strings; at most {MAX_ARRAYS} travel")
         if size > self._policy.max_message:
             raise ValueError(f"a reply and state of {size} bytes; at most {self._policy.max_message} travel")
-        return answer
+        return header, body, views, state
 
     def _note(
         self, head: Addressed, request: ActorRequest, outcome: _Answer, times: tuple[float, float]

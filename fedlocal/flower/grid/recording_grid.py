@@ -55,49 +55,23 @@ class ClientError:
 
 @dataclass
 class Phase:
-    """The messages of one kind (train, evaluate, query) in a round.
+    """The messages of one kind (train, evaluate, query) in a round."""
 
-    Parameters
-    ----------
-    started, ended : float
-        When the first message went and the last reply came, ``time.perf_counter`` seconds; 0 without replies.
-    handlings : list of Handling
-        When and where messages were handled.
-    metrics : dict of int to dict of str to float
-        What clients reported, by partition.
-    """
-
-    started: float = 0.0
-    ended: float = 0.0
+    started: float = 0.0  # when the first message went, ``time.perf_counter`` seconds; 0 without replies
+    ended: float = 0.0  # when the last reply came
     handlings: list[Handling] = field(default_factory=list)
-    metrics: dict[int, dict[str, float]] = field(default_factory=dict)
+    metrics: dict[int, dict[str, float]] = field(default_factory=dict)  # that clients reported, by partition
 
 
 @dataclass
 class RecordedRound:
-    """What was recorded of a round.
+    """What was recorded of a round."""
 
-    Parameters
-    ----------
-    number : int
-        The round's number: ascending, with gaps where an app leaves some out.
-    workers : int
-        How many workers handle messages.
-    phases : dict of str to Phase
-        The phases by kind, in the order in which they began.
-    central : dict of str to float
-        What the server app evaluated itself.
-    evaluation : float
-        Seconds that this evaluation took.
-    errors : list of ClientError
-        The messages that ended in an error.
-    """
-
-    number: int
+    number: int  # ascending, with gaps where an app leaves some out
     workers: int
-    phases: dict[str, Phase] = field(default_factory=dict)
-    central: dict[str, float] = field(default_factory=dict)
-    evaluation: float = 0.0
+    phases: dict[str, Phase] = field(default_factory=dict)  # by kind, in the order in which they began
+    central: dict[str, float] = field(default_factory=dict)  # what the server app evaluated itself
+    evaluation: float = 0.0  # seconds of that
     errors: list[ClientError] = field(default_factory=list)
     asked: set[tuple[str, int]] = field(default_factory=set, repr=False)
     under_way: int = field(default=0, repr=False)
@@ -107,12 +81,7 @@ class RecordedRound:
 class MessageRecorder:
     """Records the messages of a run, from any number of threads.
 
-    Parameters
-    ----------
-    on_round : callable
-        Called with each round, in order, when the next round has begun and all its messages have replies.
-    workers : int
-        How many workers handle messages.
+    `on_round` is called with each round, in order, when the next has begun and all its messages have replies.
     """
 
     def __init__(self, on_round: Callable[[RecordedRound], None], workers: int) -> None:
@@ -242,19 +211,7 @@ class SentMessage:
 
 
 class RecordingGrid(LocalGrid):
-    """A local grid whose replies are judged, and whose messages are recorded.
-
-    Parameters
-    ----------
-    system : System
-        Runs the nodes; actor i is the node that owns partition i.
-    nodes : int
-        How many nodes there are.
-    admission : Admission
-        Turns bad replies into errors.
-    recorder : MessageRecorder
-        Records all messages.
-    """
+    """A local grid whose replies are judged, and whose messages are recorded."""
 
     def __init__(self, system: System, nodes: int, admission: Admission, recorder: MessageRecorder) -> None:
         super().__init__(system, [1.0] * nodes)

@@ -108,7 +108,7 @@ def test_19_the_late_reply_of_a_straggler_that_was_given_up_does_not_count(
     content = trial.system.share(b"", [])
     first = trial.system.post([Envelope(0, order(f"wait_for:{gate}"), content)])
     held = trial.system.post([Envelope(1, b"", content)])
-    (connection,) = trial.system._supervisor._pool.connections
+    (connection,) = trial.system._supervisor.pool.connections
     assert until(lambda: len(connection.in_flight) == 2)  # its worker has it, and cannot get at it yet
     assert until(gate.with_suffix(".waiting").exists)
     trial.system.withdraw(held, "the round is over")

@@ -144,9 +144,9 @@ ORPHANS = """
 method, what = sys.argv[1:]
 system = ActorSystem(Faulty, workers=2, method=method)
 (pid, sleeper) = system.ask([Envelope(0, order("grandchild"))], timeout=120)[0].wire.body.split()
-pids = [connection.process.pid for connection in system._supervisor._pool.connections]
+pids = [connection.process.pid for connection in system._supervisor.pool.connections]
 system.post([Envelope(actor, order(what)) for actor in range(2)])
-while not all(connection.handling() for connection in system._supervisor._pool.connections):
+while not all(connection.handling() for connection in system._supervisor.pool.connections):
     time.sleep(0.005)  # in other processes: nothing to wait on
 print(int(sleeper), *pids, flush=True)
 time.sleep(3600)

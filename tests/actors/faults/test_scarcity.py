@@ -76,7 +76,7 @@ try:
     with ActorSystem(Faulty, workers=workers) as system:
         results = system.ask([Envelope(actor) for actor in range(100)], timeout=120)
         replies = [result for result in results if not isinstance(result, Failure)]
-        print(len(replies), len(system._supervisor._pool.connections))
+        print(len(replies), len(system._supervisor.pool.connections))
 except (ActorSystemError, OSError) as error:
     print("refused:", error)
 print(len(os.listdir("/proc/self/fd")) - before)
@@ -164,7 +164,7 @@ with ActorSystem(Faulty, workers=2, policy=Policy(max_starts=20), journal=sys.ar
     (group / "pids.max").write_text("1")
     once = [Path(sys.argv[2] + str(actor)) for actor in range(2)]
     batch = system.post([Envelope(actor, order("kill", once[actor])) for actor in range(2)])
-    while not all(seat.reason for seat in system._supervisor._pool._seats.values()):
+    while not all(seat.reason for seat in system._supervisor.pool._seats.values()):
         time.sleep(0.005)  # until starts have failed
     (group / "pids.max").write_text("max")
     print(batch.wait(120), *(result.wire.body.decode() for result in batch.results()))

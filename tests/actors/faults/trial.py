@@ -65,7 +65,7 @@ class Trial:
         """Read them in the supervisor's thread: in another, a process may be closed between two looks."""
         supervisor, pids = self.system._supervisor, SimpleQueue[list[int]]()
         read = supervisor.call(
-            lambda: pids.put([connection.process.pid or 0 for connection in workers(supervisor._pool)])
+            lambda: pids.put([connection.process.pid or 0 for connection in workers(supervisor.pool)])
         )
         return pids.get(timeout=PATIENCE) if read else []
 
@@ -74,7 +74,7 @@ class Trial:
         supervisor, late = self.system._supervisor, list[WorkerConnection]()
 
         def backdate() -> None:  # in the supervisor's thread, which looks at the clock next
-            for connection in () if late else filter(concerns, supervisor._pool.connections):
+            for connection in () if late else filter(concerns, supervisor.pool.connections):
                 connection.progress.since -= supervisor._policy.deadline or 0.0
                 late.append(connection)
 
