@@ -45,8 +45,8 @@ def words(line: str, verbs: Collection[str], verb_of: Callable[[str], Verb[Any]]
     if word.startswith("resume="):
         return _paths(word), True
     key, equals, start = word.partition("=")
-    if equals and (choices := _values(key, before)):
-        return [f"{key}={choice}" for choice in choices if choice.startswith(start)], True
+    if equals and (values := _values(key, before)):
+        return [f"{key}={value}" for value in values if value.startswith(start)], True
     first = [] if before else [*verbs, "resume="]
     return [choice for choice in first if choice.startswith(word)], False
 

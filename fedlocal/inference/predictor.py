@@ -46,8 +46,6 @@ class Predictor:
 
     Attributes
     ----------
-    spec : ModelSpec
-        As given.
     classes : ndarray of shape (outputs,) or None
         The labels, in the order of `predict_proba`'s columns; None for real targets.
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from fedlocal.data import Column, DataError
 from fedlocal.data.features import is_number
 from fedlocal.data.sources.npz_reader import read_npz
-from fedlocal.inference.columns import features, listed, match, problem
 from fedlocal.inference.model_spec import ModelSpec
+from fedlocal.inference.rows import features, listed, match, problem
 
 Array = NDArray[Any]
 Lines = Iterator[tuple[int, list[str]]]

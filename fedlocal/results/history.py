@@ -108,10 +108,9 @@ class History:
             raise ResultsError(msg)
         self.rounds.append(round.as_written())
         if self._metrics is not None and self._timeline is not None:
-            self._timeline.append(
-                work_records([round])
-            )  # first: no round is read back with a part of its work
-            self._metrics.append(metric_records([round]))
+            last = self.rounds[-1:]
+            self._timeline.append(work_records(last))  # first: no round is read with a part of its work
+            self._metrics.append(metric_records(last))
 
     @property
     def metric_names(self) -> set[str]:

@@ -157,7 +157,9 @@ class Round:
         return replace(
             self,
             actors={actor: measured for actor, measured in self.actors.items() if measured},
-            errors=tuple(error._replace(reason=_line(error.reason)) for error in self.errors),
+            errors=tuple(
+                error._replace(reason=printable(" ".join(error.reason.split()))) for error in self.errors
+            ),
             work=tuple(self.work),
         )
 
@@ -173,7 +175,7 @@ class Round:
         for actor, measured in sorted(self.actors.items()):
             for metric, value in measured.items():
                 yield row("train" if metric in OF_TRAINING else phase_of(metric), actor, metric, value)
-        yield from (row(ERRORS[error.phase], error.actor, _line(error.reason), 1.0) for error in self.errors)
+        yield from (row(ERRORS[error.phase], error.actor, error.reason, 1.0) for error in self.errors)
         yield from (row("absent", actor, how, 1.0) for actor, how in sorted(self.absent.items()))
 
 
@@ -211,7 +213,3 @@ class _Parts:
             self.absent[row.actor] = row.metric
         else:
             self.actors.setdefault(row.actor, {})[row.metric] = row.value
-
-
-def _line(reason: str) -> str:
-    return printable(" ".join(reason.split()))
