@@ -17,7 +17,6 @@ from fedlocal.flower.client.clients import Client, DefaultClient, start_runner
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import OpenGrid
 from fedlocal.flower.server.round_loop import Evaluate, FederatedRound, RoundLoop, Strategy
-from fedlocal.flower.server.server_app import run_server, server_app
 from fedlocal.flower.server.wrapping import innermost
 from fedlocal.models import untrained_of
 from fedlocal.results import MOST_LISTED, Checkpoint, MessageError, Round, joined, phases
@@ -68,20 +67,13 @@ def federate(
             restore(strategy, start.part("strategy").arrays)
             grid.restore(start.part("grid").arrays)
         initial = start.part("model").arrays if start else setting.new_model().arrays
-        first, after = True, start.round if start else 0
-        start_up = time.perf_counter() - started
-
-        def observe(round_: FederatedRound) -> None:
-            nonlocal first
-            seconds = {"start-up": start_up} if first else {}
-            first = False
-            if round_.number:
-                seconds |= times(round_)
+        start_up = {"start-up": time.perf_counter() - started}  # of the first round that is recorded
+        for round_ in loop.run(grid, initial, start.round if start else 0):
+            seconds = start_up | (times(round_) if round_.number else {})
             rows = _trained_rows(round_, setting, client) if round_.number else None
             recorded = replace(as_round(round_, seconds), trained_rows=rows)
             on_round(round_, recorded, partial(capture, round_, strategy, grid))
-
-        run_server(server_app(loop, initial, observe, after), grid)
+            start_up = {}
 
 
 def admission_of(

@@ -4,8 +4,6 @@ Flower's strategies wait for ever for as many nodes as they need. No node comes 
 a round in which too few are there is over before it has begun.
 """
 
-from typing import Literal
-
 import numpy as np
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
@@ -13,9 +11,8 @@ from flwr.serverapp.strategy import Strategy
 from fedlocal.availability import Presence
 from fedlocal.flower.grid.local_grid import OpenGrid
 from fedlocal.flower.node.client_runner import node_of
+from fedlocal.flower.server.strategy_steps import Phase
 from fedlocal.flower.server.wrapping import innermost
-
-Phase = Literal["train", "evaluate"]
 
 
 def admit(grid: Grid, presence: Presence, phase: Phase, strategy: Strategy) -> str:

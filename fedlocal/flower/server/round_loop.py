@@ -7,36 +7,31 @@ timed and stopped after each round, which ``Strategy.start`` cannot.
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice, repeat
-from typing import Any, cast
+from typing import cast
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Message
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy as Strategy
-from numpy.typing import NDArray
 
 from fedlocal.availability import Presence, Presences, always_available
-from fedlocal.flower.admission.policy import AS_SENT, Admission
-from fedlocal.flower.admission.strict import Strict, is_finite
+from fedlocal.flower.admission.policy import Admission
 from fedlocal.flower.grid.local_grid import ExchangeTimes, LocalGrid
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.flower.node.client_runner import partition_of
-from fedlocal.flower.node.seeding import seeded
 from fedlocal.flower.server.mean import in_groups
-from fedlocal.flower.server.metrics import is_useful, metrics_of, numbers, with_common_metrics
-from fedlocal.flower.server.participation import Phase, admit
+from fedlocal.flower.server.metrics import metrics_of, numbers
+from fedlocal.flower.server.participation import admit
 from fedlocal.flower.server.reply_mean import ReplyMean, mean_of, release_arrays
-from fedlocal.flower.server.untrained_arrays import names_apart, separate_untrained, with_dtypes
-from fedlocal.seeds import Stream, generator
+from fedlocal.flower.server.strategy_steps import Arrays as Arrays
+from fedlocal.flower.server.strategy_steps import Phase, StrategySteps
+from fedlocal.flower.server.strategy_steps import QuorumError as QuorumError
+from fedlocal.flower.server.untrained_arrays import names_apart
 
-Arrays = Mapping[str, NDArray[Any]]
 Span = tuple[float, float]  # beginning and end, in time.perf_counter seconds
 Evaluate = Callable[[int, Arrays], Mapping[str, float]]
-
-STEPS = "configure_train", "configure_evaluate", "aggregate_train", "aggregate_evaluate"
-"""What a strategy does in a round. The order is part of every result: never change it."""
 
 NO_MORE = "No more were asked (strategy.fraction_train)."
 NOTHING_ADDED = "no client had anything to add"
@@ -55,10 +50,6 @@ class _Stopwatch:
         """End a lap."""
         now = time.perf_counter()
         self.laps[name], self._last = now - self._last, now
-
-
-class QuorumError(RuntimeError):
-    """Too few clients replied in a round for it to give a model."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +106,7 @@ class RoundLoop:
     rounds : int
         The number of rounds.
     seed : int
-        Of all that the strategy draws from global generators: Flower samples nodes from Python's, and noise
-        from NumPy's.
+        Of all that the strategy draws from global generators.
     evaluate : callable
         Central evaluation: the round's number and the model's arrays, to metrics; empty where it does not
         evaluate.
@@ -144,6 +134,10 @@ class RoundLoop:
     timeout: float | None = None
     presences: Presences = always_available
     untrained: Collection[str] = ()
+
+    @cached_property
+    def _steps(self) -> StrategySteps:
+        return StrategySteps(self.strategy, self.seed, self.admission, self.untrained)
 
     def run(self, grid: Grid, initial: Arrays, after: int = 0) -> Iterator[FederatedRound]:
         """Yield round 0, and each further round when it is done.
@@ -202,7 +196,7 @@ class RoundLoop:
         clients, errors = _by_partition(replies)
         arrays, metrics = ndarrays(sent), None
         if clients:
-            arrays, metrics = self._aggregate(number, replies, sent, mean)
+            arrays, metrics = self._steps.aggregate_train(number, replies, sent, mean)
         else:
             _log.warning("round %d: %s, the model stays as it was", number, nothing or NOTHING_ADDED)
         stopwatch.lap("aggregation")
@@ -232,7 +226,7 @@ class RoundLoop:
         """
         if presence and (nothing := admit(grid, presence, phase, self.strategy)):
             return [], nothing
-        messages: list[Message] = self._strategy(f"configure_{phase}", number, arrays, config, grid)
+        messages = self._steps.configure(phase, number, arrays, config, grid)
         if presence:
             stays = presence.to_the_end
             messages = [message for message in messages if stays[partition_of(message.metadata.dst_node_id)]]
@@ -266,28 +260,6 @@ class RoundLoop:
         nodes = [message.metadata.dst_node_id for message in messages]
         return grid.exchange(messages, in_groups(nodes, [grid.cost(node) for node in nodes]), self.timeout)
 
-    def _aggregate(
-        self, number: int, replies: Sequence[Message], sent: ArrayRecord, mean: ReplyMean | None
-    ) -> tuple[dict[str, NDArray[Any]], MetricRecord | None]:
-        """Have the strategy aggregate; return arrays with the dtypes of the model, all finite."""
-        replies, apart = with_common_metrics(replies), dict[str, NDArray[Any]]()
-        name = f"round {number}: {type(self.strategy).__name__}"
-        if mean:
-            record, metrics = mean.result(replies)
-        else:
-            with self._explaining(name):
-                self._require_as_sent(replies, sent)
-                replies, apart = separate_untrained(self.strategy, replies, sent, self.untrained)
-                record, metrics = self._strategy("aggregate_train", number, replies)
-        if record is None or list(record) != list(sent):
-            gave = list(record) if record else "no model"
-            raise QuorumError(f"{name} gave {gave}; its options or warnings may say why")
-        arrays = with_dtypes({**ndarrays(record), **apart}, ndarrays(sent))
-        if bad := [key for key, array in arrays.items() if not is_finite(array)]:
-            contrast = ", from replies that were" if self.admission.uniform else ""
-            raise QuorumError(f"{name} gave arrays that are not finite ({', '.join(bad)}){contrast}")
-        return arrays, metrics
-
     def _evaluate_on_clients(
         self, round_: FederatedRound, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> FederatedRound:
@@ -299,46 +271,12 @@ class RoundLoop:
         needed = None if self.min_results is None else min(self.min_results, len(messages))
         self._check_quorum(number, replies, len(messages), needed, presence, " to evaluate")
         evaluated, errors = _by_partition(replies)
-        metrics = None
-        if useful := with_common_metrics([reply for reply in replies if is_useful(reply)]):
-            with self._explaining(f"round {number}: {type(self.strategy).__name__}"):
-                metrics = self._strategy("aggregate_evaluate", number, useful)
         return replace(
             round_,
-            evaluate_metrics=numbers(metrics),
+            evaluate_metrics=self._steps.aggregate_evaluate(number, replies),
             client_evaluations=evaluated,
             evaluation_errors=errors,
         )
-
-    @contextmanager
-    def _explaining(self, name: str) -> Iterator[None]:
-        """Say why a strategy fails where replies need not be alike."""
-        try:
-            yield
-        except Exception as error:
-            if self.admission.uniform:
-                raise
-            why = "cannot aggregate these replies, of which client.admission=structural admits any"
-            raise QuorumError(f"{name} {why}: {error}") from error
-
-    def _require_as_sent(self, replies: Sequence[Message], sent: ArrayRecord) -> None:
-        """Refuse replies that a strategy of Flower's or of fedlocal's would aggregate to a wrong result."""
-        foreign = not type(self.strategy).aggregate_train.__module__.startswith(("flwr.", "fedlocal."))
-        if foreign or self.admission.uniform:
-            return
-        strict, good = Strict(declaration=AS_SENT), [reply for reply in replies if reply.has_content()]
-        for reply in strict.values(strict.structure(good, sent)):
-            if reply.has_error():
-                raise ValueError(reply.error.reason)
-
-    def _strategy(self, step: str, number: int, *arguments: Any) -> Any:
-        """Have the strategy do a step of a round; what it draws from is seeded for that."""
-        entropy = generator(self.seed, Stream.SAMPLING, STEPS.index(step), number).integers(2**63)
-        with seeded(int(entropy)):
-            result = getattr(self.strategy, step)(number, *arguments)
-            return (
-                result if step.startswith("aggregate") else list(result)
-            )  # which may be drawn as it is read
 
     @staticmethod
     def _check_quorum(
