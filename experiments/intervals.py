@@ -55,20 +55,7 @@ class Equivalence:
 
 
 def equivalence(of: Sequence[float], over: Sequence[float], margin: float) -> Equivalence:
-    """Test whether two arms are alike within a margin.
-
-    Parameters
-    ----------
-    of, over : sequence of float
-        Position k of both is from the same trial.
-    margin : float
-        In the same unit, above 0.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or the margin is not positive.
-    """
+    """Test whether two arms are alike within a margin above 0; position k of both is from the same trial."""
     if margin <= 0:
         raise ValueError(f"margin={margin}: must be above 0")
     differences = [first - second for first, second in zip(of, over, strict=True)]

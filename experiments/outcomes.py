@@ -1,16 +1,14 @@
 """What the runs of a study left, read from their folders alone: tidy rows, pairs of them, and tables."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.intervals import Interval, ratio
-from fedlocal.results import History, arm_folder, faster, read_run, replacing, write_json
+from fedlocal.results import History, arm_folder, faster, read_run, write_json
 
 NUMBERED = re.compile(r"trial-\d+")
 MACHINE = ("versions", "platform", "cpu", "cores", "workers")
@@ -21,30 +19,11 @@ MACHINE = ("versions", "platform", "cpu", "cores", "workers")
 class Trial:
     """A completed run of a study, as its folder tells of it.
 
-    Parameters
-    ----------
-    study, arm : str
-        Names.
-    number : int
-        Which trial of the arm; also its seed.
-    rounds : int
-        How many were run.
-    seconds : float
-        Of training: dispatch, training, collection and aggregation of all rounds.
-    whole : float
-        Seconds of the whole run without loading: start-up, training and evaluation.
-    accuracy, loss : float, optional
-        Of the final model on the test set.
-    idle_share : float, optional
-        The part of the workers' time within rounds in which they had nothing to do.
-    hash : str
-        Of the final weights.
-    folder : Path
-        Of the run, or of a baseline in it.
-    trained_rows : int, optional
-        How many rows it was trained on, each as often as it was visited.
-    contention : float, optional
-        The part of the time in which others had the cores.
+    The number of the trial is its seed. ``seconds`` are those of training (dispatch, training, collection and
+    aggregation of all rounds), ``whole`` those of the run without loading. Accuracy, loss and hash are of the
+    final model; ``idle_share`` is the part of the workers' time within rounds in which they had nothing to
+    do, ``contention`` the part of the time in which others had the cores. ``trained_rows`` counts each row as
+    often as it was visited. The folder may be a baseline's within that of its run.
     """
 
     study: str
@@ -66,18 +45,10 @@ class Trial:
         return History.load(self.folder)
 
 
-COLUMNS = tuple(field.name for field in fields(Trial) if field.name != "folder")
-
-
 def load(folder: Path) -> list[Trial]:
-    """Read the completed runs of a study, by arm and number; none where there is no such folder.
+    """Read the completed runs in a study's folder, by arm and number; none where there is no such folder.
 
     A run with ``baseline=true`` is a trial of its baselines too: ``<arm>, sequential, 1 thread`` and so on.
-
-    Parameters
-    ----------
-    folder : Path
-        As `trials.run` got it; its name is the study's.
     """
     paths = [path for path in folder.glob("*/trial-*") if NUMBERED.fullmatch(path.name)]
     trials = [trial for path in paths for trial in _trials(path)]
@@ -106,17 +77,7 @@ def _trials(folder: Path) -> Iterator[Trial]:
 
 
 def values(trials: Iterable[Trial], arm: str, measure: str = "seconds") -> dict[int, Any]:
-    """Return a measure of an arm, by the number of the trial, where it has one.
-
-    Parameters
-    ----------
-    trials : iterable of Trial
-        Of one study.
-    arm : str
-        Its name.
-    measure : str
-        A field of `Trial`: ``seconds``, ``whole``, ``accuracy``, ``loss``, ``idle_share``, ``hash``.
-    """
+    """Return a measure of an arm, a field of `Trial`, by the number of the trial, where it has one."""
     measured = {trial.number: getattr(trial, measure) for trial in trials if trial.arm == arm}
     return {number: value for number, value in measured.items() if value is not None}
 
@@ -136,16 +97,6 @@ def speed_up(trials: Sequence[Trial], of: str, over: str) -> Interval:
     factors = [faster(first[number], second[number]) for number in sorted(first.keys() & second.keys())]
     measured = [value for value in factors if value is not None]
     return ratio(measured, [1.0] * len(measured))
-
-
-def write_csv(path: Path, trials: Iterable[Trial]) -> None:
-    """Write one line a trial."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(trial, column) for column in COLUMNS] for trial in trials)
-    with replacing(path) as stream:
-        stream.write(text.getvalue().encode())
 
 
 def write_environment(path: Path, trials: Iterable[Trial]) -> None:

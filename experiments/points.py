@@ -29,17 +29,10 @@ WAVES = ("accumulate", "batch_parallel", "messages")
 
 @dataclass(frozen=True)
 class Point:
-    """One of the settings compared.
+    """One of the settings compared: a key of `OPTIONS`, actors, and rows of an actor's batch.
 
-    Parameters
-    ----------
-    scheme : str
-        A key of `OPTIONS`: ``accumulate`` is the sequential scheme that makes one update of several batches,
-        ``messages`` the batch queue whose messages are copied, as in the paper.
-    actors : int
-        How many; for ``accumulate`` the number of batches.
-    batch : int
-        Rows of a batch: of an actor, where there are several.
+    ``accumulate`` is the sequential scheme that makes one update of as many batches as actors, ``messages``
+    the batch queue whose messages are copied, as in the paper.
     """
 
     scheme: str

@@ -16,19 +16,9 @@ ATTEMPTS = 2
 
 
 def quietly(run: Callable[[], object], *, patient: bool) -> dict[str, float]:
-    """Run something in a quiet moment, a few times if need be.
+    """Run something in a quiet moment, a few times if need be; if not `patient`, now and once.
 
-    Parameters
-    ----------
-    run : callable
-        May be called several times; what the last call leaves counts.
-    patient : bool
-        Or else run it now, and once.
-
-    Returns
-    -------
-    dict of str to float
-        ``contended``, the share of the last call's time in which others had the cores, and ``attempts``.
+    Returns ``contended``, the share of the last call's time in which others had the cores, and ``attempts``.
     """
     meter, attempt, contended = Meter(), 0, 1.0
     while contended > MOST and attempt < (ATTEMPTS if patient else 1):

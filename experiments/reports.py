@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.intervals import Interval
-from fedlocal.figures.canvas import line_style
+from fedlocal.figures.canvas import line_style, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 SHOWN = """\
 What that shows: where an interval excludes 1. What is not shown is not refuted either; of twenty points at
 which nothing is gained, one excludes 1 by chance."""
+EQUAL_UPDATES = "Speed-up over sequential training of equal updates, with 95 % intervals"
 APART = 0.05  # between lines, where ticks are 1 apart
 
 
@@ -58,15 +60,17 @@ def curves(axes: "Axes", ticks: Sequence[object], lines: Mapping[str, Sequence[I
             if not math.isnan(interval.estimate)
         ]
         if measured:
-            ends = [
-                (interval.estimate - interval.low, interval.high - interval.estimate)
-                for _, interval in measured
-            ]
-            bars = [[0.0 if math.isnan(end) else end for end in side] for side in zip(*ends, strict=True)]
-            middle = [interval.estimate for _, interval in measured]
-            axes.errorbar([x for x, _ in measured], middle, bars, label=label, capsize=2, **line_style(index))
+            x, of_line = zip(*measured, strict=True)
+            look = {"label": label, "capsize": 2, **line_style(index)}
+            axes.errorbar(x, [interval.estimate for interval in of_line], bars(of_line), **look)
     axes.set_xticks(range(len(ticks)), [str(tick) for tick in ticks])
     axes.set_xlim(-0.5, len(ticks) - 0.5)
+
+
+def bars(intervals: Iterable[Interval]) -> list[tuple[float, ...]]:
+    """Return how far intervals reach below and above their estimates; 0 where that is not known."""
+    ends = [(interval.estimate - interval.low, interval.high - interval.estimate) for interval in intervals]
+    return [tuple(0.0 if math.isnan(end) else end for end in side) for side in zip(*ends, strict=True)]
 
 
 def speed_up_curves(
@@ -78,6 +82,25 @@ def speed_up_curves(
     axes.set_ylim(
         0, 1.15 * highest([interval for intervals in lines.values() for interval in intervals], reach)
     )
+
+
+def speed_up_table(first: str, ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]]) -> str:
+    """Return the table of speed-ups, a row for each tick that was measured, and what they show."""
+    rows = [(tick, *map(in_words, of_tick)) for tick, *of_tick in zip(ticks, *lines.values(), strict=True)]
+    table = as_table([first, *lines], [row for row in rows if any(row[1:])])
+    return f"{table}\n{shown(ticks, lines)}"
+
+
+def speed_up_figure(
+    path: Path, ticks: Sequence[object], lines: Mapping[str, Sequence[Interval]], label: str, title: str
+) -> None:
+    """Draw a figure of speed-ups; `label` says what the ticks are."""
+    with sheet(path, 7.0, 4.8) as figure:
+        axes = figure.subplots()
+        speed_up_curves(axes, ticks, lines)
+        axes.set(xlabel=label, ylabel="times as fast")
+        axes.set_title(title, fontsize="medium")
+        figure.legend(loc="outside lower center", ncols=2)
 
 
 def highest(intervals: Iterable[Interval], least: float = 1.0) -> float:

@@ -1,22 +1,19 @@
 """Rows that sections measure, as median and quartiles over turns: ``results.csv`` and ``results.md``."""
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from experiments.records import read, write
 from experiments.runner import Options, Task
-from fedlocal.results import environment, replacing, write_json
+from fedlocal.results import environment, write_json
 
 HEADING = "| section | setting | measure | median | quartiles | target | met | note |"
-MET = {None: "", True: "yes", False: "no"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class Row:
         Of the three; ``x`` for a ratio.
     target : str
         The bound that is asked for; empty where there is none.
-    met : bool, optional
-        Whether the median keeps it.
+    met : str
+        Whether the median keeps it: ``yes`` or ``no``, empty where there is none.
     note : str
         What a reader of the number has to know.
     """
@@ -51,7 +48,7 @@ class Row:
     high: float
     unit: str
     target: str = ""
-    met: bool | None = None
+    met: str = ""
     note: str = ""
 
 
@@ -78,17 +75,22 @@ def row_of(
             f"{section}, {setting}: expected turns and at most one bound, got {len(turns)} turns"
         )
     median, low, high = (float(value) for value in np.percentile(turns, [50, 25, 75]))
-    target, met = "", None
+    target, kept = "", False
     if at_most is not None:
-        target, met = f"≤ {at_most:g}", median <= at_most
+        target, kept = f"≤ {at_most:g}", median <= at_most
     elif at_least is not None:
-        target, met = f"≥ {at_least:g}", median >= at_least
+        target, kept = f"≥ {at_least:g}", median >= at_least
+    met = "" if not target else "yes" if kept else "no"
     return Row(section, setting, measure, median, low, high, unit, target, met, note)
 
 
 def missing(section: str, setting: str, reason: str) -> Row:
     """Return the row of what could not be measured."""
     return Row(section, setting, "", math.nan, math.nan, math.nan, "", note=f"not measured: {reason}")
+
+
+class NotMeasuredError(RuntimeError):
+    """A section cannot be measured here; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Section:
 
     def records(self, folder: Path) -> list[Row]:
         """Return its rows."""
-        return [row for row in read(folder / "results.csv") if row.section == self.name]
+        return [row for row in read(folder / "results.csv", Row) if row.section == self.name]
 
     def _measure(self, options: Options) -> None:
         """Write each row as it is measured; if something fails, the table says so."""
@@ -124,39 +126,20 @@ class Section:
                 put(options.folder / "results.csv", self.name, rows)
                 print(as_line(row), flush=True)
         except Exception as error:
-            rows.append(missing(self.name, "", f"{type(error).__name__}: {error}".splitlines()[0]))
+            why = "" if isinstance(error, NotMeasuredError) else f"{type(error).__name__}: "
+            rows.append(missing(self.name, "", f"{why}{error}".splitlines()[0]))
             put(options.folder / "results.csv", self.name, rows)
-            raise
+            if why:
+                raise
 
 
 def put(path: Path, section: str, rows: Sequence[Row]) -> None:
     """Write a section's rows in place of its earlier ones, or behind those of others."""
     by_section: dict[str, list[Row]] = {}
-    for row in read(path):
+    for row in read(path, Row):
         by_section.setdefault(row.section, []).append(row)
     by_section[section] = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**asdict(row), "met": MET[row.met]} for of in by_section.values() for row in of)
-    with replacing(path) as stream:
-        stream.write(text.getvalue().encode())
-
-
-def read(path: Path) -> list[Row]:
-    """Read the rows of a ``results.csv``; none where there is no such file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(_parsed(csv.DictReader(file)))
-
-
-def _parsed(lines: Iterable[dict[str, str]]) -> Iterator[Row]:
-    for line in lines:
-        numbers = {name: float(line[name]) for name in ("value", "low", "high")}
-        met = next(met for met, word in MET.items() if word == line["met"])
-        values: dict[str, Any] = {**line, **numbers, "met": met}
-        yield Row(**values)
+    write(path, [row for of_section in by_section.values() for row in of_section])
 
 
 def as_markdown(rows: Iterable[Row]) -> str:
@@ -168,7 +151,7 @@ def as_line(row: Row) -> str:
     """Return a row as a line of the Markdown table."""
     value = f"{_short(row.value)} {row.unit}".strip() if math.isfinite(row.value) else ""
     spread = f"{_short(row.low)} to {_short(row.high)}" if math.isfinite(row.low) else ""
-    cells = (row.section, row.setting, row.measure, value, spread, row.target, MET[row.met], row.note)
+    cells = (row.section, row.setting, row.measure, value, spread, row.target, row.met, row.note)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 

@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 
 import fedlocal
-from experiments.outcomes import Trial, load, write_csv, write_environment
+from experiments.outcomes import Trial, load, write_environment
 from experiments.quiet import quietly
+from experiments.records import write
 from experiments.runner import Options, Study, StudyError, Task
 from fedlocal.config.schema import Config
 from fedlocal.config.validation import check
@@ -89,13 +90,7 @@ class Comparison:
             raise StudyError(f"{self.name}: each arm needs a name of its own that can be a folder's: {wrong}")
 
     def composed(self, arm: Arm, more: Sequence[str] = ()) -> tuple[tuple[str, ...], Config]:
-        """Return the overrides of an arm's runs and their configuration, which is checked.
-
-        Raises
-        ------
-        ConfigError
-            If options are wrong.
-        """
+        """Return the overrides of an arm's runs, and their configuration, which is checked."""
         common = (f"experiment={self.preset}", "display=off", *self.overrides)
         overrides = (*common, *more, *arm.overrides)
         config = fedlocal.compose(*overrides)
@@ -105,12 +100,7 @@ class Comparison:
     def tasks(self, options: Options) -> Iterator[Task]:
         """Yield the runs that have not completed, trial by trial.
 
-        Raises
-        ------
-        StudyError
-            If a folder holds a run with another configuration.
-        ConfigError
-            If the options of an arm are wrong.
+        Wrong options are a ConfigError, and a folder with a run of another configuration is a StudyError.
         """
         arms = {arm.name: self.composed(arm, options.overrides) for arm in self.arms}
         for number in range(options.trials or self.trials):
@@ -162,7 +152,7 @@ def study(
     """
 
     def written(trials: Sequence[Trial], folder: Path) -> str:
-        write_csv(folder / "results.csv", trials)
+        write(folder / "results.csv", trials, without=["folder"])
         write_environment(folder / "environment.json", trials)
         return report(trials, folder)
 

@@ -25,9 +25,6 @@ class Arm(Protocol):
         """Run once; return its seconds, or another figure."""
         ...
 
-    def close(self) -> None:
-        """Give back what it holds."""
-
 
 @dataclass(frozen=True)
 class Call:
@@ -39,9 +36,6 @@ class Call:
     def turn(self) -> float:
         """Call it."""
         return self.function()
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def timed(name: str, function: Callable[[], object]) -> Call:

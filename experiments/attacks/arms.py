@@ -18,21 +18,7 @@ STRATEGIES = (*AVERAGES, *ROBUST)
 
 @dataclass(frozen=True)
 class Part:
-    """A federation that is attacked.
-
-    Parameters
-    ----------
-    name : str
-        Of the part of the study.
-    title : str
-        In tables and figures.
-    malicious : int
-        How many of the actors are; robust strategies are told.
-    overrides : tuple of str
-        How the data are divided.
-    strategies : tuple of str
-        That are attacked.
-    """
+    """A federation that is attacked: so many actors are malicious, which robust strategies are told."""
 
     name: str
     title: str

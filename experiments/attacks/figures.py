@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.attacks.arms import ATTACKS, ROBUST, STRATEGIES
-from experiments.attacks.measures import accuracy
+from experiments.attacks.tables import accuracy
 from experiments.outcomes import Trial
 from fedlocal.figures.canvas import sheet
 

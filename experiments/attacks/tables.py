@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from experiments.attacks.arms import ATTACKS, ROBUST, STRATEGIES
-from experiments.attacks.measures import accuracy
+import numpy as np
+
+from experiments.attacks.arms import ATTACKS, ROBUST, STRATEGIES, name
+from experiments.intervals import Interval
 from experiments.outcomes import Trial, values
 from experiments.reports import as_table, in_words
 
@@ -30,3 +32,14 @@ def accuracies(trials: Sequence[Trial], title: str) -> str:
 
 def _cell(trials: Sequence[Trial], strategy: str, attack: str) -> str:
     return in_words(accuracy(trials, strategy, attack), 0)
+
+
+def accuracy(trials: Sequence[Trial], strategy: str, attack: str) -> Interval:
+    """Return the median of the trials' accuracies in percent, and the lowest and the highest of them.
+
+    Under an attack that a strategy withstands in one trial and not in another, a mean would be of neither.
+    """
+    percents = [100 * value for value in values(trials, name(strategy, attack), "accuracy").values()]
+    if not percents:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    return Interval(float(np.median(percents)), min(percents), max(percents), len(percents))

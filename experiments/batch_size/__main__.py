@@ -6,10 +6,9 @@ from pathlib import Path
 
 from experiments.outcomes import Trial
 from experiments.points import Point, speed_up, with_partners
-from experiments.reports import as_table, in_words, shown, speed_up_curves
+from experiments.reports import EQUAL_UPDATES, speed_up_figure, speed_up_table
 from experiments.runner import main
 from experiments.trials import Comparison, study
-from fedlocal.figures.canvas import sheet
 
 BATCHES = (16, 32, 64, 128, 256, 512, 1024)
 CURVES = {
@@ -28,23 +27,14 @@ def parts(quick: bool) -> list[Comparison]:
 
 
 def report(trials: Sequence[Trial], folder: Path) -> str:
-    """Write the table and draw the figure."""
+    """Draw the figure; return the table."""
     lines = {
         label: [speed_up(trials, Point(scheme, actors, batch)) for batch in BATCHES]
         for label, (scheme, actors) in CURVES.items()
     }
-    rows = [
-        (batch, *map(in_words, speed_ups)) for batch, *speed_ups in zip(BATCHES, *lines.values(), strict=True)
-    ]
-    table = as_table(["rows of a batch", *lines], [row for row in rows if any(row[1:])])
-    text = f"{table}\n{shown(BATCHES, lines)}"
-    with sheet(folder / "batch_size.png", 7.0, 4.8) as figure:
-        axes = figure.subplots()
-        speed_up_curves(axes, BATCHES, lines)
-        axes.set(xlabel="rows of an actor's batch", ylabel="times as fast")
-        axes.set_title("Speed-up over sequential training of equal updates, with 95 % intervals")
-        figure.legend(loc="outside lower center", ncols=2)
-    return text
+    label = "rows of an actor's batch"
+    speed_up_figure(folder / "batch_size.png", BATCHES, lines, label, EQUAL_UPDATES)
+    return speed_up_table("rows of a batch", BATCHES, lines)
 
 
 STUDY = study(__file__, parts, report)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments.best_actors.settings import Setting
 from experiments.best_actors.sweeps import Sweep
+from experiments.reports import bars
 from fedlocal.figures.canvas import COLOURS, line_style, sheet
 
 if TYPE_CHECKING:
@@ -49,16 +50,10 @@ def _choices(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
 
 def _measured(axes: "Axes", places: Mapping[int, int], sweep: Sweep) -> None:
     intervals = [sweep.measured(actors) for actors in sweep.seconds]
-    ends = [
-        (interval.estimate - interval.low, interval.high - interval.estimate)
-        if interval.trials > 1
-        else (0, 0)
-        for interval in intervals
-    ]
     axes.errorbar(
         [places[actors] for actors in sweep.seconds],
         [interval.estimate for interval in intervals],
-        list(zip(*ends, strict=True)),
+        bars(intervals),
         label="measured, 95 % interval",
         capsize=3,
         **line_style(0),

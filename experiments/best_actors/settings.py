@@ -8,21 +8,7 @@ SERIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 @dataclass(frozen=True)
 class Setting:
-    """Data, a model and a scheme.
-
-    Parameters
-    ----------
-    name : str
-        Of its study.
-    title : str
-        What it is, for people.
-    overrides : tuple of str
-        As on the command line.
-    numbers : tuple of int
-        Of actors: all that ``actors=auto`` chooses from.
-    smaller : tuple of str
-        What makes it quick.
-    """
+    """Data, a model and a scheme; the numbers that ``actors=auto`` chooses from, and what makes it quick."""
 
     name: str
     title: str

@@ -25,16 +25,8 @@ one of them."""
 class Sweep:
     """The rounds of a setting.
 
-    Parameters
-    ----------
-    seconds : mapping of int to mapping of int to float
-        Seconds of a round: number of actors, number of the trial.
-    chosen : mapping of int to float
-        The same of the runs that chose themselves, by trial.
-    choices : mapping of int to int
-        What they chose, by trial.
-    predictions : mapping of int to sequence of float
-        What they predicted for each number of actors.
+    ``seconds[actors][trial]`` are those of a round, ``chosen[trial]`` the same of the runs that chose
+    themselves, ``choices[trial]`` what they chose, ``predictions[actors]`` what they predicted.
     """
 
     seconds: Mapping[int, Mapping[int, float]]

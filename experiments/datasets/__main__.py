@@ -1,20 +1,16 @@
 """Measure speed-up and accuracy of both parallel schemes on images, small images and a table."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from experiments.intervals import mean
 from experiments.outcomes import Trial, values
 from experiments.points import Point, speed_up, with_partners
-from experiments.reports import as_table, highest, in_words, shown, speed_up_curves
+from experiments.reports import EQUAL_UPDATES, as_table, highest, in_words, shown, speed_up_curves
 from experiments.runner import main
 from experiments.trials import Comparison, study
 from fedlocal.figures.canvas import sheet
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BATCH = 64
 ACTORS = (2, 4, 8)
@@ -73,19 +69,11 @@ def report(trials: Sequence[Trial], folder: Path) -> str:
             speed_up_curves(panel, ACTORS, lines[name], reach)
             panel.set(xlabel="actors", title=title)
         panels[0].set_ylabel("times as fast")
-        figure.suptitle("Speed-up over sequential training of equal updates, with 95 % intervals")
-        figure.legend(*_legend(panels), loc="outside lower center", ncols=2)
+        figure.suptitle(EQUAL_UPDATES)
+        drawn = [panel.get_legend_handles_labels() for panel in panels]
+        look = {label: handle for of in drawn for handle, label in zip(*of, strict=True)}
+        figure.legend(list(look.values()), list(look), loc="outside lower center", ncols=2)
     return text
-
-
-def _legend(panels: Iterable["Axes"]) -> tuple[list[Any], list[str]]:
-    """Return handles and labels, those of several panels once."""
-    handles = {
-        label: handle
-        for panel in panels
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    return list(handles.values()), list(handles)
 
 
 def _row(name: str, trials: Sequence[Trial], point: Point) -> tuple[object, ...]:

@@ -22,20 +22,7 @@ QUICK = ("dataset.train=2000", "rounds=6", "evaluate_every=6")
 
 @dataclass
 class Run:
-    """An arm: a turn is a run, its figure the seconds of its rounds.
-
-    Parameters
-    ----------
-    name : str
-        What the arm is called.
-    overrides : tuple of str
-        What sets it apart; all runs have the same seed.
-
-    Attributes
-    ----------
-    hashes : set of str
-        Of the final weights.
-    """
+    """An arm: a turn is a run, its figure the seconds of its rounds; `hashes` are of the final weights."""
 
     name: str
     overrides: tuple[str, ...]
@@ -47,18 +34,9 @@ class Run:
         self.hashes |= {*run.hashes.values()}
         return run.histories["federated"].seconds
 
-    def close(self) -> None:
-        """Do nothing."""
-
 
 def check_bits(*arms: Run) -> None:
-    """Make sure that all runs ended with the same weights.
-
-    Raises
-    ------
-    RuntimeError
-        If they did not: the number of workers must make no difference.
-    """
+    """Raise RuntimeError if runs ended with different weights: the number of workers makes no difference."""
     if len(hashes := set.union(*(arm.hashes for arm in arms))) != 1:
         raise RuntimeError(f"runs of one seed ended with different weights: {sorted(hashes)}")
 

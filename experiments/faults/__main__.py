@@ -27,17 +27,7 @@ class BrokenPromiseError(RuntimeError):
 
 @dataclass(frozen=True)
 class Faults:
-    """A part of the study: training runs of a system, and what happens to them.
-
-    Parameters
-    ----------
-    name : str
-        Of the system.
-    arms : tuple of Arm
-        In turns.
-    trials : int
-        Of each arm.
-    """
+    """A part of the study: training runs of a system in turns, and what happens to them."""
 
     name: str
     arms: tuple[Arm, ...]
@@ -61,13 +51,7 @@ class Faults:
 
 
 def make_trial(arm: Arm, seed: int, twins: dict[tuple[str, str], Twin], options: Options) -> None:
-    """Make a trial and append it to the tables.
-
-    Raises
-    ------
-    BrokenPromiseError
-        If fedlocal did not survive, or left something behind.
-    """
+    """Make a trial and append it to the tables; an error if fedlocal did not survive, or left something."""
     write_json(options.folder / "environment.json", environment())
     if arm.training not in twins:
         python = None if arm.system == FEDLOCAL else python_of("ray", options.peers)

@@ -38,21 +38,7 @@ QUICK = ("dataset=digits", "rounds=40", "evaluate_every=40", "batch_size=4")
 
 @dataclass(frozen=True)
 class Arm:
-    """A training run and what happens to it.
-
-    Parameters
-    ----------
-    name : str
-        Of the training run.
-    menace : Menace
-        What happens.
-    overrides : tuple of str
-        Beside the preset.
-    system : str
-        What runs it.
-    at_most : int, optional
-        Trials of it; by default as many as there is time for.
-    """
+    """A training run and what happens to it; ``at_most`` limits its trials."""
 
     name: str
     menace: Menace

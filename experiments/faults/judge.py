@@ -23,22 +23,9 @@ OUTCOMES = {
 class Evidence:
     """What is known of a run when all is over.
 
-    Parameters
-    ----------
-    code : int or None
-        Its exit code; None if the watchdog ended it.
-    seconds : float
-        From start to end.
-    tried : Counter
-        Faults that hit a living process, by name.
-    report : mapping
-        What the run said of itself; empty if it did not come to that.
-    journal : Path or None
-        Its journal.
-    left : mapping of str to int
-        What it left behind: processes, files.
-    said : str
-        The end of what it printed.
+    Its exit code (None if the watchdog ended it), its seconds, the faults that hit a living process, what it
+    said of itself (empty if it did not come to that), its journal, what it left behind by kind, and the end
+    of what it printed.
     """
 
     code: int | None
@@ -58,17 +45,7 @@ class Evidence:
 
 
 def outcome(evidence: Evidence, audit: Audit, twin: str) -> str:
-    """Return which of `OUTCOMES` a run came to.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Of the run.
-    audit : Audit
-        Of its journal.
-    twin : str
-        The hash of its fault-free twin.
-    """
+    """Return which of `OUTCOMES` a run came to, given the hash of its fault-free twin."""
     if evidence.code is None:
         return "hang"
     if not audit.sound:

@@ -30,16 +30,8 @@ DELAY = 0.01, 0.3  # seconds from SIGSTOP to SIGCONT
 class Menace:
     """What a nemesis does, and how often.
 
-    Parameters
-    ----------
-    name : str
-        Of the mixture.
-    weights : mapping of str to float
-        Faults, named as in `SIGNALS`, and how often each is drawn compared with the others.
-    pause : tuple of float
-        The least and the most seconds between two faults.
-    most : int, optional
-        Faults after which it lets the run be.
+    Faults as in `SIGNALS` are drawn by their weights, with a pause of so many seconds between two, least and
+    most; after `most` faults it lets the run be.
     """
 
     name: str
@@ -50,17 +42,7 @@ class Menace:
 
 @dataclass(frozen=True)
 class Prey:
-    """Whom a nemesis may hit, and when.
-
-    Parameters
-    ----------
-    mark : str
-        That all processes of the run carry.
-    workers, origin : callable
-        Choose from them its workers, and the processes that workers are forked from.
-    has_begun, is_over : callable
-        Tell whether training has begun, and whether it has ended.
-    """
+    """Whom a nemesis may hit, and when: what chooses them from the processes that carry the run's mark."""
 
     mark: str
     workers: Choice
@@ -70,13 +52,7 @@ class Prey:
 
 
 class Nemesis(threading.Thread):
-    """Strikes from the beginning of training to its end.
-
-    Attributes
-    ----------
-    tried : Counter
-        Faults that hit a living process, by name.
-    """
+    """Strikes from the beginning of training to its end; counts the faults that hit a living process."""
 
     def __init__(self, menace: Menace, prey: Prey, seed: int) -> None:
         super().__init__(name="nemesis", daemon=True)

@@ -18,15 +18,7 @@ POLL = 0.05  # seconds
 
 @dataclass(frozen=True)
 class Process:
-    """A process of the run.
-
-    Parameters
-    ----------
-    pid, parent, session : int
-        Its number, its parent's, and that of the leader of its session.
-    command : bytes
-        Its command line.
-    """
+    """A process of the run: its number, its parent's, that of its session's leader, and its command line."""
 
     pid: int
     parent: int

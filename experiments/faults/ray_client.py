@@ -21,13 +21,7 @@ JOURNAL = "journal.jsonl"  # by this name the nemesis knows that training goes o
 
 
 class Parts:
-    """Partitions as the study wrote them down: what fedlocal's client asks its slices for.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``x.npy``, ``y.npy`` and ``offsets.npy``.
-    """
+    """Partitions as the study wrote them down: what fedlocal's client asks its slices for."""
 
     def __init__(self, folder: Path) -> None:
         self._x, self._y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in "xy")
@@ -56,12 +50,7 @@ def own_client(request: Path) -> ClientApp:
 def app(request: Path, folder: Path) -> ClientApp:
     """Return a client app that says so when training begins, and else does what fedlocal's does.
 
-    Parameters
-    ----------
-    request : Path
-        What the study asks for; the partitions lie beside it.
-    folder : Path
-        Of the run.
+    The partitions lie beside the request; the folder is the run's.
     """
     announced = ClientApp()
 

@@ -1,16 +1,15 @@
 """The tables of the study: a row for each trial in ``results.csv``, sums by arm in ``results.md``."""
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from experiments.faults.arms import FEDLOCAL
 from experiments.faults.judge import CHARGED
+from experiments.records import read, write
 
 HEADING = (
     "| system | training | faults | runs | faults survived / tried | replies / messages | lost | duplicated "
@@ -21,32 +20,11 @@ COLUMNS = HEADING.count("|") - 1
 
 @dataclass(frozen=True)
 class Row:
-    """One trial.
+    """One trial: its arm and the seed of its nemesis, how it ended, its messages and its weights.
 
-    Parameters
-    ----------
-    system, training, menace : str
-        Its arm.
-    seed : int
-        Of the nemesis.
-    outcome : str
-        One of `judge.OUTCOMES`.
-    seconds, calm : float
-        From start to end; the same of the fault-free twin.
-    tried : int
-        Faults that hit a living process.
-    faults : str
-        Which.
-    posted, replied, failed, lost, duplicated, unexpected, retried : int
-        Messages; the last four of Flower's are not known, but for those that got no answer.
-    leaks : str
-        What was left behind.
-    hash, twin : str
-        Of the final weights, and of the fault-free twin's.
-    difference : float
-        The largest difference between the two weights; NaN if there are none to compare.
-    note : str
-        What a reader has to know.
+    The seconds are from start to end, ``calm`` those of the fault-free twin; ``tried`` are faults that hit a
+    living process. Of Flower's messages the last four counts are not known, but for those that got no
+    answer. ``difference`` is the largest between weights and the twin's; NaN if there are none to compare.
     """
 
     system: str
@@ -85,17 +63,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Recovery:
-    """A worker that was replaced.
-
-    Parameters
-    ----------
-    system, training, menace, seed
-        Of the trial.
-    cause : str
-        Of the death.
-    seconds : float
-        Until the next worker was ready in its place.
-    """
+    """A worker that was replaced: the cause of its death, and seconds until the next one was ready."""
 
     system: str
     training: str
@@ -110,34 +78,20 @@ class Recovery:
         return self.system, self.training, self.menace
 
 
-def append(path: Path, rows: Sequence[Row | Recovery]) -> None:
-    """Add rows to a CSV file, with a header if it is new."""
-    if not rows:
-        return
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(rows[0])], lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerows(map(asdict, rows))
+def append(path: Path, rows: Sequence[Row] | Sequence[Recovery]) -> None:
+    """Add rows to a CSV file."""
+    if rows:
+        write(path, [*read(path, type(rows[0])), *rows])
 
 
 def trials(path: Path) -> list[Row]:
     """Read the trials of a ``results.csv``; none where there is no such file."""
-    return [Row(**values) for values in _read(path, Row)]
+    return read(path, Row)
 
 
 def recoveries(path: Path) -> list[Recovery]:
     """Read the recoveries of a ``recoveries.csv``; none where there is no such file."""
-    return [Recovery(**values) for values in _read(path, Recovery)]
-
-
-def _read(path: Path, kind: type) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    parse: dict[str, Any] = {field.name: field.type for field in fields(kind)}
-    with path.open(newline="", encoding="utf-8") as stream:
-        return [{name: parse[name](text) for name, text in line.items()} for line in csv.DictReader(stream)]
+    return read(path, Recovery)
 
 
 def as_markdown(rows: Iterable[Row], recovered: Iterable[Recovery]) -> str:

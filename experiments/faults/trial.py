@@ -26,18 +26,9 @@ SHARED = Path("/dev/shm")  # noqa: S108 - shared memory that has a name lies the
 class Program:
     """What a trial runs: it writes ``report.json`` into a folder that it is given, and makes it.
 
-    While it trains there is a ``journal.jsonl`` in that folder, and after that its last event is ``closed``.
-
-    Parameters
-    ----------
-    words : tuple of str
-        The command, up to the folder.
-    arguments : tuple of str
-        What follows it.
-    workers, origin : callable
-        Choose from its processes whom the nemesis may hit.
-    tidy : bool
-        Whether it promises to leave nothing behind.
+    The folder stands between the words of the command and its arguments. While it trains there is a
+    ``journal.jsonl`` in that folder, and after that its last event is ``closed``. `workers` and `origin`
+    choose whom the nemesis may hit; if `tidy`, it promises to leave nothing behind.
     """
 
     words: tuple[str, ...]
@@ -54,15 +45,7 @@ def fedlocal_program(overrides: Sequence[str]) -> Program:
 
 
 def flower_program(python: str, request: Path) -> Program:
-    """Return a run of Flower's simulation on Ray, of which it leaves logs behind.
-
-    Parameters
-    ----------
-    python : str
-        Interpreter of Ray's environment.
-    request : Path
-        What is trained; see `on_ray`.
-    """
+    """Return a run of Flower's simulation on Ray, which leaves logs behind; see `on_ray` for the request."""
     words = (python, "-m", "experiments.faults.on_ray")
     return Program(words, (str(request),), _ray_workers, lambda _: [], tidy=False)
 
@@ -91,21 +74,7 @@ def _ray_workers(processes: Sequence[Process]) -> list[Process]:
 
 
 def trial(program: Program, menace: Menace, seed: int, folder: Path, limit: float) -> Evidence:
-    """Run a program under a nemesis.
-
-    Parameters
-    ----------
-    program : Program
-        What runs.
-    menace : Menace
-        What happens to its workers.
-    seed : int
-        Of the nemesis.
-    folder : Path
-        An existing folder; what the run writes lies in ``run`` there.
-    limit : float
-        Seconds after which the watchdog ends it.
-    """
+    """Run a program under a nemesis, into ``run`` in a folder; the watchdog ends it after `limit` seconds."""
     mark, results = uuid4().hex, folder / "run"
     journal, shared = results / "journal.jsonl", set(SHARED.iterdir())
     prey = Prey(mark, program.workers, program.origin, journal.exists, lambda: _closed(journal))

@@ -25,19 +25,7 @@ class TwinError(RuntimeError):
 
 @dataclass(frozen=True)
 class Twin:
-    """A training run without faults.
-
-    Parameters
-    ----------
-    program : Program
-        How to run it again.
-    hash : str
-        Of its final weights.
-    seconds : float
-        That it took.
-    model : Path
-        Its final weights.
-    """
+    """A training run without faults: how to run it again, and the hash, seconds and file of its weights."""
 
     program: Program
     hash: str
@@ -62,17 +50,7 @@ class Twin:
 
 
 def twin_of(arm: Arm, python: str | None, folder: Path) -> Twin:
-    """Make the run of an arm without faults.
-
-    Parameters
-    ----------
-    arm : Arm
-        Which.
-    python : str or None
-        The interpreter of Ray's environment, if the arm needs it.
-    folder : Path
-        An empty folder, which has to stay.
-    """
+    """Make the run of an arm without faults, in an empty folder that has to stay."""
     program = fedlocal_program(arm.command_line) if python is None else _on_ray(arm, python, folder)
     evidence = trial(program, NOTHING, 0, folder, PATIENCE)
     if evidence.code != 0:

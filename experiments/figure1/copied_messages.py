@@ -30,10 +30,7 @@ HEAD = struct.Struct("<qd")  # of a message: its rows, and their weight
 def copied_messages(setting: Setting, on_round: OnRound, start: Checkpoint | None = None) -> Trained:
     """Train as `fedlocal.schemes.BatchParallel` does, with copies in place of shared memory.
 
-    Raises
-    ------
-    ConfigError
-        If ``accumulate`` is 1: then there is no gradient to send.
+    With ``accumulate=1`` there is no gradient to send: that is a ConfigError.
     """
     if setting.training.accumulate == 1:
         raise ConfigError("copied_messages: accumulate=1 has no gradients to send; it must be at least 2")
@@ -73,17 +70,7 @@ class CopyingCoordinator(WaveCoordinator):
 
 
 class CopyingProcessors:
-    """Compute the gradient of the batch in the message.
-
-    Parameters
-    ----------
-    new_model : callable
-        Makes the model.
-    inputs : int
-        Features of a row.
-    target : array [0, …]
-        Targets of no row: their type and shape.
-    """
+    """Compute the gradient of a message's batch; `target`, of no row, has the targets' type and shape."""
 
     def __init__(self, new_model: NewModel, inputs: int, target: NDArray[Any]) -> None:
         self._model, self._inputs, self._target = new_model(), inputs, target

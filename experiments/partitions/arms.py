@@ -7,15 +7,7 @@ from experiments.trials import Arm
 
 @dataclass(frozen=True)
 class Division:
-    """A way to divide the data among the actors, at one strength.
-
-    Parameters
-    ----------
-    name : str
-        In figures, and the last part of the names of arms.
-    overrides : tuple of str
-        That choose it.
-    """
+    """A way to divide the data among the actors, at one strength."""
 
     name: str
     overrides: tuple[str, ...]

@@ -10,6 +10,7 @@ from experiments.intervals import Interval
 from experiments.outcomes import Trial
 from experiments.partitions.arms import FEATURES, LABELS, SIZES, Division
 from experiments.partitions.measures import WORKERS, idle, least_idle, loss
+from experiments.reports import bars
 from fedlocal.figures.canvas import COLOURS, MARKERS, sheet
 
 if TYPE_CHECKING:
@@ -73,12 +74,5 @@ def _compare(
     least = [least_idle(share, cores) for share in shares]
     axes.plot(shares, least, color=colour, linewidth=1, label=f"{what}, if time went by rows")
     x, y = [share for share, _ in points], [value.estimate for _, value in points]
-    bars = np.transpose([_bars(value) for _, value in points])
-    axes.errorbar(x, y, bars, fmt=marker, color=colour, capsize=2, label=what)
-
-
-def _bars(interval: Interval) -> tuple[float, float]:
-    """Return how far the interval reaches below and above; 0 if it is not known."""
-    if np.isnan(interval.low):
-        return 0.0, 0.0
-    return interval.estimate - interval.low, interval.high - interval.estimate
+    ends = bars([value for _, value in points])
+    axes.errorbar(x, y, ends, fmt=marker, color=colour, capsize=2, label=what)

@@ -30,16 +30,9 @@ def costs_nothing(trials: Sequence[Trial], division: Division) -> Equivalence:
 class Idle:
     """How idle the timed runs of a division were, in percent.
 
-    Parameters
-    ----------
-    largest : float
-        The largest actor's share of the rows, on average over the trials.
-    measured : Interval
-        The workers' idle share within rounds.
-    least : float
-        What it would be if nothing but the largest part were in the way.
-    apart : Interval
-        The idle share if each actor had a core of its own, from how long each of them worked.
+    ``largest`` is the largest actor's share of the rows, ``measured`` the workers' idle share within rounds,
+    ``least`` what it would be if nothing but the largest part were in the way, ``apart`` the idle share if
+    each actor had a core of its own.
     """
 
     largest: float

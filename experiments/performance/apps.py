@@ -32,17 +32,19 @@ def echo() -> ClientApp:
     return app
 
 
-def training() -> ClientApp:
-    """Return a client that trains for one epoch over its share of 60,000 rows."""
-    app = ClientApp()
+def training(
+    make: Callable[[], MLP] | None = None, count: int | None = None, batch: int = BATCH
+) -> ClientApp:
+    """Return a client that trains a process's model for one epoch over `count` rows, its share by default."""
+    app, of_process = ClientApp(), make or model
 
     @app.train()
     def learn(message: Message, context: Context) -> Message:
         partition = int(context.node_config["partition-id"])
-        x, y = rows(SAMPLES // int(context.node_config["num-partitions"]))
-        sent, trained_model = cast(ArrayRecord, message.content["arrays"]), model()
+        x, y = rows(count or SAMPLES // int(context.node_config["num-partitions"]))
+        sent, trained_model = cast(ArrayRecord, message.content["arrays"]), of_process()
         trained_model.load({name: array.numpy() for name, array in sent.items()})
-        loss = train(trained_model, x, y, batch_size=BATCH, epochs=1, rng=np.random.default_rng(partition))
+        loss = train(trained_model, x, y, batch_size=batch, epochs=1, rng=np.random.default_rng(partition))
         trained = ArrayRecord({name: Array(array) for name, array in trained_model.arrays.items()})
         metrics = MetricRecord({"num-examples": len(x), "train-loss": loss})
         return Message(RecordDict({"arrays": trained, "metrics": metrics}), reply_to=message)
@@ -71,13 +73,7 @@ def rows(count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def arrays_of(parameters: int) -> dict[str, NDArray[Any]]:
-    """Return random float32 arrays like those of a model with this many parameters in three layers.
-
-    Parameters
-    ----------
-    parameters : int
-        At least 64; the first layer has three quarters of them, each bias eight.
-    """
+    """Return random float32 arrays as of a model with so many parameters, at least 64, in three layers."""
     first = (parameters - 24) * 3 // 4
     second = (parameters - 24 - first) * 7 // 8
     sizes = (first, 8, second, 8, parameters - 24 - first - second, 8)

@@ -34,32 +34,13 @@ ENDLESS = 1 << 30
 
 @dataclass(frozen=True)
 class Federation:
-    """What a federation consists of.
-
-    Parameters
-    ----------
-    app : callable
-        Makes the client app; importable by workers.
-    clients : int
-        All of them train in every round.
-    initial : mapping of str to NDArray
-        The model at the start.
-    rows : int
-        Of each client: what it may report as ``num-examples``.
-    strategy : callable
-        A class of Flower's strategies, or of fedlocal's.
-    workers : int
-        Processes that run the clients.
-    start : callable
-        Makes the runner of the app, given the app's maker and the number of clients.
-    """
+    """What a federation consists of: clients that all train in every round, each with so many rows."""
 
     app: Callable[[], ClientApp]
     clients: int
     initial: Mapping[str, NDArray[Any]]
     rows: int = 1
     strategy: Callable[..., Strategy] = FedAvg
-    workers: int = WORKERS
     start: Callable[[Callable[[], ClientApp], int], ClientRunner] = start_runner
 
     def rounds(self, count: int = ENDLESS) -> Generator[FederatedRound]:
@@ -68,7 +49,7 @@ class Federation:
         admit = Strict([self.rows] * self.clients)
         loop = RoundLoop(strategy, count, 1, lambda *_: {}, admit)
         start, costs = partial(self.start, self.app, self.clients), [1.0] * self.clients
-        with Actors().open(start, costs, self.workers) as grid:
+        with Actors().open(start, costs, WORKERS) as grid:
             yield from itertools.islice(loop.run(grid, self.initial), 1, None)
 
 
@@ -82,19 +63,8 @@ def session() -> Iterator[None]:
 class Rounds:
     """A federation as an arm: a turn is a round in steady state, its figure the round's seconds.
 
-    Seconds are those that speed-up counts: dispatch, training, collection and aggregation.
-
-    Parameters
-    ----------
-    name : str
-        What the arm is called.
-    federation : Federation
-        Its workers start here.
-
-    Attributes
-    ----------
-    spans : list of mapping of str to float
-        The seconds of each turn, span by span.
+    Seconds are those that speed-up counts: dispatch, training, collection and aggregation; `spans` has them
+    apart, turn by turn. Its workers start here.
     """
 
     def __init__(self, name: str, federation: Federation) -> None:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from experiments.figure1.arms import PAPER
 from experiments.rows import Row
 from fedlocal.figures.canvas import line_style, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-PAPER = {2: 1.69, 4: 2.35, 8: 2.01, 16: 1.42, 32: 0.82}
-"""Actors to mean speed-up: Bartsch & Du Bois (ERAD/RS 2023), figure 1, on four AMD Opteron 6367."""
 
 UNITS = {"B": 1.0, "KB": 1e3, "MB": 1e6}
 
@@ -27,11 +25,7 @@ class Point(NamedTuple):
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     """Draw the figures for which there are rows; return their files."""
-    drawn = []
-    for name, figure in FIGURES.items():
-        if figure(rows, folder / name):
-            drawn.append(folder / name)
-    return drawn
+    return [folder / name for name, figure in FIGURES.items() if figure(rows, folder / name)]
 
 
 def speed_up(rows: Sequence[Row], path: Path) -> bool:
@@ -49,21 +43,6 @@ def speed_up(rows: Sequence[Row], path: Path) -> bool:
         axes.set_xticks(list(PAPER), list(map(str, PAPER)))
         axes.set(title="Speed-up over sequential training", xlabel="actors", ylim=(0, None))
         figure.legend(loc="outside lower center", ncols=2)
-    return True
-
-
-def by_workers(rows: Sequence[Row], path: Path) -> bool:
-    """Draw speed-up against workers, and the line on which each worker gives a whole one."""
-    measured = _points(rows, "speed_up", r"32 actors, (\d+) workers")
-    if len(measured) < 3:
-        return False
-    with sheet(path, 6.0, 4.2) as figure:
-        axes = figure.subplots()
-        most = measured[-1].x
-        axes.plot([1, most], [1, most], color="#666666", linestyle=":", linewidth=1)
-        _spread(axes, measured, 0, None)
-        axes.set(xlabel="workers", xlim=(0, None), ylim=(0, None))
-        axes.set_title("Speed-up over sequential training, 32 actors (dotted: one a worker)")
     return True
 
 
@@ -104,7 +83,6 @@ def registered(rows: Sequence[Row], path: Path) -> bool:
 
 FIGURES: dict[str, Callable[[Sequence[Row], Path], bool]] = {
     "speed_up.png": speed_up,
-    "workers.png": by_workers,
     "overhead.png": overhead,
     "registered.png": registered,
 }

@@ -14,6 +14,7 @@ from typing import Any
 from fedlocal.actors.worker.threads import ONE_THREAD
 
 ROOT = Path(__file__).parents[2]
+LIMIT = 900.0  # seconds that a command may take
 PATIENCE = 20.0  # seconds that a program has to end when its input has ended
 
 Answer = dict[str, Any]
@@ -27,21 +28,8 @@ class Program:
     """A child process, in any environment, that does one turn for each line it reads.
 
     A turn writes one line of JSON, ``{"turn": k, **request}``, to the program's input, and reads one from
-    its output: ``{"seconds": …, …}``. Numeric libraries in it have one thread.
-
-    Parameters
-    ----------
-    name : str
-        What the arm is called.
-    command : list of str
-        The program and its arguments; it runs in the checkout.
-    request : mapping, optional
-        Sent with each turn.
-
-    Attributes
-    ----------
-    last : dict
-        The whole answer of the last turn.
+    its output: ``{"seconds": …, …}``, of which `last` keeps the whole. It runs in the checkout, and numeric
+    libraries in it have one thread.
     """
 
     def __init__(self, name: str, command: list[str], request: Mapping[str, Any] | None = None) -> None:
@@ -67,10 +55,7 @@ class Program:
     def turn(self) -> float:
         """Have the program do one turn; return its ``seconds``.
 
-        Raises
-        ------
-        ProgramError
-            If it ended instead; the end of what it said on stderr is in the message.
+        If it ended instead, the end of what it said on stderr is in a ProgramError.
         """
         self._turns += 1
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
@@ -104,13 +89,7 @@ class Program:
 
 
 class Fresh:
-    """An arm that starts a program anew for each turn.
-
-    Attributes
-    ----------
-    answers : list of dict
-        The whole answer of each turn, the one that warms up too.
-    """
+    """An arm that starts a program anew for each turn; `answers` keeps all, also the one that warms up."""
 
     def __init__(self, name: str, command: list[str], request: Mapping[str, Any]) -> None:
         self.name = name
@@ -128,46 +107,44 @@ class Fresh:
         """Start the program alone; the caller asks and closes it."""
         return Program(self.name, self._command, self._request)
 
-    def close(self) -> None:
-        """Do nothing."""
-
 
 class Command:
-    """An arm that types a command and waits for the prompt, in a new and empty folder.
+    """An arm that types a command and waits for the prompt, in a new folder; `lines` counts its output."""
 
-    Attributes
-    ----------
-    lines : list of float
-        How many lines it printed, turn by turn.
-    """
-
-    def __init__(self, name: str, words: list[str]) -> None:
-        self.name, self._words = name, words
+    def __init__(self, name: str, words: list[str], environment: Mapping[str, str] | None = None) -> None:
+        self.name, self.words = name, words
         self.lines: list[float] = []
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
 
     def turn(self) -> float:
-        """Run it; return the seconds from start to end.
-
-        Raises
-        ------
-        ProgramError
-            If it fails; the end of what it said is in the message.
-        """
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        """Run it; return the seconds from start to end."""
         with tempfile.TemporaryDirectory() as folder:
+            return self.run(Path(folder))
+
+    def run(self, folder: Path, *more: str) -> float:
+        """Run it in a folder, with more arguments; return the seconds from start to end.
+
+        If it fails or takes too long, the end of what it said is in a ProgramError.
+        """
+        with tempfile.TemporaryFile() as output:  # not a pipe: what it leaves behind may hold it open
             started = time.perf_counter()
-            done = subprocess.run(
-                self._words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+            process = subprocess.Popen(
+                [*self.words, *more],
+                cwd=folder,
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LIMIT)
             seconds = time.perf_counter() - started
-        said = done.stdout + done.stderr
-        if done.returncode:
-            raise ProgramError(f"{self.name}: exit code {done.returncode}\n{said[-2000:]}")
+            process.kill()
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+        if code := process.wait():
+            raise ProgramError(f"{self.name}: exit code {code}\n{said[-2000:]}")
         self.lines.append(float(len(said.splitlines())))
         return seconds
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def module(name: str, python: str = sys.executable) -> list[str]:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from experiments.intervals import Interval
 from experiments.outcomes import Trial, speed_up
-from experiments.reports import as_table, in_words, shown, speed_up_curves
+from experiments.reports import speed_up_figure, speed_up_table
 from experiments.runner import main
 from experiments.trials import Arm, Comparison, study
-from fedlocal.figures.canvas import sheet
 
 ROWS, WAVE = (32, 128, 512), 8  # rows of a micro-batch, and how many make an update
 SEQUENTIAL = ("scheme=sequential",)
@@ -45,23 +44,20 @@ def parts(quick: bool) -> list[Comparison]:
 
 
 def report(trials: Sequence[Trial], folder: Path) -> str:
-    """Write the tables, draw the figure, and keep the timeline of one run."""
+    """Draw the figure and keep the timeline of one run; return the tables."""
     made = {trial.arm.partition("-")[0] for trial in trials}
     partners = [partner for partner in PARTNERS if partner in made]
-    texts = [f"## Over {PARTNERS[partner]}\n\n{_table(_lines(trials, partner))}" for partner in partners]
-    text = "\n".join(texts)
-    lines = _lines(trials, partners[0])
-    with sheet(folder / "pipeline.png", 7.0, 5.0) as figure:
-        axes = figure.subplots()
-        speed_up_curves(axes, ROWS, lines)
-        axes.set(xlabel="rows of a micro-batch (8 make an update)", ylabel="times as fast")
-        axes.set_title(f"Speed-up over {PARTNERS[partners[0]]}", fontsize="medium")
-        figure.legend(loc="outside lower center", ncols=2)
+    lines = {partner: _lines(trials, partner) for partner in partners}
+    label, title = "rows of a micro-batch (8 make an update)", f"Speed-up over {PARTNERS[partners[0]]}"
+    speed_up_figure(folder / "pipeline.png", ROWS, lines[partners[0]], label, title)
     for trial in trials:
         if trial.arm == "passes-128" and (trial.folder / "timeline.png").exists():
             shutil.copy(trial.folder / "timeline.png", folder / "timeline.png")
             break
-    return text
+    return "\n".join(
+        f"## Over {PARTNERS[partner]}\n\n{speed_up_table('rows of a micro-batch', ROWS, of_partner)}"
+        for partner, of_partner in lines.items()
+    )
 
 
 def _lines(trials: Sequence[Trial], partner: str) -> dict[str, list[Interval]]:
@@ -70,12 +66,6 @@ def _lines(trials: Sequence[Trial], partner: str) -> dict[str, list[Interval]]:
         label: [speed_up(trials, f"{kind}-{rows}", f"{partner}-{rows}") for rows in ROWS]
         for label, (kind, _) in KINDS.items()
     }
-
-
-def _table(lines: dict[str, list[Interval]]) -> str:
-    rows = [(size, *map(in_words, speed_ups)) for size, *speed_ups in zip(ROWS, *lines.values(), strict=True)]
-    table = as_table(["rows of a micro-batch", *lines], [row for row in rows if any(row[1:])])
-    return f"{table}\n{shown(ROWS, lines)}"
 
 
 STUDY = study(__file__, parts, report)

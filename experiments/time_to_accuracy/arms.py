@@ -15,19 +15,7 @@ DIVERGING = ("federated", 8)
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train.
-
-    Parameters
-    ----------
-    scheme : str
-        A scheme of fedlocal.
-    actors : int
-        How many.
-    batch : int
-        Rows of an actor's batch; all actors' batches together make an update of the batch queue.
-    epochs : int
-        Local epochs of a round: passes over the data.
-    """
+    """A way to train: a scheme, actors, rows of an actor's batch, and local epochs of a round."""
 
     scheme: str
     actors: int

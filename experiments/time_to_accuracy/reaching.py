@@ -9,17 +9,7 @@ from fedlocal.results import History
 
 
 class Moment(NamedTuple):
-    """A moment of a run.
-
-    Parameters
-    ----------
-    seconds : float
-        Of training so far: dispatch, training, collection and aggregation, without start-up and evaluation.
-    passes : float
-        Over the data so far.
-    accuracy : float
-        On the test set.
-    """
+    """A moment of a run: seconds of training and passes over the data so far, accuracy on the test set."""
 
     seconds: float
     passes: float

@@ -1,4 +1,4 @@
-"""Measure a training step against its products, other ways to make its pieces, and frameworks."""
+"""Measure a training step against its matrix products, and behind PyTorch and Keras."""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from experiments.runner import Study, main
 
 def parts(_: bool) -> list[Section]:
     """Return the sections."""
-    names = ("products", "alternatives", "frameworks")
+    names = ("products", "frameworks")
     return [Section(name, f"experiments.training_step.{name}") for name in names]
 
 

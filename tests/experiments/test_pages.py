@@ -10,6 +10,7 @@ import pytest
 
 from experiments import rows
 from experiments.faults import rows as faults
+from experiments.records import read
 from experiments.runner import command_line
 from tests.pages import GUIDES, ROOT, STUDY_PAGES
 
@@ -35,7 +36,7 @@ def test_a_study_understands_the_commands_that_pages_teach(command: str) -> None
 @pytest.mark.parametrize("study", ["inference", "performance", "training_step"])
 def test_the_table_of_a_benchmark_is_that_of_its_rows(study: str) -> None:
     home = ROOT / "experiments" / study
-    assert rows.as_markdown(rows.read(home / "results.csv")) == (home / "results.md").read_text()
+    assert rows.as_markdown(read(home / "results.csv", rows.Row)) == (home / "results.md").read_text()
 
 
 def test_the_table_of_faults_is_that_of_its_trials() -> None:

@@ -9,14 +9,16 @@ import pytest
 
 from experiments import rows, turns
 from experiments.performance import figures, programs
+from experiments.performance.peers.whole_runs import WholeRun
+from experiments.records import read
 from experiments.runner import Options, make
 
 
 def test_a_row_sums_up_its_turns_and_says_whether_it_keeps_its_bound() -> None:
     row = rows.row_of("mean", "100 replies", "ratio", [3.0, 1.0, 2.0, 4.0, 5.0], "x", at_most=2.5)
     assert (row.value, row.low, row.high) == (3.0, 2.0, 4.0)
-    assert (row.target, row.met) == ("≤ 2.5", False)
-    assert rows.row_of("a", "b", "c", [1.8], "x", at_least=1.8).met is True
+    assert (row.target, row.met) == ("≤ 2.5", "no")
+    assert rows.row_of("a", "b", "c", [1.8], "x", at_least=1.8).met == "yes"
     with pytest.raises(ValueError, match="turns"):
         rows.row_of("a", "b", "c", [], "x")
 
@@ -28,7 +30,7 @@ def test_the_table_keeps_rows_that_are_not_measured_again(tmp_path: Path) -> Non
     rows.put(table, "step", [rows.row_of("step", "old", "ratio", [1.0], "x")])
     new = [rows.missing("step", "batch 32", "no peer"), rows.row_of("step", "batch 64", "ratio", [1.1], "x")]
     rows.put(table, "step", new)
-    kept = rows.read(table)
+    kept = read(table, rows.Row)
     assert [(row.section, row.setting) for row in kept] == [
         ("mean", "old, with | and ≤"),
         ("step", "batch 32"),
@@ -114,3 +116,13 @@ def test_figures_show_the_measurements(tmp_path: Path) -> None:
     assert [path.name for path in drawn] == ["speed_up.png", "overhead.png", "registered.png"]
     assert all(path.stat().st_size > 10_000 for path in drawn)
     assert figures.draw([], tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_whole_run_reports_the_seconds_of_its_rounds() -> None:
+    run = WholeRun("fedlocal", programs.module("peers.fedlocal_run"), "echo", 3, 3)
+    assert run.turn() > sum(run.rounds[0]) > 0
+    assert len(run.rounds[0]) == 3
+    wrong = programs.Command("wrong", [sys.executable, "-c", "raise SystemExit('no such run')"])
+    with pytest.raises(programs.ProgramError, match="no such run"):
+        wrong.turn()

@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from experiments.rows import NotMeasuredError
+
 HERE = Path(__file__).parent
 PACKAGES = {
     "torch": ["torch"],
@@ -18,28 +20,15 @@ PACKAGES = {
 """What is measured in each environment."""
 
 
-class PeerMissing(RuntimeError):  # noqa: N818 - not an error of the study, which goes on without the peer
-    """A peer cannot be measured; the message is the reason."""
-
-
 @cache
 def python_of(peer: str, folder: Path | None) -> str:
     """Return the interpreter of a peer's environment; make or complete the environment first.
 
-    Parameters
-    ----------
-    peer : str
-        Names ``requirements-<peer>.txt``.
-    folder : Path, optional
-        Holds the environments, one folder each.
-
-    Raises
-    ------
-    PeerMissing
-        If there is no folder, or the peer does not install.
+    ``requirements-<peer>.txt`` is installed in a folder of the peer's name. A NotMeasuredError says
+    that there is no folder, or that the peer does not install.
     """
     if folder is None:
-        raise PeerMissing(f"{peer} needs an environment: give --peers FOLDER")
+        raise NotMeasuredError(f"{peer} needs an environment: give --peers FOLDER")
     home = folder / peer
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
@@ -64,5 +53,5 @@ def _run(peer: str, command: list[str]) -> str:
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
         reason = re.sub(r"\S+://\S+", "the index", errors[-1].removeprefix("ERROR: "))
-        raise PeerMissing(f"{peer} could not be installed: {reason}")
+        raise NotMeasuredError(f"{peer} could not be installed: {reason}")
     return done.stdout

@@ -9,19 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Request:
-    """What a run shall do.
-
-    Parameters
-    ----------
-    workload : str
-        A name that the program knows.
-    clients, rounds : int
-        How many.
-    report : Path
-        Where the times of the rounds go.
-    default_resources : bool
-        Whether the peer's own defaults hold, not what is fair.
-    """
+    """What a run shall do; the times of its rounds go into the report."""
 
     workload: str
     clients: int
@@ -52,13 +40,7 @@ class Marks:
         self._marks.append(time.perf_counter())
 
     def write(self, request: Request) -> None:
-        """Write the seconds of each round.
-
-        Raises
-        ------
-        RuntimeError
-            If there are not as many as were asked for.
-        """
+        """Write the seconds of each round; an error if there are not as many as were asked for."""
         seconds = [end - start for start, end in zip(self._marks, self._marks[1:], strict=False)]
         if len(seconds) != request.rounds:
             raise RuntimeError(f"{len(seconds)} rounds ended, {request.rounds} were asked for")

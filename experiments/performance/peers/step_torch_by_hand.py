@@ -6,13 +6,7 @@ from experiments.performance.peers.steps import RATE, WIDTHS, Case, Learner, ser
 
 
 class Network:
-    """The layers with the buffers of one batch size.
-
-    Parameters
-    ----------
-    case : Case
-        Gives the batch size and the initial parameters.
-    """
+    """The layers with the buffers of one batch size."""
 
     def __init__(self, case: Case) -> None:
         self.layers = [(torch.from_numpy(weight), torch.from_numpy(bias)) for weight, bias in case.layers()]

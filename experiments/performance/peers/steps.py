@@ -28,16 +28,9 @@ Layers = list[tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """The rows, the initial parameters and the batch size, the same in every program.
+    """The rows of a pass, the initial parameters and the rows of a step, the same in every program.
 
-    Parameters
-    ----------
-    batch : int
-        Rows of a step.
-    rows : int
-        Rows of a pass, a multiple of `batch`.
-    way : str
-        Which of a program's ways to take the step; empty where it has one.
+    `way` is which of a program's ways to take the step; empty where it has one.
     """
 
     batch: int
@@ -64,17 +57,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Learner:
-    """A model that can start again and make a pass of steps.
-
-    Parameters
-    ----------
-    reset : callable
-        Takes the initial parameters again.
-    train : callable
-        Makes one step of each batch; returns when all are done.
-    layers : callable
-        Returns the parameters.
-    """
+    """A model that can start again, make a pass of steps, and tell its parameters."""
 
     reset: Callable[[], None]
     train: Callable[[], None]

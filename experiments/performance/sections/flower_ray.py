@@ -2,12 +2,11 @@
 
 import itertools
 import statistics
-import sys
 from collections.abc import Iterator
 
-from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
+from experiments.performance.peers.environments import python_of, versions_of
 from experiments.performance.peers.whole_runs import UNSTEADY, WholeRun
-from experiments.performance.programs import ProgramError
+from experiments.performance.programs import ProgramError, module
 from experiments.rows import Row, missing, row_of
 from experiments.runner import Options
 from experiments.turns import Turns, alternate, ratios
@@ -22,11 +21,7 @@ LOGISTIC_ROUNDS, LOGISTIC_CLIENTS = 10, 1000
 
 def measure(options: Options) -> Iterator[Row]:
     """Yield the ratios of each workload at 10 and at 100 clients, then Flower's time of the LR workload."""
-    try:
-        python = python_of("ray", options.peers)
-    except PeerMissing as reason:
-        yield missing("flower_ray", "", str(reason))
-        return
+    python = python_of("ray", options.peers)
     versions = versions_of("ray", options.peers)
     for workload, clients in itertools.product(("echo", "training"), (10, 100)):
         try:
@@ -37,9 +32,9 @@ def measure(options: Options) -> Iterator[Row]:
 
 
 def _compared(python: str, workload: str, clients: int) -> Iterator[Row]:
-    flower = [python, "-m", "experiments.performance.peers.flower_run"]
+    flower = module("peers.flower_run", python)
     commands = {
-        FEDLOCAL: [sys.executable, "-m", "experiments.performance.peers.fedlocal_run"],
+        FEDLOCAL: module("peers.fedlocal_run"),
         FLOWER: flower,
         DEFAULTS: [*flower, "--default-resources"],
     }
@@ -62,8 +57,7 @@ def _row(setting: str, what: str, peer: str, figures: Turns, at_least: float, un
 
 def _logistic(python: str, versions: str) -> Iterator[Row]:
     """Yield what the section `logistic` measures of fedlocal, from fewer rounds and without evaluation."""
-    command = [python, "-m", "experiments.performance.peers.flower_run"]
-    run = WholeRun(FLOWER, command, "logistic", LOGISTIC_CLIENTS, LOGISTIC_ROUNDS)
+    run = WholeRun(FLOWER, module("peers.flower_run", python), "logistic", LOGISTIC_CLIENTS, LOGISTIC_ROUNDS)
     wall = run.turn()
     later = run.rounds[0][UNSTEADY:]
     setting = f"LR, {LOGISTIC_CLIENTS} clients, 10 a round"

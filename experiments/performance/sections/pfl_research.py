@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterator
 
-from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
+from experiments.performance.peers.environments import python_of, versions_of
 from experiments.performance.peers.whole_runs import WholeRun
 from experiments.performance.programs import ProgramError, module
 from experiments.rows import Row, missing, row_of
@@ -19,11 +19,7 @@ TWO_PROCESSES = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-nod
 
 def measure(options: Options) -> Iterator[Row]:
     """Yield the ratio of a round's seconds, in steady state, with 10 and with 100 users."""
-    try:
-        python = python_of("pfl", options.peers)
-    except PeerMissing as reason:
-        yield missing("pfl_research", "", str(reason))
-        return
+    python = python_of("pfl", options.peers)
     versions = versions_of("pfl", options.peers)
     for users in (10, 100):
         try:
@@ -33,24 +29,17 @@ def measure(options: Options) -> Iterator[Row]:
 
 
 def _compared(python: str, users: int, versions: str) -> Iterator[Row]:
-    command = module("peers.fedlocal_run")
-    program = ["-m", "experiments.performance.peers.pfl_run"]
+    ours, (_, *theirs) = module("peers.fedlocal_run"), module("peers.pfl_run")
     runs = [
-        WholeRun(
-            FEDLOCAL,
-            command,
-            "training",
-            users,
-            ROUNDS,
-        ),
-        WholeRun(ONE_OF_TWO_THREADS, [python, *program], "training", users, ROUNDS, TWO_THREADS),
-        WholeRun(TWO_OF_ONE_THREAD, [python, *TWO_PROCESSES, *program], "training", users, ROUNDS),
+        WholeRun(FEDLOCAL, ours, "training", users, ROUNDS),
+        WholeRun(ONE_OF_TWO_THREADS, [python, *theirs], "training", users, ROUNDS, TWO_THREADS),
+        WholeRun(TWO_OF_ONE_THREAD, [python, *TWO_PROCESSES, *theirs], "training", users, ROUNDS),
     ]
     alternate(runs, TURNS)
     steady = {run.name: run.steady() for run in runs}
     for peer in (ONE_OF_TWO_THREADS, TWO_OF_ONE_THREAD):
-        theirs, ours = (statistics.median(steady[name]) for name in (peer, FEDLOCAL))
-        note = f"{theirs:.3g} s, fedlocal {ours:.3g}; {versions}"
+        seconds, least = (statistics.median(steady[name]) for name in (peer, FEDLOCAL))
+        note = f"{seconds:.3g} s, fedlocal {least:.3g}; {versions}"
         what = f"a round in steady state: {peer} / {FEDLOCAL}"
         turns = ratios(steady, peer, FEDLOCAL)
         yield row_of("pfl_research", f"{users} users", what, turns, "x", at_least=1, note=note)

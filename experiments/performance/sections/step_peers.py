@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.performance.peers.environments import PeerMissing, python_of, versions_of
+from experiments.performance.peers.environments import python_of, versions_of
 from experiments.performance.peers.steps import Case, as_vector
-from experiments.performance.programs import Program, ProgramError
-from experiments.rows import Row, missing, row_of
+from experiments.performance.programs import Program, ProgramError, module
+from experiments.rows import NotMeasuredError, Row, missing, row_of
 from experiments.runner import Options
 from experiments.turns import Turns, alternate, ratios
 
@@ -25,21 +25,7 @@ FEDLOCAL = "fedlocal"
 
 @dataclass(frozen=True)
 class Peer:
-    """A way to take the step.
-
-    Parameters
-    ----------
-    name : str
-        In the table.
-    environment : str
-        Where it runs.
-    program : str
-        Of the package of peers.
-    way : str
-        Which of the program's ways.
-    factor : float
-        How many times longer it shall take than fedlocal at a batch of up to 128 rows.
-    """
+    """A way to take the step, and the factor by which it shall take longer at a batch of up to 128 rows."""
 
     name: str
     environment: str
@@ -68,7 +54,7 @@ def measure(options: Options) -> Iterator[Row]:
     for peer in PEERS:
         try:
             interpreters[peer.name] = python_of(peer.environment, options.peers)
-        except PeerMissing as reason:
+        except NotMeasuredError as reason:
             yield missing("step_peers", peer.name, str(reason))
     if interpreters:
         for batch in (32, 64, 128, 256):
@@ -106,18 +92,12 @@ def _row(peer: Peer, batch: int, figures: Turns, versions: str) -> Row:
 def _start(peer: Peer, python: str, batch: int, folder: Path, stack: ExitStack) -> Program:
     asked = ["--batch", str(batch), "--rows", str(ROWS), "--way", peer.way]
     leave = ["--parameters", str(folder / f"{peer.name}.npy")]
-    command = [python, "-m", f"experiments.performance.peers.{peer.program}", *asked, *leave]
+    command = [*module(f"peers.{peer.program}", python), *asked, *leave]
     return stack.enter_context(closing(Program(peer.name, command)))
 
 
 def _check(name: str, batch: int, folder: Path) -> None:
-    """Make sure that a peer's parameters after a pass are fedlocal's.
-
-    Raises
-    ------
-    ProgramError
-        If they lie further apart than rounding explains: it computes something else.
-    """
+    """Raise ProgramError if a peer's parameters after a pass are further from fedlocal's than by rounding."""
     ours, theirs = np.load(folder / f"{FEDLOCAL}.npy"), np.load(folder / f"{name}.npy")
     way = np.linalg.norm(ours - as_vector(Case(batch, ROWS).layers()))
     apart = float(np.linalg.norm(theirs - ours) / way)

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.performance.peers.environments import PeerMissing, python_of
+from experiments.performance.peers.environments import python_of
 from experiments.performance.programs import Command, fedlocal_command, module
-from experiments.rows import Row, missing, row_of
+from experiments.rows import Row, row_of
 from experiments.runner import Options
 from experiments.turns import alternate, ratios
 
@@ -18,11 +18,7 @@ FEDLOCAL, FLOWER = "fedlocal", "Flower on Ray"
 
 def measure(options: Options) -> Iterator[Row]:
     """Yield the ratio of the times of each app, and how many lines each prints."""
-    try:
-        python = python_of("ray", options.peers)
-    except PeerMissing as reason:
-        yield missing("whole_apps", "", str(reason))
-        return
+    python = python_of("ray", options.peers)
     for app, about in APPS.items():
         folder = str(HOME / "flower_apps" / app)
         arms = [
