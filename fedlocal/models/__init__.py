@@ -9,15 +9,14 @@ from fedlocal.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from fedlocal.models.arrays import untrained_of as untrained_of
-    from fedlocal.models.frameworks.frameworks import Keras as Keras
-    from fedlocal.models.frameworks.frameworks import PyTorch as PyTorch
+    from fedlocal.models.frameworks.factories import Keras as Keras
+    from fedlocal.models.frameworks.factories import PyTorch as PyTorch
     from fedlocal.models.frameworks.keras_modules import keras_mlp as keras_mlp
     from fedlocal.models.frameworks.sklearn import SklearnModel as SklearnModel
     from fedlocal.models.frameworks.torch_modules import torch_cnn as torch_cnn
     from fedlocal.models.frameworks.torch_modules import torch_mlp as torch_mlp
     from fedlocal.models.gradient_tree import GradientTree as GradientTree
     from fedlocal.models.gradient_tree import Node as Node
-    from fedlocal.models.making import make as make
     from fedlocal.models.numpy.mlp import MLP as MLP
     from fedlocal.models.numpy.network import Buffers as Buffers
     from fedlocal.models.numpy.passes import Passes as Passes
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from fedlocal.models.protocol import ModelError as ModelError
     from fedlocal.models.protocol import ModelFactory as ModelFactory
     from fedlocal.models.protocol import gives_probabilities as gives_probabilities
+    from fedlocal.models.protocol import make as make
     from fedlocal.models.training import Gather as Gather
     from fedlocal.models.training import add_gradients as add_gradients
     from fedlocal.models.training import train as train

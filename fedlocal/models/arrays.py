@@ -1,11 +1,15 @@
 """Copying named arrays into a model, with an error that names the first difference."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.protocol import Arrays, Model, ModelError
+
+quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
+"""Decorates what may diverge: a loss that is not finite is returned, not warned of."""
 
 
 def untrained_of(model: Model) -> frozenset[str]:
@@ -49,3 +53,9 @@ def check_vector(vector: NDArray[np.float32], size: int) -> None:
         raise ModelError(
             f"all parameters are a contiguous float32[{size}]; got {vector.dtype}{list(vector.shape)}"
         )
+
+
+def check_strength(mu: float) -> None:
+    """Raise :class:`ModelError` unless an anchor can have this strength."""
+    if not 0 <= mu < math.inf:
+        raise ModelError(f"mu is {mu}; the strength of an anchor must be at least 0 and finite")

@@ -15,14 +15,9 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Node:
-    """The sum of some batches' gradients.
+    """The sum of the gradients of batches first to first + count - 1 of a wave, float32[size].
 
-    Parameters
-    ----------
-    first, count : int
-        Batches first to first + count - 1 of the wave; count is a power of 2 that divides first.
-    vector : float32[size]
-        The sum; its owner may add to it.
+    Count is a power of 2 that divides first. The vector's owner may add to it.
     """
 
     first: int
@@ -34,7 +29,7 @@ class GradientTree:
     """Sums leaves from left to right; two nodes of equal count side by side become one as soon as they can.
 
     A node at the right end of the wave that has no sibling goes up as it is: of six batches, the sum is
-    ``((0 + 1) + (2 + 3)) + (4 + 5)``.
+    ``((0 + 1) + (2 + 3)) + (4 + 5)``. Until then, ``nodes`` are the sums that wait for their siblings.
 
     Parameters
     ----------
@@ -42,11 +37,6 @@ class GradientTree:
         Length of a vector.
     buffers : sequence of float32[size], optional
         Vectors to write leaves into; when more are needed at once than there are, they are made.
-
-    Attributes
-    ----------
-    nodes : list of Node
-        Sums that still wait for their siblings, from left to right.
     """
 
     def __init__(self, size: int, buffers: Sequence[Vector] = ()) -> None:

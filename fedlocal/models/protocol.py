@@ -3,8 +3,11 @@
 The room knows nothing of Flower, of actors or of where its rows come from.
 """
 
-from collections.abc import Mapping
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +38,24 @@ class Evaluation:
     loss: float
     accuracy: float | None
     rmse: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        outputs: Iterable[NDArray[Any]],
+        y: NDArray[Any],
+        mean_loss: Callable[[NDArray[Any], NDArray[Any]], float],
+        *,
+        classes: bool,
+    ) -> "Evaluation":
+        """Evaluate outputs that come some rows at a time, in the order of their targets."""
+        loss, hits, rows = 0.0, 0, 0
+        for part in outputs:
+            targets = y[rows : rows + len(part)]
+            loss += mean_loss(part, targets) * len(part)
+            hits += int((part.argmax(axis=1) == targets).sum()) if classes else 0
+            rows += len(part)
+        return cls(loss / (rows or math.nan), hits / (rows or math.nan) if classes else None)
 
 
 class Model(Protocol):
@@ -124,16 +145,17 @@ class Model(Protocol):
 def gives_probabilities(model: Model, outputs: NDArray[Any] | None = None) -> bool:
     """Tell whether a model's outputs are probabilities of classes.
 
-    Parameters
-    ----------
-    model : Model
-        Its attribute ``probabilities`` decides, if it has one.
-    outputs : ndarray, shape (n, classes), optional
-        Outputs of a model without that attribute: their values decide; without them the answer is no.
+    Its attribute ``probabilities`` decides, if it has one; else the values of its `outputs`, [n, classes].
+    Without them the answer is no.
     """
     declared = getattr(model, "probabilities", None)
     if declared is not None or outputs is None:
         return bool(declared)
+    return looks_like_probabilities(outputs)
+
+
+def looks_like_probabilities(outputs: NDArray[Any]) -> bool:
+    """Tell whether outputs, [n, classes], are at least 0 and add up to 1 in each row, within 1e-3."""
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
 
 
@@ -145,14 +167,10 @@ class ModelFactory(Protocol):
     """
 
     def __call__(self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator) -> Model:
-        """Build a model.
+        """Build a model for rows of `inputs` features, and `outputs` classes or real targets.
 
         Parameters
         ----------
-        inputs : int
-            Features per row.
-        outputs : int
-            Number of classes, or of real targets.
         classes : bool
             Whether targets are class codes (int64[n]) rather than real values (float32[n, outputs]).
         rng : numpy.random.Generator
@@ -163,3 +181,22 @@ class ModelFactory(Protocol):
         ModelError
             If the configured model does not suit such data.
         """
+
+
+def make(
+    factory: ModelFactory,
+    *,
+    inputs: int,
+    outputs: int,
+    classes: bool,
+    shape: tuple[int, ...],
+    rng: np.random.Generator | int,
+) -> Model:
+    """Make a model, as :class:`ModelFactory` says; only a factory that names it is given the `shape`.
+
+    `rng` may be the seed of a new generator.
+    """
+    makes: Callable[..., Model] = factory
+    if "shape" in inspect.signature(makes).parameters:
+        makes = partial(makes, shape=shape)
+    return makes(inputs=inputs, outputs=outputs, classes=classes, rng=np.random.default_rng(rng))

@@ -70,15 +70,7 @@ def train(
 
 
 class Gather:
-    """Gathers batches of some rows into a buffer of its own, which the next batch overwrites.
-
-    Parameters
-    ----------
-    rows_x, rows_y : array
-        The rows and their targets; only read.
-    batch_size : int
-        The most rows that a batch has.
-    """
+    """Gathers batches of some rows, which it only reads, into a buffer that the next batch overwrites."""
 
     def __init__(self, rows_x: Array, rows_y: Array, batch_size: int) -> None:
         size = min(batch_size, len(rows_x))
@@ -119,10 +111,6 @@ def add_gradients(
 
     Parameters
     ----------
-    model : Model
-        Only read.
-    gather : Gather
-        Of the rows.
     order : int64[n]
         Which rows, batch after batch.
     tree : GradientTree

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fedlocal.models.making import make
-from fedlocal.models.protocol import Evaluation, Model, ModelFactory
+from fedlocal.models.protocol import Evaluation, Model, ModelFactory, make
 from fedlocal.models.training import train
 from fedlocal.seeds import Stream, generator
 
@@ -19,10 +18,8 @@ class Training:
     ----------
     seed : int
         The run's seed.
-    batch_size : int
-        Rows in a batch.
-    local_epochs : int
-        Passes over the partition in a round.
+    batch_size, local_epochs : int
+        Rows in a batch; passes over the partition in a round.
     accumulate : int
         Batches whose gradients make one update.
     keep_optimizer : bool
@@ -36,16 +33,9 @@ class Training:
     keep_optimizer: bool = False
 
     def run(self, model: Model, x: Any, y: Any, *, partition: int, number: int) -> float:
-        """Train `model` on rows for one round; return the mean loss.
+        """Train `model` in place on rows for one round; return the mean loss.
 
-        Parameters
-        ----------
-        model : Model
-            Trained in place.
-        x, y : array
-            The rows, and their targets.
-        partition, number : int
-            The owner of the rows, and the number of the round: they choose the order of the rows.
+        The owner of the rows and the round's number choose the order of the rows.
         """
         return train(
             model,
@@ -66,18 +56,8 @@ class Training:
 class NewModel:
     """Makes the run's model with its initial parameters, the same in every process.
 
-    Parameters
-    ----------
-    factory : ModelFactory
-        The model of the configuration.
-    inputs, outputs : int
-        Features, and classes or targets.
-    classes : bool
-        Whether targets are class codes.
-    seed : int
-        The run's seed.
-    shape : tuple of int, optional
-        Of one example; factories that ask for it are given it. By default (inputs,).
+    Its fields are what `make` takes, with the run's seed in place of a generator; without a shape, an example
+    has that of a row: (inputs,).
     """
 
     factory: ModelFactory

@@ -18,20 +18,12 @@ Function = Callable[..., Any]
 class KerasBackend:
     """The functions that differ between backends; those made take NumPy arrays or lists, and return tensors.
 
-    Parameters
-    ----------
-    numpy : callable
-        Of a tensor it makes an array, which may be a view that is not to be written to.
-    gradients : callable
-        Of ``lose(trainable, untrained, rows, targets) -> (loss, untrained)`` it makes a function of the same
-        arguments that returns ``((loss, untrained), gradients with respect to trainable)``.
-    compiled : callable
-        Of a function it makes one that returns the same.
-    updates : callable
-        Of an optimiser and the trainable variables it makes a function of the optimiser's state, the
-        gradients and the weights, which returns the new weights and the new state.
-    seeded : callable
-        Seeds what is drawn at random, beside Keras's own seeds, for the time of a context.
+    ``numpy`` makes an array of a tensor, perhaps a view that is not to be written to. ``gradients`` makes, of
+    ``lose(trainable, untrained, rows, targets) -> (loss, untrained)``, a function of the same arguments that
+    returns ``((loss, untrained), gradients with respect to trainable)``. ``compiled`` makes a function that
+    returns the same. ``updates`` makes, of an optimiser and the trainable variables, a function of the
+    optimiser's state, the gradients and the weights, which returns the new weights and the new state.
+    ``seeded`` seeds what is drawn at random, beside Keras's own seeds, for the time of a context.
     """
 
     numpy: Callable[[Any], NDArray[Any]]

@@ -7,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fedlocal.models.arrays import copy_arrays
-from fedlocal.models.frameworks.parts import softmax
+from fedlocal.models.arrays import copy_arrays, quietly
+from fedlocal.models.frameworks.base import softmax
 from fedlocal.models.protocol import Arrays, Evaluation, ModelError
 
 Array = NDArray[Any]
 
 ROWS_AT_ONCE = 4096
-
-_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
 
 
 class SklearnModel:
@@ -117,7 +115,7 @@ class SklearnModel:
         if mu and arrays is not None:
             self._refuse("cannot add a proximal term", "choose a strategy other than fedprox")
 
-    @_quietly
+    @quietly
     def train_step(self, x: Array, y: Array) -> float:
         """Call ``partial_fit`` on one batch; return its mean loss before."""
         loss = self._loss(self._outputs(x), y)
@@ -158,12 +156,12 @@ class SklearnModel:
         """Whether outputs are probabilities of classes."""
         return hasattr(self._estimator, "predict_proba")
 
-    @_quietly
+    @quietly
     def predict(self, x: Array) -> Array:
         """Return probabilities [n, classes], or decision values where the estimator has no probabilities."""
         return self._outputs(x)
 
-    @_quietly
+    @quietly
     def evaluate(self, x: Array, y: Array) -> Evaluation:
         """Return the accuracy and the mean cross-entropy, or hinge loss where there are no probabilities."""
         if not len(x):

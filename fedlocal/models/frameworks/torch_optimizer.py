@@ -49,11 +49,6 @@ class TorchOptimizer:
         if self.arrays:
             self.arrays[UPDATES] = np.zeros(1, np.int64)
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the parameters, in order."""
-        return list(self._parameters)
-
     def reset(self) -> None:
         """Go back to the state of a new optimiser."""
         for array in self.arrays.values():
@@ -61,29 +56,24 @@ class TorchOptimizer:
 
     def step(self) -> None:
         """Update the parameters by their gradients."""
-        if not self.arrays:
-            self._optimizer.step()
-            return
-        first = not self.arrays[UPDATES][0]
+        first = bool(self.arrays) and not self.arrays[UPDATES][0]
         if first:
             self._optimizer, self._linked = self._new(list(self._parameters.values())), False
-        if not (first or self._linked):
+        elif not self._linked:
             self._link()
         self._optimizer.step()
         if first:
             for name, tensor in self._state(self._optimizer, list(self._parameters.values())).items():
                 np.copyto(self.arrays[name], tensor.numpy())
             self._link()
-        self.arrays[UPDATES] += 1
+        if self.arrays:
+            self.arrays[UPDATES] += 1
 
     def _link(self) -> None:
         """Have the optimiser keep its state in the arrays."""
-        for key, name, parameter in (
-            (*array.split("/", 1), self._parameters[array.split("/", 1)[1]])
-            for array in self.arrays
-            if array != UPDATES
-        ):
-            self._optimizer.state[parameter][key] = torch.from_numpy(self.arrays[f"{key}/{name}"])
+        for address in self.arrays.keys() - {UPDATES}:
+            key, name = address.split("/", 1)
+            self._optimizer.state[self._parameters[name]][key] = torch.from_numpy(self.arrays[address])
         self._linked = True
 
     def _new(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:

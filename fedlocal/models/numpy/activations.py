@@ -5,7 +5,7 @@ A derivative is taken from the activation's own output, so that the value before
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,9 @@ Float = NDArray[Any]
 class Activation:
     """An activation function ``f`` and its way back.
 
-    Attributes
-    ----------
-    forward : callable
-        ``forward(z)`` replaces z by f(z).
-    backward : callable
-        ``backward(a, delta)`` replaces delta, the loss's gradient with respect to a = f(z), by the one with
-        respect to z. It may use ``a`` as scratch space.
-    deviation : callable
-        ``deviation(inputs, outputs)`` is the standard deviation that a layer's initial weights should have.
+    ``forward(z)`` replaces z by f(z). ``backward(a, delta)`` replaces delta, the loss's gradient with respect
+    to a = f(z), by the one with respect to z; it may use ``a`` as scratch space. ``deviation(inputs,
+    outputs)`` is the standard deviation that a layer's initial weights should have.
     """
 
     forward: Callable[[Float], None]
@@ -52,12 +46,8 @@ def _small(inputs: int, outputs: int) -> float:  # noqa: ARG001
     return 1 / inputs
 
 
-def _identity(z: Float) -> None:
-    """Leave z as it is."""
-
-
-def _identity_back(a: Float, delta: Float) -> None:
-    """Leave delta as it is."""
+def _nothing(*_arrays: Float) -> None:
+    """Leave them as they are."""
 
 
 def _relu(z: Float) -> None:
@@ -112,11 +102,11 @@ HIDDEN = {
     "relu": Activation(_relu, _relu_back, _he),
     "tanh": Activation(_tanh, _tanh_back, _glorot),
     "sigmoid": Activation(_sigmoid, _sigmoid_back, _glorot),
-    "identity": Activation(_identity, _identity_back, _glorot),
+    "identity": Activation(_nothing, _nothing, _glorot),
 }
 
 OUTPUTS = {
     "softmax": Activation(_softmax, _softmax_back, _glorot),
-    "sigmoid": Activation(_sigmoid, _sigmoid_back, _glorot),
-    "identity": Activation(_identity, _identity_back, _small),
+    "sigmoid": HIDDEN["sigmoid"],
+    "identity": replace(HIDDEN["identity"], deviation=_small),
 }

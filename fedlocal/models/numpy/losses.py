@@ -16,14 +16,10 @@ _SMALLEST = np.finfo(np.float32).tiny
 class Loss:
     """A loss of the outputs against the targets.
 
-    Attributes
-    ----------
-    values_and_gradients : callable
-        ``values_and_gradients(outputs, y, delta, rows)`` takes batches of ``rows`` rows, one after another.
-        It returns the mean loss of each and writes its gradient into ``delta``, float32[n, outputs]; y is
-        int64[n] (class codes) or float32[n, outputs].
-    before_activation : bool
-        Whether that gradient is already the one with respect to what enters the output's activation.
+    ``values_and_gradients(outputs, y, delta, rows)`` takes batches of ``rows`` rows, one after another. It
+    returns the mean loss of each and writes its gradient into ``delta``, float32[n, outputs]; y is int64[n]
+    (class codes) or float32[n, outputs]. ``before_activation`` says whether that gradient is already the one
+    with respect to what enters the output's activation.
     """
 
     values_and_gradients: Callable[[Array, Array, Array, int], list[float]]

@@ -10,12 +10,13 @@ How (``experiments/training_step/`` measures it):
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.models.arrays import check_arrays, copy_arrays
+from fedlocal.models.arrays import check_arrays, check_vector, copy_arrays, quietly
 from fedlocal.models.numpy.activations import OUTPUTS
 from fedlocal.models.numpy.network import Network, aligned_zeros
 from fedlocal.models.numpy.sgd import SGD
@@ -25,8 +26,6 @@ Array = NDArray[Any]
 Vector = NDArray[np.float32]
 
 ROWS_AT_ONCE = 512  # in prediction: enough for products at full speed, few enough to stay in the caches
-
-_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
 
 
 class MLP:
@@ -51,15 +50,6 @@ class MLP:
         Whether targets are class codes, int64[n], or real values, float32[n, outputs].
     rng : numpy.random.Generator
         Draws the initial weights. Biases start at 0.
-
-    Attributes
-    ----------
-    vector : float32[size]
-        All parameters, layer after layer: the weight's rows, then the bias. It starts on a cache line.
-    network : Network
-        The layers' shapes and functions.
-    optimizer : SGD
-        Makes the updates.
 
     Raises
     ------
@@ -133,7 +123,7 @@ class MLP:
         check_arrays(self.arrays, arrays)
         self.optimizer.anchor(mu, np.concatenate([arrays[name].ravel() for name in self.arrays]))
 
-    @_quietly
+    @quietly
     def train_step(self, x: Array, y: Array) -> float:
         """Make one fused update from one batch; return its mean data loss before it."""
         loss = self._lose(self._forward(x), y)
@@ -141,20 +131,20 @@ class MLP:
         self.optimizer.finish()
         return loss
 
-    @_quietly
+    @quietly
     def gradient(self, x: Array, y: Array, out: Vector, weight: float = 1.0, *, add: bool = False) -> float:
         """Write ``weight`` times the data loss's mean gradient into ``out``, or add it; return the loss.
 
         To add is faster by a tenth than to write: BLAS need not set ``out`` to 0 first.
         """
-        self._check_gradient(out)
+        check_vector(out, self.size)
         return self._differentiate(x, y, out, weight, add=add)
 
     def adds_exactly(self, rows: int, weight: float) -> bool:
         """Tell whether adding a gradient over so many rows gives the bits of writing it and then adding.
 
-        BLAS may cut a product by rows, and add the parts one by one. Whether it does depends on the library,
-        the processor and the shapes, so it is tried, once for each number of rows.
+        BLAS may cut a product by rows, and add the parts one by one: as library, processor and shapes would
+        have it. So it is tried, once for each number of rows.
         """
         if math.frexp(weight)[0] != 0.5:  # the weight is rounded once or twice, unless it is a power of 2
             return False
@@ -162,15 +152,15 @@ class MLP:
             self._exact[rows] = self._try_adding(rows)
         return self._exact[rows]
 
-    @_quietly
+    @quietly
     def apply(self, gradient: Vector) -> None:
         """Make one update from a mean gradient, float32[size]."""
-        self._check_gradient(gradient)
+        check_vector(gradient, self.size)
         self.optimizer.apply(gradient)
 
     def live_in(self, memory: Vector) -> None:
         """Keep the parameters in ``memory``, float32[size], from now on, with the values that are there."""
-        self._check_gradient(memory)
+        check_vector(memory, self.size)
         self.vector = self.optimizer.vector = memory
         self._layers = self.network.matrices(memory)
 
@@ -179,27 +169,25 @@ class MLP:
         """Whether outputs are probabilities of classes."""
         return self.network.classes and self.network.output is OUTPUTS["softmax"]
 
-    @_quietly
+    @quietly
     def predict(self, x: Array) -> Vector:
         """Return the outputs, float32[n, outputs], for any number of rows."""
         outputs = np.empty((len(x), self.network.widths[-1]), np.float32)
-        for start in range(0, len(x), ROWS_AT_ONCE):
-            outputs[start : start + ROWS_AT_ONCE] = self._forward(x[start : start + ROWS_AT_ONCE])
+        for start, part in enumerate(self._outputs(x)):
+            outputs[start * ROWS_AT_ONCE :][: len(part)] = part
         return outputs
 
-    @_quietly
+    @quietly
     def evaluate(self, x: Array, y: Array) -> Evaluation:
         """Return the mean data loss, and the accuracy where targets are classes."""
-        loss, hits = 0.0, 0
-        for start in range(0, len(x), ROWS_AT_ONCE):
-            targets = y[start : start + ROWS_AT_ONCE]
-            outputs = self._forward(x[start : start + ROWS_AT_ONCE])
-            loss += self._lose(outputs, targets) * len(outputs)
-            hits += int((outputs.argmax(axis=1) == targets).sum()) if self.network.classes else 0
-        rows = len(x) or math.nan
-        return Evaluation(loss / rows, hits / rows if self.network.classes else None)
+        return Evaluation.of(self._outputs(x), y, self._lose, classes=self.network.classes)
 
-    @_quietly
+    def _outputs(self, x: Array) -> Iterator[Array]:
+        """Yield the outputs for some rows at a time, each time in the same buffer."""
+        for start in range(0, len(x), ROWS_AT_ONCE):
+            yield self._forward(x[start : start + ROWS_AT_ONCE])
+
+    @quietly
     def _try_adding(self, rows: int) -> bool:
         rng, (inputs, *_, outputs) = np.random.default_rng(0), self.network.widths
         x = rng.standard_normal((rows, inputs), np.float32)
@@ -247,13 +235,6 @@ class MLP:
             self._add_product(matrices[layer], inputs, deltas, keep, scale)
 
         self.network.backward(self._layers, self._batch, update)
-
-    def _check_gradient(self, gradient: Vector) -> None:
-        if gradient.shape != self.vector.shape or gradient.dtype != np.float32 or gradient.strides != (4,):
-            raise ModelError(
-                f"all parameters are a contiguous float32[{self.size}]; "
-                f"got {gradient.dtype}{list(gradient.shape)}"
-            )
 
     def _initialize(self, rng: np.random.Generator) -> None:
         activations = [self.network.hidden] * (len(self._layers) - 1) + [self.network.output]

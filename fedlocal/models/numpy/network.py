@@ -58,20 +58,11 @@ class Buffers:
 
 @dataclass(frozen=True)
 class Network:
-    """Dense layers without their parameters.
+    """Dense layers without their parameters; widths are those of inputs, hidden layers and outputs.
 
-    A layer is one matrix [inputs + 1, outputs] whose last row is the bias.
-
-    Attributes
-    ----------
-    widths : tuple of int
-        Inputs, hidden layers, outputs.
-    hidden, output : Activation
-        After the hidden layers; after the last layer.
-    loss : Loss
-        The loss that training minimises.
-    classes : bool
-        Whether targets are class codes, int64[n], or real values, float32[n, outputs].
+    A layer is one matrix [inputs + 1, outputs] whose last row is the bias. `hidden` comes after the hidden
+    layers, `output` after the last one. Targets are class codes, int64[n], or real values, float32[n,
+    outputs].
     """
 
     widths: tuple[int, ...]
@@ -153,14 +144,12 @@ class Network:
     def _buffer_widths(self) -> list[int]:
         return [*(width + 1 for width in self.widths), *self.widths[1:]]
 
-    def forward(self, matrices: list[Array], buffers: Buffers) -> Array:
-        """Return the outputs for the rows in the first input, [rows, outputs] of all networks."""
-        self.forward_through(range(len(matrices)), matrices, buffers)
-        return buffers.values[-1]
+    def forward(self, matrices: list[Array], buffers: Buffers, layers: range | None = None) -> Array:
+        """Fill the inputs above layers that follow one another, by default all, from the first's input.
 
-    def forward_through(self, layers: range, matrices: list[Array], buffers: Buffers) -> None:
-        """Fill the inputs after some layers that follow one another, from the input of the first of them."""
-        for index in layers:
+        Returns the outputs, [rows, outputs] of all networks.
+        """
+        for index in layers or range(len(matrices)):
             np.matmul(buffers.inputs[index], matrices[index], out=buffers.products[index])
             if index < len(matrices) - 1:
                 above = buffers.above[index]
@@ -168,31 +157,26 @@ class Network:
                 above[:, -1] = 1
             else:
                 self.output.forward(buffers.values[-1])
+        return buffers.values[-1]
 
     def lose(self, outputs: Array, y: Array, buffers: Buffers) -> list[float]:
         """Return each network's mean loss; leave its gradient in the last delta."""
         return self.loss.values_and_gradients(outputs, y, buffers.slopes[-1], buffers.rows)
 
-    def backward(self, matrices: list[Array], buffers: Buffers, update: Callable[[int], None]) -> None:
-        """Bring the last delta down, layer by layer.
-
-        ``update(layer)`` is called once the layer's input and delta are what its gradient needs; only it may
-        change the layer's parameters.
-        """
-        self.backward_through(range(len(matrices)), matrices, buffers, update, buffers.values)
-
-    def backward_through(
+    def backward(
         self,
-        layers: range,
         matrices: list[Array],
         buffers: Buffers,
         update: Callable[[int], None],
-        values: list[Array],
+        layers: range | None = None,
+        values: list[Array] | None = None,
     ) -> None:
-        """Bring the delta of the last of some layers that follow one another below the first of them.
+        """Bring the delta of the last of some layers, by default all, below the first of them.
 
-        ``values`` are each layer's outputs; what they hold is lost.
+        ``update(layer)`` is called once the layer's input and delta are what its gradient needs; only it may
+        change the layer's parameters. What ``values`` hold, each layer's outputs, is lost.
         """
+        layers, values = layers or range(len(matrices)), values or buffers.values
         if layers[-1] == len(matrices) - 1 and not self.loss.before_activation:
             self.output.backward(values[-1], buffers.slopes[-1])
         for index in reversed(layers):

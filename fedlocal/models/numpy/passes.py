@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.models.arrays import quietly
 from fedlocal.models.numpy.mlp import MLP
 from fedlocal.models.numpy.network import Buffers
 from fedlocal.models.protocol import ModelError
@@ -16,20 +17,12 @@ from fedlocal.models.protocol import ModelError
 Array = NDArray[Any]
 Vector = NDArray[np.float32]
 
-_quietly = np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
-
 
 class Passes:
     """The forward and the backward pass through some layers of a model that follow one another.
 
-    All layers' passes, one after another, give the bits of :meth:`MLP.gradient`.
-
-    Parameters
-    ----------
-    model : MLP
-        Its parameters are only read, and may change between two passes.
-    layers : range
-        Which layers; at least one.
+    All layers' passes, one after another, give the bits of :meth:`MLP.gradient`. The model's parameters are
+    only read, and may change between two passes.
     """
 
     def __init__(self, model: MLP, layers: range) -> None:
@@ -39,17 +32,17 @@ class Passes:
         self._add_product = add_product
         self._scratch: dict[int, list[Array]] = {}
 
-    @_quietly
+    @quietly
     def forward(self, buffers: Buffers) -> None:
         """Fill the input of the layer above from the input of the first of these layers."""
-        self._network.forward_through(self._layers, self._model.layers, buffers)
+        self._network.forward(self._model.layers, buffers, self._layers)
 
-    @_quietly
+    @quietly
     def lose(self, buffers: Buffers, y: Array) -> float:
         """Return the mean loss of the outputs; write its gradient into the last delta."""
         return self._network.lose(buffers.values[-1], y, buffers)[0]
 
-    @_quietly
+    @quietly
     def backward(self, buffers: Buffers, out: Vector, weight: float) -> None:
         """Write `weight` times the gradient of these layers into their part of `out`, float32[size].
 
@@ -60,9 +53,7 @@ class Passes:
         def update(layer: int) -> None:
             self._add_product(targets[layer], buffers.inputs[layer], buffers.deltas[layer], 0.0, weight)
 
-        self._network.backward_through(
-            self._layers, self._model.layers, buffers, update, self._values(buffers)
-        )
+        self._network.backward(self._model.layers, buffers, update, self._layers, self._values(buffers))
 
     def part(self, vector: Vector) -> Vector:
         """Return the part of a gradient that is of these layers: a view."""
@@ -80,19 +71,7 @@ class Passes:
 
 
 def stages_of(model: Any, count: int) -> list[range]:
-    """Cut a model's layers into stages of about equal work.
-
-    Parameters
-    ----------
-    model : Model
-        An :class:`MLP`; others do not tell what their layers do.
-    count : int
-        How many stages; from 1 to the number of layers.
-
-    Returns
-    -------
-    list of range
-        The layers of each stage, the lowest first.
+    """Cut an :class:`MLP`'s layers into 1 to all stages of about equal work, the lowest first.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlocal.models.arrays import check_strength
 from fedlocal.models.protocol import ModelError
 
 Vector = NDArray[np.float32]
@@ -84,8 +85,7 @@ class SGD:
 
     def anchor(self, mu: float, vector: Vector | None) -> None:
         """Pull the parameters towards ``vector``, float32[size], from now on; ``mu=0`` or None stops it."""
-        if not 0 <= mu < np.inf:
-            raise ModelError(f"mu is {mu}; the strength of an anchor must be at least 0 and finite")
+        check_strength(mu)
         self._mu, self._anchor = (mu, vector) if vector is not None else (0.0, self._anchor)
 
     def apply(self, gradient: Vector) -> None:

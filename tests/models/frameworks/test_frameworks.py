@@ -8,7 +8,7 @@ from fedlocal.config.build import build, model_imports
 from fedlocal.config.compose import compose
 from fedlocal.config.validation import check
 from fedlocal.models import Keras, ModelError, PyTorch
-from fedlocal.models.frameworks import frameworks
+from fedlocal.models.frameworks import factories
 
 NODE = {"_target_": "builtins.dict"}
 
@@ -16,7 +16,7 @@ NODE = {"_target_": "builtins.dict"}
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no framework here."""
-    monkeypatch.setattr(frameworks, "find_spec", lambda _name: None)
+    monkeypatch.setattr(factories, "find_spec", lambda _name: None)
 
 
 @pytest.mark.usefixtures("bare")
@@ -30,7 +30,7 @@ def test_a_missing_library_is_told_with_what_installs_it(model: str, extra: str)
 
 
 def test_the_library_of_kerass_backend_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frameworks, "find_spec", lambda name: None if name == "jax" else "here")
+    monkeypatch.setattr(factories, "find_spec", lambda name: None if name == "jax" else "here")
     with pytest.raises(ModelError, match="pip install jax"):
         Keras(NODE, NODE, NODE, "jax")
 
@@ -38,7 +38,7 @@ def test_the_library_of_kerass_backend_is_asked_for(monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def supposed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suppose that all frameworks are here."""
-    monkeypatch.setattr(frameworks, "find_spec", lambda _name: "here")
+    monkeypatch.setattr(factories, "find_spec", lambda _name: "here")
 
 
 @pytest.mark.usefixtures("supposed")

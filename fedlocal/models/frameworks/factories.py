@@ -50,7 +50,7 @@ class PyTorch:
     """The modules that worker processes import for it, or the process that they fork from before them."""
 
     def __post_init__(self) -> None:
-        _require("PyTorch", "torch", extra="torch")
+        _require("PyTorch", "torch")
         _find(module=self.module, loss=self.loss, optimizer=self.optimizer)
 
     def __call__(
@@ -59,8 +59,7 @@ class PyTorch:
         """Build a model."""
         from fedlocal.models.frameworks.torch import TorchModel
 
-        parts = self.module, self.loss, self.optimizer, self.input_shape
-        return TorchModel(*parts, inputs=inputs, outputs=outputs, classes=classes, rng=rng, shape=shape)
+        return TorchModel(self, inputs=inputs, outputs=outputs, classes=classes, rng=rng, shape=shape)
 
 
 @dataclass(frozen=True)
@@ -94,16 +93,14 @@ class Keras:
     input_shape: list[int] | None = None
 
     def __post_init__(self) -> None:
-        _require("Keras", "keras", extra="keras")
+        _require("Keras", "keras")
         if self.backend and find_spec(self.backend) is None:
             raise ModelError(
                 f"model.backend={self.backend} is not installed here; pip install {self.backend}"
             )
         object.__setattr__(self, "backend", _start_keras(self.backend))  # the same in all processes
-        nodes = {"model": self.model, "loss": self.loss, "optimizer": self.optimizer}
-        _find(
-            **{option: node for option, node in nodes.items() if option == "model" or isinstance(node, dict)}
-        )
+        named = {"loss": self.loss, "optimizer": self.optimizer}
+        _find(model=self.model, **{key: node for key, node in named.items() if not isinstance(node, str)})
 
     def __call__(
         self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator, shape: tuple[int, ...]
@@ -112,8 +109,7 @@ class Keras:
         _start_keras(self.backend)
         from fedlocal.models.frameworks.keras import KerasModel
 
-        parts = self.model, self.loss, self.optimizer, self.input_shape
-        return KerasModel(*parts, inputs=inputs, outputs=outputs, classes=classes, rng=rng, shape=shape)
+        return KerasModel(self, inputs=inputs, outputs=outputs, classes=classes, rng=rng, shape=shape)
 
 
 ONE_THREAD = {
@@ -126,7 +122,7 @@ ONE_THREAD = {
 
 def _start_keras(backend: str | None) -> str:
     """Import Keras with a backend, or with the one that it is set to; return which it has."""
-    before = os.environ.get("KERAS_BACKEND")
+    before = {name: value for name, value in os.environ.items() if name == "KERAS_BACKEND"}
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
     if backend and "keras" not in sys.modules:
@@ -139,8 +135,7 @@ def _start_keras(backend: str | None) -> str:
         ) from error
     finally:
         os.environ.pop("KERAS_BACKEND", None)
-        if before is not None:
-            os.environ["KERAS_BACKEND"] = before
+        os.environ.update(before)
     name = str(keras.backend.backend())
     if backend not in (None, name):
         raise ModelError(
@@ -149,9 +144,9 @@ def _start_keras(backend: str | None) -> str:
     return name
 
 
-def _require(framework: str, *modules: str, extra: str) -> None:
-    if any(find_spec(module) is None for module in modules):
-        raise ModelError(f'{framework} is not installed here; pip install "fedlocal[{extra}]"')
+def _require(framework: str, module: str) -> None:
+    if find_spec(module) is None:
+        raise ModelError(f'{framework} is not installed here; pip install "fedlocal[{module}]"')
 
 
 def _find(**nodes: object) -> None:
