@@ -133,36 +133,21 @@ class Dataset:
 
 
 def traits(dataset: Dataset) -> Traits:
-    """Return what a partition strategy may know of a data set: labels and groups, never features.
+    """Return what a partition strategy may know of the training rows: labels and groups, never features.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        With several real-valued targets, the first one stands for the row.
-
-    Returns
-    -------
-    Traits
-        Of the training rows.
+    Of several real-valued targets, the first one stands for the row.
     """
     labels = dataset.train.y if dataset.classes is not None else dataset.train.y[:, 0]
     return Traits(labels=labels, classes=dataset.classes, groups=dataset.groups)
 
 
 def check_finite(values: NDArray[Any], where: str) -> None:
-    """Refuse NaN and infinity.
-
-    Parameters
-    ----------
-    values : ndarray, floating point
-        Any shape.
-    where : str
-        Begins the message.
+    """Refuse NaN and infinity among floating-point numbers of any shape.
 
     Raises
     ------
     DataError
-        Naming the first bad value, its index and how many there are.
+        Beginning with `where`, naming the first bad value, its index and how many there are.
     """
     if values.size == 0 or (np.isfinite(values.min()) and np.isfinite(values.max())):
         return  # min and max pass NaN on, and need no array of flags as large as the data

@@ -57,12 +57,10 @@ def chunks(table: NDArray[Any]) -> list[NDArray[Any]]:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table, named as its header has it.
 
     Parameters
     ----------
-    name : str
-        As its header has it.
     categories : tuple of str or None
         Of a nominal column: its values, in the order of their codes. None: it holds numbers.
     onehot : bool

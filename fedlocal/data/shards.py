@@ -34,14 +34,7 @@ class Shards:
 
     @classmethod
     def create(cls, rows: Rows, partition: Partition) -> "Shards":
-        """Copy the rows, permuted, straight into the shared block.
-
-        Parameters
-        ----------
-        rows : Rows
-            The n training rows.
-        partition : Partition
-            Of the same n rows.
+        """Copy the training rows, permuted, straight into the shared block.
 
         Raises
         ------
@@ -63,12 +56,7 @@ class Shards:
         return cls(Block.create(parts.nbytes, write), parts)
 
     def open(self, partition_id: int) -> Rows:
-        """Return the rows of one actor: read-only views of that slice, no copy.
-
-        Parameters
-        ----------
-        partition_id : int
-            0..actors-1.
+        """Return the rows of actor 0..actors-1: read-only views of that slice, no copy.
 
         Raises
         ------

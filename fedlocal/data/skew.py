@@ -29,7 +29,7 @@ class Skew(Protocol):
         partitions: int,
         rng: np.random.Generator,
     ) -> Features:
-        """Return the client's features as it sees them; the input is not modified.
+        """Return the client's features, float32[m, d], as it sees them: C-contiguous; `x` stays as it is.
 
         Parameters
         ----------
@@ -41,11 +41,6 @@ class Skew(Protocol):
             Which client, in 0..partitions-1.
         rng : numpy.random.Generator
             Of this client.
-
-        Returns
-        -------
-        ndarray of float32, shape (m, d)
-            C-contiguous.
 
         Raises
         ------
@@ -59,14 +54,7 @@ class Skew(Protocol):
 class NoSkew:
     """Every client sees its rows as they are."""
 
-    def __call__(
-        self,
-        x: Features,
-        shape: tuple[int, ...],  # noqa: ARG002 - the seam's
-        partition_id: int,  # noqa: ARG002
-        partitions: int,  # noqa: ARG002
-        rng: np.random.Generator,  # noqa: ARG002
-    ) -> Features:
+    def __call__(self, x: Features, *_client: object) -> Features:
         """Return the features themselves."""
         return x
 

@@ -398,7 +398,7 @@ def _await(happened: Callable[[], bool]) -> None:
 
 
 def test_the_module_of_a_target_may_lie_in_the_current_folder(fedlocal: Fedlocal, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("from fedlocal.data.partition import Iid\n\n\nclass Mine(Iid): ...\n")
+    (tmp_path / "mine.py").write_text("from fedlocal.partitions import Iid\n\n\nclass Mine(Iid): ...\n")
     done = fedlocal(*SMALL, "partition._target_=mine.Mine", "baseline=false", "display=off")
     assert done.returncode == 0, done.stderr
 

@@ -18,8 +18,8 @@ from fedlocal.data import (
     fingerprint,
     traits,
 )
-from fedlocal.data.partition import Iid
 from fedlocal.data.skew import NoSkew
+from fedlocal.partitions import Iid
 from fedlocal.seeds import Stream, generator
 
 

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlocal.data import DataError, Partition, Rows, Shards
-from fedlocal.data.partition import Iid, Traits
+from fedlocal.data.partition import Traits
 from fedlocal.memory.block import HAS_MEMFD, Block
+from fedlocal.partitions import Iid
 
 linux = pytest.mark.skipif(not HAS_MEMFD, reason="needs memfd_create(2), which is Linux")
 METHODS = [name for name in ("spawn", "forkserver") if name in multiprocessing.get_all_start_methods()]

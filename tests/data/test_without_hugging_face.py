@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fedlocal.data import DataError, PartitionError
-from fedlocal.data.partition import FlowerDatasets, Traits
-from fedlocal.data.sources import huggingface
+from fedlocal.data.partition import Traits
+from fedlocal.datasets import huggingface
+from fedlocal.partitions import FlowerDatasets
 
 RNG = np.random.default_rng(0)
 

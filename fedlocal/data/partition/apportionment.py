@@ -16,19 +16,8 @@ Floats = NDArray[np.float64]
 def pour(heights: Ints, room: Ints, total: int) -> Ints:
     """Share out units one by one to whoever is lowest, as water fills a landscape.
 
-    Parameters
-    ----------
-    heights : ndarray of int64
-        Where each column stands.
-    room : ndarray of int64
-        How much each column can take, at least 0.
-    total : int
-        Units to share out, at most ``room.sum()``.
-
-    Returns
-    -------
-    ndarray of int64
-        Units each column receives; they add up to `total`. Ties go to the lower index.
+    `heights` and `room`, int64[n], say where each column stands, and how much it can take. Returns the units
+    that each receives, int64[n]: they add up to `total`, at most ``room.sum()``. Ties go to the lower index.
     """
     if total == 0:
         return np.zeros_like(heights)
@@ -49,20 +38,8 @@ def apportion(shares: Floats, totals: Ints, rng: np.random.Generator) -> Ints:
     """Round shares to whole numbers that add up, by systematic sampling.
 
     The running sums are cut at integers after a random shift, one for each row, so that the expected number
-    is exactly ``share * total`` and no number is off by one or more.
-
-    Parameters
-    ----------
-    shares : ndarray of float64, shape (m, actors)
-        Non-negative, each row adding up to 1.
-    totals : ndarray of int64, shape (m,)
-        What each row has to add up to.
-    rng : numpy.random.Generator
-        Draws the shifts.
-
-    Returns
-    -------
-    ndarray of int64, shape (m, actors)
+    is exactly ``share * total`` and no number is off by one or more. Of `shares`, float64[m, actors], each
+    row adds up to 1; `totals`, int64[m], is what each row of the result, int64[m, actors], adds up to.
     """
     cuts = np.cumsum(shares, axis=1)
     cuts *= totals[:, None]
@@ -74,18 +51,9 @@ def apportion(shares: Floats, totals: Ints, rng: np.random.Generator) -> Ints:
 
 
 def round_to_total(logarithms: Floats, total: int) -> Ints:
-    """Turn relative sizes into whole numbers that add up, by largest remainders.
+    """Turn relative sizes into int64[m] that add up to `total`, by largest remainders.
 
-    Parameters
-    ----------
-    logarithms : ndarray of float64, shape (m,)
-        Logarithms of the relative sizes: these cannot overflow.
-    total : int
-        What the numbers have to add up to.
-
-    Returns
-    -------
-    ndarray of int64, shape (m,)
+    The sizes are given by their logarithms, float64[m], since these cannot overflow.
     """
     weights = np.exp(logarithms - logarithms.max())
     exact = weights / weights.sum() * total
@@ -110,22 +78,10 @@ def raise_sizes(sizes: Ints, min_size: int) -> Ints:
 
 
 def dirichlet_shares(alpha: float, parts: int, draws: int, rng: np.random.Generator) -> Floats:
-    """Draw points of the symmetric Dirichlet distribution, safe at both ends of alpha.
+    """Draw points of the symmetric Dirichlet distribution, float64[draws, parts], safe at both ends of alpha.
 
-    Parameters
-    ----------
-    alpha : float
-        Concentration, above 0. Where the sum of the underlying gamma variates under- or overflows, the limit
-        is taken: one part has everything (alpha below 1), or all are equal.
-    parts, draws : int
-        Length of a point, number of points.
-    rng : numpy.random.Generator
-        Draws the points.
-
-    Returns
-    -------
-    ndarray of float64, shape (draws, parts)
-        Each row adds up to 1.
+    Where the sum of the underlying gamma variates under- or overflows, the limit is taken: one part has
+    everything (alpha below 1), or all are equal.
     """
     shares = rng.dirichlet(np.full(parts, alpha), draws)
     sums = shares.sum(axis=1)

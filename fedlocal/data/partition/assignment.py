@@ -8,21 +8,12 @@ from fedlocal.data.partition.base import Traits, stable_order
 
 
 def class_codes(traits: Traits, name: str) -> tuple[Ints, Ints]:
-    """Return the codes of the classes that occur, and how often each does.
+    """Return the codes of the classes that occur, int64[n] in 0..k-1, and how often each does, int64[k].
 
-    Parameters
-    ----------
-    traits : Traits
-        Must have class labels.
-    name : str
-        The strategy that asks, for the message.
-
-    Returns
-    -------
-    codes : ndarray of int64, shape (n,)
-        In 0..k-1, where k counts only classes with at least one row.
-    counts : ndarray of int64, shape (k,)
-        Rows of each class, all positive.
+    Raises
+    ------
+    PartitionError
+        If targets are real values; the message begins with the `name` of the strategy that asks.
     """
     if traits.classes is None:
         raise PartitionError(
@@ -34,37 +25,23 @@ def class_codes(traits: Traits, name: str) -> tuple[Ints, Ints]:
     return rank[traits.labels], counts[counts > 0]
 
 
-def check_minimum(traits: Traits, actors: int, min_size: int) -> None:
-    """Refuse a minimum size that the rows do not suffice for."""
-    if min_size * actors > len(traits):
-        raise PartitionError(
-            f"min_size={min_size} for {actors} actors needs {min_size * actors} training rows, "
-            f"there are {len(traits)}"
-        )
-
-
 def deal(codes: Ints, allotted: Ints, rng: np.random.Generator) -> Ints:
     """Hand out the rows of each class at random, as many to each actor as it is allotted.
 
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-        Class of each row, 0..k-1.
-    allotted : ndarray of int64, shape (k, actors)
-        Rows of each class for each actor; row c adds up to the rows of class c.
-    rng : numpy.random.Generator
-        Shuffles the rows.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Owner of each row.
+    `codes`, int64[n], are the rows' classes; row c of `allotted`, int64[k, actors], adds up to the rows of
+    class c. Returns the owner of each row, int64[n].
     """
     k, actors = allotted.shape
     shuffled = rng.permutation(len(codes))
     by_class = shuffled[stable_order(codes[shuffled], k)]
-    owner = np.empty(len(codes), np.int64)
-    owner[by_class] = np.repeat(np.tile(np.arange(actors), k), allotted.ravel())
+    owner: Ints = cut(by_class, allotted.ravel()) % actors
+    return owner
+
+
+def cut(order: Ints, sizes: Ints) -> Ints:
+    """Hand out rows in this order, the first ``sizes[0]`` to actor 0; return the owner of each row."""
+    owner = np.empty(len(order), np.int64)
+    owner[order] = np.repeat(np.arange(len(sizes)), sizes)
     return owner
 
 
@@ -74,21 +51,10 @@ def scatter(sizes: Ints, rng: np.random.Generator) -> Ints:
 
 
 def raise_owners(owner: Ints, actors: int, min_size: int, rng: np.random.Generator) -> Ints:
-    """Move rows from the largest parts to those below the minimum size.
+    """Move rows from the largest parts, at random, to those below the minimum size.
 
-    Parameters
-    ----------
-    owner : ndarray of int64, shape (n,)
-        Owner of each row, not changed.
-    actors, min_size : int
-        ``actors * min_size`` is at most n.
-    rng : numpy.random.Generator
-        Picks which rows of a large part move; used only if any must.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Owner of each row; every actor has at least `min_size`.
+    `owner`, int64[n], is not changed; the result is its like, with at least `min_size` rows of each actor, of
+    which there are enough. Nothing is drawn if no row must move.
     """
     sizes = np.bincount(owner, minlength=actors)
     change = raise_sizes(sizes, min_size) - sizes

@@ -42,15 +42,7 @@ class Partition:
 
     @classmethod
     def from_owner(cls, owner: NDArray[np.int64], actors: int) -> "Partition":
-        """Build the partition in which row r belongs to actor ``owner[r]``.
-
-        Parameters
-        ----------
-        owner : ndarray of int64, shape (n,)
-            Actor of each row, in 0..actors-1.
-        actors : int
-            Number of parts; a part that no row names is empty.
-        """
+        """Build the partition in which row r belongs to actor ``owner[r]``; parts may be empty."""
         if len(owner) and (owner.min() < 0 or owner.max() >= actors):
             raise PartitionError(f"owners must lie in 0..{actors - 1}, got {owner.min()}..{owner.max()}")
         offsets = np.zeros(actors + 1, np.int64)
@@ -123,20 +115,12 @@ class PartitionStrategy(Protocol):
 class OwnerRule(ABC):
     """A strategy that names the owner of each row; what holds for all of them is checked here.
 
-    One actor owns everything, in the original order, whatever the rule.
+    One actor owns everything, in the original order, whatever the rule. Where a rule has an attribute
+    ``min_size``, the least rows of an actor, a data set with too few rows for it is refused.
     """
 
     def __call__(self, traits: Traits, actors: int, rng: np.random.Generator) -> Partition:
-        """Divide the rows among the actors.
-
-        Parameters
-        ----------
-        traits : Traits
-            Of n training rows.
-        actors : int
-            Number of parts, 1..n.
-        rng : numpy.random.Generator
-            Source of all randomness.
+        """Divide n rows among 1..n actors; all randomness is of `rng`.
 
         Raises
         ------
@@ -149,6 +133,12 @@ class OwnerRule(ABC):
             )
         if actors == 1:
             return Partition.from_owner(np.zeros(len(traits), np.int64), 1)
+        least = getattr(self, "min_size", 1)
+        if least * actors > len(traits):
+            raise PartitionError(
+                f"min_size={least} for {actors} actors needs {least * actors} training rows, "
+                f"there are {len(traits)}"
+            )
         return Partition.from_owner(self.owners(traits, actors, rng), actors)
 
     @abstractmethod
@@ -157,14 +147,9 @@ class OwnerRule(ABC):
 
 
 def stable_order(keys: NDArray[np.int64], bound: int) -> NDArray[np.int64]:
-    """Return the stable sorting order of small non-negative keys.
+    """Return the stable sorting order of keys in 0..bound-1.
 
-    Parameters
-    ----------
-    keys : ndarray of int64
-        In 0..bound-1.
-    bound : int
-        NumPy sorts 16-bit keys by radix, several times faster than wider ones.
+    NumPy sorts 16-bit keys by radix, several times faster than wider ones.
     """
     narrow = keys.astype(np.uint16) if bound <= 1 << 16 else keys
     return np.argsort(narrow, kind="stable")

@@ -1,4 +1,4 @@
-"""Strategies in which an actor has some of the classes only."""
+"""Strategies in which an actor has some of the classes only, or a given share of each."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from fedlocal.data.errors import PartitionError
 from fedlocal.data.partition.apportionment import Ints, apportion, dirichlet_shares, equal_sizes
-from fedlocal.data.partition.assignment import class_codes, deal
+from fedlocal.data.partition.assignment import class_codes, deal, raise_owners
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_above_zero, check_choice, check_count
 from fedlocal.data.partition.class_assignment import ASSIGNMENTS, Assignment, class_slots
@@ -106,38 +106,59 @@ class Orthogonal(OwnerRule):
 
 
 @dataclass(frozen=True)
-class LabelShards(OwnerRule):
-    """Rows are sorted by label and cut into equal shards; each actor has so many shards, at random.
+class Distribution(OwnerRule):
+    """The rows of each class are divided in given proportions.
 
-    Shard sizes differ by one row at most. Real-valued targets are sorted by value.
+    Whole numbers that add up to the rows of a class are met exactly; other proportions are rounded up or down
+    at random, so that each is met on average.
 
     Parameters
     ----------
-    shards_per_actor : int
-        Number of shards of each actor; 2 in [1]_.
+    proportions : list of list of float, classes x actors
+        ``proportions[c][i]``: what actor i has of class c (in the order of the data set's classes), as
+        counts, shares or weights; each row is normalised.
+    min_size : int
+        Least number of rows of an actor; reached by moving rows from the largest parts.
 
     References
     ----------
-    .. [1] H. B. McMahan et al., "Communication-Efficient Learning of Deep Networks from Decentralized Data",
-       AISTATS 2017.
+    .. [1] T. Li et al., "Federated Optimization in Heterogeneous Networks", MLSys 2020 (power-law sizes with
+       two classes an actor), and ``DistributionPartitioner`` of Flower Datasets, which takes the non-zero
+       entries only.
     """
 
-    shards_per_actor: int = 2
+    proportions: list[list[float]]
+    min_size: int = 1
 
     def __post_init__(self) -> None:
-        check_count("shards", shards_per_actor=self.shards_per_actor)
+        check_count("distribution", min_size=self.min_size)
+        if len({len(row) for row in self.proportions}) != 1:
+            raise PartitionError(
+                "distribution: proportions must be a table, one equally long row for each class"
+            )
+        table = np.array([list(row) for row in self.proportions], np.float64)
+        if not np.all(np.isfinite(table)) or np.any(table < 0):
+            raise PartitionError("distribution: proportions must be finite numbers of at least 0")
+        if np.any(table.sum(axis=0) == 0):
+            actor = int(np.argmin(table.sum(axis=0)))
+            raise PartitionError(f"distribution: proportions give actor {actor} nothing of any class")
 
     def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
         """Return the owner of each row."""
-        shards = actors * self.shards_per_actor
-        if shards > len(traits):
+        codes, counts = class_codes(traits, "distribution")
+        table = np.array([list(row) for row in self.proportions], np.float64)
+        wanted = (0 if traits.classes is None else len(traits.classes), actors)
+        if table.shape != wanted:
             raise PartitionError(
-                f"shards: {actors} actors x {self.shards_per_actor} shards need {shards} training rows, "
-                f"there are {len(traits)}"
+                f"distribution: proportions is a table of {table.shape[0]} x {table.shape[1]}, expected "
+                f"{wanted[0]} classes x {wanted[1]} actors"
             )
-        shuffled = rng.permutation(len(traits))
-        by_label = shuffled[np.argsort(traits.labels[shuffled], kind="stable")]
-        owner_of_shard = rng.permutation(np.arange(shards) % actors)
-        owner = np.empty(len(traits), np.int64)
-        owner[by_label] = np.repeat(owner_of_shard, equal_sizes(len(traits), shards))
-        return owner
+        present = table[np.unique(traits.labels)]
+        sums = present.sum(axis=1, keepdims=True)
+        if np.any(sums == 0):
+            raise PartitionError(
+                "distribution: proportions leave a class without an owner; each row needs a share"
+            )
+        return raise_owners(
+            deal(codes, apportion(present / sums, counts, rng), rng), actors, self.min_size, rng
+        )

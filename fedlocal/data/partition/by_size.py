@@ -1,4 +1,4 @@
-"""Strategies in which actors have different numbers of rows, drawn at random: no label skew."""
+"""Strategies in which actors have random rows, as many or differently many: no label skew."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -7,10 +7,19 @@ from typing import Literal
 import numpy as np
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition.apportionment import Floats, Ints, raise_sizes, round_to_total
-from fedlocal.data.partition.assignment import check_minimum, scatter
+from fedlocal.data.partition.apportionment import Floats, Ints, equal_sizes, raise_sizes, round_to_total
+from fedlocal.data.partition.assignment import scatter
 from fedlocal.data.partition.base import OwnerRule, Traits
 from fedlocal.data.partition.checks import check_choice, check_count, check_within
+
+
+@dataclass(frozen=True)
+class Iid(OwnerRule):
+    """Each actor has a random sample of equal size (they differ by one row at most)."""
+
+    def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
+        """Return the owner of each row."""
+        return scatter(equal_sizes(len(traits), actors), rng)
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,6 @@ class GrowingSizes(OwnerRule):
 
     def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
         """Return the owner of each row."""
-        check_minimum(traits, actors, self.min_size)
         units = self.units(np.arange(1.0, actors + 1))
         sizes = (units / units.sum() * len(traits)).astype(np.int64)
         sizes[-1] += len(traits) - sizes.sum()
@@ -98,7 +106,6 @@ class Quantity(OwnerRule):
 
     def owners(self, traits: Traits, actors: int, rng: np.random.Generator) -> Ints:
         """Return the owner of each row."""
-        check_minimum(traits, actors, self.min_size)
         if self.law == "lognormal":
             logarithms = self.sigma * rng.standard_normal(actors)
         else:

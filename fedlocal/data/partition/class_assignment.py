@@ -31,14 +31,11 @@ def class_slots(
         Number of actors, classes of each.
     counts : ndarray of int64, shape (k,)
         Rows of each class, all positive.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
     ndarray of bool, shape (actors, k)
-        Each row has `per_actor` true values; each column has at least one and no more than its class has
-        rows.
+        `per_actor` true values in each row; in each column at least one, and no more than its class has rows.
 
     Raises
     ------

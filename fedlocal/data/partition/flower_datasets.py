@@ -77,7 +77,6 @@ class FlowerDatasets(OwnerRule):
         return str(getattr(partitioner, "__name__", partitioner))
 
     def _new_partitioner(self, actors: int, seed: int) -> Any:
-        """Return a new partitioner."""
         defaults = {"num_partitions": actors, "partition_by": "label", "seed": seed}
         takes = inspect.signature(self.partitioner).parameters
         bound = self.partitioner.keywords if isinstance(self.partitioner, partial) else {}
@@ -98,7 +97,6 @@ class FlowerDatasets(OwnerRule):
             raise self._refusal(error) from error
 
     def _parts(self, partitioner: Any, table: Any, actors: int) -> list[NDArray[np.int64]]:
-        """Return the row numbers of each partition."""
         try:
             partitioner.dataset = table
             count = int(partitioner.num_partitions)

@@ -18,14 +18,7 @@ PLAIN_MODES = GREY | COLOURED
 
 
 def numbers(column: Any, where: str) -> NDArray[Any]:
-    """Return a column of numbers, or of lists of numbers that all have one length.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        n values: integers, floating-point numbers, truth values, or lists of them, at any depth.
-    where : str
-        Begins every message: it names the column.
+    """Return a column of n numbers or truth values, or of lists of them that have one length, at any depth.
 
     Returns
     -------
@@ -35,7 +28,7 @@ def numbers(column: Any, where: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If values are missing, not finite, not numbers, or lists of different lengths.
+        Beginning with `where`, if values are missing, not finite, not numbers, or lists of different lengths.
     """
     lists = column.type.num_fields > 0 or hasattr(column.type, "storage_type")
     chunks = [_dense(chunk, where) for chunk in (column.chunks if lists else [column]) if len(chunk)]
@@ -50,19 +43,12 @@ def numbers(column: Any, where: str) -> NDArray[Any]:
 
 
 def scalars(column: Any, where: str) -> NDArray[Any]:
-    """Return a column of labels or ids: numbers as they are, text as NumPy's fixed-width strings.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        n numbers or texts.
-    where : str
-        Begins every message: it names the column.
+    """Return a column of n labels or ids: numbers as they are, text as NumPy's fixed-width strings.
 
     Raises
     ------
     DataError
-        If values are missing, or neither numbers nor text.
+        Beginning with `where`, if values are missing, or neither numbers nor text.
     """
     types = import_module("pyarrow").types
     if types.is_string(column.type) or types.is_large_string(column.type):

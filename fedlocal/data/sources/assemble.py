@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset, Rows, check_finite
 from fedlocal.data.errors import DataError
-from fedlocal.data.features import Column
+from fedlocal.data.features import Column, FeatureScaling
 from fedlocal.data.sources.feature_scaling import Scale, apply_scaling, fit_scaling
-from fedlocal.data.sources.holdout import HoldOut, hold_out_groups
-from fedlocal.data.sources.holdout import hold_out as hold_out_rows
+from fedlocal.data.sources.holdout import HoldOut, hold_out, hold_out_groups
 from fedlocal.data.sources.imputation import Impute, fill_missing, with_fills
 
 Task = Literal["auto", "classification", "regression"]
@@ -41,19 +40,50 @@ class Raw:
     columns: tuple[Column, ...] = ()
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """How raw examples become a data set.
+
+    Parameters
+    ----------
+    task : {"auto", "classification", "regression"}
+        What y means; "auto": floating-point numbers are real-valued targets, all else are class labels.
+    scale : {"auto", "unit", "standard", "none"}
+        How features are scaled, see `fit_scaling`; "auto": "unit" for bytes, else "standard".
+    target_scale : {"standard", "none"}
+        How real-valued targets are scaled, by the training rows.
+    test_fraction : float
+        Part of the rows held out, stratified by class, if there is no test set.
+    hold_out : {"rows", "groups"}
+        Whether rows are held out, or whole groups.
+    impute : {"mean", "median"} or None
+        What is filled in for features that are NaN, see `with_fills`; None: there may be none.
+    white : float or None
+        The value that "unit" makes 1; 0: each column goes to [0, 1] by the training rows. None: 255 for
+        bytes, else 0.
+    """
+
+    task: Task = "auto"
+    scale: Scale | Literal["auto"] = "standard"
+    target_scale: TargetScale = "standard"
+    test_fraction: float = 0.2
+    hold_out: HoldOut = "rows"
+    impute: Impute | None = None
+    white: float | None = None
+
+    def scaling(self, train: NDArray[Any], *, stored_bytes: bool) -> FeatureScaling:
+        """Return the scaling of features, by the training rows."""
+        automatic: Scale = "unit" if stored_bytes else "standard"
+        white = self.white if self.white is not None else 255.0 if stored_bytes else 0.0
+        return fit_scaling(train, automatic if self.scale == "auto" else self.scale, white)
+
+
 def assemble(
     name: str,
     raw: Raw,
     test: Raw | None,
     rng: np.random.Generator,
-    *,
-    task: Task = "auto",
-    scale: Scale = "standard",
-    white: float = 1.0,
-    target_scale: TargetScale = "standard",
-    impute: Impute | None = None,
-    test_fraction: float = 0.2,
-    hold_out: HoldOut = "rows",
+    how: Preparation = Preparation(),
 ) -> Dataset:
     """Build a data set, holding out a test set where there is none.
 
@@ -67,20 +97,8 @@ def assemble(
         The test rows.
     rng : numpy.random.Generator
         Draws the test rows.
-    task : {"auto", "classification", "regression"}
-        What y means; "auto": floating-point numbers are real-valued targets, all else are class labels.
-    scale : {"unit", "standard", "none"}
-        How features are scaled, see `fit_scaling`.
-    white : float
-        For "unit" of images: the value that becomes 1; 0 scales each column to [0, 1] by the training rows.
-    target_scale : {"standard", "none"}
-        How real-valued targets are scaled, by the training rows.
-    impute : {"mean", "median"} or None
-        What is filled in for features that are NaN, see `with_fills`; None: there may be none.
-    test_fraction : float
-        Part of the rows held out, stratified by class, if `test` is None.
-    hold_out : {"rows", "groups"}
-        Whether rows are held out, or whole groups.
+    how : Preparation
+        The rest.
 
     Raises
     ------
@@ -88,23 +106,23 @@ def assemble(
         If the arrays cannot make a data set; the message names which and why.
     """
     parts = [raw] if test is None else [raw, test]
-    _check(name, parts, lacking=impute is not None)
-    labelled = _is_labelled(name, raw.y, task)
+    _check(name, parts, lacking=how.impute is not None)
+    labelled = _is_labelled(name, raw.y, how.task)
     x, groups = [part.x for part in parts], raw.groups
     labels = [part.y for part in parts]
     classes, y = encode_labels(name, *labels) if labelled else (None, _targets(name, labels))
     if test is None:
         strata = y[0] if labelled else np.zeros(len(raw.y), np.int64)
-        train, held = _held_out(name, groups, strata, test_fraction, hold_out, rng)
+        train, held = _held_out(name, groups, strata, how, rng)
         x, y = [raw.x[train], raw.x[held]], [y[0][train], y[0][held]]
         groups = None if groups is None else groups[train]
     columns = raw.columns
-    if impute:
-        columns = with_fills(name, columns, x[0], impute)
+    if how.impute:
+        columns = with_fills(name, columns, x[0], how.impute)
         x = [fill_missing(columns, part) for part in x]
     try:
-        scaling = fit_scaling(x[0], scale, white)
-        target_scaling = None if labelled else fit_scaling(y[0], target_scale)
+        scaling = how.scaling(x[0], stored_bytes=raw.x.dtype == np.uint8)
+        target_scaling = None if labelled else fit_scaling(y[0], how.target_scale)
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
     if target_scaling:
@@ -120,28 +138,20 @@ def _held_out(
     name: str,
     groups: NDArray[Any] | None,
     strata: NDArray[np.int64],
-    fraction: float,
-    what: HoldOut,
+    how: Preparation,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if what == "rows":
-        return hold_out_rows(strata, fraction, rng)
-    if what != "groups":
-        raise DataError(f"{name}: hold_out={what!r}, expected rows or groups")
+    if how.hold_out == "rows":
+        return hold_out(strata, how.test_fraction, rng)
+    if how.hold_out != "groups":
+        raise DataError(f"{name}: hold_out={how.hold_out!r}, expected rows or groups")
     if groups is None:
         raise DataError(f"{name}: hold_out=groups needs natural groups, this data set has none")
-    return hold_out_groups(groups, fraction, rng)
+    return hold_out_groups(groups, how.test_fraction, rng)
 
 
 def encode_labels(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[np.int64]]]:
-    """Turn labels of any sortable type into codes.
-
-    Parameters
-    ----------
-    name : str
-        Begins the message.
-    *parts : ndarray of shape (n,) or (n, 1)
-        Labels, of the training and the test rows for instance.
+    """Turn labels of any sortable type, [n] or [n, 1] in each part, into codes.
 
     Returns
     -------
@@ -153,7 +163,7 @@ def encode_labels(name: str, *parts: NDArray[Any]) -> tuple[NDArray[Any], list[N
     Raises
     ------
     DataError
-        If labels have more than one column, are missing, or cannot be ordered.
+        Beginning with `name`, if labels have more than one column, are missing, or cannot be ordered.
     """
     labels = np.concatenate([part.reshape(len(part)) if part.size == len(part) else part for part in parts])
     if labels.ndim != 1:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
-from fedlocal.data.sources.assemble import Raw, assemble
+from fedlocal.data.sources.assemble import Preparation, Raw, assemble
 
 
 def digits(*, rng: np.random.Generator, test_fraction: float = 0.2) -> Dataset:
@@ -27,8 +27,8 @@ def digits(*, rng: np.random.Generator, test_fraction: float = 0.2) -> Dataset:
         Shape (8, 8), grey values divided by 16 to [0, 1], classes 0..9.
     """
     pixels, labels = _digits_from_file() or _digits_from_sklearn()
-    raw = Raw(pixels.reshape(-1, 8, 8), labels)
-    return assemble("digits", raw, None, rng, scale="unit", white=16, test_fraction=test_fraction)
+    how = Preparation(scale="unit", white=16, test_fraction=test_fraction)
+    return assemble("digits", Raw(pixels.reshape(-1, 8, 8), labels), None, rng, how)
 
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64]]

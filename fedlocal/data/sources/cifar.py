@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
-from fedlocal.data.sources.assemble import Raw, assemble
-from fedlocal.data.sources.download import cached_arrays, fastest_parser, fetch
+from fedlocal.data.sources.assemble import Preparation, Raw, assemble
+from fedlocal.data.sources.download import cached_arrays, fetch_images
 
 TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST_FILE = "test_batch.bin"
@@ -61,14 +61,13 @@ def cifar10(
         parts = [_read(path / name) for name in TRAIN_FILES]
         train = _pictures(np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]))
         test = _pictures(*_read(path / TEST_FILE))
-        return assemble("cifar10", train, test, rng, scale="unit", white=255)
+        return assemble("cifar10", train, test, rng, Preparation(scale="unit"))
     arrays = cached_arrays("cifar10", cache, partial(_download, cache))
     whole = _pictures(arrays["planes"], arrays["labels"])
-    return assemble("cifar10", whole, None, rng, scale="unit", white=255, test_fraction=test_fraction)
+    return assemble("cifar10", whole, None, rng, Preparation(scale="unit", test_fraction=test_fraction))
 
 
 def _pictures(planes: Bytes, labels: NDArray[Any]) -> Raw:
-    """Return pictures of (height, width, channels)."""
     return Raw(planes.reshape(-1, *PLANES).transpose(0, 2, 3, 1), labels.astype(np.int64))
 
 
@@ -94,10 +93,5 @@ def _download(cache: str | None, path: Path) -> dict[str, NDArray[Any]]:
         "and set dataset.folder=FOLDER. With network: run once where openml.org can be reached; the copy is "
         f"kept as {path}."
     )
-    bunch = fetch("cifar10", otherwise, name="CIFAR_10", version=1, parser=fastest_parser(), data_home=cache)
-    table, labels = np.asarray(bunch.data), np.asarray(bunch.target)
-    if table.shape != (ROWS, PIXELS) or labels.shape != (ROWS,):
-        raise DataError(
-            f"cifar10: OpenML sent {table.shape} and {labels.shape}, not {ROWS} pictures of {PIXELS} bytes"
-        )
-    return {"planes": table.astype(np.uint8), "labels": labels.astype(np.int64)}
+    planes, labels = fetch_images("cifar10", otherwise, cache, "CIFAR_10", (ROWS, PIXELS))
+    return {"planes": planes, "labels": labels}

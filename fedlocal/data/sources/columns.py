@@ -51,21 +51,13 @@ def roles_of(
     label: str | None,
     group: str | None,
 ) -> Roles:
-    """Decide what each column is for.
-
-    Parameters
-    ----------
-    title : str
-        Begins every message.
-    described : mapping of str to Any
-        ``Dataset.features``.
-    features, label, group
-        What was asked for; None: the column is inferred.
+    """Decide what each column is for, by ``Dataset.features`` and what was asked for, where that is not None.
 
     Raises
     ------
     DataError
-        If a column is not there, has two roles, cannot be used, or cannot be told from others.
+        Beginning with `title`, if a column is not there, has two roles, cannot be used, or cannot be told
+        from others.
     """
     asked = [*(features or []), *([label] if label else []), *([group] if group else [])]
     for name in asked:

@@ -23,16 +23,10 @@ def fetch(what: str, otherwise: str, **options: Any) -> Any:
 
     Parameters
     ----------
-    what : str
-        Begins the message.
-    otherwise : str
-        Ends it: how else to get the data.
+    what, otherwise : str
+        Begins the message; ends it: how else to get the data.
     **options
-        Of `sklearn.datasets.fetch_openml`.
-
-    Returns
-    -------
-    sklearn.utils.Bunch
+        Of `sklearn.datasets.fetch_openml`, whose Bunch is returned.
 
     Raises
     ------
@@ -56,9 +50,18 @@ def fetch(what: str, otherwise: str, **options: Any) -> Any:
         raise DataError(f"{what}: OpenML cannot provide it: {error}") from error
 
 
-def fastest_parser() -> str:
-    """Return the parser for large tables of numbers: pandas has a much faster one."""
-    return "auto" if find_spec("pandas") else "liac-arff"
+def fetch_images(
+    name: str, otherwise: str, cache: str | None, openml: str, shape: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Download n images of so many bytes, ``shape``, uint8[n, bytes], and their labels, int64[n]."""
+    parser = "auto" if find_spec("pandas") else "liac-arff"  # pandas has a much faster one
+    bunch = fetch(name, otherwise, name=openml, version=1, parser=parser, data_home=cache)
+    table, labels = np.asarray(bunch.data), np.asarray(bunch.target)
+    if table.shape != shape or labels.shape != shape[:1]:
+        raise DataError(
+            f"{name}: OpenML sent {table.shape} and {labels.shape}, not {shape[0]} images of {shape[1]} bytes"
+        )
+    return table.astype(np.uint8), labels.astype(np.int64)
 
 
 def cached_arrays(
@@ -66,14 +69,8 @@ def cached_arrays(
 ) -> dict[str, NDArray[Any]]:
     """Return arrays that are kept as one npz file: scikit-learn keeps the ARFF text, slow to read again.
 
-    Parameters
-    ----------
-    name : str
-        Of the data set.
-    cache : str or None
-        Folder for the file; None: scikit-learn's ``data_home``.
-    make : callable
-        Given the file's path, returns the arrays where there is no file yet.
+    The file is in the folder `cache`, by default scikit-learn's ``data_home``. Where there is none yet,
+    `make` returns the arrays, given its path.
 
     Raises
     ------

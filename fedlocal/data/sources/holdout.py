@@ -55,19 +55,7 @@ def hold_out_groups(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw whole groups for a test set, as many as come nearest to a fraction of the rows.
 
-    Parameters
-    ----------
-    groups : ndarray of shape (n,)
-        Natural group of each row.
-    fraction : float
-        Part of the rows that is held out, between 0 and 1.
-    rng : numpy.random.Generator
-        Draws the groups.
-
-    Returns
-    -------
-    train, test : ndarray of int64
-        Row numbers, ascending; each has at least one group.
+    As `hold_out`, with each row's natural group instead of its stratum; each side has at least one group.
 
     Raises
     ------

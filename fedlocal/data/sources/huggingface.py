@@ -13,9 +13,8 @@ import numpy as np
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.sources.arrow import scalars
-from fedlocal.data.sources.assemble import Raw, TargetScale, Task, assemble
+from fedlocal.data.sources.assemble import Preparation, Raw, TargetScale, Task, assemble
 from fedlocal.data.sources.columns import Roles, features_of, roles_of
-from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
 
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk writes
@@ -68,15 +67,10 @@ def huggingface(
         Column of natural ids, for ``partition=group``; it is no feature.
     task : {"auto", "classification", "regression"}
         "auto": floating-point labels are real-valued targets, all else are classes.
-    scale : {"auto", "unit", "standard", "none"}
-        "unit": bytes are divided by 255, of other numbers each column is brought to [0, 1]; "standard": each
-        column to mean 0 and deviation 1, by the training rows; "auto": "unit" for bytes, else "standard".
-    target_scale : {"standard", "none"}
-        The same for real-valued targets.
-    test_fraction : float
-        Part of the rows that is held out, stratified by class, if there is no test split.
-    hold_out : {"rows", "groups"}
-        Whether rows are held out, or whole groups.
+    scale
+        As of `fedlocal.datasets.npz`.
+    target_scale, test_fraction, hold_out
+        As of `fedlocal.datasets.csv`; nothing is held out if there is a test split.
     cache : str or None
         Folder for what is downloaded or converted; None: the library's own.
 
@@ -103,21 +97,8 @@ def huggingface(
         rows = _split(title, splits, held, "test_split")
         _check_alike(title, train.features, rows.features, roles)
         test = _raw(rows, replace(roles, group=None), f"{title}, {held}")
-    bytes_ = raw.x.dtype == np.uint8
-    chosen: Scale = ("unit" if bytes_ else "standard") if scale == "auto" else scale
-    white = 255 if bytes_ else 0
-    dataset = assemble(
-        title,
-        raw,
-        test,
-        rng,
-        task=task,
-        scale=chosen,
-        white=white,
-        target_scale=target_scale,
-        test_fraction=test_fraction,
-        hold_out=hold_out,
-    )
+    how = Preparation(task, scale, target_scale, test_fraction, hold_out)
+    dataset = assemble(title, raw, test, rng, how)
     names = getattr(train.features[roles.label], "names", None)
     if names is None or dataset.classes is None:
         return dataset

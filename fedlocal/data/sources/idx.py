@@ -20,19 +20,12 @@ MOST_INFLATION = 1032  # deflate cannot make more of one byte (RFC 1951)
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes.
-
-    Parameters
-    ----------
-    path : Path
-        The file; one that ends in ``.gz`` is decompressed.
-    dimensions : int
-        Number of dimensions it must have: 1 for labels, 3 for images.
+    """Read an IDX file of unsigned bytes, decompressed if it ends in ``.gz``.
 
     Returns
     -------
     ndarray of uint8
-        Of the shape that the header names.
+        Of the shape that the header names, which must have so many dimensions: 1 of labels, 3 of images.
 
     Raises
     ------

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.data.dataset import Dataset, Rows
+from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
-from fedlocal.data.sources.assemble import encode_labels
-from fedlocal.data.sources.download import cached_arrays, fastest_parser, fetch
-from fedlocal.data.sources.feature_scaling import fit_scaling
+from fedlocal.data.sources.assemble import Preparation, Raw, assemble
+from fedlocal.data.sources.download import cached_arrays, fetch_images
 from fedlocal.data.sources.idx import read_idx
 
 SYSTEM = Path("/usr/share/datasets")  # where Debian's dataset packages install
@@ -65,30 +64,10 @@ def fashion_mnist(
     cache: str | None = None,
     train: int | None = None,
 ) -> Dataset:
-    """Load Fashion-MNIST: 70,000 articles of clothing of 28 x 28 pixels, 10,000 of them for testing.
+    """Load Fashion-MNIST [1]_: 70,000 articles of clothing of 28 x 28 pixels, 10,000 of them for testing.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Draws the training rows, if not all are asked for; the test set is fixed.
-    folder : str or None
-        Where the four IDX files are, plain or ``.gz``; None: they are looked for where Debian's package
-        ``dataset-fashion-mnist`` puts them, else downloaded from openml.org once.
-    cache : str or None
-        Folder for the download; None: scikit-learn's ``data_home``.
-    train : int or None
-        How many of the training rows, drawn at random; None: all.
-
-    Returns
-    -------
-    Dataset
-        Shape (28, 28), grey values divided by 255 to [0, 1], classes 0..9.
-
-    Raises
-    ------
-    DataError
-        If files are missing or corrupt, or the download fails, and how else to get them; or if there are
-        not so many training rows.
+    Its parameters, its result and its errors are those of `mnist`; Debian's package ``dataset-fashion-mnist``
+    has its files.
 
     References
     ----------
@@ -122,22 +101,15 @@ def _load(
     name = published.name
     if folder is not None:
         train, test = (_read(Path(folder).expanduser(), part) for part in PARTS)
-    elif _find(published.system, *_file_names("train")[0]):
+    elif _find(published.system, "train", 3):
         train, test = (_read(published.system, part) for part in PARTS)
     else:
         train, test = _openml_copy(published, cache)
-    if train[0].shape[1:] != test[0].shape[1:]:
-        raise DataError(f"{name}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}")
-    train = _sample(name, train, rows, rng)
-    classes, (train_y, test_y) = encode_labels(name, train[1], test[1])
-    scaling = fit_scaling(train[0], "unit", white=255)
-    shape = (int(train[0].shape[1]), int(train[0].shape[2]))
-    train_rows, test_rows = Rows(scaling(train[0]), train_y), Rows(scaling(test[0]), test_y)
-    return Dataset(name, train_rows, test_rows, classes, shape, scaling=scaling)
+    chosen = _sample(name, train, rows, rng)
+    return assemble(name, Raw(*chosen), Raw(*test), rng, Preparation(scale="unit"))
 
 
 def _sample(name: str, train: Labelled, rows: int | None, rng: np.random.Generator) -> Labelled:
-    """Return so many of the training rows, in their order."""
     images, labels = train
     if rows is None:
         return train
@@ -147,35 +119,30 @@ def _sample(name: str, train: Labelled, rows: int | None, rng: np.random.Generat
     return images[chosen], labels[chosen]
 
 
-def _file_names(part: str) -> list[tuple[str, ...]]:
-    """Return the names that images and labels of a part go by."""
-    return [
-        tuple(f"{part}-{kind}{dot}idx{dims}-ubyte{end}" for end in ("", ".gz") for dot in "-.")
-        for kind, dims in (("images", 3), ("labels", 1))
-    ]
-
-
-def _find(folder: Path, *names: str) -> Path | None:
+def _find(folder: Path, part: str, dimensions: int) -> Path | None:
+    """Return the file of a part's images, of 3 dimensions, or labels, of 1, if it is there."""
+    kind = "images" if dimensions == 3 else "labels"
+    names = [f"{part}-{kind}{dot}idx{dimensions}-ubyte{end}" for end in ("", ".gz") for dot in "-."]
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _read(folder: Path, part: str) -> Labelled:
-    paths = []
-    for names in _file_names(part):
-        path = _find(folder, *names)
+    arrays = []
+    for kind, dimensions in (("images", 3), ("labels", 1)):
+        path = _find(folder, part, dimensions)
         if path is None:
             raise DataError(
-                f"{folder}: there is no {names[0]}, nor with .gz; give the folder that holds the IDX files"
+                f"{folder}: there is no {part}-{kind}-idx{dimensions}-ubyte, nor with .gz; give the folder "
+                "that holds the IDX files"
             )
-        paths.append(path)
-    images, labels = read_idx(paths[0], 3), read_idx(paths[1], 1)
+        arrays.append(read_idx(path, dimensions))
+    images, labels = arrays
     if len(images) != len(labels):
-        raise DataError(f"{paths[0]} has {len(images)} images, {paths[1]} {len(labels)} labels")
+        raise DataError(f"{folder}, {part} set: {len(images)} images, but {len(labels)} labels")
     return images, labels
 
 
 def _openml_copy(published: _Published, cache: str | None) -> tuple[Labelled, Labelled]:
-    """Return the OpenML copy."""
     arrays = cached_arrays(published.name, cache, partial(_download, published, cache))
     images, labels = arrays["images"], arrays["labels"]
     return (images[:TRAIN_ROWS], labels[:TRAIN_ROWS]), (images[TRAIN_ROWS:], labels[TRAIN_ROWS:])
@@ -188,15 +155,5 @@ def _download(published: _Published, cache: str | None, path: Path) -> dict[str,
         f"set dataset.folder=FOLDER, or into {published.system}{package}. With network: run once where "
         f"openml.org can be reached; the copy is kept as {path}."
     )
-    parser = fastest_parser()
-    bunch = fetch(published.name, otherwise, name=published.openml, version=1, parser=parser, data_home=cache)
-    return _from_openml(published.name, bunch)
-
-
-def _from_openml(name: str, bunch: Any) -> dict[str, NDArray[Any]]:
-    table, labels = np.asarray(bunch.data), np.asarray(bunch.target)
-    if table.shape != (70_000, 784) or labels.shape != (70_000,):
-        raise DataError(
-            f"{name}: OpenML sent {table.shape} and {labels.shape}, expected 70000 images of 784 pixels"
-        )
-    return {"images": table.astype(np.uint8).reshape(-1, 28, 28), "labels": labels.astype(np.int64)}
+    images, labels = fetch_images(published.name, otherwise, cache, published.openml, (70_000, 784))
+    return {"images": images.reshape(-1, 28, 28), "labels": labels}

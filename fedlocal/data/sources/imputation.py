@@ -16,21 +16,12 @@ Impute = Literal["mean", "median"]
 def with_fills(name: str, columns: Sequence[Column], train: NDArray[Any], how: Impute) -> tuple[Column, ...]:
     """Describe what stands for missing values: the mean or median of numbers, the most frequent text.
 
-    Parameters
-    ----------
-    name : str
-        Begins the message.
-    columns : sequence of Column
-        Of the features.
-    train : ndarray of float64, shape (n, d)
-        Training rows; NaN is missing.
-    how : {"mean", "median"}
-        For numbers.
+    `train`, float64[n, d], are the training rows' features, in which NaN is missing.
 
     Raises
     ------
     DataError
-        If a column has no value at all.
+        Beginning with `name`, if a column has no value at all.
     """
     if how not in ("mean", "median"):
         raise DataError(f"{name}: impute={how!r}, expected mean, median or null")

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import Column
-from fedlocal.data.sources.assemble import Raw, TargetScale, Task, assemble
-from fedlocal.data.sources.feature_scaling import Scale
+from fedlocal.data.sources.assemble import Preparation, Raw, TargetScale, Task, assemble
 from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.npz_reader import read_npz
 
@@ -40,12 +39,8 @@ def npz(
     scale : {"auto", "unit", "standard", "none"}
         "unit": bytes are divided by 255, of other numbers each column is brought to [0, 1]; "standard": each
         column to mean 0 and deviation 1, by the training rows; "auto": "unit" for bytes, else "standard".
-    target_scale : {"standard", "none"}
-        The same for real-valued targets.
-    test_fraction : float
-        Part of the rows that is held out, stratified by class, if the file has no test set.
-    hold_out : {"rows", "groups"}
-        Whether rows are held out, or whole groups.
+    target_scale, test_fraction, hold_out
+        As of `fedlocal.datasets.csv`; nothing is held out if the file has a test set.
 
     Raises
     ------
@@ -58,20 +53,8 @@ def npz(
     columns = tuple(Column(str(name)) for name in arrays.get("columns", np.empty(0)).ravel())
     raw = Raw(arrays["x"], arrays["y"], arrays.get("groups"), columns)
     test = Raw(arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
-    grey = raw.x.dtype == np.uint8
-    chosen: Scale = ("unit" if grey else "standard") if scale == "auto" else scale
-    return assemble(
-        Path(path).stem,
-        raw,
-        test,
-        rng,
-        task=task,
-        scale=chosen,
-        white=255 if grey else 0,
-        target_scale=target_scale,
-        test_fraction=test_fraction,
-        hold_out=hold_out,
-    )
+    how = Preparation(task, scale, target_scale, test_fraction, hold_out)
+    return assemble(Path(path).stem, raw, test, rng, how)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

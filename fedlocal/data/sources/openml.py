@@ -6,7 +6,7 @@ import numpy as np
 
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
-from fedlocal.data.sources.assemble import TargetScale, Task, assemble
+from fedlocal.data.sources.assemble import Preparation, TargetScale, Task, assemble
 from fedlocal.data.sources.download import fetch
 from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
@@ -48,20 +48,8 @@ def openml(
         Column of natural group ids; it is no feature.
     task : {"auto", "classification", "regression"}
         "auto": a nominal target is a class, a numeric one is real-valued.
-    encoding : {"onehot", "ordinal"}
-        How a nominal column becomes numbers: one column for each category, or its position among them.
-    missing : {"error", "drop"}
-        What happens to rows in which a value is missing.
-    impute : {"mean", "median"} or None
-        What is filled in for missing numbers, by the training rows; for missing text, the most frequent.
-    scale : {"unit", "standard", "none"}
-        "standard": each column to mean 0 and deviation 1; "unit": to [0, 1]; by the training rows.
-    target_scale : {"standard", "none"}
-        The same for real-valued targets.
-    test_fraction : float
-        Part of the rows that is held out, stratified by class.
-    hold_out : {"rows", "groups"}
-        Whether rows are held out, or whole groups.
+    encoding, missing, impute, scale, target_scale, test_fraction, hold_out
+        As of `fedlocal.datasets.csv`.
     cache : str or None
         Folder for the download; None: scikit-learn's ``data_home``.
 
@@ -85,19 +73,8 @@ def openml(
     targets = _targets(title, target, bunch)
     features = [column for column in names if column not in (*targets, group)]
     raw = assign_roles(table, features, targets, group, encoding=encoding, missing=missing, impute=impute)
-    return assemble(
-        title,
-        raw,
-        None,
-        rng,
-        task=task,
-        scale=scale,
-        white=0,
-        target_scale=target_scale,
-        impute=impute,
-        test_fraction=test_fraction,
-        hold_out=hold_out,
-    )
+    how = Preparation(task, scale, target_scale, test_fraction, hold_out, impute, white=0)
+    return assemble(title, raw, None, rng, how)
 
 
 def _targets(title: str, target: str | None, bunch: Any) -> list[str]:

@@ -17,12 +17,10 @@ SHOWN = 8  # columns of a list in a message
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows whose values have names.
+    """Rows whose values have names; its title begins every message.
 
     Parameters
     ----------
-    title : str
-        Begins every message.
     columns : list of str
         Names.
     cells : ndarray of float64, shape (rows, columns)

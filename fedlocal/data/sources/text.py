@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fedlocal.data.dataset import Dataset
 from fedlocal.data.errors import DataError
 from fedlocal.data.features import MISSING, is_number
-from fedlocal.data.sources.assemble import TargetScale, Task, assemble
+from fedlocal.data.sources.assemble import Preparation, TargetScale, Task, assemble
 from fedlocal.data.sources.feature_scaling import Scale
 from fedlocal.data.sources.holdout import HoldOut
 from fedlocal.data.sources.imputation import Impute
@@ -103,19 +103,8 @@ def csv(
     whole = all(WHOLE.fullmatch(row[names.index(goal)]) for row in rows)
     if task == "auto" and whole:
         raw = replace(raw, y=raw.y.astype(np.int64))
-    return assemble(
-        file.stem,
-        raw,
-        None,
-        rng,
-        task=task,
-        scale=scale,
-        white=0,
-        target_scale=target_scale,
-        impute=impute,
-        test_fraction=test_fraction,
-        hold_out=hold_out,
-    )
+    how = Preparation(task, scale, target_scale, test_fraction, hold_out, impute, white=0)
+    return assemble(file.stem, raw, None, rng, how)
 
 
 def _lines(file: Path) -> list[list[str]]:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedlocal.data.partition import (
+from fedlocal.data.partition import Partition, PartitionStrategy, Traits
+from fedlocal.partitions import (
     Continuous,
     Dirichlet,
     Distribution,
@@ -16,12 +17,9 @@ from fedlocal.data.partition import (
     InnerDirichlet,
     LabelShards,
     Linear,
-    Partition,
-    PartitionStrategy,
     Pathological,
     Sizes,
     Square,
-    Traits,
 )
 
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]

@@ -10,8 +10,9 @@ import pytest
 from fedlocal.config.compose import compose
 from fedlocal.config.validation import check
 from fedlocal.data import PartitionError
-from fedlocal.data.partition import FlowerDatasets, Partition, Traits
+from fedlocal.data.partition import Partition, Traits
 from fedlocal.experiment.run import run
+from fedlocal.partitions import FlowerDatasets
 
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]
 

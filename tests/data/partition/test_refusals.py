@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fedlocal.data import PartitionError
-from fedlocal.data.partition import (
+from fedlocal.data.partition import PartitionStrategy, Traits
+from fedlocal.partitions import (
     Continuous,
     Dirichlet,
     Distribution,
@@ -19,12 +20,10 @@ from fedlocal.data.partition import (
     Linear,
     Mixed,
     Orthogonal,
-    PartitionStrategy,
     Pathological,
     Quantity,
     Sizes,
     Square,
-    Traits,
 )
 
 TEN = Traits(np.repeat(np.arange(5), 2), np.arange(5))

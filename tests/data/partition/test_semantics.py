@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedlocal.data.partition import (
+from fedlocal.data.partition import Partition, PartitionStrategy, Traits
+from fedlocal.partitions import (
     Continuous,
     Dirichlet,
     Distribution,
@@ -19,13 +20,10 @@ from fedlocal.data.partition import (
     Linear,
     Mixed,
     Orthogonal,
-    Partition,
-    PartitionStrategy,
     Pathological,
     Quantity,
     Sizes,
     Square,
-    Traits,
 )
 
 Counts = NDArray[np.int64]

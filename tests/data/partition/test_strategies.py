@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedlocal.data.errors import PartitionError
-from fedlocal.data.partition import (
+from fedlocal.data.partition import Partition, PartitionStrategy, Traits
+from fedlocal.partitions import (
     Continuous,
     Dirichlet,
     Distribution,
@@ -23,13 +24,10 @@ from fedlocal.data.partition import (
     Linear,
     Mixed,
     Orthogonal,
-    Partition,
-    PartitionStrategy,
     Pathological,
     Quantity,
     Sizes,
     Square,
-    Traits,
 )
 
 Draw = st.DrawFn

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlocal.data import DataError, Dataset
-from fedlocal.data.sources.assemble import Raw, assemble, encode_labels
+from fedlocal.data.sources.assemble import Preparation, Raw, assemble, encode_labels
 from fedlocal.data.sources.feature_scaling import fit_scaling
 from fedlocal.data.sources.holdout import hold_out, hold_out_groups
 
@@ -18,7 +18,7 @@ def rng() -> np.random.Generator:
 
 
 def build(x: Any, y: Any, test: Raw | None = None, **options: Any) -> Dataset:
-    return assemble("mine", Raw(np.asarray(x), np.asarray(y)), test, rng(), **options)
+    return assemble("mine", Raw(np.asarray(x), np.asarray(y)), test, rng(), Preparation(**options))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_held_out_rows_are_stratified(labels: list[int], fraction: float, seed: 
 def test_groups_follow_the_training_rows() -> None:
     x = np.arange(40.0).reshape(20, 2)
     raw = Raw(x, np.arange(20) % 2, np.arange(20))
-    dataset = assemble("mine", raw, None, rng(), scale="none")
+    dataset = assemble("mine", raw, None, rng(), Preparation(scale="none"))
     assert dataset.groups is not None
     assert dataset.train.x[:, 0].tolist() == (2 * dataset.groups).tolist()
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fedlocal.data.sources import bundled, digits
+from fedlocal.data.sources import bundled
+from fedlocal.datasets import digits
 
 
 def test_the_digits_read_from_the_file_are_those_of_scikit_learn() -> None:

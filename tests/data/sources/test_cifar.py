@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fedlocal.data import DataError
-from fedlocal.data.sources import cifar, cifar10
+from fedlocal.data.sources import cifar
+from fedlocal.datasets import cifar10
 
 FILES = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fedlocal.data import DataError
-from fedlocal.data.sources import digits, synthetic
+from fedlocal.datasets import digits, synthetic
 
 
 def rng(seed: int = 0) -> np.random.Generator:

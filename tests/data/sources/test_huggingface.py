@@ -13,7 +13,7 @@ import pytest
 
 from fedlocal.config.compose import compose
 from fedlocal.data import Column, DataError, Dataset
-from fedlocal.data.sources import huggingface
+from fedlocal.datasets import huggingface
 from fedlocal.experiment.run import run
 
 pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore")]

@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fedlocal.data import DataError, Dataset
-from fedlocal.data.sources import fashion_mnist, images, mnist
+from fedlocal.data.sources import images
 from fedlocal.data.sources.idx import read_idx
+from fedlocal.datasets import fashion_mnist, mnist
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
@@ -92,7 +93,7 @@ def test_images_without_their_labels_are_refused(tmp_path: Path) -> None:
 
 def test_images_of_different_sizes_are_refused(tmp_path: Path) -> None:
     (write(tmp_path) / "t10k-images-idx3-ubyte").write_bytes(idx(np.zeros((10, 2, 2), np.uint8)))
-    with pytest.raises(DataError, match=r"\(4, 5\), test images \(2, 2\)"):
+    with pytest.raises(DataError, match=r"\(4, 5\) and \(2, 2\)"):
         mnist(rng=rng(), folder=str(tmp_path))
 
 

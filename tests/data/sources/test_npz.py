@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fedlocal.data import Column, DataError, Dataset
-from fedlocal.data.sources import npz
+from fedlocal.datasets import npz
 
 
 def load(path: Path, **options: Any) -> Dataset:

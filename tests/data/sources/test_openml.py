@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fedlocal.data import Column, DataError, Dataset
-from fedlocal.data.sources import openml
+from fedlocal.datasets import openml
 
 COLUMNS = {"age": "numeric", "city": "nominal", "who": "nominal", "pay": "numeric", "happy": "nominal"}
 CITIES = ("Bonn", "Kiel", "Ulm")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fedlocal.data import Column, DataError, Dataset
-from fedlocal.data.sources import csv
+from fedlocal.datasets import csv
 
 
 def load(path: Path, target: str | int = "kind", **options: Any) -> Dataset:
