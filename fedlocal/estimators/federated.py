@@ -1,5 +1,6 @@
 """Federated learning as scikit-learn estimators: the same engine, behind ``fit`` and ``predict``."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -82,6 +83,32 @@ class FederatedEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self._state.round
 
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
+        """Train on rows and their labels or targets, from the beginning.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            The rows.
+        y : array of shape (n_samples,), or (n_samples, n_targets) of a regressor
+            Their labels or targets.
+        """
+        return self._fit(X, y, self.rounds, None)
+
+    def _fit(
+        self,
+        X: ArrayLike,  # noqa: N803
+        y: ArrayLike,
+        rounds: int,
+        start: Checkpoint | None,
+        **more: Any,
+    ) -> Self:
+        return self._train(self._dataset(X, y, reset=start is None, **more), rounds, start)
+
+    @abstractmethod
+    def _dataset(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> Dataset:  # noqa: N803
+        """Check rows and labels or targets, and scale them; by these rows if `reset`."""
+
     def _train(self, dataset: Dataset, rounds: int, start: Checkpoint | None) -> Self:
         """Train for some rounds more, from where an earlier call ended if there is one."""
         actors, done = check_parameters(self.get_params(deep=False)), start.round if start else 0
@@ -105,27 +132,16 @@ class FederatedEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _record(self, record: Round, capture: "Capture") -> None:
         # there is no test set: what was evaluated was one of the training rows
-        of_training = {
-            name: value for name, value in record.metrics.items() if name not in ("loss", "accuracy")
-        }
+        of_training = {key: value for key, value in record.metrics.items() if key not in ("loss", "accuracy")}
         self.history_.record(replace(record, metrics=of_training))
         self._state = Checkpoint(record.number, dict(capture()))
 
     def _config(self, rounds: int, actors: int) -> Config:
         """Return the parameters as the command line would have them."""
-        overrides = [
-            *self._task,
-            f"actors={actors}",
-            f"rounds={rounds}",
-            f"evaluate_every={rounds}",
-            f"model={self.model}",
-            f"partition={self.partition}",
-            f"strategy={self.strategy}",
-            f"local_epochs={self.local_epochs}",
-            f"batch_size={self.batch_size}",
-            f"workers={self.workers}",
-            f"seed={self._seed}",
-        ]
+        same = ("model", "partition", "strategy", "local_epochs", "batch_size", "workers")
+        numbers = {"actors": actors, "rounds": rounds, "evaluate_every": rounds, "seed": self._seed}
+        given = numbers | {name: getattr(self, name) for name in same}
+        overrides = [*self._task, *(f"{name}={value}" for name, value in given.items())]
         if self.hidden is not None and self.model in ("mlp", "paper", "regressor"):
             overrides.append(f"model.hidden={list(self.hidden)}")
         if self.learning_rate is not None:
@@ -233,10 +249,8 @@ class FederatedClassifier(ClassifierMixin, FederatedEstimator):  # type: ignore[
         The labels.
     history_ : History
         What was recorded of each round: the loss of training, and times.
-    n_iter_ : int
-        How many rounds the model was trained for.
-    n_features_in_ : int
-        Features of a row.
+    n_iter_, n_features_in_ : int
+        How many rounds the model was trained for; features of a row.
 
     Examples
     --------
@@ -246,18 +260,6 @@ class FederatedClassifier(ClassifierMixin, FederatedEstimator):  # type: ignore[
     >>> classifier.fit(X, y).score(X, y) > 0.9
     True
     """
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
-        """Train on rows and their labels, from the beginning.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            The rows.
-        y : array of shape (n_samples,)
-            Their labels.
-        """
-        return self._fit(X, y, None, self.rounds, reset=True)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:  # noqa: N803
         """Train for one round more, with these rows divided among the actors.
@@ -269,7 +271,7 @@ class FederatedClassifier(ClassifierMixin, FederatedEstimator):  # type: ignore[
         classes : array of shape (n_classes,), optional
             All labels that there will be; needed in the first call, unless `y` has them all.
         """
-        return self._fit(X, y, classes, 1, reset=not hasattr(self, "_state"))
+        return self._fit(X, y, 1, getattr(self, "_state", None), classes=classes)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
@@ -295,15 +297,14 @@ class FederatedClassifier(ClassifierMixin, FederatedEstimator):  # type: ignore[
         labels: NDArray[Any] = self.classes_[outputs.argmax(axis=1)]
         return labels
 
-    def _fit(
+    def _dataset(
         self,
         X: ArrayLike,  # noqa: N803
         y: ArrayLike,
-        classes: ArrayLike | None,
-        rounds: int,
         *,
         reset: bool,
-    ) -> Self:
+        classes: ArrayLike | None = None,
+    ) -> Dataset:
         checked, labels = validate_data(self, X, y, reset=reset, dtype=np.float64)
         labels = column_or_1d(labels, warn=True)
         check_classification_targets(labels)
@@ -315,8 +316,7 @@ class FederatedClassifier(ClassifierMixin, FederatedEstimator):  # type: ignore[
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least 2")
         x = self._features(checked, reset=reset)
         rows = Rows(x, np.searchsorted(self.classes_, labels).astype(np.int64))
-        dataset = Dataset("data", rows, Rows(x[:1], rows.y[:1]), self.classes_, (x.shape[1],))
-        return self._train(dataset, rounds, None if reset else self._state)
+        return Dataset("data", rows, Rows(x[:1], rows.y[:1]), self.classes_, (x.shape[1],))
 
 
 class FederatedRegressor(RegressorMixin, FederatedEstimator):  # type: ignore[misc]
@@ -338,21 +338,9 @@ class FederatedRegressor(RegressorMixin, FederatedEstimator):  # type: ignore[mi
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
-        """Train on rows and their targets, from the beginning.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-            The rows.
-        y : array of shape (n_samples,) or (n_samples, n_targets)
-            Their targets.
-        """
-        return self._fit(X, y, self.rounds, reset=True)
-
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
         """Train for one round more, with these rows divided among the actors; the scale of targets stays."""
-        return self._fit(X, y, 1, reset=not hasattr(self, "_state"))
+        return self._fit(X, y, 1, getattr(self, "_state", None))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the targets of each row, of the shape that `fit` was given."""
@@ -360,7 +348,7 @@ class FederatedRegressor(RegressorMixin, FederatedEstimator):  # type: ignore[mi
         targets = self._target_scaling.inverse(outputs)
         return targets[:, 0] if self._flat else targets
 
-    def _fit(self, X: ArrayLike, y: ArrayLike, rounds: int, *, reset: bool) -> Self:  # noqa: N803
+    def _dataset(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> Dataset:  # noqa: N803
         checked, targets = validate_data(
             self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True
         )
@@ -370,5 +358,4 @@ class FederatedRegressor(RegressorMixin, FederatedEstimator):  # type: ignore[mi
             self._flat = targets.ndim == 1
             self._target_scaling = fit_scaling(columns, "standard")
         goals = apply_scaling(columns, self._target_scaling, "y")
-        dataset = Dataset("data", Rows(x, goals), Rows(x[:1], goals[:1]), None, (x.shape[1],))
-        return self._train(dataset, rounds, None if reset else self._state)
+        return Dataset("data", Rows(x, goals), Rows(x[:1], goals[:1]), None, (x.shape[1],))
