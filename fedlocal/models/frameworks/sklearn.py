@@ -35,12 +35,8 @@ class SklearnModel:
     options : dict
         Arguments of its constructor, but for ``random_state``, ``shuffle``, ``batch_size``, ``average`` and
         ``early_stopping``, which are decided here.
-    inputs, outputs : int
-        Features per row; number of classes.
-    classes : bool
-        Must be True: targets are class codes, int64[n].
-    rng : numpy.random.Generator
-        Draws the seed of the initial weights.
+    inputs, outputs, classes, rng
+        As :class:`fedlocal.models.ModelFactory` says; `classes` must be True.
 
     Raises
     ------
@@ -127,29 +123,15 @@ class SklearnModel:
         self._updates[0] = self._estimator.t_
         return loss
 
-    def gradient(
-        self,
-        x: Array,  # noqa: ARG002
-        y: Array,  # noqa: ARG002
-        out: NDArray[np.float32],  # noqa: ARG002
-        weight: float = 1.0,  # noqa: ARG002
-        *,
-        add: bool = False,  # noqa: ARG002
-    ) -> float:
-        """Refuse: ``partial_fit`` does not tell its gradient."""
-        self._refuse("does not tell its gradient", "set accumulate=1")
-
     def adds_exactly(self, rows: int, weight: float) -> bool:  # noqa: ARG002
         """Return False: there is no gradient."""
         return False
 
-    def apply(self, gradient: NDArray[np.float32]) -> None:  # noqa: ARG002
-        """Refuse: ``partial_fit`` takes no gradient."""
-        self._refuse("takes no gradient", "set accumulate=1")
-
-    def live_in(self, memory: NDArray[np.float32]) -> None:  # noqa: ARG002
-        """Refuse: the parameters are the estimator's own arrays."""
+    def gradient(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        """Refuse: ``partial_fit`` neither tells nor takes a gradient, and keeps arrays of its own."""
         self._refuse("does not tell its gradient", "set accumulate=1")
+
+    apply = live_in = gradient
 
     @property
     def probabilities(self) -> bool:

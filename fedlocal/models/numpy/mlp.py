@@ -44,12 +44,8 @@ class MLP:
         ``MSELoss``; class codes stand for one-hot targets.
     learning_rate, momentum, weight_decay : float
         Of the update, whose recurrences :class:`fedlocal.models.numpy.sgd.SGD` gives.
-    inputs, outputs : int
-        Features per row; classes or real targets.
-    classes : bool
-        Whether targets are class codes, int64[n], or real values, float32[n, outputs].
-    rng : numpy.random.Generator
-        Draws the initial weights. Biases start at 0.
+    inputs, outputs, classes, rng
+        As :class:`fedlocal.models.ModelFactory` says; `rng` draws the initial weights. Biases start at 0.
 
     Raises
     ------
