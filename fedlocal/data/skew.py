@@ -6,7 +6,7 @@ else, so that the baseline can train on the same transformed rows.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class Skew(Protocol):
 class NoSkew:
     """Every client sees its rows as they are."""
 
-    def __call__(self, x: Features, *_client: object) -> Features:
+    def __call__(self, x: Features, *_client: Any, **_named: Any) -> Features:
         """Return the features themselves."""
         return x
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.arrays import check_arrays, check_strength, check_vector, copy_arrays
+from fedlocal.models.frameworks.factories import Examples, Node
 from fedlocal.models.numpy.network import aligned_zeros
 from fedlocal.models.protocol import Arrays, Evaluation, ModelError
 
@@ -40,16 +41,12 @@ class FrameworkModel(ABC):
 
     Parameters
     ----------
-    option : str
-        The option that names the network, for messages.
-    name : str
-        The network's target.
+    option, node : str, dict
+        The option that names the network; its target, with arguments.
     shape : sequence of int
         Of one example, as the network takes it.
-    inputs : int
-        Features per row.
-    classes : bool
-        Whether targets are class codes, int64[n], or real values, float32[n, outputs].
+    data : Examples
+        What the network has to suit.
 
     Raises
     ------
@@ -57,11 +54,12 @@ class FrameworkModel(ABC):
         If rows cannot have that shape.
     """
 
-    def __init__(self, option: str, name: str, shape: Sequence[int], *, inputs: int, classes: bool) -> None:
-        self._name, self._part = name, f"model.{option}: {name}"
-        self._shape, self._classes = tuple(shape), classes
-        if math.prod(self._shape) != inputs:
-            raise ModelError(f"model.input_shape={list(self._shape)}: a row has {inputs} features")
+    def __init__(self, option: str, node: Node, shape: Sequence[int], data: Examples) -> None:
+        self._name, self._part = node["_target_"], f"model.{option}: {node['_target_']}"
+        self._shape, self._width, self._classes = tuple(shape), data.outputs, data.classes
+        self._offered = {"inputs": data.inputs, "outputs": data.outputs, "shape": self._shape}
+        if math.prod(self._shape) != data.inputs:
+            raise ModelError(f"model.input_shape={list(self._shape)}: a row has {data.inputs} features")
         self._draws = self._moves_untrained = False
         self._mu, self._anchor = 0.0, list[Array]()
         self._to_probabilities: Callable[[Array], Array] | None = None
@@ -234,15 +232,15 @@ class FrameworkModel(ABC):
                 "model.input_shape gives them another one"
             ) from error
 
-    def _check_fit(self, got: Array, outputs: int) -> None:
+    def _check_fit(self, got: Array) -> None:
         """Make sure that the network, which made this of two rows, suits its loss and the data."""
-        if got.shape != (2, outputs):
+        if got.shape != (2, self._width):
             kind = "classes" if self._classes else "targets"
             raise ModelError(
-                f"{self._part} makes {list(got.shape)} of two rows; for {outputs} {kind} it must make "
-                f"{[2, outputs]}"
+                f"{self._part} makes {list(got.shape)} of two rows; for {self._width} {kind} it must make "
+                f"{[2, self._width]}"
             )
-        y = self._zero_targets(outputs)
+        y = self._zero_targets()
         try:
             mean, *losses = (
                 self._mean_loss(got[rows], y[rows]) for rows in (slice(2), slice(1), slice(1, 2))
@@ -254,8 +252,8 @@ class FrameworkModel(ABC):
                 f"model.loss is {mean:.6g} of two rows and {losses} of each: it must be their mean"
             )
 
-    def _zero_targets(self, outputs: int) -> Array:
-        return np.zeros(2, np.int64) if self._classes else np.zeros((2, outputs), np.float32)
+    def _zero_targets(self) -> Array:
+        return np.zeros(2, np.int64) if self._classes else np.zeros((2, self._width), np.float32)
 
     def _try_training(self, train: Callable[[], object]) -> None:
         """Find out whether training changes arrays without a gradient, and put them back."""

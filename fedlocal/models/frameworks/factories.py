@@ -6,6 +6,8 @@ not installed, the error says what installs it.
 
 import os
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
@@ -19,7 +21,31 @@ Node = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class PyTorch:
+class Examples:
+    """What a model is made for, as :class:`fedlocal.models.ModelFactory` says."""
+
+    inputs: int
+    outputs: int
+    classes: bool
+    shape: tuple[int, ...]
+
+
+class FrameworkFactory(ABC):
+    """Makes models of another framework."""
+
+    def __call__(
+        self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator, shape: tuple[int, ...]
+    ) -> Model:
+        """Build a model."""
+        return self._load()(self, Examples(inputs, outputs, classes, shape), rng)
+
+    @abstractmethod
+    def _load(self) -> Callable[..., Model]:
+        """Import the framework; return the class of its models."""
+
+
+@dataclass(frozen=True)
+class PyTorch(FrameworkFactory):
     """Makes models of a PyTorch module; :class:`~fedlocal.models.frameworks.torch.TorchModel` trains them.
 
     Parameters
@@ -53,17 +79,14 @@ class PyTorch:
         _require("PyTorch", "torch")
         _find(module=self.module, loss=self.loss, optimizer=self.optimizer)
 
-    def __call__(
-        self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator, shape: tuple[int, ...]
-    ) -> Model:
-        """Build a model."""
+    def _load(self) -> Callable[..., Model]:
         from fedlocal.models.frameworks.torch import TorchModel
 
-        return TorchModel(self, inputs=inputs, outputs=outputs, classes=classes, rng=rng, shape=shape)
+        return TorchModel
 
 
 @dataclass(frozen=True)
-class Keras:
+class Keras(FrameworkFactory):
     """Makes models of Keras 3; :class:`fedlocal.models.frameworks.keras.KerasModel` says how they train.
 
     Parameters
@@ -102,14 +125,11 @@ class Keras:
         named = {"loss": self.loss, "optimizer": self.optimizer}
         _find(model=self.model, **{key: node for key, node in named.items() if not isinstance(node, str)})
 
-    def __call__(
-        self, *, inputs: int, outputs: int, classes: bool, rng: np.random.Generator, shape: tuple[int, ...]
-    ) -> Model:
-        """Build a model."""
+    def _load(self) -> Callable[..., Model]:
         _start_keras(self.backend)
         from fedlocal.models.frameworks.keras import KerasModel
 
-        return KerasModel(self, inputs=inputs, outputs=outputs, classes=classes, rng=rng, shape=shape)
+        return KerasModel
 
 
 ONE_THREAD = {

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.models.frameworks.base import FrameworkModel, softmax
-from fedlocal.models.frameworks.factories import Keras
+from fedlocal.models.frameworks.factories import Examples, Keras
 from fedlocal.models.frameworks.keras_backends import keras_backend
 from fedlocal.models.frameworks.parts import build_loss, build_part
 from fedlocal.models.protocol import ModelError, looks_like_probabilities
@@ -36,9 +36,10 @@ class KerasModel(FrameworkModel):
     ----------
     parts : Keras
         Names the model, the loss and the optimiser.
-    inputs, outputs, classes, rng, shape
-        As :class:`fedlocal.models.ModelFactory` says. From a seed that `rng` draws for Python's generator,
-        Keras draws the initial weights.
+    data : Examples
+        What it has to suit.
+    rng : numpy.random.Generator
+        Draws a seed of Python's generator, from which Keras draws the initial weights.
 
     Raises
     ------
@@ -46,24 +47,13 @@ class KerasModel(FrameworkModel):
         If a part refuses its arguments, or does not suit the data: it is tried on two rows.
     """
 
-    def __init__(
-        self,
-        parts: Keras,
-        *,
-        inputs: int,
-        outputs: int,
-        classes: bool,
-        rng: np.random.Generator,
-        shape: tuple[int, ...],
-    ) -> None:
-        seen = (*shape, 1) if len(shape) == 2 else shape
-        seen = seen if parts.input_shape is None else tuple(parts.input_shape)
-        super().__init__("model", parts.model["_target_"], seen, inputs=inputs, classes=classes)
+    def __init__(self, parts: Keras, data: Examples, rng: np.random.Generator) -> None:
+        seen = (*data.shape, 1) if len(data.shape) == 2 else data.shape
+        super().__init__("model", parts.model, parts.input_shape or seen, data)
         self._backend = backend = keras_backend()
-        x = np.random.default_rng(0).standard_normal((2, inputs), np.float32)
+        x = np.random.default_rng(0).standard_normal((2, data.inputs), np.float32)
         with _python_seeded(int(rng.integers(2**63))):
-            data = {"inputs": inputs, "outputs": outputs, "shape": self._shape}
-            self._model = build_part("model", parts.model, **data)
+            self._model = build_part("model", parts.model, **self._offered)
             if not isinstance(self._model, keras.Model):
                 raise ModelError(f"{self._part} gives {self._model!r}, not a keras.Model")
             self._loss = _part("loss", parts.loss, keras.losses.get)
@@ -72,7 +62,7 @@ class KerasModel(FrameworkModel):
                 got = backend.numpy(self._model(self._rows(x), training=False))
             self._take_over_variables()
             self._optimizer.build(self._model.trainable_variables)
-        self._check_fit(got, outputs)
+        self._check_fit(got)
         self._first_state = [backend.numpy(variable.value).copy() for variable in self._optimizer.variables]
         self._state = [array.copy() for array in self._first_state]
         if _from_logits(self._loss):
@@ -80,7 +70,7 @@ class KerasModel(FrameworkModel):
         elif _is_cross_entropy(self._loss) and looks_like_probabilities(got):
             self._to_probabilities = np.asarray
         self._gradients = backend.gradients(self._lose)
-        self._try_training(lambda: self._differentiate(x, self._zero_targets(outputs)))
+        self._try_training(lambda: self._differentiate(x, self._zero_targets()))
         self._gradients, self._predicted = backend.compiled(self._gradients), backend.compiled(self._predict)
         self._updated = backend.updates(self._optimizer, self._model.trainable_variables)
 

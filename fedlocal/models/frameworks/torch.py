@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as nn_functions
 
 from fedlocal.models.frameworks.base import FrameworkModel, Vector, softmax
-from fedlocal.models.frameworks.factories import PyTorch
+from fedlocal.models.frameworks.factories import Examples, PyTorch
 from fedlocal.models.frameworks.parts import build_loss, build_part
 from fedlocal.models.frameworks.torch_optimizer import TorchOptimizer
 from fedlocal.models.protocol import ModelError
@@ -29,9 +29,10 @@ class TorchModel(FrameworkModel):
     ----------
     parts : PyTorch
         Names the module, the loss and the optimiser.
-    inputs, outputs, classes, rng, shape
-        As :class:`fedlocal.models.ModelFactory` says. From a seed that `rng` draws for PyTorch's generator,
-        the module draws its initial parameters.
+    data : Examples
+        What it has to suit.
+    rng : numpy.random.Generator
+        Draws a seed of PyTorch's generator, from which the module draws its initial parameters.
 
     Raises
     ------
@@ -39,33 +40,22 @@ class TorchModel(FrameworkModel):
         If a part refuses its arguments, or does not suit the data: it is tried on two rows.
     """
 
-    def __init__(
-        self,
-        parts: PyTorch,
-        *,
-        inputs: int,
-        outputs: int,
-        classes: bool,
-        rng: np.random.Generator,
-        shape: tuple[int, ...],
-    ) -> None:
-        seen = _shape_of(shape) if parts.input_shape is None else parts.input_shape
-        super().__init__("module", parts.module["_target_"], seen, inputs=inputs, classes=classes)
-        self._stored, self._channels_last = shape, parts.input_shape is None and len(shape) == 3
+    def __init__(self, parts: PyTorch, data: Examples, rng: np.random.Generator) -> None:
+        self._stored, self._channels_last = data.shape, parts.input_shape is None and len(data.shape) == 3
+        super().__init__("module", parts.module, parts.input_shape or _shape_of(data.shape), data)
         with seeded(int(rng.integers(2**63))):
-            data = {"inputs": inputs, "outputs": outputs, "shape": self._shape}
-            self._module = build_part("module", parts.module, **data)
+            self._module = build_part("module", parts.module, **self._offered)
             if not isinstance(self._module, torch.nn.Module):
                 raise ModelError(f"{self._part} gives {self._module!r}, not a torch.nn.Module")
             self._loss = build_loss(parts.loss)
             with self._first_call():
-                got = self._forward(torch.randn(2, inputs).numpy())
-            self._check_fit(got, outputs)
+                got = self._forward(torch.randn(2, data.inputs).numpy())
+            self._check_fit(got)
             self._check_state()
             named = {name: p for name, p in self._module.named_parameters() if p.requires_grad}
             self._parameters = list(named.values())
             self._take_over({name: parameter.detach().numpy() for name, parameter in named.items()})
-            self._try_training(lambda: self._train_on_ones(inputs))
+            self._try_training(lambda: self._train_on_ones(data.inputs))
         self._optimizer = TorchOptimizer(parts.optimizer, named)
         if self._takes(torch.nn.CrossEntropyLoss, nn_functions.cross_entropy):
             self._to_probabilities = softmax
