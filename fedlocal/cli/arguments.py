@@ -102,13 +102,7 @@ def _resume_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
 
 
 def _with_earlier_sweep(arguments: Sequence[str]) -> list[str]:
-    """Return the command line with the folder of the newest sweep that it began before, if there is one.
-
-    Raises
-    ------
-    ArgumentsError
-        If the folder that the command line names holds another sweep.
-    """
+    """Return the command line with the folder of the newest sweep that it began before, if there is one."""
     task = [argument for argument in arguments if _is_override(argument) and not _is_changeable(argument)]
     given = _value("hydra.sweep.dir", arguments)
     if given is None:
@@ -185,13 +179,7 @@ def _check_unused(arguments: Sequence[str]) -> None:
 
 
 def _check_output_folder(arguments: Sequence[str]) -> None:
-    """Refuse an output folder that cannot be written before Hydra trips over it.
-
-    Raises
-    ------
-    ArgumentsError
-        With the folder and the reason.
-    """
+    """Refuse an output folder that cannot be written before Hydra trips over it."""
     if has_flags(arguments):
         return
     chosen = _value("hydra.run.dir", arguments) or _value("hydra.sweep.dir", arguments) or "."

@@ -107,13 +107,7 @@ def _unknown_options(overrides: Iterable[str]) -> list[str]:
 
 
 def run_jobs(*, resuming: Path | None = None) -> int | str | None:
-    """Do what the command line asks for; return the exit code.
-
-    Parameters
-    ----------
-    resuming : Path or None
-        The folder of the run to go on with.
-    """
+    """Do what the command line asks for, or go on with the run in a folder; return the exit code."""
     code: int | str | None = 1
     _Session.resuming = resuming
     try:
@@ -286,13 +280,7 @@ def _printing() -> "Iterator[Console]":
 
 
 def _objective(outcome: "Run", metric: str | None) -> float:
-    """Return the objective of a sweeper: by default the accuracy, or the loss where it minimises.
-
-    Raises
-    ------
-    ConfigError
-        If the run has no such metric.
-    """
+    """Return the objective of a sweeper: by default the accuracy, or the loss where it minimises."""
     from fedlocal.experiment.sweep import default_objective, direction_of
 
     arm = outcome.arms[0]

@@ -31,36 +31,21 @@ class UsageError(ValueError):
     """The command line asks for what cannot be."""
 
 
-def option(
-    about: str,
-    value: str = "…",
-    *,
-    default: Any = MISSING,
-    least: int = 1,
-    positional: bool = False,
-    formerly: str = "",
-) -> Any:
+def option(about: str, value: str = "…", *, default: Any = MISSING, positional: bool = False) -> Any:
     """Return a field of a dataclass of options.
 
-    A field of a tuple type may be given several times.
+    A field of a tuple type may be given several times; a number is at least 1, or 0 if that is its default.
 
     Parameters
     ----------
-    about : str
-        For ``--help``.
-    value : str
-        What stands for the value there.
+    about, value : str
+        For ``--help``, and what stands for the value there.
     default : Any
         The value where the command line has none; without it the option must be given.
-    least : int
-        The smallest number that it can be.
     positional : bool
         Whether words without a key are values of this option.
-    formerly : str
-        A word of earlier versions, which is refused with the new spelling.
     """
-    described = {"about": about, "value": value, "least": least}
-    return field(default=default, metadata={**described, "positional": positional, "formerly": formerly})
+    return field(default=default, metadata={"about": about, "value": value, "positional": positional})
 
 
 class Verb(Generic[T]):
@@ -113,7 +98,7 @@ class Verb(Generic[T]):
         values: dict[str, Any] = {}
         for argument in arguments:
             name, text = self._split(argument)
-            kind, least = self._types[name], self._fields[name].metadata["least"]
+            kind, least = self._types[name], int(self._fields[name].default != 0)
             several = get_origin(kind) is tuple
             if name in values and not several:
                 raise UsageError(f"{name} is given twice")
@@ -133,9 +118,7 @@ class Verb(Generic[T]):
 
         about, _, end = cleandoc(self._options.__doc__ or "").partition("\n\n")
         shown = [it for it in self._fields.values() if it.default is MISSING or it.metadata["positional"]]
-        usage = " ".join(
-            ["usage: fedlocal", self._name, *(_word(it, "value") for it in shown), "[key=value …]"]
-        )
+        usage = " ".join(["usage: fedlocal", self._name, *(_word(it) for it in shown), "[key=value …]"])
         names = {name: _with_default(it) for name, it in self._fields.items()}
         indent = max(map(len, names.values())) + 4
         lines = [
@@ -170,19 +153,16 @@ class Verb(Generic[T]):
         plain = not argument.startswith("-") and (not equals or Path(argument).exists())
         if self.positional and argument and plain:
             return self.positional, argument
-        formerly = (it.name for it in self._fields.values() if it.metadata["formerly"] == argument)
-        name = next(formerly, key.lstrip("-").replace("-", "_"))
+        name = key.lstrip("-").replace("-", "_")
         near = f"; write {name}=…" if name in self._fields else did_you_mean(name, self._fields, "{}=…")
         expected = ", ".join(map(_word, self._fields.values()))
         raise UsageError(f"{argument}: expected {expected}{near}")
 
 
-def _word(described: "Field[Any]", value: str | None = None) -> str:
+def _word(described: "Field[Any]") -> str:
     """Return how an option is written."""
-    about = described.metadata
-    return (
-        str(about["value"]) if about["positional"] else f"{described.name}={about[value] if value else '…'}"
-    )
+    value = str(described.metadata["value"])
+    return value if described.metadata["positional"] else f"{described.name}={value}"
 
 
 def _with_default(described: "Field[Any]") -> str:

@@ -31,13 +31,12 @@ class SimulateOptions:
         "overrides of [tool.flwr.app.config], or a TOML file; may be given several times",
         "'KEY=VALUE …'",
         default=(),
-        formerly="-c",
     )
     num_supernodes: int | None = option(
         "clients; without it what the app says, or Flower's own configuration, or 2", default=None
     )
     workers: int | Literal["auto"] = option("processes that run clients; auto: the cores", default="auto")
-    seed: int = option("of all global generators", default=0, least=0)
+    seed: int = option("of all global generators", default=0)
     backend: Literal["actors", "inline"] = option("or inline: in this process", default="actors")
     admission: Literal["structural", "strict"] = option(
         "or strict: what is trained must come back in the shapes that were sent, and finite",

@@ -27,15 +27,7 @@ PRELOAD = (
 
 
 class Pool:
-    """Workers that hold a model, for as many questions as come.
-
-    Parameters
-    ----------
-    new_model, arrays, scaling
-        As for `ModelBehaviour`; the arrays by name.
-    workers : int
-        How many.
-    """
+    """Workers that hold a model, as `ModelBehaviour` does, for as many questions as come."""
 
     def __init__(
         self, new_model: ModelMaker, arrays: Mapping[str, Array], scaling: FeatureScaling | None, workers: int

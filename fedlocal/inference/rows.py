@@ -43,16 +43,9 @@ def checked_rows(x: ArrayLike, spec: ModelSpec) -> NDArray[Any]:
 
 
 def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Find a model's columns by their names: exactly, or else without regard to case where that is clear.
+    """Find the columns that a model was trained on by their names among those of a header.
 
-    Parameters
-    ----------
-    where : str
-        Begins the message.
-    names : sequence of str
-        Of the columns that the model was trained on.
-    header : sequence of str
-        Of the columns that are given.
+    They match exactly, or else without regard to case where that is clear.
 
     Returns
     -------
@@ -64,7 +57,7 @@ def match(where: str, names: Sequence[str], header: Sequence[str]) -> tuple[list
     Raises
     ------
     DataError
-        If a name is missing or there twice; the message lists both sides.
+        If a name is missing or there twice; the message begins with `where`, and lists both sides.
     """
     similar = _similar(names, header)
     positions = {

@@ -37,13 +37,8 @@ class BestModel:
     def note(self, round_: Round, arrays: Callable[[], Arrays]) -> None:
         """Take note of a round that is done; round 0, before any training, does not count.
 
-        Parameters
-        ----------
-        round_ : Round
-            With the metrics of the global model, if it was evaluated.
-        arrays : callable
-            Returns the model's arrays, which must not change any more; empty where each actor has a model of
-            its own. Called only for a record.
+        `arrays` is called only for a record: it returns the model's arrays, which must not change any more;
+        none where each actor has a model of its own.
         """
         score = score_of(round_.metrics)
         if round_.number and score > self._record and (model := arrays()):

@@ -43,14 +43,8 @@ class Reading(NamedTuple):
     def contended(self, before: "Reading", threads: int | None = None) -> float | None:
         """Return the seconds since an earlier reading in which other work had the cores, the cores' mean.
 
-        They are below 0 by what was idle, and by the clocks' steps.
-
-        Parameters
-        ----------
-        before : Reading
-            The earlier one.
-        threads : int, optional
-            How many threads computed without a pause, if that is known.
+        They are below 0 by what was idle, and by the clocks' steps; `threads` is how many threads computed
+        without a pause, if that is known.
         """
         wall, process = self.wall - before.wall, self.process - before.process
         if self.busy is None or before.busy is None:
@@ -62,13 +56,7 @@ class Reading(NamedTuple):
 
 
 class Meter:
-    """Takes readings, and measures the contention between them.
-
-    Parameters
-    ----------
-    read : callable, optional
-        Takes a reading; by default of this machine.
-    """
+    """Takes readings, by default of this machine, and measures the contention between them."""
 
     def __init__(self, read: Callable[[], Reading] | None = None) -> None:
         self._read = read or Machine().read
@@ -81,9 +69,7 @@ class Meter:
         contended = self._last.contended(before, threads)
         if contended is None:
             return {}
-        self._owed += (
-            contended  # what one lap has too little of, for the clocks' steps, the next has too much of
-        )
+        self._owed += contended  # what a lap lacks for the clocks' steps, the next has too much of
         contended, self._owed = max(0.0, self._owed), max(-SLACK, min(0.0, self._owed))
         elapsed = self._last.wall - before.wall
         return {"elapsed": elapsed, "contended": min(elapsed, contended)}

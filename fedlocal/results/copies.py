@@ -27,17 +27,7 @@ def with_checksums(text: str) -> str:
 
 
 def sound_text(path: Path) -> tuple[str, str | None]:
-    """Return the text of a file, from its copy where the file is damaged, and what is wrong with it.
-
-    Parameters
-    ----------
-    path : Path
-        The file, not its copy.
-
-    Returns
-    -------
-    str, str or None
-        The file's lines, of which the last may be torn; and the damage, if the copy was read instead.
+    """Return a file's lines, of which the last may be torn, and its damage, if the copy was read instead.
 
     Raises
     ------

@@ -104,13 +104,7 @@ class GrowingCsv:
 
 
 def write_csv(path: Path, header: Sequence[str], records: Iterable[Record]) -> None:
-    """Write a whole CSV file and its second copy, each atomically.
-
-    Raises
-    ------
-    ResultsError
-        If it cannot be written.
-    """
+    """Write a whole CSV file and its second copy, each atomically, or raise ResultsError."""
     text = _lines([header, *records])
     with suppress(OSError):  # it is of what is replaced now
         copy_of(path).unlink()

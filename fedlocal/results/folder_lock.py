@@ -24,14 +24,9 @@ class FolderUsedError(ResultsError):
 
 @contextmanager
 def locked_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Lock a folder against other runs until the block ends or the process does.
+    """Lock an existing folder against other runs until the block ends or the process does.
 
-    Parameters
-    ----------
-    folder : Path
-        An existing folder; it gets an empty file ``.lock``, which stays.
-    wait : bool
-        Whether to wait until nobody else holds it.
+    It gets an empty file ``.lock``, which stays. With `wait`, whoever else holds it is waited for.
 
     Raises
     ------
@@ -72,13 +67,7 @@ FROM_THE_START = (
 
 
 def check_unused(folder: Path) -> None:
-    """Refuse a folder that holds a run.
-
-    Raises
-    ------
-    FolderUsedError
-        The message says what can be done instead.
-    """
+    """Raise FolderUsedError if a folder holds a run; the message says what can be done instead."""
     if any((folder / name).exists() for name in ("config.yaml", "metrics.csv", "model.json")):
         raise FolderUsedError(
             f"{folder} holds a run already: overwrite=true removes it, resume={folder} goes on with it, and "

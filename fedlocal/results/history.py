@@ -93,15 +93,10 @@ class History:
         A disk that is full or gone does not stop a run: the first failure is logged as a warning, then no
         more rows are written.
 
-        Parameters
-        ----------
-        round : Round
-            Its number must be above that of the last one.
-
         Raises
         ------
         ResultsError
-            If rounds come out of order.
+            If its number is not above that of the last one.
         """
         if self.rounds and round.number <= self.rounds[-1].number:
             msg = f"round {round.number} recorded after round {self.rounds[-1].number}: rounds must ascend"

@@ -81,17 +81,10 @@ class SweepRow:
 
 
 def collect(folder: Path) -> list[SweepRow]:
-    """Read the runs of a sweep, in the order of their job numbers.
+    """Read the runs in a sweep's folder, in the order of their job numbers.
 
-    Parameters
-    ----------
-    folder : Path
-        The sweep's folder. `runs_below` says which folders in it are runs.
-
-    Returns
-    -------
-    list of SweepRow
-        A run whose summary is missing or damaged is a row with the reason.
+    `runs_below` says which folders in it are runs; one whose summary is missing or damaged is a row with the
+    reason.
 
     Raises
     ------
@@ -146,14 +139,9 @@ def differing(rows: Iterable[SweepRow]) -> list[str]:
 
 
 def read_run(run: Path, name: str | None = None) -> SweepRow:
-    """Read how a run ended; where its summary is missing or damaged, the reason is its error.
+    """Read how a run ended, from its folder; where its summary is missing or damaged, that is its error.
 
-    Parameters
-    ----------
-    run : Path
-        The run's folder.
-    name : str, optional
-        The run's name; None means that of its folder.
+    Without a name, the run has that of its folder.
     """
     name = name or run.name
     try:

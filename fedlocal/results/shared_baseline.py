@@ -33,10 +33,7 @@ class SharedBaseline:
     def claimed(self, *, wait: bool) -> Iterator[bool]:
         """Hold the right to compute the baselines until the block ends, or the process does.
 
-        Parameters
-        ----------
-        wait : bool
-            Whether to wait for a run that holds the right; otherwise False is yielded.
+        If another run holds it, that is waited for, or False is yielded.
 
         Raises
         ------
@@ -55,12 +52,7 @@ class SharedBaseline:
     def publish(self, hashes: Mapping[str, str], ended: Mapping[str, int]) -> None:
         """Note for the other runs that this run's folder has the baselines.
 
-        Parameters
-        ----------
-        hashes : mapping of str to str
-            The hash of each baseline's final weights, by its name.
-        ended : mapping of str to int
-            The round in which a baseline without final weights was ended, by its name.
+        Each has by its name the hash of its final weights, or the round in which it was ended without.
 
         Raises
         ------

@@ -101,10 +101,10 @@ def test_the_best_round_is_served_where_it_is_asked_for(train: Train, capsys: Ca
 
 
 NONSENSE = [
-    ([], "model=… is missing; fedlocal predict --help"),
-    (["model=RUN"], "input=… is missing"),
-    (["model=RUN", "inputs=x.csv"], "inputs=x.csv: expected model=…, input=….*did you mean input=…?"),
-    (["model=RUN", "x.csv"], "x.csv: expected model=…"),
+    ([], "model=FOLDER is missing; fedlocal predict --help"),
+    (["model=RUN"], "input=FILE.csv|FILE.npz|test is missing"),
+    (["model=RUN", "inputs=x.csv"], "inputs=x.csv: expected model=FOLDER, input=.*did you mean input=…?"),
+    (["model=RUN", "x.csv"], "x.csv: expected model=FOLDER"),
     (["model=RUN", "input="], "input=: expected"),
     (["model=RUN", "model=RUN", "input=test"], "model is given twice"),
     (["model=RUN", "input=test", "which=first"], "which=first: must be last or best"),

@@ -123,12 +123,12 @@ def test_nonsense_is_refused_before_anything_runs(
         ("workers=x", "workers=x: must be a number of at least 1 or auto"),
         ("seed=-1", "seed=-1: must be a number of at least 0"),
         ("backend=ray", "backend=ray: must be actors or inline"),
-        ("nodes=3", "nodes=3: expected PATH, run_config=…, num_supernodes=…"),
+        ("nodes=3", "nodes=3: expected PATH, run_config='KEY=VALUE …', num_supernodes=…"),
         ("sede=3", "did you mean seed=…?"),
         ("--seed", "--seed: expected PATH, .*; write seed=…"),
         ("--num-supernodes=3", "; write num_supernodes=…"),
         ("--run-config", "; write run_config=…"),
-        ("-c", "-c: expected PATH, .*; write run_config=…"),
+        ("-c", "-c: expected PATH, run_config='KEY=VALUE …'"),
     ],
 )
 def test_options_that_there_are_not_are_refused(
