@@ -16,6 +16,7 @@ from fedlocal.experiment.figures import draw
 from fedlocal.experiment.partition_summary import summarize_partition
 from fedlocal.experiment.run_folder import ResumeError
 from fedlocal.results import ResultsError, environment, read_json, write_json, write_yaml
+from fedlocal.trackers.base import Status
 
 if TYPE_CHECKING:
     from fedlocal.schemes.comparison import Comparison
@@ -38,20 +39,16 @@ def record_run(
         yield
         return
     _write_setting(config, comparison, folder, data)
-    status, error = "failed", None
+    status, reason = status_of(None)
     try:
         yield
-        status = "completed"
-    except (KeyboardInterrupt, SystemExit):
-        status = "interrupted"
-        raise
-    except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
+    except BaseException as error:
+        status, reason = status_of(error)
         raise
     finally:
         summary = {
             "status": status,
-            "error": error,
+            "error": reason,
             "overrides": list(overrides),
             "malicious": list(comparison.setting.malicious),
             "arms": [asdict(arm) for arm in comparison.arms()],
@@ -72,6 +69,15 @@ def record_run(
             setting = comparison.setting
             partition = summarize_partition(setting.dataset, setting.partition)
             draw(folder, comparison.histories, partition, setting.backend.system)
+
+
+def status_of(error: BaseException | None) -> tuple[Status, str | None]:
+    """Return how a run ended that was left with this error, if with any, and why if it failed."""
+    if error is None:
+        return "completed", None
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "interrupted", None
+    return "failed", f"{type(error).__name__}: {error}"
 
 
 def check_data(folder: Path, data: Fingerprint) -> None:
@@ -97,16 +103,10 @@ def check_data(folder: Path, data: Fingerprint) -> None:
 def _write_setting(config: Config, comparison: "Comparison", folder: Path, data: Fingerprint) -> None:
     with suppress(OSError):  # what is in the way, writing will say
         folder.mkdir(parents=True, exist_ok=True)
-    write_json(
-        folder / "environment.json", {**environment(), "workers": comparison.setting.workers}, seal=True
-    )
     setting = comparison.setting
-    write_json(
-        folder / "partition.json",
-        summarize_partition(setting.dataset, setting.partition),
-        indent=None,
-        seal=True,
-    )
+    write_json(folder / "environment.json", {**environment(), "workers": setting.workers}, seal=True)
+    divided = summarize_partition(setting.dataset, setting.partition)
+    write_json(folder / "partition.json", divided, indent=None, seal=True)
     if choice := setting.choice:
         write_json(folder / "actors.json", choice.as_json(), seal=True)
     if not (folder / DATA).exists():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from fedlocal.compat import hydra
 from fedlocal.config.dotted_keys import as_plain, flat_items
@@ -13,6 +13,7 @@ from fedlocal.config.neutral_options import is_neutral
 from fedlocal.config.schema import Config, ConfigError
 from fedlocal.config.trust import read_yaml
 from fedlocal.experiment.run_folder import sweep_of
+from fedlocal.experiment.summary import status_of
 from fedlocal.results import versions
 from fedlocal.results.runs import arm_name, parse_overrides
 from fedlocal.trackers import RunEnded, RunStarted, Tracker, TrackerDispatch, TrackerError
@@ -51,10 +52,9 @@ def track_run(
     try:
         yield dispatch
     except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
-        dispatch.end(_ending(comparison, "interrupted" if interrupted else "failed", error))
+        dispatch.end(_ending(comparison, error))
         raise
-    dispatch.end(_ending(comparison, "completed"))
+    dispatch.end(_ending(comparison))
 
 
 def _beginning(config: Config, comparison: "Comparison", overrides: Sequence[str]) -> RunStarted:
@@ -114,17 +114,14 @@ def parameters(config: Config) -> dict[str, str | int | float | bool]:
     }
 
 
-def _ending(
-    comparison: "Comparison",
-    status: Literal["completed", "failed", "interrupted"],
-    error: BaseException | None = None,
-) -> RunEnded:
+def _ending(comparison: "Comparison", error: BaseException | None = None) -> RunEnded:
+    status, reason = status_of(error)
     folder, main = comparison.folder, comparison.histories.get(comparison.name)
     tags = {f"hash.{arm_name(name)}": digest for name, digest in comparison.hashes.items()}
     if reused := {arm.reused for arm in comparison.arms() if arm.reused is not None}:
         tags["baselines-of-run"] = ", ".join(sorted(reused))
-    if status == "failed":
-        tags["error"] = f"{type(error).__name__}: {error}"
+    if reason:
+        tags["error"] = reason
     return RunEnded(
         status=status,
         round=main.rounds[-1].number if main and main.rounds else 0,

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from fedlocal.results.atomic_files import ResultsError
 
 Scalar = str | int | float | bool
+Status = Literal["completed", "failed", "interrupted"]
 
 
 class TrackerError(ResultsError):
@@ -60,7 +61,7 @@ class RunEnded:
     `figures` PNG files, `models` the models' files.
     """
 
-    status: Literal["completed", "failed", "interrupted"]
+    status: Status
     round: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
