@@ -107,18 +107,10 @@ def _accumulated(model: Model, gather: Gather, order: Array, rows_at_once: int) 
 def add_gradients(
     model: Model, gather: Gather, order: Array, tree: GradientTree, *, samples: int, first: int = 0
 ) -> Iterator[float]:
-    """Add the gradients of some batches of a wave to its tree, as each is asked for.
+    """Add the gradients of some batches of a wave to its tree, as each is asked for; the model is only read.
 
-    Parameters
-    ----------
-    order : int64[n]
-        Which rows, batch after batch.
-    tree : GradientTree
-        Each batch's mean gradient is a leaf, weighted by its share of the wave's rows.
-    samples : int
-        Rows of the whole wave.
-    first : int
-        Which of the wave's batches the first of these is.
+    The batches are the rows of `order`, int64[n], one after another, of which the first is the wave's batch
+    `first`. A batch's mean gradient is a leaf, weighted by its share of the wave's rows, `samples`.
 
     Yields
     ------

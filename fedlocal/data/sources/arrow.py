@@ -62,14 +62,7 @@ def scalars(column: Any, where: str) -> NDArray[Any]:
 
 
 def pictures(column: Any, where: str) -> NDArray[Any]:
-    """Decode a column of pictures that all have one size and one number of channels.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        n structs of encoded ``bytes``, or of the ``path`` of a file.
-    where : str
-        Begins every message: it names the column.
+    """Decode a column of n pictures, encoded ``bytes`` or the ``path`` of a file, of one size and mode.
 
     Returns
     -------
@@ -79,7 +72,7 @@ def pictures(column: Any, where: str) -> NDArray[Any]:
     Raises
     ------
     DataError
-        If a picture is missing, cannot be decoded, or is not like the first one.
+        Beginning with `where`, if a picture is missing, cannot be decoded, or is not like the first one.
     """
     _check_complete(column, where)
     decoded: NDArray[Any] | None = None

@@ -91,10 +91,8 @@ def assemble(
     ----------
     name : str
         Begins every message.
-    raw : Raw
-        The training rows, or all rows if `test` is None.
-    test : Raw or None
-        The test rows.
+    raw, test : Raw, Raw or None
+        The training rows and the test rows, or all rows and None.
     rng : numpy.random.Generator
         Draws the test rows.
     how : Preparation

@@ -15,24 +15,20 @@ ROUNDING = 4 * np.finfo(np.float64).eps
 
 
 def fit_scaling(train: NDArray[Any], scale: Scale, white: float = 1.0) -> FeatureScaling:
-    """Return the scaling of features, or of real-valued targets, to flattened float32.
+    """Return the scaling of features, or real-valued targets, to flat float32, by the training rows alone.
 
     Parameters
     ----------
     train : ndarray of numbers, shape (n, ...)
-        The training rows, from which alone the scale is taken.
+        The training rows.
     scale : {"unit", "standard", "none"}
         "standard": each column less its mean, divided by its deviation; a constant column becomes 0.
         "unit": divided by `white`; if that is 0, each column is brought from its extremes to [0, 1].
-        "none": as it is.
-    white : float
-        The value that "unit" maps to 1.
 
     Raises
     ------
     DataError
-        If numbers are so large that they have no deviation, or do not fit into float32; the message names
-        the column.
+        Naming the column, if numbers are so large that they have no deviation, or do not fit into float32.
     """
     table = train.reshape(len(train), -1)
     shift, factor = np.zeros(1), np.ones(1)

@@ -14,21 +14,10 @@ HoldOut = Literal["rows", "groups"]
 def hold_out(
     strata: NDArray[np.int64], fraction: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the rows of a test set, the same fraction of each stratum.
+    """Draw the rows of a test set, the same fraction, between 0 and 1, of each stratum.
 
-    Parameters
-    ----------
-    strata : ndarray of int64, shape (n,)
-        Class codes 0..k-1; each class keeps at least one training row. All 0: a plain random sample.
-    fraction : float
-        Part that is held out, between 0 and 1.
-    rng : numpy.random.Generator
-        Draws the rows.
-
-    Returns
-    -------
-    train, test : ndarray of int64
-        Row numbers, ascending, neither empty.
+    `strata`, int64[n], are class codes 0..k-1, of which each keeps at least one training row; all 0: a plain
+    random sample. Returns the row numbers for training and for testing, ascending, neither empty.
 
     Raises
     ------

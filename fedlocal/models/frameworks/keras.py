@@ -28,18 +28,10 @@ SEED = "seed_generator_state"  # Keras's name of the variables of its random gen
 
 
 class KerasModel(FrameworkModel):
-    """A ``keras.Model`` with a loss and an optimiser.
+    """A ``keras.Model`` with a loss and an optimiser, as :class:`fedlocal.models.Keras` names them.
 
-    It is called with float32[n, *shape]; a grey image comes as (height, width, 1), all else as it is.
-
-    Parameters
-    ----------
-    parts : Keras
-        Names the model, the loss and the optimiser.
-    data : Examples
-        What it has to suit.
-    rng : numpy.random.Generator
-        Draws a seed of Python's generator, from which Keras draws the initial weights.
+    It is called with float32[n, *shape]; a grey image comes as (height, width, 1), all else as it is. From a
+    seed that `rng` draws for Python's generator, Keras draws the initial weights.
 
     Raises
     ------

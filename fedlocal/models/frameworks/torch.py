@@ -19,20 +19,12 @@ Array = NDArray[Any]
 
 
 class TorchModel(FrameworkModel):
-    """A ``torch.nn.Module`` with a loss and an optimiser.
+    """A ``torch.nn.Module`` with a loss and an optimiser, as :class:`fedlocal.models.PyTorch` names them.
 
     The module is called with float32[n, *shape], in training mode to train and in evaluation mode otherwise.
     An image of (height, width) or (height, width, channels) comes as (channels, height, width), all else as
-    it is. Trainable are the parameters with ``requires_grad``; :attr:`arrays` is the ``state_dict``.
-
-    Parameters
-    ----------
-    parts : PyTorch
-        Names the module, the loss and the optimiser.
-    data : Examples
-        What it has to suit.
-    rng : numpy.random.Generator
-        Draws a seed of PyTorch's generator, from which the module draws its initial parameters.
+    it is. Trainable are the parameters with ``requires_grad``; :attr:`arrays` is the ``state_dict``. From a
+    seed that `rng` draws for PyTorch's generator, the module draws its initial parameters.
 
     Raises
     ------

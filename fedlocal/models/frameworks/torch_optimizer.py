@@ -17,21 +17,11 @@ UPDATES = "updates"
 
 
 class TorchOptimizer:
-    """An optimiser of some parameters, which steps by their gradients.
+    """An optimiser, named by its ``_target_``, of parameters by name, which steps by their gradients.
 
-    Parameters
-    ----------
-    node : dict
-        Its ``_target_``, with arguments.
-    parameters : dict of str to Parameter
-        The trainable parameters by name.
-
-    Attributes
-    ----------
-    arrays : dict of str to ndarray
-        The state: ``updates``, int64[1], how many steps were made, and of each parameter what the optimiser
-        keeps, as ``momentum_buffer/layer.weight``; writing to one changes the optimiser. All are 0 before the
-        first step, which makes them as PyTorch does. Nothing where nothing is kept.
+    Its state is ``arrays``: ``updates``, int64[1], how many steps were made, and of each parameter what the
+    optimiser keeps, as ``momentum_buffer/layer.weight``; writing to one changes the optimiser. All are 0
+    before the first step, which makes them as PyTorch does. There are none where nothing is kept.
 
     Raises
     ------

@@ -23,20 +23,12 @@ Array = NDArray[Any]
 class Buffers:
     """The float32 arrays that the passes over a batch fill, and the views of them that every step needs.
 
-    Parameters
-    ----------
-    inputs : list of array [rows, width + 1]
-        Of each layer, its last column ones; then the outputs, whose last column is not used. The first one is
-        the batch, which the caller fills or puts another array in place of.
-    deltas : list of array [rows, width]
-        The loss's gradient with respect to what each layer's product gives.
-
-    Attributes
-    ----------
-    products : list of array [rows, width]
-        The array of each layer's product: the next layer's input without its ones.
-    above, values, slopes : list of array
-        Each layer's output with ones and without, and its delta, with the rows of all networks as one's.
+    ``inputs``, [rows, width + 1] of each layer, end in a column of ones; then come the outputs, whose last
+    column is not used. The first one is the batch, which the caller fills or puts another array in place of.
+    ``deltas``, [rows, width], are the loss's gradient with respect to what each layer's product gives.
+    ``products`` are each layer's product: the next layer's input without its ones. ``above``, ``values`` and
+    ``slopes`` are each layer's output with ones and without, and its delta, with the rows of all networks as
+    one's.
     """
 
     def __init__(self, inputs: list[Array], deltas: list[Array]) -> None:
