@@ -18,7 +18,6 @@ Draw = Callable[[], None]
 PRELOAD = ("fedlocal.experiment.figures", "matplotlib.backends.backend_agg", "matplotlib.figure")
 """What drawing needs: most of its time is their import, which can be over before it begins."""
 
-
 DRAWING = 2  # actors at the same time
 
 
@@ -61,10 +60,7 @@ def draw(
         Opens a system of actors, given their behaviour and a number of workers.
     """
     try:
-        curves = partial(figures.learning_curves, _without_actors(histories), folder / "learning_curves.png")
-        tasks: list[Draw] = [curves, partial(figures.partition, summary, folder / "partition.png")]
-        tasks += _timeline_figure(histories, folder / "timeline.png")
-        tasks += _availability_figure(histories, summary["actors"], folder / "availability.png")
+        tasks = _tasks(folder, histories, summary)
         with closing(open_system(partial(FigureActor, tasks), min(len(tasks), DRAWING))) as system:
             results = system.ask([Envelope(figure) for figure in range(len(tasks))])
     except ActorSystemError as error:
@@ -78,21 +74,24 @@ def draw(
             logger.error("a figure could not be drawn: %s\n%s", result.reason, result.traceback)
 
 
+def _tasks(folder: Path, histories: Mapping[str, History], summary: Mapping[str, Any]) -> list[Draw]:
+    """Return how to draw each figure that the main arm has anything for."""
+    rounds = next(iter(histories.values()), History()).rounds
+    tasks: list[Draw] = [
+        partial(figures.learning_curves, _without_actors(histories), folder / "learning_curves.png"),
+        partial(figures.partition, summary, folder / "partition.png"),
+    ]
+    if worked := figures.representative_rounds(rounds):
+        tasks.append(partial(figures.timeline, worked, folder / "timeline.png"))
+    states = figures.actor_states(rounds, summary["actors"])
+    if states is not None:
+        tasks.append(partial(figures.availability, states, folder / "availability.png"))
+    return tasks
+
+
 def _without_actors(histories: Mapping[str, History]) -> dict[str, History]:
     """Return the histories without what each actor did in each round: that is most of them."""
     bare = {name: History() for name in histories}
     for name, history in histories.items():
         bare[name].rounds = [replace(round_, actors={}, errors=(), work=()) for round_ in history.rounds]
     return bare
-
-
-def _timeline_figure(histories: Mapping[str, History], path: Path) -> list[Draw]:
-    """Return how to draw the main arm's timeline, if it is known when its actors worked."""
-    rounds = figures.representative_rounds(next(iter(histories.values()), History()).rounds)
-    return [partial(figures.timeline, rounds, path)] if rounds else []
-
-
-def _availability_figure(histories: Mapping[str, History], actors: int, path: Path) -> list[Draw]:
-    """Return how to draw which actors were there, if they were not all bound to be."""
-    states = figures.actor_states(next(iter(histories.values()), History()).rounds, actors)
-    return [] if states is None else [partial(figures.availability, states, path)]

@@ -1,15 +1,12 @@
 """The distinct baselines of all runs: several groups may have one in common."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedlocal.report.groups import RunGroup, SettingsComparison
+from fedlocal.report.groups import RunArm, RunGroup, SettingsComparison, mean_by_seed
 from fedlocal.report.recorded_run import RecordedRun
 from fedlocal.results.arm import Arm
 from fedlocal.results.intervals import Interval, mean
-
-RunArm = tuple[RecordedRun, Arm]
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,8 @@ class Baseline:
 
     def of(self, value: Callable[[Arm], float | None], *, measured: bool = False) -> Interval:
         """Return the mean over seeds; `measured` leaves out what was taken from another run."""
-        by_seed: dict[str, list[float]] = {}
-        for run, arm in self.arms:
-            number = value(arm)
-            if number is not None and math.isfinite(number) and not (measured and arm.reused is not None):
-                by_seed.setdefault(run.seed, []).append(number)
-        return mean([sum(numbers) / len(numbers) for numbers in by_seed.values()])
+        arms = [(run, arm) for run, arm in self.arms if not (measured and arm.reused is not None)]
+        return mean([number for _, number in mean_by_seed(arms, value)])
 
 
 def baselines(comparison: SettingsComparison) -> list[Baseline]:

@@ -58,17 +58,8 @@ def comparison_table(comparison: SettingsComparison) -> ReportTable:
 
 def _measures(comparison: SettingsComparison) -> list[_Measure]:
     quality = comparison.value
-    loss = _Measure(
-        "loss",
-        lambda group: _plain(group.of(lambda arm: arm.loss)),
-        lambda baseline: _plain(baseline.of(lambda arm: arm.loss)),
-    )
     return [
-        _Measure(
-            comparison.quality,
-            lambda group: _plain(group.of(quality)),
-            lambda baseline: _plain(baseline.of(quality)),
-        ),
+        _plain_measure(comparison.quality, quality),
         *[
             _Measure(
                 f"{comparison.quality} −\u00a0baseline",
@@ -83,9 +74,16 @@ def _measures(comparison: SettingsComparison) -> list[_Measure]:
             lambda baseline: _time(baseline.of(_whole_seconds, measured=True)),
         ),
         _Measure("efficiency", _efficiency),
-        *([loss] if comparison.quality != "loss" else []),
+        *([_plain_measure("loss", lambda arm: arm.loss)] if comparison.quality != "loss" else []),
         _Measure("n", _seeds, _seeds),
     ]
+
+
+def _plain_measure(name: str, value: Callable[[Arm], float | None]) -> _Measure:
+    def cell(repeated: RunGroup | Baseline) -> Cell:
+        return _plain(repeated.of(value))
+
+    return _Measure(name, cell, cell)
 
 
 def _whole_seconds(arm: Arm) -> float | None:
@@ -177,20 +175,10 @@ def _doubts(comparison: SettingsComparison) -> Iterator[str]:
     """Say what a busy machine did to the speed-ups."""
     if any("?" in group.mark(name) for group in comparison.groups for name in comparison.baselines):
         yield "? others had the cores for a part of the time: the ratio may be off"
-    hidden = [
-        run.name
-        for group in comparison.groups
-        for run in group.done
-        if any(arm.speed_up is not None and arm.is_busy for arm in run.baselines)
-    ]
+    arms = [(run, arm) for group in comparison.groups for run in group.done for arm in run.baselines]
+    hidden = dict.fromkeys(run.name for run, arm in arms if arm.speed_up is not None and arm.is_busy)
     if hidden:
-        yield f"Without the speed-ups of {listed(hidden)}: others had the cores for too much of the time"
-    ended = {
-        arm.name: None
-        for group in comparison.groups
-        for run in group.done
-        for arm in run.baselines
-        if arm.ended
-    }
-    for name in ended:
+        names = listed(list(hidden))
+        yield f"Without the speed-ups of {names}: others had the cores for too much of the time"
+    for name in dict.fromkeys(arm.name for _, arm in arms if arm.ended):
         yield f"{name} was ended early where it was far slower than one thread"

@@ -1,7 +1,7 @@
 """Groups of runs that are repeats of one another, and the means and intervals over them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -12,6 +12,19 @@ from fedlocal.results.arm import Arm
 from fedlocal.results.intervals import Interval, mean, ratio
 
 Quality = Literal["accuracy", "rmse", "loss"]
+
+
+RunArm = tuple[RecordedRun, Arm]
+
+
+def mean_by_seed(arms: Iterable[RunArm], value: Callable[[Arm], float | None]) -> list[tuple[str, float]]:
+    """Return the mean of the finite values of each seed."""
+    finite: dict[str, list[float]] = {}
+    for run, arm in arms:
+        number = value(arm)
+        if number is not None and math.isfinite(number):
+            finite.setdefault(run.seed, []).append(number)
+    return [(seed, sum(numbers) / len(numbers)) for seed, numbers in finite.items()]
 
 
 @dataclass(frozen=True)
@@ -82,13 +95,13 @@ class RunGroup:
 
         Repeats of one seed are no further evidence: they are averaged.
         """
-        finite: dict[str, list[float]] = {}
-        for run in self.done:
-            for arm in run.row.arms[:1] if name is None else run.baselines:
-                number = value(arm)
-                if name in (None, arm.name) and number is not None and math.isfinite(number):
-                    finite.setdefault(run.seed, []).append(number)
-        return [(seed, sum(numbers) / len(numbers)) for seed, numbers in finite.items()]
+        arms = [
+            (run, arm)
+            for run in self.done
+            for arm in (run.row.arms[:1] if name is None else run.baselines)
+            if name in (None, arm.name)
+        ]
+        return mean_by_seed(arms, value)
 
 
 @dataclass(frozen=True)

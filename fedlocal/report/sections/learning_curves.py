@@ -34,7 +34,7 @@ def learning(comparison: SettingsComparison) -> Section | None:
     base = comparison.baselines[:1] if _baseline(groups, comparison.baselines, "loss") else ()
     legend += [line_entry(BASELINE, name) for name in base]
     intro = "On the test set, after each round that was evaluated."
-    if _repeated(groups):
+    if any(group.seeds > 1 for group in groups):
         bands = ", bands their 95 % intervals, cut off at the edge" if len(coloured) <= MOST_BANDS else ""
         intro += f" Lines are means over seeds{bands}."
     intro += f" The {len(COLOURS)} best settings have colours." if uncoloured else ""
@@ -45,10 +45,6 @@ def learning(comparison: SettingsComparison) -> Section | None:
 
 def _name(group: RunGroup) -> str:
     return group.label if group.done else f"{group.label} ({group.runs[0].row.status})"
-
-
-def _repeated(groups: Sequence[RunGroup]) -> bool:
-    return any(group.seeds > 1 for group in groups)
 
 
 def _figure(comparison: SettingsComparison, groups: Sequence[RunGroup], metric: str) -> PageFigure | None:
