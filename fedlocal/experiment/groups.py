@@ -15,6 +15,8 @@ from fedlocal.config.validation import unneeded_groups
 from fedlocal.data import PartitionStrategy, Skew
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.backends import PRELOAD
+from fedlocal.flower.node.seeding import seeded
+from fedlocal.seeds import Stream, generator
 
 if TYPE_CHECKING:
     from fedlocal.flower.client.clients import Client
@@ -66,7 +68,9 @@ def build_groups(config: Config, backend: "Backend | None" = None, preload: Sequ
     actors = PRELOAD if capabilities_of(scheme).has_clients else (getattr(scheme, "func", scheme).__module__,)
     backend.prepare((*actors, *preload, *model_imports(config)))
     unneeded = unneeded_groups(config)
-    with quiet():  # strategies log what they were built with
+    with quiet(), seeded(int(generator(config.seed, Stream.SAMPLING).integers(2**63))):
+        strategy = None if "strategy" in unneeded else build(config, "strategy")  # which logs and may draw
+    with quiet():
         return Groups(
             scheme=scheme,
             backend=backend,
@@ -75,7 +79,7 @@ def build_groups(config: Config, backend: "Backend | None" = None, preload: Sequ
             skew=build(config, "skew"),
             attack=build(config, "attack"),
             availability=build(config, "availability"),
-            strategy=None if "strategy" in unneeded else build(config, "strategy"),
+            strategy=strategy,
             client=None if "client" in unneeded else build(config, "client"),
             trackers=build(config, "tracker"),
         )

@@ -67,7 +67,7 @@ class FedAvg(FlowerFedAvg):
             return None, None
         weights = [self.weight(metrics_of(reply.content)) for reply in valid]
         for group in in_groups([reply.metadata.src_node_id for reply in valid], weights):
-            mean.average([valid[index] for index in group])
+            mean.average_replies([valid[index] for index in group])
             mean.merge()
         return mean.result(valid)
 
@@ -92,22 +92,20 @@ class FedAvg(FlowerFedAvg):
         return weight
 
     def aggregate_metrics(self, contents: list[RecordDict]) -> MetricRecord:
-        """Aggregate the metrics of replies, whose arrays are not needed for that."""
-        if self.train_metrics_aggr_fn is aggregate_metricrecords:
-            records = [metrics_of(content) or MetricRecord() for content in contents]
-            if not any(isinstance(value, list) for record in records for value in record.values()):
-                return MetricRecord(_weighted_means(records, self.weighted_by_key))
-        return self.train_metrics_aggr_fn(contents, self.weighted_by_key)
+        """Aggregate the metrics of replies, whose arrays are not needed for that.
 
-
-def _weighted_means(records: list[MetricRecord], key: str) -> dict[str, Any]:
-    """Do what Flower's ``aggregate_metricrecords`` does with numbers, in its order, ten times as fast."""
-    total = sum(cast(float, record[key]) for record in records)
-    means: dict[str, Any] = {}
-    for record in records:
-        factor = cast(float, record[key]) / total
-        for name, value in record.items():
-            if name != key:
-                share = cast(float, value) * factor
-                means[name] = means[name] + share if name in means else share
-    return means
+        Of numbers, these are the means of Flower's ``aggregate_metricrecords``, in a tenth of the time.
+        """
+        records, key = [metrics_of(content) or MetricRecord() for content in contents], self.weighted_by_key
+        lists = any(isinstance(value, list) for record in records for value in record.values())
+        if lists or self.train_metrics_aggr_fn is not aggregate_metricrecords:
+            return self.train_metrics_aggr_fn(contents, key)
+        total = sum(cast(float, record[key]) for record in records)
+        means: dict[str, Any] = {}
+        for record in records:
+            factor = cast(float, record[key]) / total
+            for name, value in record.items():
+                if name != key:
+                    share = cast(float, value) * factor
+                    means[name] = means[name] + share if name in means else share
+        return MetricRecord(means)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from fedlocal import Config, compose, resume, run
 from fedlocal.actors import InlineSystem
+from fedlocal.experiment.groups import build_groups
 from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.local_grid import LocalGrid
 from fedlocal.flower.node.client_runner import InlineClientActors
@@ -94,6 +95,24 @@ class Drawing(FedAvg):
     def aggregate_evaluate(self, *args: Any) -> MetricRecord | None:
         self.draw()
         return super().aggregate_evaluate(*args)
+
+
+def test_what_a_strategy_draws_when_it_is_built_is_seeded() -> None:
+    def drawn(*overrides: str) -> list[tuple[float, float]]:
+        config = compose(*SMALL, "backend=inline", *overrides)
+        config.strategy = OmegaConf.create({"_target_": f"{__name__}.DrawingAtOnce", **FEW})
+        strategy: DrawingAtOnce = build_groups(config).strategy
+        return strategy.drawn
+
+    assert drawn() == drawn() != drawn("seed=1")
+
+
+class DrawingAtOnce(Drawing):
+    """Draws also when it is built."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.draw()
 
 
 def test_each_step_of_a_strategy_in_each_round_has_numbers_of_its_own() -> None:

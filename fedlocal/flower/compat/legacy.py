@@ -6,13 +6,12 @@ addresses of objects; sums, and so the model's last bits, would differ from run 
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from flwr.serverapp import ServerApp
 
 from fedlocal.flower.compat.private import legacy_strategies
-
-_AGGREGATES = ("aggregate_fit", "aggregate_evaluate")
 
 
 def in_node_order(app: ServerApp) -> AbstractContextManager[None]:
@@ -22,22 +21,11 @@ def in_node_order(app: ServerApp) -> AbstractContextManager[None]:
 
 def _sort(strategy: Any) -> None:
     """Sort what a strategy aggregates, unless that is done already."""
-    for name in _AGGREGATES:
+    for name in ("aggregate_fit", "aggregate_evaluate"):
         method = getattr(strategy, name)
-        if not isinstance(method, _Sorted):
-            object.__setattr__(strategy, name, _Sorted(method))  # some are frozen
+        if getattr(method, "func", None) is not _in_order:
+            object.__setattr__(strategy, name, partial(_in_order, method))  # some are frozen
 
 
-class _Sorted:
-    """A strategy's method that aggregates results, and sees them in order."""
-
-    def __init__(self, aggregate: Callable[..., Any]) -> None:
-        self._aggregate = aggregate
-
-    def __call__(self, server_round: int, results: Any, failures: Any) -> Any:
-        return self._aggregate(server_round, sorted(results, key=_node), failures)
-
-
-def _node(result: Any) -> int:
-    client, _ = result
-    return int(client.node_id)
+def _in_order(aggregate: Callable[..., Any], server_round: int, results: Any, failures: Any) -> Any:
+    return aggregate(server_round, sorted(results, key=lambda result: int(result[0].node_id)), failures)

@@ -40,7 +40,8 @@ def seeded(entropy: int) -> Iterator[None]:
     numpy = np.random.get_state(legacy=False)  # noqa: NPY002
     torch = sys.modules.get("torch")
     state = torch.get_rng_state() if torch else None
-    outermost, before, loaded = _framework_seeder not in sys.meta_path, _framework_seeder.entropy, _loaded()
+    outermost, before = _framework_seeder not in sys.meta_path, _framework_seeder.entropy
+    loaded = FRAMEWORKS.keys() & sys.modules.keys()
     inner = _unused.pop() if _unused else np.random.MT19937(0)
     np.random.set_bit_generator(inner)  # type: ignore[attr-defined]
     try:
@@ -58,7 +59,7 @@ def seeded(entropy: int) -> Iterator[None]:
             sys.meta_path.remove(_framework_seeder)
         elif not outermost:
             _framework_seeder.entropy = before
-            for name in _loaded() - loaded:
+            for name in (FRAMEWORKS.keys() & sys.modules.keys()) - loaded:
                 FRAMEWORKS[name](sys.modules[name], before)
 
 
@@ -73,10 +74,6 @@ def seed_globals(entropy: int) -> None:
     _framework_seeder.entropy = entropy
     if _framework_seeder not in sys.meta_path:
         sys.meta_path.insert(0, _framework_seeder)
-
-
-def _loaded() -> set[str]:
-    return FRAMEWORKS.keys() & sys.modules.keys()
 
 
 class _FrameworkSeeder(MetaPathFinder):

@@ -52,10 +52,9 @@ class RunningMean:
             return True
         if not self._likes:
             self._likes = {name: (array.shape, array.dtype) for name, array in replies[0].items()}
-            self._means, self._parts = (
-                {name: np.empty(array.size, _kind(array)) for name, array in replies[0].items()}
-                for _ in range(2)
-            )
+            for name, array in replies[0].items():
+                kind = array.dtype.type if array.dtype.char in PREFIXES else np.float64  # BLAS knows no other
+                self._means[name], self._parts[name] = np.empty(array.size, kind), np.empty(array.size, kind)
         factors = [weight / self._group_weight for weight in weights]
         with np.errstate(all="ignore"):
             finite = [
@@ -89,11 +88,6 @@ class RunningMean:
             .reshape(shape)
             for name, (shape, dtype) in self._likes.items()
         }
-
-
-def _kind(array: NDArray[Any]) -> np.dtype[Any]:
-    """Return the dtype in which an array is added up: float64 where BLAS does not know its own."""
-    return np.dtype(array.dtype.type if array.dtype.char in PREFIXES else np.float64)
 
 
 def _add_up(part: NDArray[Any], arrays: Sequence[NDArray[Any]], factors: Sequence[float]) -> bool:

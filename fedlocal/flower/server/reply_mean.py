@@ -1,12 +1,11 @@
 """The mean of replies that come by groups: for strategies whose aggregate it is.
 
-A strategy that `streams` lets it be taken while other clients still train. Replies are averaged and released
-then: however many clients take part, the memory of a few groups is enough, and aggregation takes next to no
-time of its own.
+A strategy whose attribute ``streams`` is true lets its ``mean()`` be taken while other clients still train.
+Replies are averaged and released then: however many clients take part, the memory of a few groups is enough,
+and aggregation takes next to no time of its own.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
 from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
 
@@ -15,7 +14,7 @@ from fedlocal.flower.server.mean import RunningMean
 from fedlocal.flower.server.metrics import metrics_of
 
 
-class ReplyMean:
+class ReplyMean(RunningMean):
     """The mean of arrays, weighted by a metric, and the clients' metrics.
 
     Metrics are aggregated when all replies are there: only then is it certain which metrics all clients have.
@@ -33,23 +32,14 @@ class ReplyMean:
         weight: Callable[[MetricRecord | None], float],
         aggregate_metrics: Callable[[list[RecordDict]], MetricRecord],
     ) -> None:
-        self._weight, self._aggregate_metrics, self._mean = weight, aggregate_metrics, RunningMean()
+        super().__init__()
+        self._weight_of, self._aggregate_metrics = weight, aggregate_metrics
 
-    def average(self, replies: Sequence[Message]) -> bool:
-        """Average the good replies of a group, which count once they are merged.
-
-        Returns
-        -------
-        bool
-            False if an array may not be finite.
-        """
+    def average_replies(self, replies: Sequence[Message]) -> bool:
+        """Average the good replies of a group, as `average` does arrays."""
         contents = [reply.content for reply in replies if reply.has_content()]
-        weights = [self._weight(metrics_of(content)) for content in contents]
-        return self._mean.average([arrays_of(content) for content in contents], weights)
-
-    def merge(self) -> None:
-        """Let the group that was averaged last count."""
-        self._mean.merge()
+        weights = [self._weight_of(metrics_of(content)) for content in contents]
+        return self.average([arrays_of(content) for content in contents], weights)
 
     def result(self, replies: Sequence[Message]) -> tuple[ArrayRecord, MetricRecord]:
         """Return the mean, and the metrics of all replies.
@@ -59,32 +49,10 @@ class ReplyMean:
         ValueError
             If no weight was above 0.
         """
-        if not (arrays := self._mean.arrays()):
+        if not (arrays := self.arrays()):
             raise ValueError("no reply has a weight above 0")
         metrics = self._aggregate_metrics([reply.content for reply in replies if reply.has_content()])
         return array_record(arrays), metrics
-
-
-class Streaming(Protocol):
-    """A strategy whose aggregate is a `ReplyMean`.
-
-    Attributes
-    ----------
-    streams : bool
-        Whether it may be taken while clients train; a strategy without this attribute says no.
-    """
-
-    streams: bool
-
-    def mean(self) -> ReplyMean:
-        """Return the mean of a round, to be given groups of replies."""
-        ...
-
-
-def mean_of(strategy: Any) -> ReplyMean | None:
-    """Return the mean that a strategy lets be taken while clients train, None if it lets none."""
-    streaming: Streaming = strategy
-    return streaming.mean() if getattr(strategy, "streams", False) else None
 
 
 def release_arrays(replies: Sequence[Message]) -> None:

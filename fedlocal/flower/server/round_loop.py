@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, repeat
-from typing import cast
+from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Message
 from flwr.serverapp import Grid
@@ -24,7 +24,7 @@ from fedlocal.flower.node.client_runner import partition_of
 from fedlocal.flower.server.mean import in_groups
 from fedlocal.flower.server.metrics import metrics_of, numbers
 from fedlocal.flower.server.participation import admit
-from fedlocal.flower.server.reply_mean import ReplyMean, mean_of, release_arrays
+from fedlocal.flower.server.reply_mean import ReplyMean, release_arrays
 from fedlocal.flower.server.strategy_steps import Arrays as Arrays
 from fedlocal.flower.server.strategy_steps import Phase, StrategySteps
 from fedlocal.flower.server.strategy_steps import QuorumError as QuorumError
@@ -188,8 +188,11 @@ class RoundLoop:
         """Train and aggregate. No reply is kept: the next round overwrites the memory that replies lie in."""
         messages, nothing = self._messages("train", number, sent, config, grid, presence)
         stopwatch.lap("configure")
-        streamed = isinstance(grid, LocalGrid) and self.admission.uniform
-        mean = mean_of(self.strategy) if streamed else None
+        strategy: Any = self.strategy
+        streams = (
+            isinstance(grid, LocalGrid) and self.admission.uniform and getattr(strategy, "streams", False)
+        )
+        mean: ReplyMean | None = strategy.mean() if streams else None
         replies, averaging = self._exchange(messages, sent, grid, mean) if messages else ([], [])
         stopwatch.lap("exchange")
         self._check_quorum(number, replies, len(messages), self.min_results, presence)
@@ -237,13 +240,20 @@ class RoundLoop:
     ) -> tuple[list[Message], list[Span]]:
         """Have clients train, and admit their replies; a mean takes them by groups, and their arrays."""
         replies, averaging = list[Message](), list[Span]()
-        for group in self._groups(messages, grid, mean):
+        groups: Iterable[list[Message]]
+        if mean and isinstance(grid, LocalGrid):
+            nodes = [message.metadata.dst_node_id for message in messages]
+            order = in_groups(nodes, [grid.cost(node) for node in nodes])
+            groups = grid.exchange(messages, order, self.timeout)
+        else:
+            groups = [list(grid.send_and_receive(messages, timeout=self.timeout))]
+        for group in groups:
             started = time.perf_counter()
             admitted = self.admission.structure(group, sent)
-            if mean is None or not mean.average(admitted):
+            if mean is None or not mean.average_replies(admitted):
                 admitted = self.admission.values(admitted)
                 if mean:
-                    mean.average(admitted)
+                    mean.average_replies(admitted)
             if mean:
                 mean.merge()
                 release_arrays(admitted)
@@ -251,14 +261,6 @@ class RoundLoop:
             replies += admitted
             del group, admitted
         return sorted(replies, key=lambda reply: reply.metadata.src_node_id), averaging
-
-    def _groups(
-        self, messages: Sequence[Message], grid: Grid, mean: ReplyMean | None
-    ) -> Iterable[list[Message]]:
-        if mean is None or not isinstance(grid, LocalGrid):
-            return [list(grid.send_and_receive(messages, timeout=self.timeout))]
-        nodes = [message.metadata.dst_node_id for message in messages]
-        return grid.exchange(messages, in_groups(nodes, [grid.cost(node) for node in nodes]), self.timeout)
 
     def _evaluate_on_clients(
         self, round_: FederatedRound, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

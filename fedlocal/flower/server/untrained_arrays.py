@@ -95,7 +95,10 @@ def separate_untrained(
 def with_dtypes(arrays: Arrays, likes: Arrays) -> dict[str, NDArray[Any]]:
     """Return arrays with the dtypes of others: FedAdam and its kin compute in float64."""
     with np.errstate(over="ignore"):
-        return {name: rounded(array, likes[name].dtype) for name, array in arrays.items()}
+        return {
+            name: array if array.dtype == likes[name].dtype else rounded(array, likes[name].dtype)
+            for name, array in arrays.items()
+        }
 
 
 def rounded(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
