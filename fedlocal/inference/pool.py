@@ -5,14 +5,12 @@ arrays lie in shared memory, from where each worker loads them as it starts, and
 no state: a worker that is killed is replaced, and its batch computed again.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-import numpy as np
-
 from fedlocal.actors import ActorSystem, Batch, Broadcast, Envelope, Reply, warm_up
+from fedlocal.actors.spawned.values import decode, encode
 from fedlocal.data import FeatureScaling
 from fedlocal.inference import InferenceError
 from fedlocal.inference.worker import RANGE, Array, Block, ModelBehaviour, ModelMaker, Weights
@@ -65,8 +63,8 @@ class Pool:
 
     def _ask(self, block: Block, batch_size: int) -> tuple[Batch, Broadcast]:
         rows = block.rows
-        described = {"dtype": rows.dtype.str, "shape": rows.shape, "raw": block.raw}
-        content = self._system.share(json.dumps(described).encode(), [rows])
+        header, *arrays = encode([rows, block.raw])
+        content = self._system.share(bytes(header), arrays)
         ranges = [(start, min(start + batch_size, len(rows))) for start in range(0, len(rows), batch_size)]
         envelopes = [
             Envelope(
@@ -89,8 +87,7 @@ class Pool:
                 if result.traceback:
                     problem.add_note(result.traceback)
                 raise problem
-            described = json.loads(result.wire.body)
-            yield np.frombuffer(result.wire.arrays[0], described["dtype"]).reshape(described["shape"]).copy()
+            yield decode([result.wire.body, *result.wire.arrays]).copy()
         waiting.popleft()
         self._system.release(content)
 

@@ -3,7 +3,6 @@
 This is all that a worker imports, beside the model.
 """
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedlocal.actors import Outcome, SharedArray, Wire
+from fedlocal.actors.spawned.values import decode, encode
 from fedlocal.data import FeatureScaling
 from fedlocal.memory.parts import ArrayParts
 from fedlocal.models import Model
@@ -94,9 +94,6 @@ class ModelBehaviour:
 
     def handle(self, actor: int, message: Wire, state: bytes) -> Outcome:  # noqa: ARG002
         """Return the outputs for the rows of a range."""
-        described = json.loads(message.header)
-        rows = np.frombuffer(message.arrays[0], described["dtype"]).reshape(described["shape"])
-        block = Block(rows, described["raw"]).part(*RANGE.unpack(message.body))
-        outputs = np.ascontiguousarray(answer(self._model, self._scaling, block))
-        body = json.dumps({"dtype": outputs.dtype.str, "shape": outputs.shape}).encode()
-        return Wire(body=body, arrays=[outputs]), b""
+        block = Block(*decode([message.header, *message.arrays])).part(*RANGE.unpack(message.body))
+        body, *arrays = encode(answer(self._model, self._scaling, block))
+        return Wire(body=bytes(body), arrays=arrays), b""
