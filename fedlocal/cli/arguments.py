@@ -26,15 +26,7 @@ class ArgumentsError(ValueError):
 
 @dataclass(frozen=True)
 class CommandLine:
-    """A command line in Hydra's language.
-
-    Parameters
-    ----------
-    arguments : list of str
-        Overrides and flags of Hydra.
-    resuming : Path or None
-        The folder of the run to go on with.
-    """
+    """A command line in Hydra's language: its overrides and flags, and the folder of a run to go on with."""
 
     arguments: list[str]
     resuming: Path | None = None

@@ -17,16 +17,7 @@ def asks_for_words(arguments: Sequence[str]) -> bool:
 
 
 def words(line: str, verbs: Collection[str], verb_of: Callable[[str], Verb[Any]]) -> tuple[list[str], bool]:
-    """Find what could stand at the end of a command line.
-
-    Parameters
-    ----------
-    line : str
-        As typed so far, the command's name first.
-    verbs : collection of str
-        What may come first instead of options.
-    verb_of : callable
-        Returns a verb.
+    """Find what could stand at the end of a command line, which has the command's name and what is typed.
 
     Returns
     -------

@@ -12,13 +12,7 @@ PAUSE = 10.0  # from one line to the next
 
 
 class PredictProgress:
-    """Shows on standard error how many rows are done, if it takes long.
-
-    Parameters
-    ----------
-    total : int
-        All rows.
-    """
+    """Shows on standard error how many of all rows are done, if it takes long."""
 
     def __init__(self, total: int) -> None:
         self._total, self._shown = total, time.perf_counter()

@@ -86,14 +86,9 @@ class ModelSpec:
 
     @classmethod
     def read(cls, manifest: Mapping[str, Any], path: Path, *, trust: bool = False) -> "ModelSpec":
-        """Return the specification that `as_json` wrote into a manifest.
+        """Return the specification that `as_json` wrote into a manifest, which was read at `path`.
 
-        Parameters
-        ----------
-        manifest, path : mapping of str to Any, Path
-            Its content, and where it was read.
-        trust : bool
-            Whether whatever it names may be imported and called.
+        With `trust`, whatever it names may be imported and called.
 
         Raises
         ------

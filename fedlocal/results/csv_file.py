@@ -28,10 +28,8 @@ class GrowingCsv:
 
     Parameters
     ----------
-    path : Path
-        The file; one of an earlier run is replaced.
-    header : sequence of str
-        The names of the columns.
+    path, header : Path, sequence of str
+        The file, which replaces that of an earlier run, and the names of its columns.
     records : iterable of Record
         The first records.
     optional : bool
@@ -116,13 +114,13 @@ def write_csv(path: Path, header: Sequence[str], records: Iterable[Record]) -> N
 def read_csv(path: Path, header: Sequence[str], parse: Callable[[list[str]], T]) -> list[T]:
     """Read the records of a CSV file, without a last round that a killed run did not finish writing.
 
+    If the file does not end in a line break, its last line is torn, and the round it belongs to is dropped
+    whole: half a round has wrong sums.
+
     Parameters
     ----------
-    path : Path
-        The file. If it does not end in a line break, its last line is torn, and the round it belongs to is
-        dropped whole: half a round has wrong sums.
-    header : sequence of str
-        The names its columns must have.
+    path, header : Path, sequence of str
+        The file, and the names its columns must have.
     parse : callable
         Makes of the fields of a line what is returned of it, or raises ValueError.
 

@@ -85,12 +85,8 @@ def leads(values: Sequence[Mapping[str, float]]) -> list[bool | None]:
     Parameters
     ----------
     values : sequence of mapping of str to float
-        Each setting's values, by trial.
-
-    Returns
-    -------
-    list of bool or None
-        For each of the other settings; None where it has fewer than two trials in common with the first.
+        Each setting's values, by trial. Of one with fewer than two trials in common with the first, None is
+        returned.
     """
     pairs = list(combinations(range(len(values)), 2))
     chances = [

@@ -41,12 +41,7 @@ def work_records(rounds: Iterable[Round]) -> Iterator[Record]:
 def read_rounds(path: Path, *, actors: bool = True) -> list[Round]:
     """Read a ``metrics.csv``, without a last round that a killed run did not finish writing.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    actors : bool
-        Whether to read what each actor did, which is most of it.
+    What each actor did, which is most of it, may be left out.
 
     Raises
     ------
