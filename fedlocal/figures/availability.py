@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlocal.figures.canvas import COLOURS, sheet, tick_step
+from fedlocal.figures.canvas import COLOURS, sheet, spaced, tick_step
 from fedlocal.results.atomic_files import ResultsError
 from fedlocal.results.phases import AVAILABLE
 from fedlocal.results.rounds import MOST_LISTED, Round
@@ -80,7 +80,7 @@ def availability(
     if states.ndim != 2 or states.size == 0:
         msg = f"states of shape {states.shape}: expected (actors, rounds), and at least one of each"
         raise ResultsError(msg)
-    shown = np.arange(0, len(states), -(-len(states) // MOST_ACTORS))
+    shown = np.array(spaced(len(states), MOST_ACTORS))
     if len(shown) < len(states):
         title += f" ({len(shown)} of {len(states)} actors, at even distances)"
     with sheet(path, 8.5, 3.2 + 0.16 * min(len(shown), 24)) as figure:
