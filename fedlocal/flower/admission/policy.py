@@ -61,31 +61,20 @@ AS_SENT = Declaration(records=False)
 
 
 class Admission(Protocol):
-    """Replaces bad replies by errors that say why, and leaves out replies of clients without rows.
-
-    Attributes
-    ----------
-    uniform : bool
-        Whether the arrays of all admitted replies are like those that were sent, and finite: only then can
-        some be averaged before the others are there.
-    """
+    """Replaces bad replies by errors that say why, and leaves out replies of clients without rows."""
 
     @property
     def uniform(self) -> bool:
-        """Whether the arrays of all admitted replies are like those that were sent."""
-        ...
+        """Whether admitted arrays are finite and like those sent: only such are averaged as they come."""
 
     def structure(self, replies: Sequence[Message], *sent: ArrayRecord) -> list[Message]:
         """Judge replies to training, all but the values of their arrays, by the arrays that were sent."""
-        ...
 
     def values(self, replies: Sequence[Message]) -> list[Message]:
         """Judge the values of the arrays of replies whose structure was admitted; no reply is left out."""
-        ...
 
     def evaluation(self, replies: Sequence[Message]) -> list[Message]:
         """Judge replies to all else than training."""
-        ...
 
 
 def replace_faulty(replies: Sequence[Message], fault: Callable[[Message], str | None]) -> list[Message]:

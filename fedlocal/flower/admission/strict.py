@@ -90,36 +90,30 @@ class Strict:
             if not name.isprintable() or len(name) > MAX_NAME:
                 return f"metrics have names of at most {MAX_NAME} characters that print, got {name!r}"
         for name in losses:
-            loss = metrics.get(name)
-            if not _is_number(loss) or not 0 <= loss < math.inf:
+            if not _is_finite(loss := metrics.get(name)) or loss < 0:
                 return f"{name} must be finite and at least 0, got {loss!r}; a smaller learning rate may help"
-        if weighted_by != WEIGHT and not _is_weight(weight := metrics.get(weighted_by)):
+        weight = metrics.get(weighted_by)
+        if weighted_by != WEIGHT and not (_is_finite(weight) and weight > 0):
             return f"{weighted_by} (strategy.weighted_by_key) must be above 0, got {weight!r}"
         return _weight_fault(metrics.get(WEIGHT), size)
 
 
 def _heard(replies: Sequence[Message], sizes: Sizes | None) -> list[Message]:
     """Leave out replies of clients that say that they have no rows, where that can be true."""
-    return [
-        reply for reply in replies if reply.has_error() or _size_of(reply, sizes) or not _is_excused(reply)
-    ]
+    return [reply for reply in replies if reply.has_error() or _size_of(reply, sizes) or _weight(reply) != 0]
 
 
-def _is_excused(reply: Message) -> bool:
+def _weight(reply: Message) -> object:
     metrics = reply.content.get(METRICS)
-    return isinstance(metrics, MetricRecord) and _is_number(weight := metrics.get(WEIGHT)) and weight == 0
+    return metrics.get(WEIGHT) if isinstance(metrics, MetricRecord) else None
 
 
 def _size_of(reply: Message, sizes: Sizes | None) -> int | None:
     return None if sizes is None else int(sizes[partition_of(reply.metadata.src_node_id)])
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_weight(value: object) -> TypeGuard[int | float]:
-    return _is_number(value) and 0 < value < math.inf
+def _is_finite(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _kinds(reply: Message) -> str:
@@ -128,7 +122,7 @@ def _kinds(reply: Message) -> str:
 
 
 def _weight_fault(weight: object, size: int | None) -> str | None:
-    if _is_weight(weight) and (size is None or weight <= size):
+    if _is_finite(weight) and 0 < weight <= (math.inf if size is None else size):
         return None
     bound = "finite" if size is None else f"at most {size}, the size of the partition"
     return f"{WEIGHT} must be above 0 and {bound}; got {weight!r}"

@@ -51,9 +51,9 @@ class Structural:
                 arrays += len(record)
                 size += sum(map(_array_bytes, record.values()))
             else:
-                counts = [_count_and_bytes(value) for value in record.values()]
-                values += sum(count for count, _ in counts)
-                size += sum(length for _, length in counts)
+                items = [item for value in record.values() for item in _items(value)]
+                values += len(items)
+                size += sum(len(item) if isinstance(item, str | bytes) else 8 for item in items)
         for what, number, most in (
             ("records", len(reply.content), self.max_records),
             ("arrays", arrays, self.max_arrays),
@@ -69,7 +69,5 @@ def _array_bytes(array: Array) -> int:
     return array.ndarray.nbytes if isinstance(array, LocalArray) else len(array.data)
 
 
-def _count_and_bytes(value: object) -> tuple[int, int]:
-    if isinstance(value, list):
-        return len(value), sum(_count_and_bytes(item)[1] for item in value)
-    return 1, len(value) if isinstance(value, str | bytes) else 8
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]

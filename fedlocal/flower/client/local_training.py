@@ -25,11 +25,10 @@ Metrics = dict[str, int | float]
 
 
 class SliceSource(Protocol):
-    """Opens the rows of a partition."""
+    """Opens the rows of partitions."""
 
     def open(self, partition_id: int, /) -> Slice:
         """Return a partition's rows, which are not to be written to."""
-        ...
 
 
 @dataclass(frozen=True)

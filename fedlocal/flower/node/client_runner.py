@@ -6,7 +6,7 @@ from hashlib import blake2b
 from itertools import takewhile
 from typing import Any, Protocol, runtime_checkable
 
-from flwr.app import Context, Error, Message, MessageType, RecordDict
+from flwr.app import Context, Error, Message, MessageType, RecordDict, UserConfig
 
 from fedlocal.actors import ActorRequest, Outcome, Wire
 from fedlocal.flower.compat.private import SERVER_NODE
@@ -43,11 +43,9 @@ class JointTraining(Protocol):
 
     def stack_size(self, partitions: Sequence[int]) -> int:
         """Return how many of these clients, from the first on, can be asked to train at once."""
-        ...
 
     def train_stack(self, content: RecordDict, partitions: Sequence[int]) -> Iterable[RecordDict]:
         """Return the replies of clients without a state that are all sent this content to train."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,20 @@ class ClientRunner:
     def run(self, request: Message, state: RecordDict) -> Message:
         """Have the app answer one request; `state` is the node's, and may be changed."""
         partition, count = request.metadata.message_id.split(":")
-        node_config: dict[str, bool | float | int | str] = {
-            "partition-id": int(partition),
-            "num-partitions": self.nodes,
-        }
-        node = request.metadata.dst_node_id
+        node, owned = request.metadata.dst_node_id, int(partition)
+        node_config: UserConfig = {"partition-id": owned, "num-partitions": self.nodes}
         context = Context(self.run_id, node, node_config, state, dict(self.run_config))
-        seed_globals(_entropy(self.seed, int(partition), int(count)))
+        seed_globals(_entropy(self.seed, owned, int(count)))
         reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
-        if context.state is not state:  # an app may replace it, as on Flower's engines
-            records = dict(_record_dict(context.state))
+        kept: object = context.state
+        if not isinstance(kept, RecordDict):
+            raise TypeError(
+                f"context.state must be a RecordDict, the client app made it {type(kept).__name__}"
+            )
+        if kept is not state:  # an app may replace it, as on Flower's engines
+            records = dict(kept)
             state.clear()
             state.update(records)
         return reply
@@ -148,12 +148,6 @@ class InlineClientActors(ClientActors):
         """Answer one request."""
         with seeded(0):  # the runner seeds them for the message
             return super().handle(actor, message, state)
-
-
-def _record_dict(state: object) -> RecordDict:
-    if not isinstance(state, RecordDict):
-        raise TypeError(f"context.state must be a RecordDict, the client app made it {type(state).__name__}")
-    return state
 
 
 def _encoded(reply: RecordDict | Error, request: Wire) -> Wire:

@@ -1,8 +1,7 @@
 """The memory of a stack of equal networks, and the step that they take together."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,44 +14,19 @@ Rows = tuple[Array, Array]
 SPAN_BYTES = 1 << 22  # of rows gathered at once
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a stack's memory depends on.
-
-    Attributes
-    ----------
-    clients, rows, batch : int
-        How many clients, the rows of each, and rows in a batch: no more than there are.
-    target : tuple of int
-        Shape of one target.
-    dtype : numpy.dtype
-        Of the targets.
-    """
+class Shape(NamedTuple):
+    """What a stack's memory depends on: the numbers of clients, of rows of each and of rows in a batch."""
 
     clients: int
     rows: int
-    batch: int
-    target: tuple[int, ...]
-    dtype: np.dtype[Any]
+    batch: int  # no more than there are rows
+    target: tuple[int, ...]  # of a row
+    dtype: np.dtype[Any]  # of the targets
 
 
 class StackMemory:
-    """The arrays that a stack's training writes to.
+    """The arrays that a stack's training writes to; `vectors`, float32[clients, size], are the parameters.
 
-    Parameters
-    ----------
-    network : Network
-        Every client's network.
-    shape : Shape
-        The stack's shape.
-
-    Attributes
-    ----------
-    vectors : float32[clients, size]
-        The parameters.
-
-    Notes
-    -----
     Each client's parameters start on a cache line, as a model's do. Rows are gathered for as many batches at
     once as fit: one call per client then serves several steps.
     """
@@ -94,16 +68,9 @@ class StackMemory:
 
 
 class StackStep:
-    """Updates every network of a stack from a batch of its own, all of as many rows.
+    """Updates every network of a stack from a batch of `rows` rows of its own.
 
-    Parameters
-    ----------
-    network : Network
-        Every client's network.
-    matrices : list of float32[networks, inputs + 1, outputs]
-        Their parameters, layer by layer; changed in place.
-    rows : int
-        Rows in a batch.
+    The matrices, float32[networks, inputs + 1, outputs] of each layer, are changed in place.
     """
 
     def __init__(self, network: Network, matrices: list[Array], rows: int) -> None:
