@@ -6,6 +6,7 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import lru_cache
 from io import BufferedIOBase, TextIOBase
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,14 +20,8 @@ FLOWER_FOLDER = str(Path(flwr.__file__).parent)
 class NamedStream(TextIOBase):
     """A text stream that puts a name before each line, and passes whole lines on.
 
-    A line that is written over again and again, as progress bars are, is passed on as it is at last.
-
-    Parameters
-    ----------
-    stream : TextIO
-        Where lines go.
-    name : str
-        The name before each line; empty for none.
+    A line that is written over again and again, as progress bars are, is passed on as it is at last. An empty
+    name puts nothing before lines.
     """
 
     def __init__(self, stream: TextIO, name: str = "") -> None:
@@ -73,10 +68,6 @@ class NamedStream(TextIOBase):
         self._pass_on(self._unfinished.split("\n"))
         self._name, self._unfinished = name, ""
 
-    def is_over(self, stream: TextIO) -> bool:
-        """Tell whether lines go to this stream."""
-        return self._stream is stream
-
     def _pass_on(self, lines: Sequence[str]) -> None:
         shown = [_at_last(line).strip("\r") for line in lines]
         before = f"{self._name}: " if self._name else ""
@@ -117,7 +108,8 @@ class _Bytes(BufferedIOBase):
 @contextmanager
 def named_output(name: str) -> Iterator[None]:
     """Put a name, or nothing, before what this process prints and logs in the block."""
-    out, err = _stream_over("stdout", sys.stdout), _stream_over("stderr", sys.stderr)
+    # The same streams each time: a client may give them to a log handler, which others use after it.
+    out, err = _stream_over(sys.stdout), _stream_over(sys.stderr)
     out.finish(name)
     err.finish(name)
     with redirect_stdout(out), redirect_stderr(err), _logging_to(err):
@@ -128,14 +120,9 @@ def named_output(name: str) -> Iterator[None]:
             err.finish()
 
 
-_open: dict[str, NamedStream] = {}
-
-
-def _stream_over(kind: str, stream: TextIO) -> NamedStream:
-    """Return the same stream each time: a client may give it to a log handler, which others use after it."""
-    if kind not in _open or not _open[kind].is_over(stream):
-        _open[kind] = NamedStream(stream)
-    return _open[kind]
+@lru_cache(maxsize=2)
+def _stream_over(stream: TextIO) -> NamedStream:
+    return NamedStream(stream)
 
 
 @contextmanager
