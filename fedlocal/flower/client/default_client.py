@@ -1,13 +1,13 @@
 """fedlocal's own client app: trains the run's model on the rows of its partition."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedlocal.flower.admission.policy import ARRAYS, METRICS, Declaration
-from fedlocal.flower.client.local_training import LOSS, LOSS_BEFORE, LocalTraining, SliceSource, Task, Update
+from fedlocal.flower.client.local_training import LOSS, LOSS_BEFORE, LocalTraining, SliceSource, Task
 from fedlocal.flower.compat.private import content_of, record_of
 from fedlocal.flower.messages.arrays import array_record, ndarrays
 from fedlocal.models import Model
@@ -41,7 +41,11 @@ class DefaultApp(ClientApp):
         super().__init__()
         self._local = local = LocalTraining(slices, new_model, training)
         # What an app holds are functions without it: a circle would keep the rows until a garbage collection.
-        self.train()(lambda message, context: _train(local, message, context))
+        self.train()(
+            lambda message, context: Message(
+                next(_train(local, message.content, {partition_of(context): context.state})), reply_to=message
+            )
+        )
         self.evaluate()(lambda message, context: _evaluate(local, message, context))
         self.query(PARTITION_QUERY)(report_partition)
 
@@ -49,18 +53,29 @@ class DefaultApp(ClientApp):
         """Return how many of these clients, from the first on, can be asked to train at once."""
         return self._local.stack_size(partitions)
 
-    def train_stack(self, content: RecordDict, partitions: Sequence[int]) -> Iterator[RecordDict]:
-        """Yield the replies of clients without a state that are all sent this content to train."""
-        return map(_reply, self._local.train(_task(content), {partition: {} for partition in partitions}))
+    def train_stack(self, content: RecordDict, states: Mapping[int, RecordDict]) -> Iterator[RecordDict]:
+        """Yield the replies of clients that are all sent this content to train, and change their states."""
+        return _train(self._local, content, states)
 
 
-def _train(local: LocalTraining, message: Message, context: Context) -> Message:
-    kept = context.state.get(OPTIMIZER)
-    clients = {partition_of(context): ndarrays(kept) if isinstance(kept, ArrayRecord) else {}}
-    (update,) = local.train(_task(message.content), clients)
-    if update.kept:
-        context.state[OPTIMIZER] = array_record(update.kept)
-    return Message(_reply(update), reply_to=message)
+def _train(
+    local: LocalTraining, content: RecordDict, states: Mapping[int, RecordDict]
+) -> Iterator[RecordDict]:
+    config = cast(ConfigRecord, content[CONFIG])
+    mu = cast(float, config.get("proximal-mu", 0.0))
+    number, loss_before = cast(int, config["server-round"]), bool(config.get(LOSS_BEFORE))
+    updates = local.train(
+        Task(_arrays(content), number, mu, loss_before),
+        {
+            partition: ndarrays(cast(ArrayRecord, state[OPTIMIZER])) if OPTIMIZER in state else {}
+            for partition, state in states.items()
+        },
+    )
+    for state, update in zip(states.values(), updates, strict=True):
+        if update.kept:
+            state[OPTIMIZER] = array_record(update.kept)
+        metrics = record_of(MetricRecord, dict(update.metrics))
+        yield content_of({ARRAYS: array_record(update.arrays), METRICS: metrics})
 
 
 def _evaluate(local: LocalTraining, message: Message, context: Context) -> Message:
@@ -87,14 +102,3 @@ def partition_of(context: Context) -> int:
 
 def _arrays(content: RecordDict) -> dict[str, Any]:
     return ndarrays(cast(ArrayRecord, content[ARRAYS]))
-
-
-def _task(content: RecordDict) -> Task:
-    config = cast(ConfigRecord, content[CONFIG])
-    mu = cast(float, config.get("proximal-mu", 0.0))
-    return Task(_arrays(content), cast(int, config["server-round"]), mu, bool(config.get(LOSS_BEFORE)))
-
-
-def _reply(update: Update) -> RecordDict:
-    metrics = record_of(MetricRecord, dict(update.metrics))
-    return content_of({ARRAYS: array_record(update.arrays), METRICS: metrics})

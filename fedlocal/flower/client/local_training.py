@@ -138,7 +138,7 @@ class LocalTraining:
 
     def _prepare(self, task: Task, kept: Arrays) -> None:
         self._model.load(task.arrays)
-        self._model.load_optimizer(kept)
+        self._model.load_optimizer(kept if self._training.keep_optimizer else None)
         self._model.anchor(task.mu, task.arrays)
 
     def _update(self, partition: int, arrays: Arrays, loss: float, before: float | None) -> Update:

@@ -246,6 +246,11 @@ def decode_request(body: bytes, content: RecordDict) -> Message:
     )
 
 
+def message_id_of(body: bytes) -> str:
+    """Return the identifier of the request with this body."""
+    return str(json.loads(body)[0])
+
+
 def is_of_type(body: bytes, message_type: str) -> bool:
     """Tell whether the request with this body is of a type, without parsing it: the type stands last."""
     return body.endswith(f'"{message_type}"]'.encode())

@@ -16,6 +16,7 @@ from fedlocal.flower.messages.codec import (
     decode_request,
     encode_reply,
     is_of_type,
+    message_id_of,
     pack_state,
     unpack_state,
 )
@@ -39,13 +40,21 @@ def partition_of(node: int) -> int:
 
 @runtime_checkable
 class JointTraining(Protocol):
-    """An app that can train several clients at once, each to the reply that it gives alone."""
+    """An app that may be asked to train several clients at once, each to the reply that it gives alone."""
 
     def stack_size(self, partitions: Sequence[int]) -> int:
         """Return how many of these clients, from the first on, can be asked to train at once."""
 
-    def train_stack(self, content: RecordDict, partitions: Sequence[int]) -> Iterable[RecordDict]:
-        """Return the replies of clients without a state that are all sent this content to train."""
+    def train_stack(self, content: RecordDict, states: Mapping[int, RecordDict]) -> Iterable[RecordDict]:
+        """Yield the replies of clients that are all sent this content to train, and change their states.
+
+        Parameters
+        ----------
+        content : RecordDict
+            Of the request; it may be answered without a ``Message`` or a ``Context``.
+        states : mapping of int to RecordDict
+            By partition.
+        """
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,10 @@ class ClientRunner:
 
     def run(self, request: Message, state: RecordDict) -> Message:
         """Have the app answer one request; `state` is the node's, and may be changed."""
-        partition, count = request.metadata.message_id.split(":")
-        node, owned = request.metadata.dst_node_id, int(partition)
-        node_config: UserConfig = {"partition-id": owned, "num-partitions": self.nodes}
+        node, message_id = request.metadata.dst_node_id, request.metadata.message_id
+        node_config: UserConfig = {"partition-id": partition_of(node), "num-partitions": self.nodes}
         context = Context(self.run_id, node, node_config, state, dict(self.run_config))
-        seed_globals(_entropy(self.seed, owned, int(count)))
+        seed_globals(_entropy(self.seed, message_id))
         reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
@@ -109,11 +117,15 @@ class ClientActors:
         self._joint = self._runner.app if isinstance(self._runner.app, JointTraining) else None
         self._contents = Contents()
 
-    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:  # noqa: ARG002
+    def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         """Answer one request with the app's reply and the node's new state."""
-        records = unpack_state(state)
-        reply = self._runner.run(decode_request(message.body, self._contents.decode(message)), records)
-        return _encoded(reply.error if reply.has_error() else reply.content, message), pack_state(records)
+        records, content = unpack_state(state), self._contents.decode(message)
+        if self._joint and is_of_type(message.body, MessageType.TRAIN):
+            seed_globals(_entropy(self._runner.seed, message_id_of(message.body)))
+            (reply,) = self._joint.train_stack(content, {actor: records})
+            return _encoded(reply, message), pack_state(records)
+        answer = self._runner.run(decode_request(message.body, content), records)
+        return _encoded(answer.error if answer.has_error() else answer.content, message), pack_state(records)
 
     def stack_size(self, requests: Sequence[ActorRequest]) -> int:
         """Return how many of these requests to answer at once: those to train with the same content."""
@@ -136,8 +148,9 @@ class ClientActors:
         """Answer requests at once."""
         if self._joint is None:
             raise TypeError("this app answers one request at a time")
-        message, actors = requests[0].message, [request.actor for request in requests]
-        replies = self._joint.train_stack(self._contents.decode(message), actors)
+        message, stateless = requests[0].message, RecordDict()
+        states = {request.actor: stateless for request in requests}
+        replies = self._joint.train_stack(self._contents.decode(message), states)
         return [(_encoded(reply, message), b"") for reply in replies]
 
 
@@ -159,7 +172,7 @@ def _encoded(reply: RecordDict | Error, request: Wire) -> Wire:
     return wire
 
 
-def _entropy(seed: int, partition: int, count: int) -> int:
-    """Return what global generators are seeded with for a node's message."""
-    key = f"{seed} {Stream.CLIENT:d} {partition} {count}".encode()
+def _entropy(seed: int, message_id: str) -> int:
+    """Return what global generators are seeded with for a message, which names its partition and number."""
+    key = f"{seed} {Stream.CLIENT:d} {message_id.replace(':', ' ')}".encode()
     return int.from_bytes(blake2b(key, digest_size=4).digest())  # a SeedSequence takes ten times as long

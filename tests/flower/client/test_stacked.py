@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.app import ConfigRecord, Context, Message, RecordDict
 
 from fedlocal.actors import ActorRequest, Outcome, Wire, raw
 from fedlocal.data import Partition, Rows, Shards, Slices
@@ -16,7 +16,15 @@ from fedlocal.flower.client.default_client import DefaultApp
 from fedlocal.flower.client.local_training import LOSS_BEFORE
 from fedlocal.flower.compat import private
 from fedlocal.flower.messages.arrays import array_record
-from fedlocal.flower.messages.codec import encode_content, encode_request
+from fedlocal.flower.messages.codec import (
+    decode_content,
+    decode_request,
+    encode_content,
+    encode_reply,
+    encode_request,
+    pack_state,
+    unpack_state,
+)
 from fedlocal.flower.node.client_runner import ClientActors, ClientRunner, node_of
 from fedlocal.models import MLP
 from fedlocal.models.training_run import NewModel, Training
@@ -69,6 +77,23 @@ def test_the_replies_of_a_stack_have_the_bits_of_clients_asked_alone(
     assert behaviour.stack_size(requests(**options)) == 4  # the fifth has other rows
     alone = [as_bytes(behaviour.handle(request.actor, request.message, request.state)) for request in some]
     assert [as_bytes(outcome) for outcome in behaviour.handle_stack(some)] == alone
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_worker_answers_as_the_app_does_and_keeps_the_same_state(slices: Slices, keep: bool) -> None:
+    momentum = replace(NEW_MODEL, factory=partial(MLP, hidden=[6], momentum=0.9))
+    training, state = replace(TRAINING, keep_optimizer=keep), b""
+    behaviour, app = actors(slices, training, momentum), DefaultApp(slices, momentum, training)
+    request = requests()[2]
+    for _ in range(2):
+        node_config: Any = {"partition-id": 2, "num-partitions": len(SIZES)}
+        context = Context(1, node_of(2), node_config, unpack_state(state), {})
+        content = decode_content(request.message.header, request.message.arrays)
+        answer = app(decode_request(request.message.body, content), context).content
+        expected = as_bytes((encode_reply(answer), pack_state(context.state)))
+        reply, state = behaviour.handle(2, request.message, state)
+        assert as_bytes((reply, state)) == expected
+        assert bool(state) is keep
 
 
 def test_only_equal_requests_to_train_are_answered_together(slices: Slices) -> None:
