@@ -15,6 +15,8 @@ from fedlocal.experiment.groups import build_groups
 from fedlocal.experiment.setup import prepare
 from fedlocal.flower.client.clients import Answer, DefaultClient
 from fedlocal.flower.grid.backends import Inline
+from fedlocal.flower.node.client_runner import entropy_of
+from fedlocal.flower.node.seeding import seeded
 
 OVERRIDES = "overrides"
 """The key of an app's run configuration that holds a line of options: ``"actors=2 rounds=3"``."""
@@ -59,11 +61,24 @@ def _client_app(text: str) -> Answer:
     restore(config, cast(dict[str, Any], OmegaConf.create(text)))
     setting = prepare(config, build_groups(config, Inline()))
     client = setting.client or DefaultClient()
-    return client.app(setting.slices, setting.new_model, setting.training)
+    app = client.app(setting.slices, setting.new_model, setting.training)
+
+    def seeded_app(message: Message, context: Context) -> Message:
+        with seeded(entropy_of(config.seed, _request_name(message, context))):
+            return app(message, context)
+
+    return seeded_app
+
+
+def _request_name(message: Message, context: Context) -> str:
+    """Return what a client's draws depend on beside the seed: engines do not number a node's messages."""
+    configs = message.content.config_records.values()
+    number = next((config["server-round"] for config in configs if "server-round" in config), 0)
+    return f"{context.node_config['partition-id']}:{message.metadata.message_type}:{number}"
 
 
 def answer(text: str, message: Message, context: Context) -> Message:
-    """Have the client app of a configuration answer a message, with one BLAS thread."""
+    """Have the client app of a configuration answer a message, its draws seeded, with one BLAS thread."""
     app = client_app_of(text)
     with one_thread():
         return app(message, context)

@@ -32,13 +32,15 @@ class Engine(Grid):
         How many nodes.
     partitions : int, optional
         How many partitions they believe there are.
+    seed : int
+        Of the global generators, which an engine does not seed for the run.
     """
 
-    def __init__(self, line: str, nodes: int, partitions: int | None = None) -> None:
+    def __init__(self, line: str, nodes: int, partitions: int | None = None, seed: int = 0) -> None:
         draw = random.Random(3)
         text = as_text(composed(line))
         app = client_app(lambda context: text)
-        runner = ClientRunner(app, partitions or nodes, 0, RUN_ID, {OVERRIDES: line})
+        runner = ClientRunner(app, partitions or nodes, seed, RUN_ID, {OVERRIDES: line})
         self.inner = LocalGrid(InlineSystem(lambda: InlineClientActors(lambda: runner)), [1.0] * nodes)
         self.silent: set[int] = set()  # partitions whose nodes do not reply
         self.gone: set[int] = set()  # partitions for whose nodes the engine replies

@@ -41,6 +41,16 @@ def test_an_engine_gives_the_bits_of_local_actors(more: str) -> None:
     }
 
 
+def test_what_clients_draw_on_an_engine_is_seeded_by_the_run() -> None:
+    line = f"{LINE} client=app client.reference=tests.runtimes.drawing_app:app"
+    first, again = (
+        run(composed(line), backend=GridBackend(Engine(line, 3, seed=seed))).hashes for seed in (1, 2)
+    )
+    assert first == again
+    other = run(composed(f"{line} seed=6"), backend=GridBackend(Engine(f"{line} seed=6", 3, seed=1))).hashes
+    assert other != first
+
+
 def test_a_node_that_falls_silent_is_an_error_and_not_a_wait() -> None:
     engine = Engine(LINE, 3)
     engine.silent = {1}

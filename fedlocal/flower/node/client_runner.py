@@ -87,7 +87,7 @@ class ClientRunner:
         node, message_id = request.metadata.dst_node_id, request.metadata.message_id
         node_config: UserConfig = {"partition-id": partition_of(node), "num-partitions": self.nodes}
         context = Context(self.run_id, node, node_config, state, dict(self.run_config))
-        seed_globals(_entropy(self.seed, message_id))
+        seed_globals(entropy_of(self.seed, message_id))
         reply = self.app(request, context)
         if not isinstance(reply, Message):
             raise TypeError(f"the client app must return a Message, it returned {type(reply).__name__}")
@@ -121,7 +121,7 @@ class ClientActors:
         """Answer one request with the app's reply and the node's new state."""
         records, content = unpack_state(state), self._contents.decode(message)
         if self._joint and is_of_type(message.body, MessageType.TRAIN):
-            seed_globals(_entropy(self._runner.seed, message_id_of(message.body)))
+            seed_globals(entropy_of(self._runner.seed, message_id_of(message.body)))
             (reply,) = self._joint.train_stack(content, {actor: records})
             return _encoded(reply, message), pack_state(records)
         answer = self._runner.run(decode_request(message.body, content), records)
@@ -172,7 +172,7 @@ def _encoded(reply: RecordDict | Error, request: Wire) -> Wire:
     return wire
 
 
-def _entropy(seed: int, message_id: str) -> int:
-    """Return what global generators are seeded with for a message, which names its partition and number."""
-    key = f"{seed} {Stream.CLIENT:d} {message_id.replace(':', ' ')}".encode()
+def entropy_of(seed: int, message: str) -> int:
+    """Return what global generators are seeded with for a message, whose name says its partition."""
+    key = f"{seed} {Stream.CLIENT:d} {message.replace(':', ' ')}".encode()
     return int.from_bytes(blake2b(key, digest_size=4).digest())  # a SeedSequence takes ten times as long
