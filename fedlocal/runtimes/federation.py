@@ -74,7 +74,7 @@ def _request_name(message: Message, context: Context) -> str:
     """Return what a client's draws depend on beside the seed: engines do not number a node's messages."""
     configs = message.content.config_records.values()
     number = next((config["server-round"] for config in configs if "server-round" in config), 0)
-    return f"{context.node_config['partition-id']}:{message.metadata.message_type}:{number}"
+    return f"{context.node_config['partition-id']}:{message.metadata.message_type}:{number!r}"
 
 
 def answer(text: str, message: Message, context: Context) -> Message:
