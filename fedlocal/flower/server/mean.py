@@ -65,6 +65,8 @@ class RunningMean:
 
     def merge(self) -> None:
         """Let the group that was averaged last count."""
+        if not self._group_weight:  # what lies in the parts is of replies that were refused
+            return
         self._weight += self._group_weight
         if self._weight == self._group_weight:  # the first group
             self._means, self._parts = self._parts, self._means

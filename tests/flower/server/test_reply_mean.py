@@ -75,7 +75,11 @@ def test_the_bits_are_those_of_averaging_all_replies_afterwards(workers: int) ->
     assert len(round_.averaging) == -(-CLIENTS // GROUP)
 
 
-@pytest.mark.parametrize("bad", [[0], [5, 40], list(range(GROUP)), list(range(CLIENTS))])
+BY_SIZE = sorted(range(CLIENTS), key=lambda client: -SIZES[client])
+LAST_GROUP = BY_SIZE[-(CLIENTS % GROUP) :]  # all of which send NaN
+
+
+@pytest.mark.parametrize("bad", [[0], [5, 40], list(range(GROUP)), LAST_GROUP, list(range(CLIENTS))])
 def test_clients_that_raise_or_send_nan_are_errors_and_the_mean_is_that_of_the_remaining_clients(
     bad: list[int],
 ) -> None:
