@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import MetricRecord
+from flwr.app import MetricRecord, RecordDict
 from omegaconf import OmegaConf
 
 from fedlocal import Config, compose, resume, run
@@ -129,3 +129,23 @@ def test_each_step_of_a_strategy_in_each_round_has_numbers_of_its_own() -> None:
     assert drawn(1) == first
     assert drawn(1, after=1) == first[4:]
     assert not set(drawn(2)) & set(first)
+
+
+class DrawingMetrics(FedAvg):
+    """Draws in what is done with metrics alone, so that its mean is taken while others train."""
+
+    def aggregate_metrics(self, contents: list[RecordDict]) -> MetricRecord:
+        return MetricRecord({"drawn": random.random()})
+
+
+def test_what_is_drawn_for_the_metrics_of_a_streamed_mean_is_seeded() -> None:
+    def drawn() -> list[float]:
+        strategy = DrawingMetrics(**FEW)
+        with quiet(), LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 4) as grid:
+            rounds = list(RoundLoop(strategy, 2, 1, lambda *_: {}, Everything()).run(grid, INITIAL))
+        assert all(round_.averaging for round_ in rounds[1:])
+        return [round_.train_metrics["drawn"] for round_ in rounds[1:]]
+
+    first = drawn()
+    assert len(set(first)) == 2
+    assert drawn() == first

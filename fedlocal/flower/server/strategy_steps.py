@@ -90,10 +90,10 @@ class StrategySteps:
         replies, apart = with_common_metrics(replies), dict[str, NDArray[Any]]()
         record: ArrayRecord | None
         metrics: MetricRecord | None
-        if mean:
-            record, metrics = mean.result(replies)
-        else:
-            with self._explained(number), self._seeded("aggregate_train", number):
+        with self._explained(number), self._seeded("aggregate_train", number):
+            if mean:
+                record, metrics = mean.result(replies)
+            else:
                 self._require_as_sent(replies, sent)
                 replies, apart = separate_untrained(self.strategy, replies, sent, self.untrained)
                 record, metrics = self.strategy.aggregate_train(number, replies)
