@@ -21,6 +21,7 @@ from fedlocal.data.skew import NoSkew
 from fedlocal.flower.client.clients import Answer, without_proximal_term
 from fedlocal.flower.client.default_client import DECLARATION, DefaultApp
 from fedlocal.flower.client.local_training import SliceSource
+from fedlocal.flower.compat.logs import quiet
 from fedlocal.flower.grid.backends import PRELOAD, Actors, Backend
 from fedlocal.models import Model
 from fedlocal.models.training_run import NewModel, Training
@@ -78,7 +79,7 @@ class NestedTraining(Training):
         self.backend.prepare(PRELOAD)  # one of Flower's processes has just begun, and has no fork server
         rounds: list[Round] = []
         divided = self._divided(len(x), partition)
-        with Shards.create(Rows(x, y), divided) as shards:
+        with quiet(), Shards.create(Rows(x, y), divided) as shards:
             setting = self._setting(model, Rows(x, y), divided, shards, partition, number)
             model.load(self.scheme(setting, lambda round_, _: rounds.append(round_)).arrays)
         return rounds[-1].metrics["train-loss"]

@@ -16,8 +16,12 @@ def _unexpected(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Have Flower log warnings only, through the root logger, for the time of the context."""
+    """Have Flower log warnings only, through the root logger, for the time of the context.
+
+    Contexts may lie within one another, as those of a federation within a client do.
+    """
     logger = logging.getLogger("flwr")
+    outermost = _unexpected not in logger.filters
     before = logger.level, logger.propagate, logger.handlers[:]
     logger.setLevel(logging.WARNING)
     logger.propagate = True
@@ -26,5 +30,6 @@ def quiet() -> Iterator[None]:
     try:
         yield
     finally:
-        logger.removeFilter(_unexpected)
+        if outermost:
+            logger.removeFilter(_unexpected)
         logger.level, logger.propagate, logger.handlers[:] = before
