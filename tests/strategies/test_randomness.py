@@ -140,7 +140,7 @@ class DrawingMetrics(FedAvg):
 
 def test_what_is_drawn_for_the_metrics_of_a_streamed_mean_is_seeded() -> None:
     def drawn() -> list[float]:
-        strategy = DrawingMetrics(**FEW)
+        strategy = DrawingMetrics(min_train_nodes=1, min_evaluate_nodes=1, min_available_nodes=1)
         with quiet(), LocalGrid(InlineSystem(partial(InlineClientActors, start)), [1.0] * 4) as grid:
             rounds = list(RoundLoop(strategy, 2, 1, lambda *_: {}, Everything()).run(grid, INITIAL))
         assert all(round_.averaging for round_ in rounds[1:])
