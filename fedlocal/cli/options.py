@@ -25,6 +25,7 @@ else:
 
 TRUTH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 WIDTH = 110
+EARLIER = {"c": "run_config"}  # flags of one letter that there were
 
 
 class UsageError(ValueError):
@@ -154,6 +155,7 @@ class Verb(Generic[T]):
         if self.positional and argument and plain:
             return self.positional, argument
         name = key.lstrip("-").replace("-", "_")
+        name = EARLIER.get(name, name)
         near = f"; write {name}=…" if name in self._fields else did_you_mean(name, self._fields, "{}=…")
         expected = ", ".join(map(_word, self._fields.values()))
         raise UsageError(f"{argument}: expected {expected}{near}")
@@ -185,7 +187,7 @@ def _value(kind: Any, text: str, least: int) -> Any:
     members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     if text == "null" and NoneType in members:
         return None
-    for member in members:
+    for member in filter(lambda member: member is not NoneType, members):
         with suppress(ValueError, KeyError):
             return _plain_value(member, text, least)
     expected = [f"a number of at least {least}"] if int in members else []

@@ -108,7 +108,8 @@ def _elsewhere(conf: Path, group: str, name: str) -> str:
     """Say which options of the group have it: ``partition.alpha=0.1`` is typed without the partition."""
     files = sorted((conf / group).glob("*.yaml")) if group else []
     having = [path.stem for path in files if re.search(rf"^{re.escape(name)}:", path.read_text(), re.M)]
-    return f"; {', '.join(f'{group}={option}' for option in having)} have it" if having else ""
+    verb = "has" if len(having) == 1 else "have"
+    return f"; {', '.join(f'{group}={option}' for option in having)} {verb} it" if having else ""
 
 
 def _shortened(error: BaseException) -> str:

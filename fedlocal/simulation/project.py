@@ -112,7 +112,8 @@ def _parsed(override: str) -> dict[str, Any]:
         return tomllib.loads("\n".join(_pairs(override)))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ProjectError(
-            f"-c {override!r} is not understood ({error}); write -c \"key=1 other='text'\" or a .toml's path"
+            f"run_config={override!r} is not understood ({error}); "
+            "write run_config=\"key=1 other='text'\" or a .toml's path"
         ) from error
 
 

@@ -98,7 +98,7 @@ def test_an_app_that_cannot_be_loaded_makes_the_exit_code_2_on_every_backend(
     [
         (["nowhere"], "nowhere/pyproject.toml cannot be read"),
         (["run_config=lr=1"], "has no 'lr'; keys: num-server-rounds, fraction, fails, model.name"),
-        (["run_config=fails"], "is not understood"),
+        (["run_config=fails"], "run_config='fails' is not understood"),
         (["run_config=there.toml"], "is not understood"),
     ],
 )
@@ -128,7 +128,9 @@ def test_nonsense_is_refused_before_anything_runs(
         ("--seed", "--seed: expected PATH, .*; write seed=…"),
         ("--num-supernodes=3", "; write num_supernodes=…"),
         ("--run-config", "; write run_config=…"),
-        ("-c", "-c: expected PATH, run_config='KEY=VALUE …'"),
+        ("-c", "-c: expected PATH, run_config='KEY=VALUE …', .*; write run_config=…"),
+        ("num_supernodes=x", "num_supernodes=x: must be a number of at least 1"),
+        ("num_supernodes=0", "num_supernodes=0: must be a number of at least 1"),
     ],
 )
 def test_options_that_there_are_not_are_refused(
