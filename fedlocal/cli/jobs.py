@@ -247,7 +247,7 @@ def _run_or_resume(config: Config, folder: Path, overrides: list[str], sweep: Pa
     """Run, or go on with what was begun."""
     from fedlocal.experiment.resume import resume, run_or_resume
     from fedlocal.experiment.run import run
-    from fedlocal.experiment.run_folder import is_completed
+    from fedlocal.experiment.run_folder import is_completed, stored_options
     from fedlocal.results import read_run
 
     if sweep:
@@ -256,6 +256,8 @@ def _run_or_resume(config: Config, folder: Path, overrides: list[str], sweep: Pa
         return run(config, folder, overrides)
     before = read_run(folder).rounds if is_completed(folder) else None
     outcome = resume(folder, *overrides)
+    if not any(override.startswith("report=") for override in overrides):  # it is as it was asked for
+        _Session.report = bool(stored_options(folder / "config.yaml").get("report", True))
     if before == read_run(folder).rounds:
         _Session.report = False  # its files stay as they are
         _say(f"{folder} has completed before: nothing was left to train")

@@ -85,6 +85,9 @@ def test_no_page_is_written_where_no_report_is_wanted(forked: Fedlocal, tmp_path
     folder = run_folder(tmp_path)
     assert f"fedlocal report {folder}" in done.stdout
     assert not (folder / "report.html").exists()
+    done = forked(f"resume={folder}", "rounds=3")
+    assert f"fedlocal report {folder}" in done.stdout
+    assert not (folder / "report.html").exists()
 
 
 def test_help_teaches_by_example(fedlocal: Fedlocal, tmp_path: Path) -> None:
