@@ -109,6 +109,8 @@ def round_drawing(occupancy: Occupancy) -> Drawing:
     height = 17.0 * min(len(occupancy.workers), MOST_WORKERS)
 
     def draw(region: Region) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes = region.panel(58, 22, 0, 38)
         if _crowded(occupancy):
             _slices(axes, occupancy, SLICES // 2)
@@ -116,6 +118,7 @@ def round_drawing(occupancy: Occupancy) -> Drawing:
             _stretches(axes, occupancy, (0.0, occupancy.span), named=False)
         axes.set_ylim(height / 17 - 0.5, -0.5)
         axes.set_xlabel("since the start of the round")
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # there is room for six times
 
     return Drawing(360, height + 38, draw)
 

@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
-from fedlocal.figures.canvas import COLOURS, INK, Drawing, clean, extent, line_style, number
+from fedlocal.figures.canvas import CHARACTER, COLOURS, INK, Drawing, clean, extent, line_style, number
 from fedlocal.figures.curves import Curve, curves_drawing
 from fedlocal.figures.partitions import MOST_COLUMNS, MOST_ROWS, label_map, target_spread
 from fedlocal.figures.rows import PlotRow, boxes, estimates, shares
@@ -132,6 +133,19 @@ def test_a_timeline_is_bounded() -> None:
     few = Occupancy.of(Round(1, {"training": 1.0}, work=work[:2]))
     assert few is not None
     assert len(paths(round_drawing(few), fill=COMPUTING.lower())) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.00037, 0.044, 0.15, 0.37, 0.99, 1.7, 98_765.0])
+def test_the_times_below_a_timeline_stand_apart(seconds: float) -> None:
+    occupancy = Occupancy.of(Round(1, {"training": seconds}, work=[Work(0, 0, 0.0, 0.9 * seconds)]))
+    assert occupancy is not None
+    words = [element for element in drawn(round_drawing(occupancy)).iter("text") if element.text]
+    ticks = [
+        (float(word.get("x", "nan")), len(str(word.text))) for word in words if str(word.text)[0].isdigit()
+    ]
+    assert len(ticks) >= 3
+    for (left, first), (right, second) in pairwise(ticks):
+        assert right - left > CHARACTER * (first + second) / 2
 
 
 def test_ticks_and_ends_are_sensible() -> None:
