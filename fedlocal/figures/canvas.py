@@ -164,8 +164,13 @@ def extent(points: Sequence[float], ends: Sequence[float] = (), *, zero: bool = 
 
 
 def clean(text: str) -> str:
-    """Return text without the control characters and lone surrogates that no page or figure may hold."""
-    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "\ufffd", text.encode("utf-8", "replace").decode())
+    """Return text without what no page or figure may hold: controls, lone surrogates, U+FFFE and U+FFFF."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]", "\ufffd", text.encode("utf-8", "replace").decode())
+
+
+def unbroken(text: str) -> str:
+    """Return clean text on a single line: further ones would lie over what is next to them."""
+    return " ".join(clean(text).split())
 
 
 def shortened(name: str, width: float) -> str:

@@ -13,13 +13,13 @@ from fedlocal.figures.canvas import (
     MUTED,
     Drawing,
     Region,
-    clean,
     drawable,
     extent,
     hover,
     line_style,
     number,
     tick_step,
+    unbroken,
     write_png,
 )
 from fedlocal.figures.svg import svg
@@ -109,7 +109,7 @@ def _draw_curve(axes: "Axes", curve: Curve, index: int, curves: int, *, bars: bo
     order = 3 + curves - index  # the main arm on top
     marked = (0, 1) if bars else _marked(index, curves, len(y))
     (line,) = axes.plot(
-        curve.x, y, markevery=marked, zorder=order, **{"label": clean(curve.label), **curve.style}
+        curve.x, y, markevery=marked, zorder=order, **{"label": unbroken(curve.label), **curve.style}
     )
     hover(line, curve.label)
     if not ends:
@@ -153,7 +153,7 @@ def curves_drawing(
         axes = region.panel(52, 12, 8, 38)
         draw_curves(axes, curves, names[1], bars=bars, dotted=dotted)
         _name_axes(axes, names[0], values)
-        axes.set_ylabel(clean(names[1]))
+        axes.set_ylabel(unbroken(names[1]))
 
     return Drawing(WIDTH, HEIGHT, draw)
 
@@ -161,11 +161,11 @@ def curves_drawing(
 def _name_axes(axes: "Axes", name: str, values: Sequence[str] = ()) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_xlabel(clean(name))
+    axes.set_xlabel(unbroken(name))
     if values:
         room = max(len(value) for value in values) * CHARACTER + 6
         step = tick_step(len(values), max(1, int((WIDTH - 64) / room)))
-        axes.set_xticks(range(0, len(values), step), [clean(value) for value in values[::step]])
+        axes.set_xticks(range(0, len(values), step), [unbroken(value) for value in values[::step]])
         axes.set_xlim(-0.3, len(values) - 0.7)
     elif len(axes.get_xticks()):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))

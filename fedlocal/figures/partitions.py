@@ -16,7 +16,6 @@ from fedlocal.figures.canvas import (
     PAPER,
     Drawing,
     Region,
-    clean,
     extent,
     hover,
     number,
@@ -24,6 +23,7 @@ from fedlocal.figures.canvas import (
     shortened,
     spaced,
     tick_step,
+    unbroken,
     write_png,
 )
 from fedlocal.results.atomic_files import ResultsError
@@ -136,7 +136,7 @@ def label_map(
     """
     columns = spaced(len(classes), MOST_COLUMNS)
     parts = np.clip(counts[:, columns] / np.maximum(sizes, 1)[:, None], 0, 1)
-    names = [clean(classes[column]) for column in columns]
+    names = [unbroken(classes[column]) for column in columns]
     cell = (width - LEFT - SIZES) / len(names)
     upright = max(map(len, names)) * CHARACTER + 3 > cell
     foot = 40.0 + (CHARACTER * min(12, max(map(len, names))) - 8 if upright else 0)

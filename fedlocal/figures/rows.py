@@ -25,6 +25,7 @@ from fedlocal.figures.canvas import (
     hover,
     number,
     shortened,
+    unbroken,
 )
 from fedlocal.figures.timeline import STATES
 
@@ -96,7 +97,7 @@ def _drawing(
     unit: str,
     dotted: float | None = None,
 ) -> Drawing:
-    names = [_in_two(clean(row.label), WIDTH - 2 * EDGE - 6.5 * len(row.note) - 6) for row in rows]
+    names = [_in_two(unbroken(row.label), WIDTH - 2 * EDGE - 6.5 * len(row.note) - 6) for row in rows]
     bottoms = np.cumsum([ROW + LINE * (len(lines) - 1) for lines in names])
     foot = FOOT if unit else 4.0
 

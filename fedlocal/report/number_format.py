@@ -28,11 +28,13 @@ def signed(value: float) -> str:
 
     Examples
     --------
-    >>> signed(-0.0111), signed(0.5), signed(float("nan"))
-    ('−0.0111', '+0.5000', '-')
+    >>> signed(-0.0111), signed(0.5), signed(-1e-9), signed(float("nan"))
+    ('−0.0111', '+0.5000', '0.0000', '-')
     """
-    if math.isnan(value) or value == 0:
-        return "-" if value else fixed(0.0)
+    if math.isnan(value):
+        return "-"
+    if float(fixed(value)) == 0:
+        return fixed(0.0)
     return fixed(value).replace("-", "−") if value < 0 else f"+{fixed(value)}"
 
 

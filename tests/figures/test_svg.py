@@ -19,8 +19,8 @@ from fedlocal.results.occupancy import Occupancy
 from fedlocal.results.rounds import Round, Work
 
 NAN, INF = math.nan, math.inf
-WORDS = "<b>&\"'\x00\ud800]]>"
-SHOWN = "<b>&\"'\ufffd?]]>"
+WORDS = "<b>&\"'\x00\ud800\uffff]]>"
+SHOWN = "<b>&\"'\ufffd?\ufffd]]>"
 
 
 def markup(drawing: Drawing) -> str:
@@ -70,6 +70,11 @@ def test_words_in_a_figure_are_words() -> None:
     many = label_map(np.ones((1, 2)), [0], [WORDS, "b"], np.ones(1))
     assert SHOWN in "".join(drawn(many).itertext())
     assert clean("a\tb\nc") == "a\tb\nc"
+    broken = label_map(np.ones((1, 2)), [0], ["a\nb", "c"], np.ones(1))
+    assert "a b" in [element.text for element in drawn(broken).iter("text")]
+    assert "a b" in [
+        element.text for element in drawn(shares([PlotRow("a\nb", values=(1, 0, 0))])).iter("text")
+    ]
 
 
 def test_a_figure_has_identifiers_of_its_own_and_the_colours_of_the_page() -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from fedlocal.figures.canvas import POINTS, Drawing, Region, clean, line_style, shortened
+from fedlocal.figures.canvas import POINTS, Drawing, Region, line_style, shortened, unbroken
 from fedlocal.figures.curves import Curve, curves_drawing
 from fedlocal.figures.rows import PlotRow, estimates, shares
 from fedlocal.report.baselines import baselines
@@ -67,7 +67,7 @@ def _captioned(figure: PageFigure) -> Drawing:
         middle = (region.left + region.width / 2) / across
         top = (region.bottom + drawing.height + foot + head - 12) / up
         region.figure.text(
-            middle, top, shortened(clean(figure.title), region.width), ha="center", va="center"
+            middle, top, shortened(unbroken(figure.title), region.width), ha="center", va="center"
         )
         if foot and axes.get_lines():
             below = {
