@@ -127,7 +127,7 @@ class Comparison:
         contentions = [timed.contention for timed in (arm, first) if timed.contention is not None]
         arm = replace(arm, contention=max(contentions, default=None), reused=baselines.apart)
         if ended := baselines.ended.get(name):  # its model is of no round
-            return replace(arm, accuracy=None, loss=None, ended=ended)
+            return replace(arm, accuracy=None, loss=None, rmse=None, ended=ended)
         whole_runs = replace(first, seconds=_whole_run(main)), replace(arm, seconds=_whole_run(history))
         return replace(arm, speed_up=faster(first, arm), end_to_end=faster(*whole_runs))
 

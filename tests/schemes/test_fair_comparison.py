@@ -207,6 +207,13 @@ def test_all_cores_are_ended_when_they_take_many_times_as_long(hopeless: str, tm
     assert [arm.ended for arm in fedlocal.results.read_run(tmp_path).arms] == [None, None, 1]
 
 
+def test_all_cores_that_were_ended_have_no_error_of_real_targets(hopeless: str) -> None:
+    main, alone, ended = run(small("dataset.task=regression", "model=regressor", "model.hidden=[8]")).arms
+    assert main.rmse is not None
+    assert alone.rmse is not None
+    assert (ended.name, ended.loss, ended.rmse) == (hopeless, None, None)
+
+
 def test_a_resumed_run_still_says_that_all_cores_were_ended(hopeless: str, tmp_path: Path) -> None:
     run(small("rounds=2", "checkpoint_every=1"), tmp_path)
     (tmp_path / "summary.json").unlink()
