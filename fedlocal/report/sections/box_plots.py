@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from statistics import median
 
 from fedlocal.figures.canvas import BASELINE
 from fedlocal.figures.rows import PlotRow, boxes
@@ -26,7 +27,7 @@ def seeds(comparison: SettingsComparison) -> PageFigure | None:
 def rounds(comparison: SettingsComparison) -> PageFigure | None:
     """Draw the length of the rounds, of the settings and of the baseline."""
     timed = [(group, _times(group)) for group in best(comparison)]
-    rows = [PlotRow(group.label, duration(_median(times)), values=times) for group, times in timed if times]
+    rows = [PlotRow(group.label, duration(median(times)), values=times) for group, times in timed if times]
     if not rows:
         return None
     rows += _baseline_row(comparison)
@@ -47,7 +48,7 @@ def _baseline_row(comparison: SettingsComparison) -> list[PlotRow]:
             entry.timed for history in histories for entry in history.rounds if 0 < entry.timed < math.inf
         )
         if times:
-            return [PlotRow(name, duration(_median(times)), values=times, colour=BASELINE["color"])]
+            return [PlotRow(name, duration(median(times)), values=times, colour=BASELINE["color"])]
     return []
 
 
@@ -60,7 +61,3 @@ def _times(group: RunGroup) -> tuple[float, ...]:
     return tuple(
         entry.timed for run in group.done for entry in run.history.rounds if 0 < entry.timed < math.inf
     )
-
-
-def _median(values: tuple[float, ...]) -> float:
-    return sorted(values)[len(values) // 2]
