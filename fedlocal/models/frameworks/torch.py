@@ -77,7 +77,7 @@ class TorchModel(FrameworkModel):
         self._module.train()
         loss = self._loss(self._module(self._rows(x)), torch.tensor(y))
         gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
-        return float(loss.detach()), [gradient.numpy() for gradient in gradients]
+        return float(loss.detach()), [gradient.to_dense().numpy() for gradient in gradients]
 
     def _step(self, gradients: list[Array]) -> None:
         for parameter, gradient in zip(self._parameters, gradients, strict=True):

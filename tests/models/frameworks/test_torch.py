@@ -282,6 +282,17 @@ def test_frozen_parameters_stay_and_have_no_gradient(digits: Digits) -> None:
     model.train_step(digits.x[:8], digits.y[:8])
 
 
+@pytest.mark.parametrize("optimizer", [SGD, MOMENTUM])
+def test_sparse_gradients_are_taken_as_dense_ones(digits: Digits, optimizer: dict[str, Any]) -> None:
+    model, other = build("Embedded", optimizer), build("Embedded", optimizer)
+    before, gradient = copies(model.arrays), np.empty(model.size, np.float32)
+    model.train_step(digits.x[:8], digits.y[:8])
+    other.gradient(digits.x[:8], digits.y[:8], gradient)
+    other.apply(gradient)
+    assert_same(model.arrays, other.arrays)
+    assert (model.arrays["embedding.weight"] != before["embedding.weight"]).any()
+
+
 @pytest.mark.parametrize(
     ("stored", "given", "seen"),
     [
