@@ -162,7 +162,8 @@ class History:
     def close(self) -> None:
         """Close the files; closing twice is allowed.
 
-        What could not be written as the run went on, or was deleted meanwhile, is written again.
+        Where ``metrics.csv`` could not be written as the run went on, or was deleted meanwhile, both files
+        are written again.
 
         Raises
         ------
