@@ -150,7 +150,7 @@ def test_the_end_of_a_refused_run_waits_for_no_imports_of_the_process_that_worke
     code = (
         "import sys; from fedlocal.cli import main as cli\n"
         "from fedlocal.actors.worker.processes import warm_up\n"
-        "cli.warm_up = lambda: warm_up(['endless']); sys.argv = ['fedlocal', '+rouns=1']; cli.main()"
+        "cli.warm_up = lambda **_: warm_up(['endless']); sys.argv = ['fedlocal', '+rouns=1']; cli.main()"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code],

@@ -59,7 +59,7 @@ class UnsavedError(ResultsError):
 
 def run(
     config: Config,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     overrides: Sequence[str] = (),
     *,
     resume: bool = False,
@@ -72,7 +72,7 @@ def run(
     ----------
     config : Config
         From `fedlocal.compose`, or Hydra.
-    folder : Path, optional
+    folder : str or Path, optional
         An existing folder for the results, with ``overwrite=true`` in place of those of an earlier run in it;
         without it nothing is written.
     overrides : sequence of str
@@ -103,6 +103,7 @@ def run(
     DivergedError
         If the final weights are not finite.
     """
+    folder = Path(folder) if folder is not None else None
     with process_lock, locked_folder(folder) if folder else nullcontext():
         check(config)
         if folder and not resume:

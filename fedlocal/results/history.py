@@ -230,12 +230,12 @@ class History:
         return cls(folder, [round_ for round_ in rounds if round_.number <= last])
 
     @classmethod
-    def load(cls, folder: Path, *, actors: bool = True) -> Self:
+    def load(cls, folder: str | Path, *, actors: bool = True) -> Self:
         """Read the history of an earlier run; recording into it writes nothing.
 
         Parameters
         ----------
-        folder : Path
+        folder : str or Path
             The run's folder. A last round that a killed run did not write to its end is left out. A
             ``timeline.csv`` that is damaged is logged, and the rounds have no `work`.
         actors : bool
@@ -246,6 +246,7 @@ class History:
         ResultsError
             If there is no history, or it is damaged.
         """
+        folder = Path(folder)
         older = folder / OLDER
         rounds = read_older(older) if older.exists() else read_rounds(folder / METRICS, actors=actors)
         return cls(rounds=with_work(rounds, folder / TIMELINE) if actors else rounds)

@@ -49,7 +49,7 @@ def test_a_run_with_always_has_the_bits_of_a_run_that_nobody_leaves() -> None:
 
 def test_the_history_says_who_was_there(tmp_path: Path) -> None:
     schedule = ["availability=schedule", "availability.join={2: [1]}", "availability.leave={3: [0, 4]}"]
-    run(compose(*SMALL, *schedule, INLINE), tmp_path)
+    run(compose(*SMALL, *schedule, INLINE, "figures=true"), tmp_path)
     history = History.load(tmp_path)
     assert [round_.absent for round_ in history.rounds[1:]] == [{1: "away"}, {}, {0: "away", 4: "away"}]
     present = [sorted(round_.actors) for round_ in history.rounds[1:]]
@@ -60,7 +60,7 @@ def test_the_history_says_who_was_there(tmp_path: Path) -> None:
 
 def test_rounds_with_nobody_there_are_part_of_the_run(tmp_path: Path) -> None:
     nobody = [*AVAILABILITIES["schedule"], "availability.leave={3: [0, 1, 2, 3, 4]}", INLINE]
-    outcome = run(compose(*SMALL, *nobody, "baseline=true"), tmp_path)
+    outcome = run(compose(*SMALL, *nobody, "baseline=true", "figures=true"), tmp_path)
     history = outcome.histories["federated"]
     assert [len(round_.actors) for round_ in history.rounds] == [0, 0, 5, 0]
     accuracies = history.series("accuracy")[1]
