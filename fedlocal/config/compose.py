@@ -72,7 +72,7 @@ def option(config: Config, key: str) -> Any:
 def evaluated_share(config: Config) -> Any:
     """Return ``fraction_evaluate`` of the strategy, or of the one that it is around."""
     key = "strategy"
-    while option(config, f"{key}.strategy") is not None:
+    while OmegaConf.is_dict(option(config, f"{key}.strategy")):
         key += ".strategy"
     return option(config, f"{key}.fraction_evaluate")
 

@@ -20,7 +20,7 @@ from fedlocal.flower.messages.codec import (
     pack_state,
     unpack_state,
 )
-from fedlocal.flower.node.seeding import seed_globals, seeded
+from fedlocal.flower.node.seeding import preserved, seed_globals
 from fedlocal.seeds import Stream
 
 FIRST_NODE = SERVER_NODE + 1
@@ -159,7 +159,7 @@ class InlineClientActors(ClientActors):
 
     def handle(self, actor: int, message: Wire, state: bytes) -> tuple[Wire, bytes]:
         """Answer one request."""
-        with seeded(0):  # the runner seeds them for the message
+        with preserved():  # the runner seeds them for the message
             return super().handle(actor, message, state)
 
 

@@ -26,15 +26,24 @@ _unused: list[np.random.MT19937] = []  # making one takes longer than all else h
 
 @contextmanager
 def seeded(entropy: int) -> Iterator[None]:
-    """Seed the global generators for the block; Python's, NumPy's and PyTorch's go on afterwards as before.
-
-    TensorFlow and MLX do not show the state of theirs. Blocks may lie within one another, not beside one
-    another in threads: the generators are the process's.
+    """Seed the global generators for the block, as `preserved`.
 
     Parameters
     ----------
     entropy : int
         From 0 to 2⁶³ - 1; all but Python's generator take 32 bits of it.
+    """
+    with preserved():
+        seed_globals(entropy)
+        yield
+
+
+@contextmanager
+def preserved() -> Iterator[None]:
+    """Have the global generators of Python, NumPy and PyTorch go on after the block as before it.
+
+    What is to be drawn within it is to be seeded there. TensorFlow and MLX do not show the state of theirs.
+    Blocks may lie within one another, not beside one another in threads: the generators are the process's.
     """
     python, outer = random.getstate(), np.random.get_bit_generator()  # type: ignore[attr-defined]
     numpy = np.random.get_state(legacy=False)  # noqa: NPY002
@@ -45,7 +54,6 @@ def seeded(entropy: int) -> Iterator[None]:
     inner = _unused.pop() if _unused else np.random.MT19937(0)
     np.random.set_bit_generator(inner)  # type: ignore[attr-defined]
     try:
-        seed_globals(entropy)
         yield
     finally:
         random.setstate(python)

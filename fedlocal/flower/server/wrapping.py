@@ -5,7 +5,8 @@ from typing import Any
 
 def wrapped(strategy: object) -> Any:
     """Return the strategy around which a strategy is, its attribute ``strategy``; None if there is none."""
-    return getattr(strategy, "strategy", None)
+    inner = getattr(strategy, "strategy", None)
+    return inner if hasattr(inner, "aggregate_train") else None  # it may be an option of that name
 
 
 def innermost(strategy: Any) -> Any:
